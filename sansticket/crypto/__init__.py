@@ -1,0 +1,1 @@
+"""A thin veneer over pyca/cryptography.  Knows no TLS state."""

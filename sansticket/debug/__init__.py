@@ -1,0 +1,1 @@
+"""Looking inside: explain, ladders, state diagrams, key log."""

@@ -1,0 +1,1 @@
+"""The states.  Knows messages and keys; never sockets, never the clock."""

@@ -1,0 +1,1 @@
+"""The key schedules as typed ladders, and the transcript."""

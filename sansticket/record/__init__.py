@@ -1,0 +1,1 @@
+"""Framing and protection.  Knows epochs, not messages."""

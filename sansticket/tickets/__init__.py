@@ -1,0 +1,1 @@
+"""Sessions, ticket protection, decision, issuance and caches.  Pure, usable without a connection."""
