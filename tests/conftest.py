@@ -1,0 +1,9 @@
+"""The profiles of hypothesis: random at home, reproducible in CI; deadlines only make slow machines fail."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("home", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("home"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "home")

@@ -1,0 +1,28 @@
+"""Peers that may be missing on a machine: skipped on a user's, never in CI.
+
+A peer is looked for once; a test that needs one says ``require("openssl command")`` first.
+"""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+PEERS: Final[dict[str, Callable[[], bool]]] = {
+    "openssl command": lambda: shutil.which("openssl") is not None,
+    "pyopenssl": lambda: importlib.util.find_spec("OpenSSL") is not None,
+}
+"""The name of each peer and how it is found."""
+
+
+def require(peer: str) -> None:
+    """Skip the test when ``peer`` (a key of ``PEERS``) is missing; fail instead when the environment has CI set."""
+    if PEERS[peer]():
+        return
+    sentence = f"this test needs the peer {peer!r}, which is not on this machine"
+    if os.environ.get("CI"):
+        pytest.fail(f"{sentence}; in CI a missing peer is a failure")
+    pytest.skip(sentence)

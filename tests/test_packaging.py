@@ -1,0 +1,51 @@
+"""What setup.cfg promises is what the other files test."""
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+from tests.support import peers
+
+ROOT = Path(__file__).parent.parent
+
+
+def setup_cfg() -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_are_promised() -> None:
+    promised = {
+        line.replace(" >= ", "==")
+        for line in setup_cfg()["options"]["install_requires"].splitlines()
+        if line and not line.startswith("#")
+    }
+    tested = {
+        line for line in (ROOT / "tests/lowest.txt").read_text().splitlines() if line and not line.startswith("#")
+    }
+    assert tested == promised
+    assert {line.partition("==")[0] for line in tested} == {"attrs", "cryptography"}
+
+
+def test_the_package_is_marked_as_typed() -> None:
+    assert (ROOT / "sansticket/py.typed").is_file()
+    assert setup_cfg()["options.package_data"]["sansticket"] == "py.typed"
+
+
+def test_every_room_is_a_package_that_is_shipped() -> None:
+    folders = {path.parent for path in (ROOT / "sansticket").rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+def test_a_missing_peer_is_skipped_at_home_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(peers.PEERS, "nobody", lambda: False)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="needs the peer 'nobody'"):
+        peers.require("nobody")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="in CI a missing peer is a failure"):
+        peers.require("nobody")
+    monkeypatch.setitem(peers.PEERS, "nobody", lambda: True)
+    peers.require("nobody")
