@@ -16,15 +16,13 @@ def setup_cfg() -> configparser.RawConfigParser:
     return parser
 
 
+def entries(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
 def test_the_lowest_versions_that_are_tested_are_those_that_are_promised() -> None:
-    promised = {
-        line.replace(" >= ", "==")
-        for line in setup_cfg()["options"]["install_requires"].splitlines()
-        if line and not line.startswith("#")
-    }
-    tested = {
-        line for line in (ROOT / "tests/lowest.txt").read_text().splitlines() if line and not line.startswith("#")
-    }
+    promised = {line.replace(" >= ", "==") for line in entries(setup_cfg()["options"]["install_requires"])}
+    tested = set(entries((ROOT / "tests/lowest.txt").read_text()))
     assert tested == promised
     assert {line.partition("==")[0] for line in tested} == {"attrs", "cryptography"}
 

@@ -19,7 +19,7 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
 
 
 def require(peer: str) -> None:
-    """Skip the test when ``peer`` (a key of ``PEERS``) is missing; fail instead when the environment has CI set."""
+    """Skip the test when ``peer``, a key of ``PEERS``, is missing; or fail it when the environment has CI."""
     if PEERS[peer]():
         return
     sentence = f"this test needs the peer {peer!r}, which is not on this machine"

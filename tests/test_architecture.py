@@ -1,0 +1,126 @@
+"""The package keeps its architecture, and the reader that says so would notice if it did not."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.architecture import complaints, parse, read_package
+
+PACKAGE = Path(__file__).parent.parent / "sansticket"
+
+
+def test_the_package_keeps_its_architecture() -> None:
+    assert complaints(read_package(PACKAGE)) == []
+
+
+def test_every_module_is_read() -> None:
+    names = {module.name for module in read_package(PACKAGE)}
+    assert {"__init__", "errors", "wire", "wire.codes"} <= names
+    assert len(names) == len(list(PACKAGE.rglob("*.py")))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("wire.messages", "from sansticket.record.reader import RecordReader"),
+        ("wire.messages", "import sansticket.connection"),
+        ("wire.messages", "from sansticket import keys"),
+        ("wire.messages", "from .. import keys"),
+        ("wire.messages", "from ..keys.schedule13 import EarlySecret"),
+        ("crypto.hkdf", "from sansticket.record import reader"),
+        ("keys.transcript", "def f() -> None:\n    from sansticket.tickets.session import Session"),
+        ("tickets.session", "if TYPE_CHECKING:\n    from sansticket.events import Event"),
+        ("handshake.server13", "from sansticket.connection import ServerConnection"),
+        ("config", "from sansticket.handshake import machine"),
+        ("connection", "from sansticket.debug import trace"),
+        ("record.reader", "from sansticket import ServerConnection"),
+        ("wire.codes", "from sansticket.wire import messages"),
+        ("errors", "from sansticket.wire.messages import Finished"),
+        ("wire", "from ..connection import ServerConnection"),
+    ],
+)
+def test_an_import_that_points_up_is_found(name: str, source: str) -> None:
+    (complaint,) = complaints([parse(name, source, is_package="." not in name and name == "wire")])
+    assert "imports point down" in complaint
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("connection", "from sansticket.handshake import machine\nfrom sansticket.wire.codes import Alert"),
+        ("handshake.server13", "from sansticket.events import Event\nfrom . import machine"),
+        ("config", "from sansticket.commands import Command\nfrom sansticket.events import Event"),
+        ("record.reader", "from sansticket.crypto.suites import TrafficKeys\nfrom ..errors import Fault"),
+        ("errors", "from sansticket.wire.codes import AlertDescription"),
+        ("wire.messages", "from .extensions import Extension\nfrom ..errors import Fault"),
+        ("__main__", "from sansticket import ServerConnection\nfrom sansticket.debug import ladder"),
+        ("__init__", "from .connection import ServerConnection\nimport importlib"),
+        ("adapters.context", "import ssl\nfrom sansticket.connection import ClientConnection"),
+        ("tickets.cache", "import threading\nimport struct\nfrom datetime import datetime, timedelta, UTC"),
+        ("tickets.session", "when = datetime.fromtimestamp(0, UTC)"),
+    ],
+)
+def test_what_is_allowed_is_let_through(name: str, source: str) -> None:
+    assert complaints([parse(name, source)]) == []
+
+
+@pytest.mark.parametrize("module", ["socket", "ssl", "asyncio", "selectors", "select"])
+@pytest.mark.parametrize(
+    "source", ["import {}", "import {}.inner as x", "from {} import thing", "def f():\n    import {}"]
+)
+def test_sockets_tls_and_loops_are_found(module: str, source: str) -> None:
+    for name in ("connection", "handshake.machine", "__main__", "config"):
+        (complaint,) = complaints([parse(name, source.format(module))])
+        assert "no sockets, TLS or event loops" in complaint
+
+
+def test_adapters_may_import_ssl_but_not_sockets() -> None:
+    (complaint,) = complaints([parse("adapters.context", "import ssl\nimport socket")])
+    assert complaint == "adapters.context:2 imports socket: no sockets, TLS or event loops here"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time",
+        "from time import monotonic",
+        "import random",
+        "from secrets import token_bytes",
+        "import os\nkey = os.urandom(32)",
+        "import os as system\nkey = system.getrandom(32)",
+        "from os import urandom as entropy",
+        "import datetime\nnow = datetime.datetime.now()",
+        "import datetime as dt\nnow = dt.datetime.now(dt.UTC)",
+        "from datetime import datetime as d\nclock = d.utcnow",
+        "from datetime import date\ntoday = date.today()",
+        "import uuid",
+    ],
+)
+def test_the_clock_and_randomness_are_found(source: str) -> None:
+    found = complaints([parse("tickets.keyring", source)])
+    assert found
+    assert all("the clock and randomness are handed in" in complaint for complaint in found)
+
+
+def test_config_may_name_the_clock_and_randomness_but_not_call_them() -> None:
+    defaults = "import os\nimport time\nentropy = field(default=os.urandom)\nclock = field(default=time.time)"
+    assert complaints([parse("config", defaults)]) == []
+    (complaint,) = complaints([parse("config", defaults + "\nmade_at = time.time()")])
+    assert complaint == "config:5 calls time.time: config may only name it as a default"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "__import__('socket')",
+        "import importlib\nimportlib.import_module('socket')",
+        "from importlib import util",
+    ],
+)
+def test_hidden_imports_are_found(source: str) -> None:
+    assert "cannot be seen" in complaints([parse("keys.transcript", source)])[0]
+
+
+def test_a_module_without_a_place_in_the_architecture_is_found() -> None:
+    (complaint,) = complaints([parse("basement", "from sansticket.errors import Fault")])
+    assert complaint == "basement:1 has no place in the architecture"
