@@ -7,7 +7,7 @@ Three rules, each a function from parsed modules to complaints:
 - no module reads the clock or the system's randomness (``CLOCK_AND_RANDOMNESS``): both are handed in, and
   ``config`` alone names them, as default values, without calling them.
 
-Nothing is imported or executed; what counts is what the source says, in functions and under TYPE_CHECKING too.
+Nothing is imported or executed: what the source says counts, in functions and under TYPE_CHECKING too.
 """
 
 import ast
