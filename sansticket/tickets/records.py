@@ -1,0 +1,88 @@
+"""Why a session was resumed, or why it was not: the account that every handshake gives.
+
+A server tells, for each identity that a client offered, what opening it gave, what was answered, and every
+check with the numbers behind it.  A client tells the same about what it offered.  ``str`` of a record is
+a short text for people; the fields are for programs.
+"""
+
+from attrs import frozen
+
+from sansticket.tickets.decision import TicketReturn, TicketStatus
+
+
+@frozen
+class Check:
+    """One test that an identity had to pass."""
+
+    name: str
+    """What was tested: expiry, context, hash, name, age, replay, binder, ..."""
+
+    passed: bool
+
+    detail: str = ""
+    """The numbers behind it, such as ``age 7200.000 s, lifetime 7200 s``."""
+
+    def __str__(self) -> str:
+        text = f"{self.name} {'ok' if self.passed else 'FAILED'}"
+        return f"{text} ({self.detail})" if self.detail else text
+
+
+@frozen
+class IdentityRecord:
+    """What became of one identity."""
+
+    index: int
+    """Its place among those that were offered, from 0."""
+
+    key_name: bytes = b""
+    """The name of the ticket's key, or the beginning of what could not be opened; empty on a client."""
+
+    status: TicketStatus | None = None
+    """What opening it gave; None when it was not opened (on a client, or after another one had won)."""
+
+    ticket_return: TicketReturn | None = None
+    """What was answered; None when nobody asked."""
+
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(check.passed for check in self.checks)
+
+    def __str__(self) -> str:
+        parts = [f"identity {self.index}"]
+        if self.key_name:
+            parts.append(f"key {self.key_name.hex()}")
+        if self.status is not None:
+            parts.append(self.status.name)
+        if self.ticket_return is not None:
+            parts.append(f"-> {self.ticket_return.name}")
+        return f"{' '.join(parts)}: {'; '.join(map(str, self.checks)) or 'no checks'}"
+
+
+@frozen
+class ResumptionRecord:
+    """The account of one handshake."""
+
+    identities: tuple[IdentityRecord, ...] = ()
+    """In the order in which they were offered."""
+
+    winner: int | None = None
+    """The index of the identity that was resumed; None after a full handshake."""
+
+    tickets_to_follow: int = 0
+    """How many tickets the server was to send because of this handshake."""
+
+    why: str = ""
+    """The rule that decided, in words."""
+
+    @property
+    def resumed(self) -> bool:
+        return self.winner is not None
+
+    def __str__(self) -> str:
+        outcome = "full handshake" if self.winner is None else f"resumed identity {self.winner}"
+        tickets = f"{self.tickets_to_follow} ticket{'' if self.tickets_to_follow == 1 else 's'} to follow"
+        first = f"{outcome}, {tickets}" + (f": {self.why}" if self.why else "")
+        return "\n  ".join([first, *map(str, self.identities)])

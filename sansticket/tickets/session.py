@@ -1,0 +1,357 @@
+"""A session: what a resumption needs to know about the handshake it resumes, and its native encoding.
+
+The encoding is what a native ticket holds, what the session cache may be given by an external store, and
+what a client keeps between two runs.  It is made to be small, to have exactly one form per session, and to
+be refused when it comes from a version of the format that this code does not know.
+
+Layout of format 1 (integers big-endian, ``vector`` is a length as varint followed by that many bytes):
+
+    format              1 byte      1
+    flags               2 bytes     which of the optional fields follow, and two properties (see below)
+    cipher_suite        2 bytes
+    lifetime            4 bytes     seconds
+    issued_at           6 bytes     milliseconds since the epoch
+    secret              vector
+    authenticated_at    6 bytes     bit 0x0001: it differs from issued_at
+    age_add             4 bytes     bit 0x0002: not 0
+    group               2 bytes     bit 0x0004: not 0
+    max_early_data      4 bytes     bit 0x0008: not 0
+    ticket              vector      bit 0x0010: not empty
+    session_id          vector      bit 0x0020: not empty
+    alpn                vector      bit 0x0040: not None
+    server_name         vector      bit 0x0080: not None (UTF-8)
+    session_id_context  vector      bit 0x0100: not empty
+    app_data            vector      bit 0x0200: not empty
+    peer_certificates   a count as varint, then each certificate as vector; bit 0x0400: not empty
+
+Bit 0x0800 says TLS 1.3 (otherwise TLS 1.2), bit 0x1000 extended master secret; the others must be 0.
+A varint has seven bits a byte, the lowest first, the high bit set on every byte but the last; it has at most
+four bytes and no useless ones.
+"""
+
+from typing import Final, Self
+
+from attrs import Factory, field, frozen
+
+from sansticket.errors import SansticketError
+from sansticket.wire.codes import ProtocolVersion
+
+FORMAT: Final = 1
+
+MAX_CONTEXT: Final = 32
+"""SSL_MAX_SID_CTX_LENGTH: a session id context is at most this long, in bytes."""
+
+MAX_SESSION_ID: Final = 32
+"""RFC 5246 section 7.4.1.2: a session id is at most this long, in bytes."""
+
+MAX_FIELD: Final = (1 << 28) - 1
+"""The longest byte string that a varint of four bytes can announce."""
+
+_TLS_1_2_CODE: Final = int(ProtocolVersion.TLS_1_2)
+_TLS_1_3_CODE: Final = int(ProtocolVersion.TLS_1_3)
+
+_AUTHENTICATED_AT = 0x0001
+_AGE_ADD = 0x0002
+_GROUP = 0x0004
+_MAX_EARLY_DATA = 0x0008
+_TICKET = 0x0010
+_SESSION_ID = 0x0020
+_ALPN = 0x0040
+_SERVER_NAME = 0x0080
+_CONTEXT = 0x0100
+_APP_DATA = 0x0200
+_CERTIFICATES = 0x0400
+_TLS_1_3 = 0x0800
+_EXTENDED_MASTER_SECRET = 0x1000
+_ALL_FLAGS = 0x1FFF
+
+_HEAD = 15  # bytes from the format to issued_at
+
+
+class SessionFormatError(SansticketError, ValueError):
+    """Bytes that are not a session, or values that no session can have."""
+
+
+def _milliseconds(seconds: float) -> float:
+    """``seconds`` rounded to what the encoding keeps, so that decoding gives back an equal session."""
+    try:
+        return round(seconds * 1000) / 1000
+    except (ValueError, OverflowError):
+        raise SessionFormatError("a time must be a finite number of seconds") from None
+
+
+def _size(value: bytes | tuple[bytes, ...]) -> str:
+    return f"<{len(value)} {'bytes' if isinstance(value, bytes) else 'certificates'}>"
+
+
+@frozen(kw_only=True)
+class Session:
+    """One resumable session.  RFC 9846 section 4.6.1, RFC 5077, RFC 5246 section 7.3.
+
+    Times are seconds since the epoch, kept to the millisecond.  Values out of range raise
+    ``SessionFormatError``.  The ``repr`` shows neither secrets nor application data.
+    """
+
+    version: int
+    """``0x0303`` or ``0x0304``."""
+
+    cipher_suite: int
+    """The suite of the handshake that made the session, 16 bits."""
+
+    secret: bytes = field(repr=False)
+    """TLS 1.3: the PSK that belongs to the ticket, 1 to 255 bytes.  TLS 1.2: the master secret, 48 bytes."""
+
+    lifetime: int
+    """Seconds from ``issued_at`` for which the session may be resumed, 32 bits.  TLS 1.3 announces at most
+    604,800 of them to the client (RFC 9846 section 4.6.1)."""
+
+    issued_at: float = field(converter=_milliseconds)
+    """When the ticket was made (server) or came (client).  A renewed TLS 1.2 ticket keeps the old time."""
+
+    authenticated_at: float = field(
+        default=Factory(lambda self: self.issued_at, takes_self=True), converter=_milliseconds
+    )
+    """When the last full handshake authenticated the peers.  Resumption and renewal keep it."""
+
+    ticket: bytes = field(default=b"", repr=_size)
+    """What the client presents.  Empty on a server, and in the plaintext of a ticket."""
+
+    session_id: bytes = b""
+    """The id under which a cache holds the session, 0 to 32 bytes."""
+
+    age_add: int = field(default=0, repr=False)
+    """``ticket_age_add``, 32 bits.  TLS 1.3 only."""
+
+    alpn: bytes | None = None
+    """The application protocol of the session, 1 to 255 bytes."""
+
+    server_name: str | None = None
+    """The name that the client asked for, 1 to 255 bytes of UTF-8."""
+
+    session_id_context: bytes = b""
+    """Within which context the session may be resumed, 0 to 32 bytes.  Servers only."""
+
+    peer_certificates: tuple[bytes, ...] = field(default=(), repr=_size)
+    """The chain with which the peer proved who it is, DER, leaf first."""
+
+    max_early_data: int = 0
+    """Bytes of early data that the ticket allows, 32 bits; 0 for none."""
+
+    app_data: bytes = field(default=b"", repr=_size)
+    """What the server's application keeps in the ticket.  A client never sees it."""
+
+    extended_master_secret: bool = False
+    """RFC 7627; TLS 1.2 only."""
+
+    group: int = 0
+    """The group of the key exchange, 16 bits; 0 when not known."""
+
+    def __attrs_post_init__(self) -> None:
+        field_name = self._out_of_range() or self._too_long()
+        if field_name:
+            raise SessionFormatError(f"{field_name} is out of range")
+
+    def _out_of_range(self) -> str:
+        """The name of the first number that is, or nothing."""
+        if self.version != _TLS_1_3_CODE and self.version != _TLS_1_2_CODE:
+            return "version"
+        if not 0 <= self.cipher_suite < 1 << 16:
+            return "cipher_suite"
+        if not 0 <= self.group < 1 << 16:
+            return "group"
+        if not 0 <= self.lifetime < 1 << 32:
+            return "lifetime"
+        if not 0 <= self.age_add < 1 << 32:
+            return "age_add"
+        if not 0 <= self.max_early_data < 1 << 32:
+            return "max_early_data"
+        if not 0 <= self.issued_at < _END_OF_TIME:
+            return "issued_at"
+        if not 0 <= self.authenticated_at < _END_OF_TIME:
+            return "authenticated_at"
+        return ""
+
+    def _too_long(self) -> str:
+        """The name of the first byte string that is, or too short, or nothing."""
+        low, high = (1, 255) if self.version == _TLS_1_3_CODE else (48, 48)
+        if not low <= len(self.secret) <= high:
+            return "secret"
+        if len(self.ticket) >= 1 << 16:
+            return "ticket"
+        if len(self.session_id) > MAX_SESSION_ID:
+            return "session_id"
+        if len(self.session_id_context) > MAX_CONTEXT:
+            return "session_id_context"
+        if self.alpn is not None and not 0 < len(self.alpn) < 256:
+            return "alpn"
+        if self.server_name is not None and not 0 < _utf8_length(self.server_name) < 256:
+            return "server_name"
+        if len(self.app_data) > MAX_FIELD:
+            return "app_data"
+        if not all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates):
+            return "peer_certificates"
+        return ""
+
+    def age(self, now: float) -> float:
+        """Seconds since the ticket was issued, to the millisecond; 0 when the issuer's clock is ahead."""
+        return max(0, round(now * 1000) - round(self.issued_at * 1000)) / 1000
+
+    def authentication_age(self, now: float) -> float:
+        """Seconds since the last full handshake, to the millisecond; 0 when that clock is ahead."""
+        return max(0, round(now * 1000) - round(self.authenticated_at * 1000)) / 1000
+
+    def expired(self, now: float) -> bool:
+        """Whether the lifetime is over: an age equal to it is expired, and a lifetime of 0 always is."""
+        return self.age(now) >= self.lifetime
+
+    def to_bytes(self) -> bytes:
+        """The native encoding, format 1 (see the module)."""
+        flags = _TLS_1_3 if self.version == _TLS_1_3_CODE else 0
+        if self.extended_master_secret:
+            flags |= _EXTENDED_MASTER_SECRET
+        parts = [_vector(self.secret)]
+        if self.authenticated_at != self.issued_at:
+            flags |= _AUTHENTICATED_AT
+            parts.append(round(self.authenticated_at * 1000).to_bytes(6))
+        for bit, number, width in (
+            (_AGE_ADD, self.age_add, 4),
+            (_GROUP, self.group, 2),
+            (_MAX_EARLY_DATA, self.max_early_data, 4),
+        ):
+            if number:
+                flags |= bit
+                parts.append(number.to_bytes(width))
+        name = self.server_name
+        for bit, value in (
+            (_TICKET, self.ticket),
+            (_SESSION_ID, self.session_id),
+            (_ALPN, self.alpn),
+            (_SERVER_NAME, name.encode() if name is not None else None),
+            (_CONTEXT, self.session_id_context),
+            (_APP_DATA, self.app_data),
+        ):
+            if value:
+                flags |= bit
+                parts.append(_vector(value))
+        if self.peer_certificates:
+            flags |= _CERTIFICATES
+            parts.append(_varint(len(self.peer_certificates)))
+            parts.extend(map(_vector, self.peer_certificates))
+        head = FORMAT << 112 | flags << 96 | self.cipher_suite << 80 | self.lifetime << 48
+        return (head | round(self.issued_at * 1000)).to_bytes(_HEAD) + b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The session that ``data`` encodes.  What ``to_bytes`` cannot give is ``SessionFormatError``."""
+        if not data or data[0] != FORMAT:
+            raise SessionFormatError("not a session of a known format")
+        source = _Source(data)
+        head = source.number(_HEAD)
+        flags = head >> 96 & 0xFFFF
+        if flags & ~_ALL_FLAGS:
+            raise SessionFormatError("unknown flags")
+        issued_at = (head & (1 << 48) - 1) / 1000
+        secret = source.vector()
+        authenticated_at = source.number(6) / 1000 if flags & _AUTHENTICATED_AT else issued_at
+        if flags & _AUTHENTICATED_AT and authenticated_at == issued_at:
+            raise SessionFormatError("a field that should have been left out")
+        session = cls(
+            version=_TLS_1_3_CODE if flags & _TLS_1_3 else _TLS_1_2_CODE,
+            cipher_suite=head >> 80 & 0xFFFF,
+            secret=secret,
+            lifetime=head >> 48 & 0xFFFFFFFF,
+            issued_at=issued_at,
+            authenticated_at=authenticated_at,
+            # Keyword arguments are evaluated in the order in which they are written: that of the layout.
+            age_add=source.present(4) if flags & _AGE_ADD else 0,
+            group=source.present(2) if flags & _GROUP else 0,
+            max_early_data=source.present(4) if flags & _MAX_EARLY_DATA else 0,
+            ticket=source.vector() if flags & _TICKET else b"",
+            session_id=source.vector() if flags & _SESSION_ID else b"",
+            alpn=source.vector() if flags & _ALPN else None,
+            server_name=source.text() if flags & _SERVER_NAME else None,
+            session_id_context=source.vector() if flags & _CONTEXT else b"",
+            app_data=source.vector() if flags & _APP_DATA else b"",
+            peer_certificates=source.vectors() if flags & _CERTIFICATES else (),
+            extended_master_secret=bool(flags & _EXTENDED_MASTER_SECRET),
+        )
+        source.finish()
+        return session
+
+
+_END_OF_TIME: Final = (1 << 48) / 1000
+"""The first second that six bytes of milliseconds cannot hold: in the year 10889."""
+
+
+def _utf8_length(text: str) -> int:
+    """How many bytes ``text`` takes, or -1 when it has lone surrogates and no encoding."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return -1
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
+    return bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)
+
+
+def _vector(value: bytes) -> bytes:
+    return _varint(len(value)) + value
+
+
+class _Source:
+    """Reads what ``to_bytes`` wrote; everything too short, too long or not minimal is an error."""
+
+    __slots__ = ("data", "offset")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.offset = 0
+
+    def take(self, length: int) -> bytes:
+        end = self.offset + length
+        if end > len(self.data):
+            raise SessionFormatError("the session is cut short")
+        value = self.data[self.offset : end]
+        self.offset = end
+        return value
+
+    def number(self, width: int) -> int:
+        return int.from_bytes(self.take(width))
+
+    def present(self, width: int) -> int:
+        """A number whose flag says that it is not 0."""
+        number = self.number(width)
+        if not number:
+            raise SessionFormatError("a field that should have been left out")
+        return number
+
+    def varint(self) -> int:
+        """A length or a count; never 0, since a field that is empty is left out."""
+        number = 0
+        for shift in (0, 7, 14, 21):
+            byte = self.take(1)[0]
+            number |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if not byte:
+                    raise SessionFormatError("a length that is 0 or not in its shortest form")
+                return number
+        raise SessionFormatError("a length of more than four bytes")
+
+    def vector(self) -> bytes:
+        return self.take(self.varint())
+
+    def vectors(self) -> tuple[bytes, ...]:
+        return tuple(self.vector() for _ in range(self.varint()))
+
+    def text(self) -> str:
+        try:
+            return self.vector().decode()
+        except UnicodeDecodeError:
+            raise SessionFormatError("the server name is not UTF-8") from None
+
+    def finish(self) -> None:
+        if self.offset != len(self.data):
+            raise SessionFormatError("bytes after the end of the session")
