@@ -1,0 +1,272 @@
+"""Bytes in, content out.
+
+The reader finds records in a byte stream, opens them and checks what can be checked without knowing any
+message.  It never raises anything but ``Fault``, and what it gives does not depend on how the stream was cut:
+a fault comes only after everything that preceded it.
+
+Two things make it fast.  Bytes that arrive while nothing is held are kept as they are, and a run of
+application data is opened in one loop and given as one piece.  And two make it safe to change keys: a run
+stops at the first record that is not application data, which is then the last one opened with these keys
+until it has been handed out; and what follows it stays ciphertext.
+"""
+
+from copy import copy
+from typing import Final
+
+from attrs import define, field, fields
+
+from sansticket.errors import Fault, Reason
+from sansticket.record.protection import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
+    HEADER_LENGTH,
+    MAX_CIPHERTEXT,
+    MAX_PLAINTEXT,
+    TAG_LENGTH,
+    Opener,
+)
+
+MAX_EMPTY_RECORDS: Final = 32
+"""Records without content that may come in a row; the same number as in OpenSSL and BoringSSL."""
+
+Content = tuple[int, bytes]
+"""Content type and content."""
+
+
+@define(eq=False)
+class RecordReader:
+    """Cuts a byte stream into records and opens them.
+
+    ``accept_plaintext_alert``: until the peer has proved that it has the keys, an unprotected alert of two
+    bytes may still come in TLS 1.3, because the peer may have failed before it had them (RFC 9846 section 6).
+    The owner sets it to False when the peer's Finished was verified.
+
+    ``skip_undecryptable`` and ``skip_plaintext_application_data`` are budgets in bytes for early data that
+    was rejected (RFC 9846 section 4.2.10): the first for records that do not decrypt, until one does; the
+    second, after a HelloRetryRequest, for application data while nothing is protected, until a handshake
+    record comes.
+    A record costs its content, padding included, and at least 1, so that a flood of empty ones ends too.
+    Zero means that such records are not expected; what exceeds the budget is TOO_MUCH_EARLY_DATA.
+    """
+
+    accept_plaintext_alert: bool = True
+    _opener: Opener | None = field(default=None, init=False)
+    _buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
+    _offset: int = field(default=0, init=False)
+    _held: Content | None = field(default=None, init=False, repr=False)
+    _empty_records: int = field(default=0, init=False)
+    # What is left of the two budgets; -1 when there is none.  A budget that is used up is not the same: it
+    # decides how the next record is called.
+    _undecryptable_left: int = field(default=-1, init=False)
+    _plaintext_left: int = field(default=-1, init=False)
+
+    @property
+    def skip_undecryptable(self) -> int:
+        return max(0, self._undecryptable_left)
+
+    @skip_undecryptable.setter
+    def skip_undecryptable(self, budget: int) -> None:
+        self._undecryptable_left = budget if budget > 0 else -1
+
+    @property
+    def skip_plaintext_application_data(self) -> int:
+        return max(0, self._plaintext_left)
+
+    @skip_plaintext_application_data.setter
+    def skip_plaintext_application_data(self, budget: int) -> None:
+        self._plaintext_left = budget if budget > 0 else -1
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were fed and not yet given out."""
+        return len(self._buffer) - self._offset + (0 if self._held is None else len(self._held[1]))
+
+    def protect(self, opener: Opener | None) -> None:
+        """Open with these keys all records that were not given out yet."""
+        self._opener = opener
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes from the peer."""
+        buffer = self._buffer
+        left = len(buffer) - self._offset
+        if not left:
+            self._buffer = bytes(data)  # no copy if it is bytes already
+        elif left <= len(data):
+            # Copying the rest costs no more than what came in: linear, however the stream is cut.
+            self._buffer = b"".join((memoryview(buffer)[self._offset :], data))
+        else:
+            if type(buffer) is not bytearray:
+                buffer = self._buffer = bytearray(buffer)
+            del buffer[: self._offset]
+            buffer += data
+        self._offset = 0
+
+    def next(self) -> Content | None:
+        """The next content type and content, or None when more bytes are needed.
+
+        All complete records of application data in a row come as one result, never an empty one.
+        Raises Fault for what the peer may not send; nothing may be read after that.
+        """
+        held = self._held
+        if held is not None:
+            self._held = None
+            return held
+        while (header := self._next_header()) is not None:
+            opener = self._opener
+            if opener is None:
+                content = self._read_plaintext(header)
+            elif opener.hides_type and header[0] != APPLICATION_DATA:
+                content = self._read_unprotected(header)
+            else:
+                content = self._open_records(opener)
+            if content is not None:
+                return content
+        if self._offset:
+            self._buffer = bytes(self._buffer[self._offset :])
+            self._offset = 0
+        return None
+
+    def _next_header(self) -> bytes | None:
+        """The header of the next record when all of the record is there.
+
+        What a header alone can tell is refused as soon as the header is there.
+        """
+        if self._empty_records > MAX_EMPTY_RECORDS:
+            raise Fault(Reason.TOO_MANY_EMPTY_RECORDS, f"more than {MAX_EMPTY_RECORDS} in a row")
+        start = self._offset
+        header = bytes(self._buffer[start : start + HEADER_LENGTH])
+        if len(header) < 2:
+            return None
+        if header[1] != 3:
+            raise Fault(Reason.NOT_TLS, f"bytes {header[:2].hex()} where a record should start")
+        self._check_type(header[0])
+        if len(header) < HEADER_LENGTH:
+            return None
+        length = header[3] << 8 | header[4]
+        limit = MAX_PLAINTEXT if self._opener is None and header[0] != APPLICATION_DATA else MAX_CIPHERTEXT
+        if length > limit:
+            raise Fault(Reason.RECORD_OVERFLOW, f"record of {length} bytes, at most {limit}")
+        return header if len(self._buffer) - start - HEADER_LENGTH >= length else None
+
+    def _check_type(self, outer: int) -> None:
+        """Whether this outer content type may come at all (RFC 9846 section 5)."""
+        opener = self._opener
+        if not CHANGE_CIPHER_SPEC <= outer <= APPLICATION_DATA:
+            raise Fault(Reason.UNKNOWN_CONTENT_TYPE, f"content type {outer}")
+        if opener is None:
+            if outer == APPLICATION_DATA and self._plaintext_left < 0:
+                raise Fault(Reason.UNEXPECTED_MESSAGE, "application data without protection")
+        elif opener.hides_type and (
+            outer == HANDSHAKE or (outer == ALERT and not self.accept_plaintext_alert)
+        ):
+            raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected record of type {outer} under protection")
+
+    def _take_body(self, header: bytes) -> bytes:
+        """The body of the record whose header this is; the record is consumed."""
+        start = self._offset + HEADER_LENGTH
+        self._offset = start + (header[3] << 8 | header[4])
+        return bytes(self._buffer[start : self._offset])
+
+    def _read_plaintext(self, header: bytes) -> Content | None:
+        """A record before any protection."""
+        outer = header[0]
+        body = self._take_body(header)
+        if outer == APPLICATION_DATA:
+            self._plaintext_left = _spend(self._plaintext_left, len(body))
+            return None
+        if not body:
+            raise Fault(Reason.EMPTY_RECORD, f"content type {outer}")
+        if outer == CHANGE_CIPHER_SPEC:
+            _check_change_cipher_spec(body)
+        elif outer == HANDSHAKE:
+            self._plaintext_left = -1
+        return outer, body
+
+    def _read_unprotected(self, header: bytes) -> Content:
+        """An unprotected record amid protected ones, TLS 1.3: change_cipher_spec or an early alert."""
+        body = self._take_body(header)
+        if header[0] == CHANGE_CIPHER_SPEC:
+            _check_change_cipher_spec(body)
+        elif len(body) != 2:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected alert of {len(body)} bytes")
+        return header[0], body
+
+    def _open_records(self, opener: Opener) -> Content | None:
+        """Open records up to the first that is not application data, which is held if others preceded it."""
+        buffer = self._buffer = bytes(self._buffer)  # no copy, unless the record came in many small pieces
+        view = memoryview(buffer)
+        end = len(buffer)
+        first = start = self._offset
+        empty = self._empty_records
+        pieces: list[bytes] = []
+        while end - start >= HEADER_LENGTH and empty <= MAX_EMPTY_RECORDS:
+            header = buffer[start : start + HEADER_LENGTH]
+            body = start + HEADER_LENGTH
+            stop = body + (header[3] << 8 | header[4])
+            if stop > end or (start != first and not _continues(header)):
+                break
+            try:
+                content_type, content = opener.open(header, view[body:stop])
+            except Fault as fault:
+                if pieces:
+                    break  # what came before it goes first; the next call meets it again
+                self._skip(fault, stop - body)
+                start = stop
+                continue
+            self._undecryptable_left = -1
+            start = stop
+            if content_type != APPLICATION_DATA:
+                empty = 0
+                self._held = content_type, content
+                break
+            if content:
+                empty = 0
+                pieces.append(content)
+            else:
+                empty += 1
+        self._offset = start
+        self._empty_records = empty
+        if pieces:
+            return APPLICATION_DATA, pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        held, self._held = self._held, None
+        return held
+
+    def _skip(self, fault: Fault, length: int) -> None:
+        """Drop a record that did not decrypt, or raise the fault when that is not to be expected."""
+        if fault.reason is not Reason.BAD_RECORD_MAC or self._undecryptable_left < 0:
+            raise fault
+        self._undecryptable_left = _spend(self._undecryptable_left, length)
+
+    def __getstate__(self) -> dict[str, object]:
+        state = {name: getattr(self, name) for name in _SLOTS}
+        state["_buffer"] = bytes(self._buffer[self._offset :])
+        state["_offset"] = 0
+        state["_opener"] = copy(self._opener)
+        return state
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+_SLOTS: Final = tuple(attribute.name for attribute in fields(RecordReader))
+
+
+def _continues(header: bytes) -> bool:
+    """Whether a run of application data goes on; if not, the checks of the next call say why."""
+    return header[:2] == b"\x17\x03" and (header[3] << 8 | header[4]) <= MAX_CIPHERTEXT
+
+
+def _check_change_cipher_spec(body: bytes) -> None:
+    if body != b"\x01":
+        raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"change_cipher_spec of {len(body)} bytes")
+
+
+def _spend(budget: int, length: int) -> int:
+    """What remains of a budget for early data after a protected record with a body of this length."""
+    cost = max(1, length - TAG_LENGTH - 1)
+    if cost > budget:
+        raise Fault(Reason.TOO_MUCH_EARLY_DATA, f"{cost} bytes, {budget} left to skip")
+    return budget - cost

@@ -1,0 +1,85 @@
+"""Content in, records out."""
+
+from collections.abc import Callable
+from copy import copy
+from typing import Final
+
+from attrs import define, field
+
+from sansticket.record.protection import MAX_PLAINTEXT, Sealer
+
+Padding = Callable[[int], int]
+"""Bytes of content in a record -> zero bytes to add to it."""
+
+VERSION_BYTES: Final = {version: version.to_bytes(2) for version in (0x0301, 0x0303)}
+
+
+@define(eq=False)
+class RecordWriter:
+    """Cuts content into records, protects them and collects the bytes to send.
+
+    ``max_fragment`` bounds the content of a record, in bytes (1 to 2^14).
+    ``padding`` is asked once per TLS 1.3 record; what is below zero or does not fit counts as the nearest
+    that does, and content and padding together stay within ``max_fragment``.
+    ``legacy_record_version`` stands in unprotected records only: 0x0301 for a client's first ClientHello,
+    0x0303 for all others (RFC 9846 section 5.1).
+    """
+
+    max_fragment: int = MAX_PLAINTEXT
+    padding: Padding | None = None
+    legacy_record_version: int = 0x0303
+    _sealer: Sealer | None = field(default=None, init=False)
+    _records: list[bytes] = field(factory=list, init=False, repr=False)
+
+    def protect(self, sealer: Sealer | None) -> None:
+        """Use these keys for all that is written from now on."""
+        self._sealer = sealer
+
+    @property
+    def records_left(self) -> int | None:
+        """How many records the present key may still protect; None without protection."""
+        return None if self._sealer is None else self._sealer.records_left
+
+    def write(self, content_type: int, data: bytes | bytearray | memoryview) -> None:
+        """Add ``data`` as one or more records; nothing when it is empty."""
+        content = data if type(data) is bytes else bytes(data)
+        size = self.max_fragment
+        if len(content) <= size:
+            if content:
+                self._write_record(content_type, content)
+            return
+        for start in range(0, len(content), size):
+            self._write_record(content_type, content[start : start + size])
+
+    def take(self) -> bytes:
+        """All that was written since the last call, in order."""
+        records = self._records
+        if not records:
+            return b""
+        self._records = []
+        return records[0] if len(records) == 1 else b"".join(records)
+
+    def _write_record(self, content_type: int, fragment: bytes) -> None:
+        sealer = self._sealer
+        if sealer is None:
+            start = bytes((content_type,)) + VERSION_BYTES[self.legacy_record_version]
+            self._records.append(start + len(fragment).to_bytes(2) + fragment)
+        elif self.padding is None:
+            self._records.append(sealer.seal(content_type, fragment))
+        else:
+            room = self.max_fragment - len(fragment)
+            padding = min(max(self.padding(len(fragment)), 0), room)
+            self._records.append(sealer.seal(content_type, fragment, padding))
+
+    def __getstate__(self) -> dict[str, object]:
+        return {
+            "max_fragment": self.max_fragment,
+            "padding": self.padding,
+            "legacy_record_version": self.legacy_record_version,
+            "_sealer": copy(self._sealer),
+            "_records": list(self._records),
+        }
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
