@@ -3,7 +3,6 @@
 A peer is looked for once; a test that needs one says ``require("openssl command")`` first.
 """
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +12,6 @@ import pytest
 
 PEERS: Final[dict[str, Callable[[], bool]]] = {
     "openssl command": lambda: shutil.which("openssl") is not None,
-    "pyopenssl": lambda: importlib.util.find_spec("OpenSSL") is not None,
 }
 """The name of each peer and how it is found."""
 
