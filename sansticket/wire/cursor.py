@@ -10,15 +10,18 @@ without a ``Reader``: a ClientHello carries a dozen of them and every handshake 
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from struct import Struct
+from struct import Struct, pack, unpack
 from typing import Final
 
 from sansticket.errors import Fault, Reason
 
 _U16: Final = Struct(">H").unpack_from
+_TAG: Final = Struct(">HH").unpack_from
 _U32: Final = Struct(">I").unpack_from
 _U64: Final = Struct(">Q").unpack_from
+
+_NUMBERS: Final = tuple(Struct(f">{count}H") for count in range(64))
+"""Lists of 16-bit numbers by their length, as far as lists go in practice."""
 
 
 def malformed(detail: str) -> Fault:
@@ -100,17 +103,32 @@ class Reader:
 
     def vector8(self, low: int = 0, high: int = 0xFF) -> bytes:
         """An opaque vector ``<low..high>`` with a length of one byte."""
-        size = self.u8()
+        # Here and in vector16 without a call of u8, u16 and take: most of a hello is read by these two.
+        start = self._offset + 1
+        if start > self._end:
+            raise _short(1, 0)
+        size = self._data[start - 1]
+        end = start + size
         if not low <= size <= high:
             raise _out_of_range(size, low, high)
-        return self.take(size)
+        if end > self._end:
+            raise _short(size, self._end - start)
+        self._offset = end
+        return self._data[start:end]
 
     def vector16(self, low: int = 0, high: int = 0xFFFF) -> bytes:
         """An opaque vector ``<low..high>`` with a length of two bytes."""
-        size = self.u16()
+        start = self._offset + 2
+        if start > self._end:
+            raise _short(2, self._end - self._offset)
+        size = self._data[start - 2] << 8 | self._data[start - 1]
+        end = start + size
         if not low <= size <= high:
             raise _out_of_range(size, low, high)
-        return self.take(size)
+        if end > self._end:
+            raise _short(size, self._end - start)
+        self._offset = end
+        return self._data[start:end]
 
     def vector24(self, low: int = 0, high: int = 0xFFFFFF) -> bytes:
         """An opaque vector ``<low..high>`` with a length of three bytes."""
@@ -158,18 +176,13 @@ def nothing(body: bytes) -> None:
         raise malformed(f"{len(body)} bytes, where none are allowed")
 
 
-@lru_cache(maxsize=128)
-def _u16s(count: int) -> Struct:
-    # Bounded, since the peer chooses the count: 128 of them cover what is really seen.
-    return Struct(f">{count}H")
-
-
 def numbers(content: bytes) -> tuple[int, ...]:
     """The 16-bit numbers that fill ``content``."""
     size = len(content)
     if size & 1:
         raise malformed(f"16-bit numbers in {size} bytes")
-    return _u16s(size >> 1).unpack(content)
+    count = size >> 1
+    return _NUMBERS[count].unpack(content) if count < len(_NUMBERS) else unpack(f">{count}H", content)
 
 
 def items(content: bytes, width: int, low: int = 0) -> tuple[bytes, ...]:
@@ -178,7 +191,7 @@ def items(content: bytes, width: int, low: int = 0) -> tuple[bytes, ...]:
     offset, end = 0, len(content)
     while offset < end:
         start = offset + width
-        size = int.from_bytes(content[offset:start])
+        size = content[offset] if width == 1 else int.from_bytes(content[offset:start])
         offset = start + size
         # A length cut short ends beyond ``end`` too, since ``start`` already does.
         if offset > end:
@@ -187,6 +200,25 @@ def items(content: bytes, width: int, low: int = 0) -> tuple[bytes, ...]:
             raise malformed(f"an item of {size} bytes, where {low} are the least")
         found.append(content[start:offset])
     return tuple(found)
+
+
+def tagged(content: bytes) -> list[tuple[int, bytes]]:
+    """The pairs that fill ``content``: a 16-bit number and a vector with a two-byte length.
+
+    Extensions have this form, and key shares.
+    """
+    found = []
+    offset, end = 0, len(content)
+    while offset < end:
+        start = offset + 4
+        if start > end:
+            raise _short(4, end - offset)
+        tag, size = _TAG(content, offset)
+        offset = start + size
+        if offset > end:
+            raise _short(size, end - start)
+        found.append((tag, content[start:offset]))
+    return found
 
 
 def u16(number: int) -> bytes:
@@ -211,7 +243,8 @@ def vector24(content: bytes) -> bytes:
 
 def pack_numbers(values: Sequence[int]) -> bytes:
     """16-bit numbers one after the other, without a length."""
-    return _u16s(len(values)).pack(*values)
+    count = len(values)
+    return _NUMBERS[count].pack(*values) if count < len(_NUMBERS) else pack(f">{count}H", *values)
 
 
 def pack_items(values: Iterable[bytes], width: int) -> bytes:

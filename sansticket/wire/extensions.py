@@ -20,9 +20,11 @@ from sansticket.wire.codes import ExtensionType
 from sansticket.wire.cursor import (
     Reader,
     items,
+    malformed,
     numbers,
     pack_items,
     pack_numbers,
+    tagged,
     u16,
     u32,
     vector8,
@@ -102,6 +104,19 @@ SMALLEST_RECORD_SIZE_LIMIT: Final = 64
 # --- names and protocols ---------------------------------------------------------------------------
 
 
+def _find_host_name(names: bytes) -> bytes:
+    reader = Reader(names)
+    found: dict[int, bytes] = {}
+    while reader.left:
+        name_type, name = reader.u8(), reader.vector16(1)
+        if name_type in found:
+            raise illegal(f"two server names of type {name_type}")
+        found[name_type] = name
+    if HOST_NAME not in found:
+        raise illegal("no host name")
+    return found[HOST_NAME]
+
+
 @frozen
 class ServerNameList(Extension):
     """server_name in a ClientHello (RFC 6066 section 3): the one host name, in ASCII.
@@ -114,16 +129,11 @@ class ServerNameList(Extension):
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        reader = Reader(whole_vector16(body, 1))
-        found: dict[int, bytes] = {}
-        while reader.left:
-            name_type, name = reader.u8(), reader.vector16(1)
-            if name_type in found:
-                raise illegal(f"two server names of type {name_type}")
-            found[name_type] = name
-        if HOST_NAME not in found:
-            raise illegal("server_name without a host name")
-        host_name = found[HOST_NAME]
+        names = whole_vector16(body, 1)
+        size = len(names) - 3
+        # One host name is what everybody sends: its type, 0, and its length are the size in three bytes.
+        one = size > 0 and names[:3] == size.to_bytes(3)
+        host_name = names[3:] if one else _find_host_name(names)
         if b"\0" in host_name or not host_name.isascii():
             raise illegal("a host name that is not ASCII")
         return cls(host_name)
@@ -277,10 +287,6 @@ class KeyShareEntry:
     group: int
     key_exchange: bytes
 
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        return cls(reader.u16(), reader.vector16(1))
-
     def encode(self) -> bytes:
         return u16(self.group) + vector16(self.key_exchange)
 
@@ -294,13 +300,12 @@ class KeyShareOffer(Extension):
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        reader = Reader(whole_vector16(body))
-        shares = []
-        while reader.left:
-            shares.append(KeyShareEntry.read(reader))
-        if len({share.group for share in shares}) != len(shares):
+        pairs = tagged(whole_vector16(body))
+        if len(dict(pairs)) != len(pairs):
             raise illegal("two key shares of one group")
-        return cls(tuple(shares))
+        if b"" in [key_exchange for _, key_exchange in pairs]:
+            raise malformed("an empty key_exchange")
+        return cls(tuple([KeyShareEntry(group, key_exchange) for group, key_exchange in pairs]))
 
     def encode(self) -> bytes:
         return vector16(b"".join([share.encode() for share in self.shares]))
@@ -316,7 +321,7 @@ class KeyShareAnswer(Extension):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         reader = Reader(body)
-        share = KeyShareEntry.read(reader)
+        share = KeyShareEntry(reader.u16(), reader.vector16(1))
         reader.finish()
         return cls(share)
 
@@ -365,6 +370,13 @@ class PskIdentity:
     obfuscated_ticket_age: int
 
 
+def _read_identities(reader: Reader) -> tuple[PskIdentity, ...]:
+    identities = []
+    while reader.left:
+        identities.append(PskIdentity(reader.vector16(1), reader.u32()))
+    return tuple(identities)
+
+
 @frozen
 class PreSharedKeyOffer(Extension):
     """pre_shared_key in a ClientHello (RFC 9846 section 4.3.11), where it is the last extension.
@@ -383,14 +395,11 @@ class PreSharedKeyOffer(Extension):
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        outer = Reader(body)
-        reader = Reader(outer.vector16(7))
-        binders = items(outer.vector16(33), 1, 32)
-        outer.finish()
-        identities = []
-        while reader.left:
-            identities.append(PskIdentity(reader.vector16(1), reader.u32()))
-        return cls(tuple(identities), binders)
+        reader = Reader(body)
+        identities = _read_identities(Reader(reader.vector16(7)))
+        binders = items(reader.vector16(33), 1, 32)
+        reader.finish()
+        return cls(identities, binders)
 
     def encode(self) -> bytes:
         identities = [vector16(one.identity) + u32(one.obfuscated_ticket_age) for one in self.identities]

@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Self, TypeVar
 
 from sansticket.errors import Fault, Reason
 from sansticket.wire.codes import HandshakeType
-from sansticket.wire.cursor import malformed, vector16
+from sansticket.wire.cursor import malformed, tagged, vector16
 from sansticket.wire.extension import Extension, UnknownExtension
 
 E = TypeVar("E", bound=Extension)
@@ -81,33 +81,20 @@ def decode_extensions(
     not in it is forbidden here (RFC 9846 section 4.3).  No number comes twice.
     """
     found: dict[int, Extension] = {}
-    offset, end = 0, len(block)
-    while offset < end:
-        start = offset + 4
-        if start > end:
-            raise malformed(f"{end - offset} bytes after the last extension")
-        number, size = _HEADER.unpack_from(block, offset)
-        offset = start + size
-        if offset > end:
-            raise malformed(f"extension {number} of {size} bytes, where {end - start} are left")
+    for number, body in tagged(block):
         if number in found:
             raise Fault(Reason.DUPLICATE_EXTENSION, f"extension {number}")
         kind = table.get(number)
         if kind is not None:
-            found[number] = decode_extension(kind, block[start:offset])
+            try:
+                found[number] = kind.decode(body)
+            except Fault as fault:
+                raise Fault(fault.reason, f"{kind.__name__}: {fault.detail}") from fault
         elif number in known:
             raise Fault(Reason.FORBIDDEN_EXTENSION, f"extension {number}")
         else:
-            found[number] = UnknownExtension(number, block[start:offset])
+            found[number] = UnknownExtension(number, body)
     return found
-
-
-def decode_extension(kind: type[Extension], body: bytes) -> Extension:
-    """One extension; a fault says which one it was."""
-    try:
-        return kind.decode(body)
-    except Fault as fault:
-        raise Fault(fault.reason, f"{kind.__name__}: {fault.detail}") from fault
 
 
 def encode_extensions(extensions: Iterable[Extension]) -> bytes:

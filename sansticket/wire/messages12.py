@@ -157,7 +157,7 @@ class ClientKeyExchange(Message):
 
 @frozen
 class NewSessionTicket12(Message):
-    """RFC 5077 section 3.3.  The hint is in seconds, 0 for none; an empty ticket takes the promise of one back."""
+    """RFC 5077 section 3.3.  The hint is in seconds, 0 for none; an empty ticket takes the promise back."""
 
     TYPE: ClassVar[HandshakeType] = HandshakeType.NEW_SESSION_TICKET
     lifetime_hint: int
