@@ -25,15 +25,15 @@ Layout of format 1 (integers big-endian, ``vector`` is a length as varint follow
     peer_certificates   a count as varint, then each certificate as vector; bit 0x0400: not empty
 
 Bit 0x0800 says TLS 1.3 (otherwise TLS 1.2), bit 0x1000 extended master secret; the others must be 0.
-A varint has seven bits a byte, the lowest first, the high bit set on every byte but the last; it has at most
-four bytes and no useless ones.
+Varints are those of ``encoding``.
 """
 
 from typing import Final, Self
 
 from attrs import Factory, field, frozen
 
-from sansticket.errors import SansticketError
+from sansticket.tickets.encoding import MAX_FIELD, Source, utf8_length, varint, vector
+from sansticket.tickets.encoding import SessionFormatError as SessionFormatError
 from sansticket.wire.codes import ProtocolVersion
 
 FORMAT: Final = 1
@@ -44,8 +44,8 @@ MAX_CONTEXT: Final = 32
 MAX_SESSION_ID: Final = 32
 """RFC 5246 section 7.4.1.2: a session id is at most this long, in bytes."""
 
-MAX_FIELD: Final = (1 << 28) - 1
-"""The longest byte string that a varint of four bytes can announce."""
+_END_OF_TIME: Final = (1 << 48) / 1000
+"""The first second that six bytes of milliseconds cannot hold: in the year 10889."""
 
 _TLS_1_2_CODE: Final = int(ProtocolVersion.TLS_1_2)
 _TLS_1_3_CODE: Final = int(ProtocolVersion.TLS_1_3)
@@ -66,10 +66,6 @@ _EXTENDED_MASTER_SECRET = 0x1000
 _ALL_FLAGS = 0x1FFF
 
 _HEAD = 15  # bytes from the format to issued_at
-
-
-class SessionFormatError(SansticketError, ValueError):
-    """Bytes that are not a session, or values that no session can have."""
 
 
 def _milliseconds(seconds: float) -> float:
@@ -184,7 +180,7 @@ class Session:
             return "session_id_context"
         if self.alpn is not None and not 0 < len(self.alpn) < 256:
             return "alpn"
-        if self.server_name is not None and not 0 < _utf8_length(self.server_name) < 256:
+        if self.server_name is not None and not 0 < utf8_length(self.server_name) < 256:
             return "server_name"
         if len(self.app_data) > MAX_FIELD:
             return "app_data"
@@ -209,7 +205,7 @@ class Session:
         flags = _TLS_1_3 if self.version == _TLS_1_3_CODE else 0
         if self.extended_master_secret:
             flags |= _EXTENDED_MASTER_SECRET
-        parts = [_vector(self.secret)]
+        parts = [vector(self.secret)]
         if self.authenticated_at != self.issued_at:
             flags |= _AUTHENTICATED_AT
             parts.append(round(self.authenticated_at * 1000).to_bytes(6))
@@ -232,11 +228,11 @@ class Session:
         ):
             if value:
                 flags |= bit
-                parts.append(_vector(value))
+                parts.append(vector(value))
         if self.peer_certificates:
             flags |= _CERTIFICATES
-            parts.append(_varint(len(self.peer_certificates)))
-            parts.extend(map(_vector, self.peer_certificates))
+            parts.append(varint(len(self.peer_certificates)))
+            parts.extend(map(vector, self.peer_certificates))
         head = FORMAT << 112 | flags << 96 | self.cipher_suite << 80 | self.lifetime << 48
         return (head | round(self.issued_at * 1000)).to_bytes(_HEAD) + b"".join(parts)
 
@@ -245,7 +241,7 @@ class Session:
         """The session that ``data`` encodes.  What ``to_bytes`` cannot give is ``SessionFormatError``."""
         if not data or data[0] != FORMAT:
             raise SessionFormatError("not a session of a known format")
-        source = _Source(data)
+        source = Source(data)
         head = source.number(_HEAD)
         flags = head >> 96 & 0xFFFF
         if flags & ~_ALL_FLAGS:
@@ -277,81 +273,3 @@ class Session:
         )
         source.finish()
         return session
-
-
-_END_OF_TIME: Final = (1 << 48) / 1000
-"""The first second that six bytes of milliseconds cannot hold: in the year 10889."""
-
-
-def _utf8_length(text: str) -> int:
-    """How many bytes ``text`` takes, or -1 when it has lone surrogates and no encoding."""
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        return -1
-
-
-def _varint(number: int) -> bytes:
-    if number < 0x80:
-        return bytes((number,))
-    return bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)
-
-
-def _vector(value: bytes) -> bytes:
-    return _varint(len(value)) + value
-
-
-class _Source:
-    """Reads what ``to_bytes`` wrote; everything too short, too long or not minimal is an error."""
-
-    __slots__ = ("data", "offset")
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.offset = 0
-
-    def take(self, length: int) -> bytes:
-        end = self.offset + length
-        if end > len(self.data):
-            raise SessionFormatError("the session is cut short")
-        value = self.data[self.offset : end]
-        self.offset = end
-        return value
-
-    def number(self, width: int) -> int:
-        return int.from_bytes(self.take(width))
-
-    def present(self, width: int) -> int:
-        """A number whose flag says that it is not 0."""
-        number = self.number(width)
-        if not number:
-            raise SessionFormatError("a field that should have been left out")
-        return number
-
-    def varint(self) -> int:
-        """A length or a count; never 0, since a field that is empty is left out."""
-        number = 0
-        for shift in (0, 7, 14, 21):
-            byte = self.take(1)[0]
-            number |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if not byte:
-                    raise SessionFormatError("a length that is 0 or not in its shortest form")
-                return number
-        raise SessionFormatError("a length of more than four bytes")
-
-    def vector(self) -> bytes:
-        return self.take(self.varint())
-
-    def vectors(self) -> tuple[bytes, ...]:
-        return tuple(self.vector() for _ in range(self.varint()))
-
-    def text(self) -> str:
-        try:
-            return self.vector().decode()
-        except UnicodeDecodeError:
-            raise SessionFormatError("the server name is not UTF-8") from None
-
-    def finish(self) -> None:
-        if self.offset != len(self.data):
-            raise SessionFormatError("bytes after the end of the session")
