@@ -1,0 +1,114 @@
+"""A program of the machine as a peer: started, talked to, and ended in bounded time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+ROOT: Final = Path(__file__).parent.parent.parent
+PATIENCE: Final = 30.0
+"""Seconds that anything may take; a healthy run needs a fraction of one."""
+
+
+class Command:
+    """A running program; everything it prints is kept in ``output``.  Leaving the ``with`` block ends it."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        self.arguments = [str(argument) for argument in arguments]
+        self.output = ""
+        self._waited_for = 0
+        self._ended = False
+        self._changed = threading.Condition()
+        self._process = subprocess.Popen(
+            self.arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+    def type(self, text: str) -> None:
+        """Write to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
+    def end_input(self) -> None:
+        """The end of its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def wait_for(self, *texts: str) -> str:
+        """Until it has printed a line with one of ``texts``, after what was waited for before.
+
+        Gives what stands after it in that line.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._find(texts) is not None or self._ended, PATIENCE)
+            found = self._find(texts)
+            assert found is not None, f"no {' or '.join(texts)!r} from {self.arguments}:\n{self.output}"
+            self._waited_for = found.end()
+        return found["rest"].strip()
+
+    def wait_for_end(self) -> int:
+        """Until it has ended by itself; its exit status."""
+        status = self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return status
+
+    def _find(self, texts: Sequence[str]) -> re.Match[str] | None:
+        alternatives = "|".join(re.escape(text) for text in texts)
+        return re.compile(f"(?:{alternatives})(?P<rest>.*)\n").search(self.output, self._waited_for)
+
+    def _read(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None
+        while chunk := os.read(stdout.fileno(), 65536):
+            with self._changed:
+                self.output += chunk.decode(errors="replace")
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+def example(name: str, *arguments: str | Path) -> Command:
+    """A program of ``examples/`` on this interpreter, with this checkout's package."""
+    return Command(sys.executable, "-u", "-m", f"examples.{name}", *arguments)
+
+
+def s_client(port: int, authority: Path, *arguments: str | Path) -> Command:
+    """``openssl s_client`` that verifies the chain and the name of the server on that port."""
+    return Command(
+        *("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3", "-CAfile", authority),
+        *("-servername", "server.example", "-verify_hostname", "server.example", "-verify_return_error"),
+        *arguments,
+    )
+
+
+def s_server(chain: Path, key: Path, *arguments: str | Path) -> Command:
+    """``openssl s_server`` on a free port, which answers every line with its reverse."""
+    return Command(
+        *("openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", chain, "-key", key, "-rev"),
+        *arguments,
+    )
+
