@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import cryptography
 from attrs import frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
@@ -28,11 +29,13 @@ KEYS: Final[dict[str, Callable[[], Any]]] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate,
     "ed448": ed448.Ed448PrivateKey.generate,
     "rsa": lambda: rsa.generate_private_key(65537, 2048),
-    "mldsa44": mldsa.MLDSA44PrivateKey.generate,
-    "mldsa65": mldsa.MLDSA65PrivateKey.generate,
-    "mldsa87": mldsa.MLDSA87PrivateKey.generate,
 }
 """The kinds of keys an identity can have."""
+
+if int(cryptography.__version__.partition(".")[0]) >= 49:  # 48 has the signatures, but not in certificates
+    KEYS["mldsa44"] = mldsa.MLDSA44PrivateKey.generate
+    KEYS["mldsa65"] = mldsa.MLDSA65PrivateKey.generate
+    KEYS["mldsa87"] = mldsa.MLDSA87PrivateKey.generate
 
 START: Final = datetime.timedelta(days=30)
 """How long ago certificates became valid."""
