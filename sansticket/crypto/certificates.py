@@ -1,0 +1,149 @@
+"""Certificates: our own, and one place to import what concerns certificates from.
+
+``Credential`` is here; ``TrustAnchors`` and the verification of a peer's chain are in ``verification``,
+reading a key out of a certificate is in ``inspection``.
+"""
+
+from typing import Any
+
+from attrs import Factory, field, frozen
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from sansticket.crypto.inspection import (
+    der_tuple,
+    is_ip_address,
+    load,
+    name_matches,
+    names_of,
+    parse_errors,
+    public_key_of,
+)
+from sansticket.crypto.signatures import PrivateKey, PublicKey, RsaPssPublicKey, schemes_of
+from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
+from sansticket.errors import ConfigError, Fault
+from sansticket.wire.codes import SignatureScheme
+
+__all__ = [
+    "Credential",
+    "TrustAnchors",
+    "is_ip_address",
+    "public_key_of",
+    "verify_client_chain",
+    "verify_server_chain",
+]
+
+
+@frozen
+class _Leaf:
+    """What is needed of our own leaf in every handshake, found out once."""
+
+    names: tuple[str, ...]
+    public_key: PublicKey
+    issuer_names: tuple[bytes, ...]
+
+
+def _inspect(credential: "Credential") -> _Leaf:
+    if not credential.chain:
+        raise ConfigError("credentials", "a chain needs at least one certificate")
+    try:
+        certificates = [load(der) for der in credential.chain]
+        return _Leaf(
+            names_of(certificates[0]),
+            public_key_of(credential.chain[0]),
+            tuple(certificate.issuer.public_bytes() for certificate in certificates),
+        )
+    except parse_errors(Fault) as error:
+        raise ConfigError("credentials", str(error)) from error
+
+
+@frozen
+class Credential:
+    """A certificate chain and its private key.
+
+    ``chain``: DER, leaf first, each certificate followed by its issuer; the trust anchor may be left out.
+    ``private_key``: a private key of ``cryptography``; None when signatures are made elsewhere (``Sign``).
+    ``schemes``: the signature schemes to use, best first; None for all that fit the key.
+
+    ConfigError ``credentials`` when the chain cannot be read, the key is not the leaf's, or a scheme does
+    not fit it.  Pickling writes the private key; copying shares it.
+    """
+
+    chain: tuple[bytes, ...] = field(converter=der_tuple)
+    private_key: PrivateKey | None = field(eq=False)
+    schemes: tuple[int, ...] | None = None
+    _leaf: _Leaf = field(init=False, eq=False, default=Factory(_inspect, takes_self=True))
+
+    def __attrs_post_init__(self) -> None:
+        public_key = self._leaf.public_key
+        if self.private_key is not None:
+            own = public_key.key if isinstance(public_key, RsaPssPublicKey) else public_key
+            if self.private_key.public_key() != own:
+                raise ConfigError("credentials", "the private key does not belong to the first certificate")
+        if self.schemes is not None:
+            fitting = {*schemes_of(public_key, tls13=True), *schemes_of(public_key, tls13=False)}
+            if not self.schemes or not fitting.issuperset(self.schemes):
+                raise ConfigError("credentials", f"signature schemes {self.schemes} do not all fit the key")
+
+    @classmethod
+    def from_pem(cls, chain_pem: bytes, key_pem: bytes, password: bytes | None = None) -> "Credential":
+        """A credential from a PEM chain, leaf first, and a PEM private key (with its password)."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+        try:
+            certificates = x509.load_pem_x509_certificates(chain_pem)
+            key: Any = load_pem_private_key(key_pem, password)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise ConfigError("credentials", str(error)) from error
+        return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates), key)
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The leaf's public key."""
+        return self._leaf.public_key
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The leaf's names: dNSNames in lower case (wildcards as they are) and IP addresses in text."""
+        return self._leaf.names
+
+    @property
+    def issuer_names(self) -> tuple[bytes, ...]:
+        """Issuer of each certificate of the chain, in DER, to compare with certificate_authorities."""
+        return self._leaf.issuer_names
+
+    def matches(self, server_name: str) -> bool:
+        """Whether the leaf is for this host name or IP address.  A wildcard covers one label."""
+        return name_matches(self._leaf.names, server_name)
+
+    def usable_schemes(self, tls13: bool) -> tuple[SignatureScheme, ...]:
+        """The schemes this credential signs handshakes with, best first."""
+        fitting = schemes_of(self._leaf.public_key, tls13)
+        if self.schemes is None:
+            return fitting
+        return tuple(SignatureScheme(scheme) for scheme in self.schemes if scheme in fitting)
+
+    def __repr__(self) -> str:
+        return f"Credential(names={self.names}, schemes={self.schemes})"
+
+    def __copy__(self) -> "Credential":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Credential":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+        key = self.private_key
+        encoded = key and key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return _restore_credential, (self.chain, encoded, self.schemes)
+
+
+def _restore_credential(
+    chain: tuple[bytes, ...], encoded_key: bytes | None, schemes: tuple[int, ...] | None
+) -> Credential:
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    key: Any = encoded_key and load_der_private_key(encoded_key, None)
+    return Credential(chain, key, schemes)

@@ -1,0 +1,132 @@
+"""Looking into certificates: their keys, their names, and what can go wrong on the way.
+
+``cryptography.x509`` takes long to import and a resumption needs none of it: only the functions that touch
+a certificate import it.  The same holds for ``certificates`` and ``verification``.
+"""
+
+from collections.abc import Collection, Iterable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey, schemes_of
+from sansticket.errors import Fault, Reason
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+_ID_RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
+
+# AlgorithmIdentifier of RSASSA-PSS without parameters, and with each hash, MGF1 of it and a salt of its
+# length (RFC 4055 section 3.1).
+_PSS_IDENTIFIERS: Final = {
+    bytes.fromhex("300b06092a864886f70d01010a"): None,
+    **{
+        bytes.fromhex(
+            "304106092a864886f70d01010a3034"
+            f"a00f300d060960864801650304020{number}0500"
+            f"a11c301a06092a864886f70d010108300d060960864801650304020{number}0500"
+            f"a2030201{salt:02x}"
+        ): hash_name
+        for number, salt, hash_name in ((1, 32, "sha256"), (2, 48, "sha384"), (3, 64, "sha512"))
+    },
+}
+
+
+def is_ip_address(server_name: str) -> bool:
+    """Whether a name is an IP address in text; it then goes into no server_name extension (RFC 6066)."""
+    try:
+        ip_address(server_name)
+    except ValueError:
+        return False
+    return True
+
+
+def load(der: bytes) -> "x509.Certificate":
+    """Fault CERTIFICATE_MALFORMED when it is none.  The library looks into most of it only when asked."""
+    from cryptography import x509
+
+    try:
+        return x509.load_der_x509_certificate(der)
+    except parse_errors() as error:
+        raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
+
+
+def der_tuple(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(certificates)
+
+
+def parse_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What the library raises while it looks into a certificate that is not well-formed throughout."""
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    return (
+        *others,
+        ValueError,
+        TypeError,
+        OverflowError,
+        UnsupportedAlgorithm,
+        CryptographyDeprecationWarning,  # an exception only for those who turn warnings into exceptions
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    )
+
+
+def public_key_of(der: bytes) -> PublicKey:
+    """The public key of a certificate, for ``signatures.verify``.
+
+    Fault CERTIFICATE_MALFORMED, or CERTIFICATE_UNSUPPORTED for a kind of key that no signature scheme has.
+    """
+    certificate = load(der)
+    try:
+        key: Any = certificate.public_key()
+        if certificate.public_key_algorithm_oid.dotted_string == _ID_RSASSA_PSS:
+            key = _rsa_pss_key(certificate, key)
+    except UnsupportedAlgorithm as error:
+        raise Fault(Reason.CERTIFICATE_UNSUPPORTED, str(error)) from None
+    except parse_errors() as error:
+        raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
+    if not schemes_of(key, tls13=True) and not schemes_of(key, tls13=False):
+        raise Fault(Reason.CERTIFICATE_UNSUPPORTED, f"no signature scheme for a {type(key).__name__}")
+    public_key: PublicKey = key
+    return public_key
+
+
+def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaPssPublicKey:
+    """The key with the restriction that the library drops: what stands before it in the certificate."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    encoded = key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+    before = certificate.tbs_certificate_bytes.partition(encoded)[0]
+    for identifier, hash_name in _PSS_IDENTIFIERS.items():
+        # Between them stands the header of the BIT STRING, 3 to 5 bytes for keys of 512 bits and more.
+        if identifier in before[-len(identifier) - 5 :]:
+            return RsaPssPublicKey(key, hash_name)
+    raise UnsupportedAlgorithm("RSASSA-PSS parameters that no signature scheme has")
+
+
+def names_of(certificate: "x509.Certificate") -> tuple[str, ...]:
+    """dNSNames in lower case and iPAddresses in text, from subjectAltName."""
+    from cryptography import x509
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return (
+        *(name.lower() for name in names.get_values_for_type(x509.DNSName)),
+        *(str(address) for address in names.get_values_for_type(x509.IPAddress)),
+    )
+
+
+def name_matches(names: Collection[str], server_name: str) -> bool:
+    """RFC 9525 section 6.3: the whole name, or a wildcard for exactly the left-most label."""
+    if is_ip_address(server_name):
+        return str(ip_address(server_name)) in names
+    wanted = server_name.lower().removesuffix(".")
+    first, _, parent = wanted.partition(".")
+    return wanted in names or (first != "" and parent != "" and f"*.{parent}" in names)

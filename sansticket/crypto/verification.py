@@ -1,0 +1,283 @@
+"""Verifying a peer's certificates against trust anchors.
+
+Path validation is ``cryptography.x509.verification``, with the profile of RFC 5280 rather than that of the
+public Web PKI where the two differ, because TLS is used with private authorities too:
+
+- an issuer may lack keyUsage and authorityKeyIdentifier; a keyUsage that is there must allow signing
+  certificates (RFC 5280 section 6.1.4 (n));
+- a leaf may be marked as CA, as self-signed certificates that are their own trust anchor usually are;
+- a client's certificate need not have a subjectAltName.
+
+Stricter than the library: a leaf with keyUsage must have digitalSignature (RFC 9846 section 4.4.2.2).  Names
+are matched against subjectAltName only, never against the common name (RFC 9525 section 2).
+
+The library's verdict says little about why a chain was refused, and the peer deserves the right alert:
+``_diagnose`` finds the reason afterwards.  It never turns a refusal into an acceptance.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import Factory, field, frozen
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from sansticket.crypto.inspection import der_tuple, is_ip_address, load, name_matches, names_of, parse_errors
+from sansticket.errors import ConfigError, Fault, Reason
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.x509.verification import ExtensionPolicy, Policy, PolicyBuilder, Store
+
+
+@frozen
+class _Roots:
+    """What the library wants to have of the trust anchors."""
+
+    certificates: "tuple[x509.Certificate, ...]"
+    subjects: tuple[bytes, ...]
+    store: "Store"
+
+
+def _plant(anchors: "TrustAnchors") -> _Roots:
+    from cryptography.x509.verification import Store
+
+    if not anchors.certificates:
+        raise ConfigError("trust_anchors", "there must be at least one")
+    try:
+        certificates = tuple(load(der) for der in anchors.certificates)
+        subjects = tuple(certificate.subject.public_bytes() for certificate in certificates)
+    except parse_errors(Fault) as error:
+        raise ConfigError("trust_anchors", str(error)) from error
+    return _Roots(certificates, subjects, Store(list(certificates)))
+
+
+@frozen
+class TrustAnchors:
+    """The certificates at which a chain may end, in DER.
+
+    Roots as a rule; an intermediate or the peer's own certificate will do.  ConfigError ``trust_anchors``
+    when there is none or one cannot be read.
+    """
+
+    certificates: tuple[bytes, ...] = field(
+        repr=lambda ders: f"{len(ders)} certificates", converter=der_tuple
+    )
+    _roots: _Roots = field(init=False, repr=False, eq=False, default=Factory(_plant, takes_self=True))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "TrustAnchors":
+        """All certificates of a PEM bundle."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        try:
+            certificates = x509.load_pem_x509_certificates(pem)
+        except ValueError as error:
+            raise ConfigError("trust_anchors", str(error)) from error
+        return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates))
+
+    @classmethod
+    def from_der(cls, certificates: Sequence[bytes]) -> "TrustAnchors":
+        """The given certificates, each in DER."""
+        return cls(tuple(certificates))
+
+    @property
+    def subjects(self) -> tuple[bytes, ...]:
+        """Names of the anchors in DER, for certificate_authorities (RFC 9846 section 4.2.4)."""
+        return self._roots.subjects
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that stand for the set of anchors: whatever their order, in every process."""
+        fingerprints = sorted({hashlib.sha256(der).digest() for der in self.certificates})
+        return hashlib.sha256(b"".join(fingerprints)).digest()
+
+    def __copy__(self) -> "TrustAnchors":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "TrustAnchors":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrustAnchors, (self.certificates,)
+
+
+def _issuer_key_usage(
+    policy: "Policy", certificate: "x509.Certificate", usage: "x509.KeyUsage | None"
+) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("keyUsage of an issuer does not allow signing certificates")
+
+
+def _leaf_key_usage(policy: "Policy", certificate: "x509.Certificate", usage: "x509.KeyUsage | None") -> None:
+    if usage is not None and not usage.digital_signature:
+        raise ValueError("keyUsage does not allow digital signatures")
+
+
+@lru_cache(maxsize=2)
+def _extension_policies(client: bool) -> "tuple[ExtensionPolicy, ExtensionPolicy]":
+    """For issuers and for leaves; the module's docstring says how they differ from the library's own."""
+    from cryptography import x509
+    from cryptography.x509.verification import Criticality, ExtensionPolicy
+
+    either = Criticality.AGNOSTIC
+    issuers = (
+        ExtensionPolicy.webpki_defaults_ca()
+        .may_be_present(x509.KeyUsage, either, _issuer_key_usage)
+        .may_be_present(x509.AuthorityKeyIdentifier, either, None)
+    )
+    leaves = (
+        ExtensionPolicy.webpki_defaults_ee()
+        .may_be_present(x509.KeyUsage, either, _leaf_key_usage)
+        .may_be_present(x509.BasicConstraints, either, None)
+    )
+    if client:
+        leaves = leaves.may_be_present(x509.SubjectAlternativeName, either, None)
+    return issuers, leaves
+
+
+def _builder(anchors: TrustAnchors, now: datetime, client: bool) -> "PolicyBuilder":
+    from cryptography.x509.verification import PolicyBuilder
+
+    issuers, leaves = _extension_policies(client)
+    return (
+        PolicyBuilder()
+        .store(anchors._roots.store)
+        .time(now)
+        .extension_policies(ca_policy=issuers, ee_policy=leaves)
+    )
+
+
+def _subject(server_name: str) -> "x509.DNSName | x509.IPAddress":
+    from cryptography import x509
+
+    if is_ip_address(server_name):
+        return x509.IPAddress(ip_address(server_name))
+    return x509.DNSName(server_name.removesuffix("."))
+
+
+def verify_server_chain(
+    chain: Sequence[bytes], anchors: TrustAnchors, server_name: str, now: datetime
+) -> None:
+    """Check that a chain (DER, leaf first) leads to an anchor, is for ``server_name`` and valid at ``now``.
+
+    ``server_name`` is a host name in ASCII (A-labels) or an IP address; one that can be neither is a
+    ConfigError ``server_name``.  ``now`` without time zone is UTC.  How long a chain may be is for the
+    caller to limit.  Fault CERTIFICATE_... with the reason of the refusal.
+    """
+    builder = _builder(anchors, now, client=False)
+    try:
+        verifier = builder.build_server_verifier(_subject(server_name))
+    except ValueError as error:
+        raise ConfigError("server_name", f"{server_name!r}: {error}") from None
+    _verify(verifier.verify, chain, anchors, server_name, now)
+
+
+def verify_client_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: datetime) -> None:
+    """Check that a client's chain (DER, leaf first) leads to an anchor and is valid at ``now``.
+
+    ``now`` without time zone is UTC.  Fault CERTIFICATE_... with the reason of the refusal.
+    """
+    verifier = _builder(anchors, now, client=True).build_client_verifier()
+    _verify(verifier.verify, chain, anchors, None, now)
+
+
+def _verify(
+    verify: Callable[["x509.Certificate", "list[x509.Certificate]"], object],
+    chain: Sequence[bytes],
+    anchors: TrustAnchors,
+    server_name: str | None,
+    now: datetime,
+) -> None:
+    from cryptography.x509.verification import VerificationError
+
+    if not chain:
+        raise Fault(Reason.CERTIFICATE_MALFORMED, "an empty chain")
+    leaf, *intermediates = [load(der) for der in chain]
+    try:
+        try:
+            verify(leaf, intermediates)
+        except VerificationError as error:
+            reason = _diagnose(leaf, intermediates, anchors, server_name, now, str(error))
+            raise Fault(reason, str(error)) from None
+    except parse_errors() as error:
+        raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
+
+
+# What the library says of algorithms, key sizes, key purposes and versions that it does not take.
+_UNSUPPORTED: Final = ("Forbidden", "modulus", "EKU", "X509v3")
+
+
+def _diagnose(
+    leaf: "x509.Certificate",
+    intermediates: "list[x509.Certificate]",
+    anchors: TrustAnchors,
+    server_name: str | None,
+    now: datetime,
+    verdict: str,
+) -> Reason:
+    """Why a chain was refused: what speaks against trusting it first, then what may be a mistake."""
+    path = _path(leaf, intermediates, anchors)
+    if path is None:
+        return Reason.CERTIFICATE_UNTRUSTED
+    for certificate, issuer in pairwise(path):
+        broken = _broken_link(certificate, issuer)
+        if broken is not None:
+            return broken
+    moment = now if now.tzinfo else now.replace(tzinfo=UTC)
+    if any(not c.not_valid_before_utc <= moment <= c.not_valid_after_utc for c in path):
+        return Reason.CERTIFICATE_EXPIRED
+    if server_name is not None and not name_matches(names_of(leaf), server_name):
+        return Reason.CERTIFICATE_NAME_MISMATCH
+    if any(hint in verdict for hint in _UNSUPPORTED):
+        return Reason.CERTIFICATE_UNSUPPORTED
+    return Reason.CERTIFICATE_INVALID
+
+
+def _path(
+    leaf: "x509.Certificate", intermediates: "list[x509.Certificate]", anchors: TrustAnchors
+) -> "list[x509.Certificate] | None":
+    """The path from the leaf to an anchor that names and key identifiers give, or None.
+
+    Each certificate is used once, so it ends; the anchors come first, so it is as short as can be.
+    """
+    roots = anchors._roots.certificates
+    left = [*roots, *intermediates]
+    path = [leaf]
+    while path[-1] not in roots:
+        step = next((other for other in left if _names_as_issuer(path[-1], other)), None)
+        if step is None:
+            return None
+        left.remove(step)
+        path.append(step)
+    return path
+
+
+def _names_as_issuer(certificate: "x509.Certificate", other: "x509.Certificate") -> bool:
+    """Whether ``certificate`` names ``other`` as its issuer, by key too if both have an identifier."""
+    from cryptography import x509
+
+    if certificate.issuer != other.subject:
+        return False
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+        own = other.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return True
+    return named.key_identifier in (None, own.digest)
+
+
+def _broken_link(certificate: "x509.Certificate", issuer: "x509.Certificate") -> Reason | None:
+    """What is wrong with the signature of ``issuer`` on ``certificate``."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except InvalidSignature:
+        return Reason.CERTIFICATE_INVALID
+    except (TypeError, UnsupportedAlgorithm):
+        return Reason.CERTIFICATE_UNSUPPORTED
+    return None
