@@ -489,6 +489,13 @@ def test_a_certificate_request_out_of_range(body: bytes) -> None:
         m12.CertificateRequest12.decode(body)
 
 
+def test_the_bytes_of_a_certificate_request() -> None:
+    request = m12.CertificateRequest12(b"\x01\x40", (0x0403, 0x0804), (b"\x30\x00", b"\x31"))
+    expected = bytes.fromhex("02 0140  0004 0403 0804  0007 0002 3000 0001 31")
+    assert body_of(request) == expected
+    assert m12.CertificateRequest12.decode(expected) == request
+
+
 def test_a_certificate_status_of_another_type() -> None:
     with fault(Reason.ILLEGAL_VALUE, "status type 2"):
         m12.CertificateStatus.decode(b"\2" + vector24(b"ocsp"))
