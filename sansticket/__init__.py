@@ -1,1 +1,71 @@
-"""TLS 1.3 and TLS 1.2 as pure state machines, with session tickets and resumption in the open."""
+"""TLS 1.3 as sans-I/O state machines, with session tickets and resumption as first-class things.
+
+events = connection.receive_data(data)    # bytes in
+events = connection.send(command)         # commands in
+data = connection.data_to_send()          # bytes out
+"""
+
+from sansticket.commands import (
+    AbortHandshake,
+    AcceptPeer,
+    Close,
+    Command,
+    FlushTickets,
+    IssueTicket,
+    ProvideSession,
+    ProvideSignature,
+    RejectPeer,
+    RequestClientCertificate,
+    ResolveTicket,
+    SealTicket,
+    SendData,
+    TicketNotOpened,
+    TicketOpened,
+    TicketProtected,
+    UpdateKeys,
+    UseConfig,
+)
+from sansticket.config import ASK, ClientAuthentication, ClientConfig, Config, ServerConfig, TicketFlush
+from sansticket.connection import ClientConnection, Connection, ServerConnection
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.verification import TrustAnchors
+from sansticket.errors import ALERTS, ConfigError, LocalProtocolError, Reason, SansticketError
+from sansticket.events import (
+    ConnectionTerminated,
+    DataReceived,
+    DecideTicket,
+    Event,
+    HandshakeCompleted,
+    KeysUpdated,
+    LookUpSession,
+    OpenTicket,
+    PeerAuthenticated,
+    PeerClosed,
+    PrepareTicket,
+    ProtectTicket,
+    Question,
+    SelectConfig,
+    Sign,
+    TicketIssued,
+    TicketReceived,
+    VerifyPeer,
+)
+from sansticket.tickets.cache import CacheMode, SessionCache
+from sansticket.tickets.decision import Resolution, TicketReturn, TicketStatus, resolve
+from sansticket.tickets.keyring import TicketKey, TicketKeyRing
+from sansticket.tickets.protection import OpenedTicket, TicketKeys
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.tickets.store import ClientSessionStore
+from sansticket.tickets.windowed import WindowedTicketKeys
+from sansticket.wire.codes import (
+    AlertDescription,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,0 +1,136 @@
+"""What goes into a connection: commands, and among them the answers to questions."""
+
+from __future__ import annotations
+
+from attrs import field, frozen, validators
+
+from sansticket.config import ServerConfig
+from sansticket.tickets.decision import TicketReturn
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import AlertDescription
+
+
+@frozen
+class Command:
+    """Base of all commands."""
+
+
+@frozen
+class SendData(Command):
+    """Send application data.  Queued tickets leave first.  Empty data sends what is queued and nothing else."""
+
+    data: bytes | bytearray | memoryview = field(repr=lambda data: f"<{len(data)} bytes>")
+
+
+@frozen
+class Close(Command):
+    """Send close_notify: we send no more.  In the middle of a handshake it ends the connection."""
+
+
+@frozen
+class UpdateKeys(Command):
+    """Replace our sending keys; with ``request_peer`` the peer is asked to replace its own too."""
+
+    request_peer: bool = False
+
+
+@frozen
+class IssueTicket(Command):
+    """Server, TLS 1.3: queue ``count`` tickets (SSL_new_session_ticket(3)), whatever num_tickets is.
+
+    They leave before the data of the next ``SendData``, or on ``FlushTickets``.
+    """
+
+    count: int = field(default=1, validator=[validators.instance_of(int), validators.ge(1)])
+
+
+@frozen
+class FlushTickets(Command):
+    """Make and send the queued tickets now."""
+
+
+@frozen
+class RequestClientCertificate(Command):
+    """Server, TLS 1.3: ask for a client certificate after the handshake (RFC 9846 section 4.7.2)."""
+
+
+@frozen
+class AbortHandshake(Command):
+    """An answer to any question: end the connection with this alert."""
+
+    alert: AlertDescription = AlertDescription.INTERNAL_ERROR
+
+
+@frozen
+class UseConfig(Command):
+    """Answers ``SelectConfig``."""
+
+    config: ServerConfig = field(validator=validators.instance_of(ServerConfig))
+
+
+@frozen
+class TicketOpened(Command):
+    """Answers ``OpenTicket``: the plaintext.
+
+    ``renew`` True reports SUCCESS_RENEW, False reports SUCCESS, None leaves it to the protocol version:
+    TLS 1.3 renews, TLS 1.2 does not.
+    """
+
+    plaintext: bytes = field(repr=False)
+    key_name: bytes = b""
+    renew: bool | None = None
+
+
+@frozen
+class TicketNotOpened(Command):
+    """Answers ``OpenTicket``: this ticket does not decrypt."""
+
+    key_name: bytes = b""
+
+
+@frozen
+class ResolveTicket(Command):
+    """Answers ``DecideTicket``.  ``alert`` is used with ABORT only."""
+
+    ticket_return: TicketReturn = field(validator=validators.instance_of(TicketReturn))
+    alert: AlertDescription = AlertDescription.INTERNAL_ERROR
+
+
+@frozen
+class ProvideSession(Command):
+    """Answers ``LookUpSession``."""
+
+    session: Session | None
+
+
+@frozen
+class SealTicket(Command):
+    """Answers ``PrepareTicket``.  ``app_data`` None keeps what the session carries (an inherited value too)."""
+
+    app_data: bytes | None = None
+
+
+@frozen
+class TicketProtected(Command):
+    """Answers ``ProtectTicket``.  None: this ticket is not sent, and the connection goes on."""
+
+    ticket: bytes | None
+
+
+@frozen
+class ProvideSignature(Command):
+    """Answers ``Sign``."""
+
+    signature: bytes
+
+
+@frozen
+class AcceptPeer(Command):
+    """Answers ``VerifyPeer``."""
+
+
+@frozen
+class RejectPeer(Command):
+    """Answers ``VerifyPeer``."""
+
+    alert: AlertDescription = AlertDescription.BAD_CERTIFICATE

@@ -1,0 +1,347 @@
+"""What the application decides beforehand.
+
+A config is frozen and can serve any number of connections.  It is checked when it is made: a ``ConfigError``
+names the field, what was wrong and what was expected.  The defaults of ``clock`` and ``entropy`` are the only
+places in the package that touch the system's time and randomness.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+from hashlib import sha256
+from typing import Any, Final
+
+from attrs import Factory, field, frozen
+
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.groups import GROUPS
+from sansticket.crypto.suites import SUITES
+from sansticket.crypto.verification import TrustAnchors
+from sansticket.errors import ConfigError
+from sansticket.events import LookUpSession, OpenTicket, ProtectTicket, Question, Sign, VerifyPeer
+from sansticket.tickets.cache import SessionCache
+from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.protection import TicketKeys
+from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+
+MAX_SESSION_ID_CONTEXT: Final = 32
+"""SSL_MAX_SSL_SESSION_ID_LENGTH, see SSL_CTX_set_session_id_context(3)."""
+
+MAX_NUM_TICKETS: Final = 65_535
+"""More would not be tickets but a flood; libssl has no bound."""
+
+MAX_LIFETIME: Final = 604_800
+"""Seven days in seconds: RFC 9846 section 4.7.1."""
+
+
+class Ask(Enum):
+    """The type of ``ASK``."""
+
+    ASK = "ask"
+
+    def __repr__(self) -> str:
+        return "ASK"
+
+
+ASK: Final = Ask.ASK
+"""In ``answers``: emit the question as an event, and wait for the command that answers it."""
+
+Answer = Callable[[Any], Any] | Ask
+"""A function from the question to its answer, called at once; or ``ASK``."""
+
+
+class ClientAuthentication(Enum):
+    """Whether a server asks for a client certificate during the handshake."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class TicketFlush(Enum):
+    """When the automatic tickets leave."""
+
+    HANDSHAKE = "handshake"
+    """At once, when the client's Finished has come."""
+    WRITE = "write"
+    """Before the data of our first ``SendData`` (or on ``FlushTickets``), for peers that must not be written to
+    before they have read something else."""
+
+
+DEFAULT_CIPHER_SUITES: Final = (
+    CipherSuite.AES_128_GCM_SHA256,
+    CipherSuite.AES_256_GCM_SHA384,
+    CipherSuite.CHACHA20_POLY1305_SHA256,
+)
+
+DEFAULT_GROUPS: Final = (
+    NamedGroup.X25519_MLKEM768,
+    NamedGroup.X25519,
+    NamedGroup.SECP256R1,
+    NamedGroup.SECP384R1,
+    NamedGroup.SECP521R1,
+    NamedGroup.X448,
+    NamedGroup.SECP256R1_MLKEM768,
+)
+
+DEFAULT_SIGNATURE_SCHEMES: Final = (
+    SignatureScheme.ECDSA_SECP256R1_SHA256,
+    SignatureScheme.ED25519,
+    SignatureScheme.ECDSA_SECP384R1_SHA384,
+    SignatureScheme.ECDSA_SECP521R1_SHA512,
+    SignatureScheme.ED448,
+    SignatureScheme.RSA_PSS_RSAE_SHA256,
+    SignatureScheme.RSA_PSS_RSAE_SHA384,
+    SignatureScheme.RSA_PSS_RSAE_SHA512,
+    SignatureScheme.RSA_PSS_PSS_SHA256,
+    SignatureScheme.RSA_PSS_PSS_SHA384,
+    SignatureScheme.RSA_PSS_PSS_SHA512,
+    SignatureScheme.MLDSA44,
+    SignatureScheme.MLDSA65,
+    SignatureScheme.MLDSA87,
+)
+
+CERTIFICATE_ONLY_SCHEMES: Final = (
+    SignatureScheme.RSA_PKCS1_SHA256,
+    SignatureScheme.RSA_PKCS1_SHA384,
+    SignatureScheme.RSA_PKCS1_SHA512,
+)
+"""Signatures that TLS 1.3 allows inside certificates and nowhere else (RFC 9846 section 4.2.3)."""
+
+
+def _as_tuple(values: Any) -> tuple[Any, ...]:
+    return tuple(values)
+
+
+def _answers(values: Mapping[type[Question], Answer]) -> Mapping[type[Question], Answer]:
+    return dict(values)
+
+
+@frozen(kw_only=True)
+class Config:
+    """What clients and servers have in common.  Make a ``ClientConfig`` or a ``ServerConfig``.
+
+    Sequences are in the order of preference.
+    """
+
+    versions: tuple[int, ...] = field(default=(ProtocolVersion.TLS_1_3,), converter=_as_tuple)
+    cipher_suites: tuple[int, ...] = field(default=DEFAULT_CIPHER_SUITES, converter=_as_tuple)
+    groups: tuple[int, ...] = field(default=DEFAULT_GROUPS, converter=_as_tuple)
+    signature_schemes: tuple[int, ...] = field(default=DEFAULT_SIGNATURE_SCHEMES, converter=_as_tuple)
+    alpn_protocols: tuple[bytes, ...] = field(default=(), converter=_as_tuple)
+    credentials: tuple[Credential, ...] = field(default=(), converter=_as_tuple)
+    """Certificate chains with their keys.  A server chooses by server name, then by the peer's signature schemes."""
+    trust_anchors: TrustAnchors | None = None
+    answers: Mapping[type[Question], Answer] = field(factory=dict, converter=_answers)
+    """How each question is answered: by a function, or with ``ASK`` by a later command.  Those that are not
+    named get their documented default."""
+    clock: Callable[[], float] = field(default=time.time, repr=False)
+    """Seconds since the epoch."""
+    entropy: Callable[[int], bytes] = field(default=os.urandom, repr=False)
+    """Gives n random bytes.  All randomness of a connection comes from here, where the library permits it."""
+    key_log: Callable[[str], None] | None = field(default=None, repr=False)
+    """Gets the lines of an NSS key log (SSLKEYLOGFILE), without line ends.  Whoever has them can read everything."""
+    padding: Callable[[int], int] | None = field(default=None, repr=False)
+    """TLS 1.3: from the length of a record's content to the number of zero bytes of padding after it."""
+    max_handshake_message: int = 65_536
+    """Bytes.  A chain of ten ordinary certificates has 15 KiB; OpenSSL's limit for one is 100 KiB."""
+    max_buffered: int = 131_072
+    """Bytes that may arrive while a question is open."""
+    max_certificates: int = 10
+    """Certificates in the peer's chain; OpenSSL's default depth is 100, GnuTLS's 16."""
+
+    def __attrs_post_init__(self) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        self._check_lists()
+        self._check_numbers()
+        for question, answer in self.answers.items():
+            if question is Question or not issubclass(question, Question):
+                raise ConfigError(
+                    "answers", f"{question!r} is not a question; expected a class like DecideTicket"
+                )
+            if answer is not ASK and not callable(answer):
+                raise ConfigError(
+                    "answers", f"{answer!r} for {question.__name__}; expected a function or ASK"
+                )
+        for credential in self.credentials:
+            if credential.private_key is None and Sign not in self.answers:
+                raise ConfigError("credentials", "one has no private key, and answers has nothing for Sign")
+
+    def _check_lists(self) -> None:
+        _check_known("versions", self.versions, {ProtocolVersion.TLS_1_3})
+        _check_known("cipher_suites", self.cipher_suites, SUITES)
+        _check_known("groups", self.groups, GROUPS)
+        _check_known("signature_schemes", self.signature_schemes, DEFAULT_SIGNATURE_SCHEMES)
+        for protocol in self.alpn_protocols:
+            if not 1 <= len(protocol) <= 255:
+                raise ConfigError("alpn_protocols", f"{protocol!r}; expected 1 to 255 bytes")
+
+    def _check_numbers(self) -> None:
+        _check_range("max_handshake_message", self.max_handshake_message, 16_384, 0xFFFFFF)
+        _check_range("max_buffered", self.max_buffered, 16_640, 1 << 40)
+        _check_range("max_certificates", self.max_certificates, 1, 1000)
+
+    def suites_of(self, version: int) -> tuple[int, ...]:
+        """The cipher suites of that protocol version."""
+        tls13 = version == ProtocolVersion.TLS_1_3
+        return tuple(suite for suite in self.cipher_suites if (suite >> 8 == 0x13) == tls13)
+
+
+@frozen(kw_only=True)
+class ClientConfig(Config):
+    """A client's.
+
+    Without ``trust_anchors`` it is refused, unless ``VerifyPeer`` is answered or ``verify_peer`` is False.
+    """
+
+    verify_peer: bool = True
+    """False turns off the verification of the server's certificate: anybody can be in the middle."""
+    key_shares: tuple[int, ...] | None = None
+    """Groups for which the first ClientHello brings a key share.  None: the first group, and with a hybrid first
+    group its classical half too, if it is among ``groups``."""
+    middlebox_compatibility: bool = True
+    """RFC 9846 appendix E.4: a session id and a change_cipher_spec that make TLS 1.3 look like a resumed TLS 1.2."""
+    post_handshake_auth: bool = False
+    """Let the server ask for our certificate after the handshake."""
+    ticket_request: tuple[int, int] | None = None
+    """RFC 9149: the number of tickets wanted after a full handshake, and after a resumption; 0 to 255 each."""
+    resume_with_other_name: bool = False
+    """Offer a session also to a server name other than the one it was made with."""
+
+    def _check(self) -> None:
+        super()._check()
+        if self.key_shares is not None:
+            for group in self.key_shares:
+                if group not in self.groups:
+                    raise ConfigError("key_shares", f"group {group:#06x} is not among groups")
+        if self.trust_anchors is None and self.verify_peer and VerifyPeer not in self.answers:
+            raise ConfigError(
+                "trust_anchors",
+                "none given; expected TrustAnchors, or an answer for VerifyPeer, or verify_peer=False",
+            )
+        if self.ticket_request is not None:
+            for count in self.ticket_request:
+                _check_range("ticket_request", count, 0, 255)
+
+    @property
+    def verification_policy(self) -> bytes:
+        """What a session remembers of how the server was verified (16 bytes): see ``handshake.client_offer``."""
+        how = b"application" if VerifyPeer in self.answers else b"chain" if self.verify_peer else b"none"
+        anchors = self.trust_anchors.digest if self.trust_anchors is not None else b""
+        return sha256(b"sansticket verification policy\0" + how + b"\0" + anchors).digest()[:16]
+
+    def key_share_groups(self) -> tuple[int, ...]:
+        if self.key_shares is not None:
+            return self.key_shares
+        first = self.groups[0]
+        classical = {
+            NamedGroup.X25519_MLKEM768: NamedGroup.X25519,
+            NamedGroup.SECP256R1_MLKEM768: NamedGroup.SECP256R1,
+        }.get(NamedGroup(first))
+        return (first, classical) if classical in self.groups and classical is not None else (first,)
+
+
+@frozen(kw_only=True)
+class ServerConfig(Config):
+    """A server's.
+
+    Tickets are stateless with ``ticket_keys``; stateless with keys that are elsewhere when it is None and
+    ``OpenTicket`` and ``ProtectTicket`` are answered; stateful when it is None and there is a ``session_cache``
+    or an answer for ``LookUpSession``; otherwise there are none.
+    """
+
+    client_authentication: ClientAuthentication = ClientAuthentication.NONE
+    ticket_keys: TicketKeys | None = field(
+        default=Factory(lambda self: TicketKeyRing.generate(self.clock(), self.entropy), takes_self=True)
+    )
+    session_cache: SessionCache | None = None
+    num_tickets: int = 2
+    """TLS 1.3 tickets after a full handshake; after a resumption at most one of them (SSL_CTX_set_num_tickets(3))."""
+    max_tickets_requested: int = 8
+    """The most that a client's ticket_request can raise ``num_tickets`` to (RFC 9149 asks for a limit)."""
+    ticket_flush: TicketFlush = TicketFlush.HANDSHAKE
+    ticket_lifetime: int = 7200
+    """Seconds.  Two hours is libssl's default; seven days the most that RFC 9846 section 4.7.1 allows."""
+    max_session_age: int = MAX_LIFETIME
+    """Seconds since the last full handshake after which no renewal helps any more."""
+    session_id_context: bytes | None = None
+    """The context within which sessions can be resumed, at most 32 bytes.  None derives one from the policy
+    for client certificates (mode and trust anchors)."""
+    resume_with_other_name: bool = False
+    """Resume a session also under a server name other than its own.  See CVE-2025-23419 for what that can mean."""
+
+    def _check(self) -> None:
+        super()._check()
+        if not self.credentials:
+            raise ConfigError("credentials", "none given; a server needs at least one")
+        _check_range("num_tickets", self.num_tickets, 0, MAX_NUM_TICKETS)
+        _check_range("max_tickets_requested", self.max_tickets_requested, 0, 255)
+        _check_range("ticket_lifetime", self.ticket_lifetime, 1, MAX_LIFETIME)
+        _check_range("max_session_age", self.max_session_age, 1, MAX_LIFETIME)
+        self._check_client_authentication()
+        if (OpenTicket in self.answers) != (ProtectTicket in self.answers):
+            raise ConfigError("answers", "OpenTicket and ProtectTicket need each other; only one is named")
+
+    def _check_client_authentication(self) -> None:
+        asks = self.client_authentication is not ClientAuthentication.NONE
+        if asks and self.trust_anchors is None and VerifyPeer not in self.answers:
+            raise ConfigError(
+                "trust_anchors",
+                "none given, but client certificates are asked for; expected TrustAnchors or an answer for VerifyPeer",
+            )
+        context = self.session_id_context
+        if context is None:
+            return
+        if len(context) > MAX_SESSION_ID_CONTEXT:
+            raise ConfigError(
+                "session_id_context", f"{len(context)} bytes; expected at most {MAX_SESSION_ID_CONTEXT}"
+            )
+        if asks and not context:
+            raise ConfigError(
+                "session_id_context",
+                "empty, but client certificates are asked for; expected 1 to 32 bytes or None",
+            )
+
+    @property
+    def effective_session_id_context(self) -> bytes:
+        """The explicit context, or the one derived from the policy for client certificates (16 bytes)."""
+        if self.session_id_context is not None:
+            return self.session_id_context
+        anchors = self.trust_anchors.digest if self.trust_anchors is not None else b""
+        return sha256(
+            b"sansticket session id context\0" + self.client_authentication.value.encode() + b"\0" + anchors
+        ).digest()[:16]
+
+    @property
+    def stateful_tickets(self) -> bool:
+        return (
+            self.ticket_keys is None
+            and OpenTicket not in self.answers
+            and (self.session_cache is not None or LookUpSession in self.answers)
+        )
+
+    @property
+    def issues_tickets(self) -> bool:
+        return self.ticket_keys is not None or OpenTicket in self.answers or self.stateful_tickets
+
+
+def _check_known(name: str, values: tuple[int, ...], known: Any) -> None:
+    if not values:
+        raise ConfigError(name, "empty; expected at least one")
+    for value in values:
+        if value not in known:
+            raise ConfigError(
+                name, f"{value!r} is not one that sansticket knows; expected of {[int(k) for k in known]}"
+            )
+    if len(set(values)) != len(values):
+        raise ConfigError(name, "one is named twice")
+
+
+def _check_range(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or not low <= value <= high:
+        raise ConfigError(name, f"{value!r}; expected an integer from {low} to {high}")

@@ -1,0 +1,553 @@
+"""The connection: the only mutable object of the package.
+
+    bytes -> RecordReader -> messages -> state -> Flight -> RecordWriter -> bytes
+                                           |
+                                           +-> events
+
+A connection owns the two halves of the record layer, the current state and the queue of bytes to send.  Every
+input is taken in the same way (``_step``): find the state's handler, call it with a fresh ``Flight``, carry the
+flight out, replace the state, and if the new state asks a question that the config answers itself, answer it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from sansticket.commands import Close, Command, SendData, UpdateKeys
+from sansticket.config import ASK, MAX_NUM_TICKETS, ClientConfig, Config, ServerConfig
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.events import ConnectionTerminated, DataReceived, Event, PeerClosed, Question, TicketIssued
+from sansticket.handshake.client_start import normal_server_name, start
+from sansticket.handshake.established import Established
+from sansticket.handshake.machine import (
+    Asking,
+    ChangeCipherSpec,
+    Establish,
+    Flight,
+    Input,
+    LogSecret,
+    ProtectReads,
+    ProtectWrites,
+    SendApplicationData,
+    SendChangeCipherSpec,
+    SendMessage,
+    SkipEarlyData,
+    State,
+    UseConnectionConfig,
+    accepted_by,
+    expected_in,
+    messages_accepted_by,
+)
+from sansticket.handshake.server_start import WaitClientHello
+from sansticket.keys.schedule13 import export
+from sansticket.record.protection import Opener13, Sealer13
+from sansticket.record.reader import RecordReader
+from sansticket.record.writer import RecordWriter
+from sansticket.tickets.session import Session
+from sansticket.wire.alert import Alert
+from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType
+from sansticket.wire.messages import MESSAGES
+
+APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
+HANDSHAKE: Final = int(ContentType.HANDSHAKE)
+ALERT: Final = int(ContentType.ALERT)
+CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
+
+MAX_WARNINGS: Final = 4
+"""Warning alerts in a row; OpenSSL's limit is 5."""
+
+MAX_MESSAGES_WITHOUT_DATA: Final = {HandshakeType.KEY_UPDATE: 32, HandshakeType.NEW_SESSION_TICKET: 1024}
+"""Post-handshake messages of one kind that may come before any application data: 32 KeyUpdates as in OpenSSL
+and BoringSSL; libssl really sends a thousand tickets if it is told to."""
+
+MAX_SKIPPED_EARLY_DATA: Final = 65_536
+"""Bytes of early data that are dropped when it was not accepted.  No ticket of ours allows any, but the ticket
+may be another server's.  BoringSSL skips 16 KiB."""
+
+RECORDS_IN_RESERVE: Final = 16
+"""Records of a key that are kept back for tickets, alerts and the KeyUpdate itself."""
+
+MAX_CHANGE_CIPHER_SPECS: Final = 32
+"""change_cipher_spec records of compatibility mode; honest peers send one, and nothing says that two are wrong."""
+
+
+@frozen
+class Ended(State):
+    """The connection is over: nothing is accepted any more."""
+
+
+class Connection:
+    """What clients and servers have in common.  Make a ``ClientConnection`` or a ``ServerConnection``.
+
+    Not thread-safe: one thread at a time, as with any object that changes.
+    """
+
+    __slots__ = (
+        "_change_cipher_specs",
+        "_config",
+        "_end_of_stream",
+        "_established",
+        "_events",
+        "_handshake_bytes",
+        "_messages_without_data",
+        "_num_tickets",
+        "_pending",
+        "_read_closed",
+        "_reader",
+        "_state",
+        "_unsent_tickets",
+        "_warnings",
+        "_write_closed",
+        "_writer",
+    )
+
+    def __init__(self, config: Config, state: State, num_tickets: int) -> None:
+        self._config = config
+        self._state = state
+        self._num_tickets = num_tickets
+        self._reader = RecordReader()
+        self._writer = RecordWriter(padding=config.padding)
+        self._handshake_bytes = bytearray()
+        self._events: list[Event] = []
+        self._pending: Question | None = None
+        self._established: Established | None = None
+        self._read_closed = False
+        self._write_closed = False
+        self._end_of_stream = False
+        self._unsent_tickets = 0
+        self._warnings = 0
+        self._change_cipher_specs = 0
+        self._messages_without_data: dict[int, int] = {}
+
+    # --- the three methods -----------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
+        """Take bytes from the peer; ``b""`` means the end of its stream.
+
+        Never raises for anything that the peer sent: a failure is the last event, ``ConnectionTerminated``,
+        and the alert is in ``data_to_send``.
+        """
+        if self._read_closed:
+            return []
+        self._events = []
+        if len(data) == 0:
+            self._end_of_stream = True
+        elif self._end_of_stream:
+            raise LocalProtocolError("receive_data after the end of the stream; expected no more calls")
+        else:
+            self._reader.feed(data)
+        self._guarded_read()
+        return self._events
+
+    def send(self, command: Command) -> list[Event]:
+        """Take a command.  Raises ``LocalProtocolError`` if the state does not allow it; then nothing has changed."""
+        self._events = []
+        if type(command) is Close:
+            self._close()
+            return self._events
+        if self._write_closed or type(self._state) is Ended:
+            raise LocalProtocolError(f"{type(command).__name__} after Close; expected nothing more")
+        try:
+            if type(command) is SendData and self._state.ESTABLISHED:
+                self._renew_keys_for(len(command.data))
+            self._step(command)
+            self._settle()
+        except LocalProtocolError:
+            raise
+        except Fault as fault:
+            self._fail(fault)
+        except Exception as error:
+            self._fail(Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+        self._guarded_read()
+        return self._events
+
+    def data_to_send(self) -> bytes:
+        """The bytes to be written to the peer since the last call, in order."""
+        self._unsent_tickets = 0
+        return self._writer.take()
+
+    # --- what is known ---------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """The name of the current state, as in the diagrams."""
+        return type(self._state).__name__
+
+    @property
+    def pending(self) -> Question | None:
+        """The question that waits for an answer."""
+        return self._pending
+
+    @property
+    def version(self) -> int | None:
+        return self._established.version if self._established is not None else None
+
+    @property
+    def cipher_suite(self) -> int | None:
+        return self._established.suite.suite if self._established is not None else None
+
+    @property
+    def group(self) -> int | None:
+        return self._established.group if self._established is not None else None
+
+    @property
+    def alpn_protocol(self) -> bytes | None:
+        return self._established.alpn_protocol if self._established is not None else None
+
+    @property
+    def server_name(self) -> str | None:
+        return self._established.server_name if self._established is not None else None
+
+    @property
+    def peer_certificates(self) -> tuple[bytes, ...]:
+        """The peer's chain in DER, leaf first; after a resumption that of the session."""
+        return self._established.peer_certificates if self._established is not None else ()
+
+    @property
+    def resumed(self) -> bool:
+        return self.session is not None
+
+    @property
+    def session(self) -> Session | None:
+        """The session that was resumed."""
+        return self._established.resumed_session if self._established is not None else None
+
+    def export_keying_material(self, label: str, context: bytes, length: int) -> bytes:
+        """Keying material of this connection for another purpose (RFC 9846 section 7.5).
+
+        ``label`` has 1 to 249 ASCII characters, ``length`` is in bytes.  LocalProtocolError before the end of the
+        handshake, or out of range.
+        """
+        if self._established is None:
+            raise LocalProtocolError(
+                f"export_keying_material in {self.state}; expected a completed handshake"
+            )
+        hash_name, secret = self._established.suite.hash_name, self._established.exporter_secret
+        return export(hash_name, secret, label.encode("ascii"), context, length)
+
+    def tls_exporter(self) -> bytes:
+        """The tls-exporter channel binding (RFC 9266), 32 bytes."""
+        return self.export_keying_material("EXPORTER-Channel-Binding", b"", 32)
+
+    # --- bytes in --------------------------------------------------------------------------------------------
+
+    def _guarded_read(self) -> None:
+        """Work through the bytes that have come; whatever goes wrong ends the connection in good order."""
+        try:
+            self._read()
+        except Fault as fault:
+            self._fail(fault)
+        except Exception as error:
+            self._fail(Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+
+    def _read(self) -> None:
+        while self._pending is None and not self._read_closed:
+            if self._handshake_bytes and self._take_message():
+                continue
+            content = self._reader.next()
+            if content is None:
+                break
+            self._take_content(*content)
+        if self._pending is not None:
+            self._check_buffered()
+        elif self._end_of_stream and not self._read_closed:
+            self._terminate(ConnectionTerminated(Reason.TRUNCATED, None))
+
+    def _check_buffered(self) -> None:
+        held = self._reader.buffered + len(self._handshake_bytes)
+        if held > self._config.max_buffered:
+            raise Fault(Reason.TOO_MUCH_BUFFERED, f"{held} bytes; at most {self._config.max_buffered}")
+
+    def _take_content(self, content_type: int, content: bytes) -> None:
+        if self._handshake_bytes and content_type != HANDSHAKE:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, f"record of type {content_type} amid a handshake message")
+        if content_type == APPLICATION_DATA:
+            self._take_data(content)
+        elif content_type == HANDSHAKE:
+            self._handshake_bytes += content
+        elif content_type == ALERT:
+            self._take_alert(Alert.decode(content))
+        else:
+            self._take_change_cipher_spec()
+
+    def _take_data(self, data: bytes) -> None:
+        if not self._state.ESTABLISHED:
+            raise self._unexpected("application data")
+        if self._messages_without_data:
+            self._messages_without_data = {}
+        self._events.append(DataReceived(data))
+
+    def _take_message(self) -> bool:
+        """Handle the first handshake message that is held, if it is complete."""
+        held = self._handshake_bytes
+        kind = held[0]
+        classes = messages_accepted_by(type(self._state)).get(kind)
+        if classes is None:
+            raise self._unexpected(_message_name(kind))
+        end = 4 + int.from_bytes(held[1:4])
+        if end > self._config.max_handshake_message and len(held) >= 4:
+            raise Fault(Reason.MESSAGE_TOO_LARGE, f"{_message_name(kind)} of {end} bytes")
+        if len(held) < max(end, 4):
+            return False
+        raw = bytes(held[:end])
+        del held[:end]
+        message = MESSAGES[kind](raw[4:])
+        if type(message) not in classes:
+            raise self._unexpected(type(message).__name__)
+        if self._state.ESTABLISHED:
+            self._count_message(kind)
+        self._step(message, raw)
+        self._settle()
+        return True
+
+    def _count_message(self, kind: int) -> None:
+        """Bound what a peer can make us do without sending any data."""
+        count = self._messages_without_data.get(kind, 0) + 1
+        self._messages_without_data[kind] = count
+        if count > MAX_MESSAGES_WITHOUT_DATA.get(HandshakeType(kind), 32):
+            reason = (
+                Reason.TOO_MANY_TICKETS
+                if kind == HandshakeType.NEW_SESSION_TICKET
+                else Reason.TOO_MANY_KEY_UPDATES
+            )
+            raise Fault(reason, f"{count} without any data between them")
+
+    def _take_alert(self, alert: Alert) -> None:
+        """RFC 9846 section 6: two alerts are no errors, and the level says nothing."""
+        if alert.description == AlertDescription.USER_CANCELED:
+            self._warnings += 1
+            if self._warnings > MAX_WARNINGS:
+                raise Fault(Reason.TOO_MANY_WARNINGS)
+        elif alert.description == AlertDescription.CLOSE_NOTIFY and self._established is not None:
+            self._read_closed = True
+            self._events.append(PeerClosed())
+        else:
+            self._terminate(
+                ConnectionTerminated(
+                    Reason.PEER_ALERT, alert.description, _alert_name(alert.description), by_peer=True
+                )
+            )
+
+    def _take_change_cipher_spec(self) -> None:
+        state = type(self._state)
+        if ChangeCipherSpec in accepted_by(state):
+            self._step(ChangeCipherSpec())
+            self._settle()
+            return
+        if self._established is not None or state is WaitClientHello or state.IN_TLS_1_2:
+            raise Fault(
+                Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"in {self.state}; expected {expected_in(state)}"
+            )
+        self._change_cipher_specs += 1
+        if self._change_cipher_specs > MAX_CHANGE_CIPHER_SPECS:
+            raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"more than {MAX_CHANGE_CIPHER_SPECS}")
+
+    def _unexpected(self, what: str) -> Fault:
+        return Fault(
+            Reason.UNEXPECTED_MESSAGE, f"{what} in {self.state}; expected {expected_in(type(self._state))}"
+        )
+
+    # --- steps -----------------------------------------------------------------------------------------------
+
+    def _step(self, item: Input, raw: bytes = b"") -> None:
+        """One transition.  When the handler raises, nothing has happened."""
+        handler = accepted_by(type(self._state)).get(type(item))
+        if handler is None:
+            expected = expected_in(type(self._state))
+            raise LocalProtocolError(f"{type(item).__name__} in {self.state}; expected {expected}")
+        flight = Flight(self._config.clock(), self._config.entropy, raw, self._num_tickets)
+        state = handler(self._state, item, flight)
+        if self._handshake_bytes and any(type(effect) is ProtectReads for effect in flight.effects):
+            raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
+        self._state = state
+        self._pending = None
+        self._apply(flight)
+
+    def _settle(self) -> None:
+        """Answer the questions that the config answers itself; stop at the first that it does not."""
+        while isinstance(self._state, Asking):
+            state = self._state
+            answer = self._config.answers.get(state.QUESTION)
+            if answer is ASK:
+                self._pending = state.question()
+                self._events.append(self._pending)
+                return
+            try:
+                self._step(answer(state.question()) if answer else state.default_answer(self._config.clock()))
+            except Fault:
+                raise
+            except Exception as error:
+                self._fail(
+                    Fault(Reason.ANSWER_FAILED, f"{state.QUESTION.__name__}: {type(error).__name__}"), error
+                )
+
+    def _apply(self, flight: Flight) -> None:
+        """Carry out what a step wants done.  Handshake messages under the same keys share their records."""
+        messages = b""
+        for effect in flight.effects:
+            match effect:
+                case SendMessage(raw):
+                    messages += raw
+                    continue
+                case LogSecret(label, client_random, secret):
+                    self._log_secret(label, client_random, secret)
+                    continue
+            if messages:
+                self._write(HANDSHAKE, messages)
+                messages = b""
+            match effect:
+                case ProtectWrites(_, suite, keys):
+                    self._writer.protect(Sealer13(suite, keys))
+                case ProtectReads(_, suite, keys):
+                    self._reader.protect(Opener13(suite, keys))
+                case SendApplicationData(data):
+                    self._write(APPLICATION_DATA, data)
+                case SendChangeCipherSpec():
+                    self._write(CHANGE_CIPHER_SPEC, b"\x01")
+                case SkipEarlyData(before_second_hello):
+                    self._skip_early_data(before_second_hello)
+                case UseConnectionConfig(config):
+                    self._use_config(config)
+                case Establish(established):
+                    self._established = established
+                    self._reader.accept_plaintext_alert = False
+        if messages:
+            self._write(HANDSHAKE, messages)
+        for event in flight.events:
+            self._unsent_tickets += type(event) is TicketIssued
+        self._events.extend(flight.events)
+
+    def _write(self, content_type: int, content: bytes) -> None:
+        if not self._write_closed:
+            self._writer.write(content_type, content)
+
+    def _log_secret(self, label: str, client_random: bytes, secret: bytes) -> None:
+        if self._config.key_log is not None:
+            self._config.key_log(f"{label} {client_random.hex()} {secret.hex()}")
+
+    def _skip_early_data(self, before_second_hello: bool) -> None:
+        if before_second_hello:
+            self._reader.skip_plaintext_application_data = MAX_SKIPPED_EARLY_DATA
+        else:
+            self._reader.skip_undecryptable = MAX_SKIPPED_EARLY_DATA
+
+    def _use_config(self, config: ServerConfig) -> None:
+        self._config = config
+        self._writer.padding = config.padding
+
+    def _renew_keys_for(self, length: int) -> None:
+        """New keys before the old ones have protected too much (RFC 9846 section 5.5)."""
+        left = self._writer.records_left
+        needed = length // self._writer.max_fragment + RECORDS_IN_RESERVE
+        if left is not None and left < needed:
+            self._step(UpdateKeys())
+
+    # --- the end ---------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        if self._write_closed or type(self._state) is Ended:
+            return
+        completed = self._established is not None and self._pending is None
+        if not completed:
+            self._write_alert(AlertLevel.WARNING, AlertDescription.USER_CANCELED)
+        self._write_alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)
+        self._write_closed = True
+        if not completed:
+            self._terminate(ConnectionTerminated(Reason.CANCELED, AlertDescription.USER_CANCELED))
+
+    def _fail(self, fault: Fault, cause: BaseException | None = None) -> None:
+        """End the connection because of ``fault``, and tell the peer."""
+        self._write_alert(AlertLevel.FATAL, fault.alert)
+        self._terminate(ConnectionTerminated(fault.reason, fault.alert, fault.detail, cause=cause))
+
+    def _write_alert(self, level: AlertLevel, description: AlertDescription) -> None:
+        self._write(ALERT, Alert(level, description).encode())
+
+    def _terminate(self, event: ConnectionTerminated) -> None:
+        """The last event.  What is in ``data_to_send`` can still be taken."""
+        self._events.append(event)
+        self._state = Ended()
+        self._pending = None
+        self._read_closed = self._write_closed = True
+        self._handshake_bytes = bytearray()
+        self._reader = RecordReader()
+
+
+class ClientConnection(Connection):
+    """A client's connection.  Its first flight is in ``data_to_send`` as soon as it is made.
+
+    ``server_name`` is verified against the server's certificate and sent as SNI (an IP address is only verified).
+    ``session`` is one session to offer, or several in the order of preference; those that cannot be used
+    (expired, of another name, suite or verification policy) are not offered, and the record says why.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        server_name: str | None = None,
+        session: Session | Sequence[Session] | None = None,
+    ) -> None:
+        name = normal_server_name(server_name, config)
+        sessions = () if session is None else (session,) if isinstance(session, Session) else tuple(session)
+        flight = Flight(config.clock(), config.entropy)
+        super().__init__(config, start(config, name, sessions, flight), 0)
+        self._writer.legacy_record_version = 0x0301
+        self._apply(flight)
+        self._writer.legacy_record_version = 0x0303
+
+
+class ServerConnection(Connection):
+    """A server's connection.  It waits for bytes."""
+
+    __slots__ = ()
+
+    _config: ServerConfig
+
+    def __init__(self, config: ServerConfig) -> None:
+        super().__init__(config, WaitClientHello(config), config.num_tickets)
+
+    @property
+    def num_tickets(self) -> int:
+        """Automatic TLS 1.3 tickets after a full handshake (SSL_set_num_tickets(3)).
+
+        Copied from the config.  Can be set until the client's Finished has come, and again before
+        ``RequestClientCertificate``.
+        """
+        return self._num_tickets
+
+    @num_tickets.setter
+    def num_tickets(self, number: int) -> None:
+        if not 0 <= number <= MAX_NUM_TICKETS:
+            raise LocalProtocolError(
+                f"num_tickets {number!r}; expected an integer from 0 to {MAX_NUM_TICKETS}"
+            )
+        self._num_tickets = number
+
+    @property
+    def session_id_context(self) -> bytes:
+        """The context within which this connection's sessions can be resumed."""
+        return self._config.effective_session_id_context
+
+    @property
+    def unsent_tickets(self) -> int:
+        """Tickets that were made (``TicketIssued``) and whose bytes ``data_to_send`` has not handed out yet."""
+        return self._unsent_tickets
+
+
+def _message_name(kind: int) -> str:
+    try:
+        return HandshakeType(kind).name
+    except ValueError:
+        return f"handshake message of type {kind}"
+
+
+def _alert_name(description: int) -> str:
+    try:
+        return AlertDescription(description).name.lower()
+    except ValueError:
+        return f"alert {description}"

@@ -1,0 +1,215 @@
+"""What comes out of a connection: events, and among them the questions.
+
+A question is an event after which the connection accepts nothing but its answer (a command), ``Close``, and
+bytes, which it keeps.  Which questions are asked, and how each is answered, is said by ``config.answers``.
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.signatures import PublicKey
+from sansticket.crypto.verification import TrustAnchors
+from sansticket.errors import Reason
+from sansticket.tickets.decision import TicketStatus
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import AlertDescription
+from sansticket.wire.messages import ClientHello
+
+
+@frozen
+class Event:
+    """Base of all events."""
+
+
+@frozen
+class HandshakeCompleted(Event):
+    """The peer is authenticated as far as the config asks for it, and application data may flow.
+
+    ``session`` is the session that was resumed, or None after a full handshake.  ``record`` says of each
+    identity that was offered what became of it, and why.
+    """
+
+    version: int
+    cipher_suite: int
+    group: int
+    alpn_protocol: bytes | None
+    server_name: str | None
+    peer_certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
+    session: Session | None
+    record: ResumptionRecord
+
+    @property
+    def resumed(self) -> bool:
+        return self.session is not None
+
+
+@frozen
+class DataReceived(Event):
+    """Application data.  One event for all that one ``receive_data`` brought."""
+
+    data: bytes
+
+
+@frozen
+class TicketIssued(Event):
+    """Server: a ticket was made and is among the bytes of the next ``data_to_send``.
+
+    The new-session callback of the manual.  ``session`` is what the ticket stands for; for a stateful ticket
+    ``session.session_id`` is the key under which a store must find it.  ``ordinal`` counts the tickets of this
+    connection from 0.
+    """
+
+    session: Session
+    ordinal: int
+
+
+@frozen
+class TicketReceived(Event):
+    """Client: the server sent a ticket.  ``session`` can be offered once, to the same server."""
+
+    session: Session
+
+
+@frozen
+class KeysUpdated(Event):
+    """The keys of one direction were replaced (RFC 9846 section 4.7.3)."""
+
+    by_peer: bool
+
+
+@frozen
+class PeerAuthenticated(Event):
+    """Server: the client answered a post-handshake request; an empty chain means that it declined."""
+
+    certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
+
+
+@frozen
+class PeerClosed(Event):
+    """close_notify: the peer will send no more.  Ours may still go out, until ``Close``."""
+
+
+@frozen
+class ConnectionTerminated(Event):
+    """The connection is over, and this is its last event.
+
+    ``alert`` is the alert that was sent, or with ``by_peer`` the one that was received; None if there was
+    none (a stream that ended without close_notify).  ``cause`` is the exception that a function of the
+    application raised, where that is what ended it.
+    """
+
+    reason: Reason
+    alert: AlertDescription | int | None
+    detail: str = ""
+    by_peer: bool = False
+    cause: BaseException | None = field(default=None, eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.reason.value}: {self.detail}" if self.detail else self.reason.value
+
+
+@frozen
+class Question(Event):
+    """Base of the events that wait for an answer."""
+
+
+@frozen
+class SelectConfig(Question):
+    """A ClientHello came.  Answers: ``UseConfig``, ``AbortHandshake``.  Default: the connection's own config.
+
+    Asked before anything else is looked at: ticket keys, answers, session id context and number of tickets are
+    those of the config that is selected here.
+    """
+
+    client_hello: ClientHello
+    server_name: str | None
+    alpn_protocols: tuple[bytes, ...]
+
+
+@frozen
+class OpenTicket(Question):
+    """A stateless ticket is to be decrypted, and the config has no keys of its own.
+
+    Answers: ``TicketOpened``, ``TicketNotOpened``, ``AbortHandshake``.  There is no default: without keys and
+    without an answer for this question no stateless ticket is ever made.
+    """
+
+    ticket: bytes
+    index: int
+
+
+@frozen
+class DecideTicket(Question):
+    """Decryption of a ticket was attempted: the dec_cb of SSL_CTX_set_session_ticket_cb(3).
+
+    Answers: ``ResolveTicket``, ``AbortHandshake``.  Default: what the manual page names for each status.
+    ``session`` is there only on ``SUCCESS`` and ``SUCCESS_RENEW``, with its ``app_data``; ``key_name`` holds the
+    first 16 bytes of the ticket, whoever's they are; ``index`` is that of the identity in the ClientHello.
+    """
+
+    status: TicketStatus
+    key_name: bytes
+    session: Session | None
+    index: int
+
+
+@frozen
+class LookUpSession(Question):
+    """The internal cache has no session of this id: the get callback of SSL_CTX_sess_set_get_cb(3).
+
+    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.
+    """
+
+    session_id: bytes
+
+
+@frozen
+class PrepareTicket(Question):
+    """A ticket is about to be made: the gen_cb of SSL_CTX_set_session_ticket_cb(3).
+
+    Answers: ``SealTicket`` (with application data, or without to keep what ``session.app_data`` has),
+    ``AbortHandshake``.  Default: ``SealTicket()``.  ``ordinal`` counts the tickets of the connection from 0.
+    """
+
+    session: Session
+    ordinal: int
+
+
+@frozen
+class ProtectTicket(Question):
+    """A ticket is to be encrypted elsewhere: the counterpart of ``OpenTicket``.
+
+    Answers: ``TicketProtected``, ``AbortHandshake``.  Asked only where ``OpenTicket`` is answered.
+    """
+
+    plaintext: bytes = field(repr=False)
+
+
+@frozen
+class Sign(Question):
+    """A signature with the key of ``credential`` is needed.
+
+    Answers: ``ProvideSignature``, ``AbortHandshake``.  Default: sign with the credential's private key.
+    ``message`` is what to sign, not its hash; ``scheme`` a SignatureScheme number.
+    """
+
+    scheme: int
+    message: bytes = field(repr=False)
+    credential: Credential
+
+
+@frozen
+class VerifyPeer(Question):
+    """The peer proved that it holds the key of ``certificates[0]``: is it who it should be?
+
+    Answers: ``AcceptPeer``, ``RejectPeer``, ``AbortHandshake``.  Default: verify the chain against the config's
+    trust anchors, on a client also the server name.  ``server_name`` is None on a server.
+    """
+
+    certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
+    server_name: str | None
+    public_key: PublicKey = field(repr=False, eq=False)
+    trust_anchors: TrustAnchors | None = field(repr=False)

@@ -1,0 +1,151 @@
+"""Certificates, signatures and Finished: what both sides of TLS 1.3 do alike (RFC 9846 section 4.5)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from sansticket.config import CERTIFICATE_ONLY_SCHEMES, Config
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.signatures import PublicKey, certificate_verify_input, sign, verify
+from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.keys.schedule13 import finished_mac
+from sansticket.keys.transcript import Transcript
+from sansticket.wire.extensions import (
+    CertificateAuthorities,
+    Extension,
+    SignatureAlgorithms,
+    SignatureAlgorithmsCert,
+)
+from sansticket.wire.messages import (
+    Certificate,
+    CertificateEntry,
+    CertificateRequest,
+    CertificateVerify,
+    Finished,
+)
+
+
+def scheme_for(
+    credential: Credential, peer_schemes: Collection[int], our_schemes: Sequence[int]
+) -> int | None:
+    """The signature scheme that the credential's key, the peer and our config have in common."""
+    return next(
+        (
+            scheme
+            for scheme in credential.usable_schemes(tls13=True)
+            if scheme in peer_schemes and scheme in our_schemes
+        ),
+        None,
+    )
+
+
+def signature_extensions(config: Config) -> tuple[Extension, ...]:
+    """What we accept in handshakes, and what besides inside certificates."""
+    schemes = config.signature_schemes
+    return SignatureAlgorithms(schemes), SignatureAlgorithmsCert((*schemes, *CERTIFICATE_ONLY_SCHEMES))
+
+
+def certificate_request(config: Config, context: bytes) -> CertificateRequest:
+    """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.3.2)."""
+    extensions = signature_extensions(config)
+    if config.trust_anchors is not None and config.trust_anchors.subjects:
+        extensions = (*extensions, CertificateAuthorities(config.trust_anchors.subjects))
+    return CertificateRequest(context, extensions)
+
+
+def certificate_message(context: bytes, credential: Credential | None) -> Certificate:
+    """Our chain; an empty one where a client has none that fits."""
+    chain = credential.chain if credential is not None else ()
+    return Certificate(context, tuple(CertificateEntry(der) for der in chain))
+
+
+@frozen
+class ShowCertificate:
+    """A client that is asked for a certificate has one that fits."""
+
+    credential: Credential
+    scheme: int
+
+
+@frozen
+class ShowNothing:
+    """A client that is asked for a certificate has none that fits: it sends an empty Certificate."""
+
+
+def answer_request(message: CertificateRequest, config: Config) -> ShowCertificate | ShowNothing:
+    """The first credential that the server can verify and, if it names authorities, seems to want."""
+    schemes = message.find(SignatureAlgorithms)
+    if schemes is None:
+        raise Fault(Reason.MISSING_EXTENSION, "signature_algorithms in CertificateRequest")
+    authorities = message.find(CertificateAuthorities)
+    for credential in config.credentials:
+        if authorities is not None and not set(credential.issuer_names) & set(authorities.names):
+            continue
+        scheme = scheme_for(credential, schemes.schemes, config.signature_schemes)
+        if scheme is not None:
+            return ShowCertificate(credential, scheme)
+    return ShowNothing()
+
+
+def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:
+    """The peer's chain, within the config's bound.  We request no extensions of certificates: there must be none."""
+    entries = message.entries
+    if len(entries) > config.max_certificates:
+        raise Fault(
+            Reason.MESSAGE_TOO_LARGE,
+            f"{len(entries)} certificates; at most {config.max_certificates} are accepted",
+        )
+    for entry in entries:
+        if entry.extensions:
+            raise Fault(Reason.UNSOLICITED_EXTENSION, f"{entry.extensions[0]!r} in Certificate")
+    return tuple(entry.certificate for entry in entries)
+
+
+def sign_default(credential: Credential, scheme: int, message: bytes) -> bytes:
+    """The default answer to ``Sign``."""
+    if credential.private_key is None:
+        raise LocalProtocolError("the credential has no private key, and answers has nothing for Sign")
+    return sign(credential.private_key, scheme, message)
+
+
+def check_certificate_verify(
+    message: CertificateVerify,
+    config: Config,
+    public_key: PublicKey,
+    transcript: Transcript,
+    *,
+    of_server: bool,
+) -> None:
+    """The peer holds the key of its certificate, and signed this handshake."""
+    if message.scheme not in config.signature_schemes:
+        raise Fault(Reason.UNOFFERED_SIGNATURE_SCHEME, f"{message.scheme:#06x} in CertificateVerify")
+    signed = certificate_verify_input(of_server, transcript.digest())
+    verify(public_key, message.scheme, signed, message.signature)
+
+
+def verify_chain_default(
+    chain: Sequence[bytes], anchors: TrustAnchors | None, server_name: str | None, now: float
+) -> None:
+    """The default answer to ``VerifyPeer``: raises a Fault where it is no."""
+    if anchors is None:
+        raise LocalProtocolError("no trust anchors, and answers has nothing for VerifyPeer")
+    moment = datetime.fromtimestamp(now, UTC)
+    if server_name is None:
+        verify_client_chain(chain, anchors, moment)
+    else:
+        verify_server_chain(chain, anchors, server_name, moment)
+
+
+def finished_message(hash_name: str, traffic_secret: bytes, transcript: Transcript) -> Finished:
+    return Finished(finished_mac(hash_name, traffic_secret, transcript.digest()))
+
+
+def check_finished(message: Finished, hash_name: str, traffic_secret: bytes, transcript: Transcript) -> None:
+    expected = finished_mac(hash_name, traffic_secret, transcript.digest())
+    if not hmac.compare_digest(expected, message.verify_data):
+        raise Fault(Reason.BAD_FINISHED)

@@ -1,0 +1,311 @@
+"""The client's side of a TLS 1.3 handshake after the ServerHello (RFC 9846 appendix A.1).
+
+WaitEncryptedExtensions
+  WaitCertificateOrRequest, WaitCertificate, WaitCertificateVerify, AskVerifyPeer   (only without a session)
+WaitServerFinished
+  AskSign                                                       (only if we have a certificate to show)
+ClientConnected13
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from attrs import evolve, field, frozen
+
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey, certificate_verify_input
+from sansticket.crypto.suites import SuiteParameters
+from sansticket.errors import Fault, Reason
+from sansticket.events import Sign, VerifyPeer
+from sansticket.handshake.authentication import (
+    ShowCertificate,
+    ShowNothing,
+    answer_request,
+    certificate_message,
+    chain_of,
+    check_certificate_verify,
+    check_finished,
+    finished_message,
+    sign_default,
+    verify_chain_default,
+)
+from sansticket.handshake.client13_connected import ClientConnected13
+from sansticket.handshake.client_offer import ClientOffer
+from sansticket.handshake.established import Established
+from sansticket.handshake.machine import Asking, Flight, State
+from sansticket.keys.schedule13 import (
+    ApplicationTraffic,
+    HandshakeSecret,
+    HandshakeTraffic,
+    MasterSecret,
+    traffic_keys,
+)
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import ProtocolVersion
+from sansticket.wire.extensions import ApplicationProtocols
+from sansticket.wire.messages import (
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    EncryptedExtensions,
+    Finished,
+)
+
+Answer = ShowCertificate | ShowNothing
+"""What we show when the server asks for our certificate."""
+
+
+@frozen
+class ClientHandshake:
+    """What every state after the ServerHello shares."""
+
+    offer: ClientOffer
+    suite: SuiteParameters
+    group: int
+    session: Session | None
+    """The session that the server chose to resume."""
+    transcript: Transcript
+    secret: HandshakeSecret
+    traffic: HandshakeTraffic
+    alpn_protocol: bytes | None = None
+
+    def plus(self, raw: bytes) -> ClientHandshake:
+        return evolve(self, transcript=self.transcript.plus(raw))
+
+
+@frozen
+class WaitEncryptedExtensions(State):
+    """RFC 9846 appendix A.1, WAIT_EE."""
+
+    handshake: ClientHandshake
+
+    def on_encrypted_extensions(
+        self, message: EncryptedExtensions, flight: Flight
+    ) -> WaitCertificateOrRequest | WaitServerFinished:
+        offer = self.handshake.offer
+        for extension in message.extensions:
+            if extension.TYPE not in offer.extension_types:
+                raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
+        handshake = evolve(
+            self.handshake.plus(flight.received), alpn_protocol=selected_protocol(offer, message)
+        )
+        if handshake.session is not None:
+            return WaitServerFinished(handshake, handshake.session.peer_certificates, None)
+        return WaitCertificateOrRequest(handshake)
+
+
+def selected_protocol(offer: ClientOffer, message: EncryptedExtensions) -> bytes | None:
+    """RFC 7301 section 3.1: exactly one protocol, of those that were offered."""
+    answer = message.find(ApplicationProtocols)
+    if answer is None:
+        return None
+    if len(answer.protocols) != 1:
+        raise Fault(Reason.ILLEGAL_VALUE, f"{len(answer.protocols)} protocols in ALPN; expected exactly one")
+    if answer.protocols[0] not in offer.config.alpn_protocols:
+        raise Fault(Reason.UNOFFERED_APPLICATION_PROTOCOL, repr(answer.protocols[0]))
+    return answer.protocols[0]
+
+
+# --- the server's certificate --------------------------------------------------------------------------------
+
+
+@frozen
+class WaitCertificateOrRequest(State):
+    """RFC 9846 appendix A.1, WAIT_CERT_CR."""
+
+    handshake: ClientHandshake
+
+    def on_certificate_request(self, message: CertificateRequest, flight: Flight) -> WaitCertificate:
+        if message.context:
+            raise Fault(Reason.ILLEGAL_VALUE, "certificate_request_context in the handshake; expected none")
+        answer = answer_request(message, self.handshake.offer.config)
+        return WaitCertificate(self.handshake.plus(flight.received), answer)
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
+        return take_certificate(self.handshake, None, message, flight)
+
+
+@frozen
+class WaitCertificate(State):
+    """The server asked for our certificate and owes its own.  RFC 9846 appendix A.1, WAIT_CERT."""
+
+    handshake: ClientHandshake
+    answer: Answer
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
+        return take_certificate(self.handshake, self.answer, message, flight)
+
+
+def take_certificate(
+    handshake: ClientHandshake, answer: Answer | None, message: Certificate, flight: Flight
+) -> WaitCertificateVerify:
+    if message.context:
+        raise Fault(
+            Reason.ILLEGAL_VALUE, "certificate_request_context in the server's Certificate; expected none"
+        )
+    chain = chain_of(message, handshake.offer.config)
+    if not chain:
+        raise Fault(Reason.NO_SERVER_CERTIFICATE)
+    return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key_of(chain[0]))
+
+
+@frozen
+class WaitCertificateVerify(State):
+    """RFC 9846 appendix A.1, WAIT_CV."""
+
+    handshake: ClientHandshake
+    answer: Answer | None
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
+        handshake = self.handshake
+        check_certificate_verify(
+            message, handshake.offer.config, self.public_key, handshake.transcript, of_server=True
+        )
+        return AskVerifyPeer(handshake.plus(flight.received), self.answer, self.chain, self.public_key)
+
+
+@frozen
+class AskVerifyPeer(Asking):
+    """The server holds its key; is it the server that it should be?"""
+
+    QUESTION = VerifyPeer
+
+    handshake: ClientHandshake
+    answer: Answer | None
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def question(self) -> VerifyPeer:
+        offer = self.handshake.offer
+        return VerifyPeer(self.chain, offer.server_name, self.public_key, offer.config.trust_anchors)
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        offer = self.handshake.offer
+        if offer.config.verify_peer:
+            verify_chain_default(self.chain, offer.config.trust_anchors, offer.server_name, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitServerFinished:
+        return WaitServerFinished(self.handshake, self.chain, self.answer)
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
+
+
+# --- Finished ------------------------------------------------------------------------------------------------
+
+
+@frozen
+class WaitServerFinished(State):
+    """RFC 9846 appendix A.1, WAIT_FINISHED."""
+
+    handshake: ClientHandshake
+    peer_certificates: tuple[bytes, ...] = field(repr=False)
+    answer: Answer | None
+    """What we show of ourselves; None if the server did not ask."""
+
+    def on_finished(self, message: Finished, flight: Flight) -> AskSign | ClientConnected13:
+        handshake = self.handshake
+        suite, client_random = handshake.suite, handshake.offer.hello.random
+        check_finished(message, suite.hash_name, handshake.traffic.server, handshake.transcript)
+        handshake = handshake.plus(flight.received)
+        master = handshake.secret.master()
+        transcript_hash = handshake.transcript.digest()
+        application = master.traffic(transcript_hash)
+        exporter_secret = master.exporter(transcript_hash)
+        flight.protect_reads(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, application.server))
+        flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
+        flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
+        flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
+        finished = ClientFinished(handshake, self.peer_certificates, application, master, exporter_secret)
+        match self.answer:
+            case None:
+                return finished.complete(flight)
+            case ShowNothing():
+                return finished.plus(flight.send(certificate_message(b"", None))).complete(flight)
+            case ShowCertificate(credential=credential):
+                return AskSign(finished.plus(flight.send(certificate_message(b"", credential))), self.answer)
+
+
+@frozen
+class ClientFinished:
+    """The server is done; what we still owe ends with our Finished."""
+
+    handshake: ClientHandshake
+    peer_certificates: tuple[bytes, ...] = field(repr=False)
+    application: ApplicationTraffic
+    master: MasterSecret
+    exporter_secret: bytes = field(repr=False)
+
+    def plus(self, raw: bytes) -> ClientFinished:
+        return evolve(self, handshake=self.handshake.plus(raw))
+
+    def complete(self, flight: Flight) -> ClientConnected13:
+        """Our Finished, and the connection is up (RFC 9846 section 4.5.4)."""
+        handshake = self.handshake
+        suite = handshake.suite
+        message = finished_message(suite.hash_name, handshake.traffic.client, handshake.transcript)
+        transcript = handshake.transcript.plus(flight.send(message))
+        flight.protect_writes(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, self.application.client))
+        established = self.established(flight.now)
+        flight.establish(established, self.record())
+        return ClientConnected13(
+            config=handshake.offer.config,
+            established=established,
+            reading_secret=self.application.server,
+            writing_secret=self.application.client,
+            resumption_secret=self.master.resumption(transcript.digest()),
+        )
+
+    def established(self, now: float) -> Established:
+        handshake = self.handshake
+        offer, session = handshake.offer, handshake.session
+        return Established(
+            version=ProtocolVersion.TLS_1_3,
+            suite=handshake.suite,
+            group=handshake.group,
+            alpn_protocol=handshake.alpn_protocol,
+            server_name=offer.server_name,
+            session_id_context=offer.config.verification_policy,
+            peer_certificates=self.peer_certificates,
+            resumed_session=session,
+            authenticated_at=session.authenticated_at if session is not None else now,
+            exporter_secret=self.exporter_secret,
+        )
+
+    def record(self) -> ResumptionRecord:
+        """What we offered, and what the server took."""
+        offer, session = self.handshake.offer, self.handshake.session
+        if session is None:
+            why = "the server took none of the sessions" if offer.sessions else "no session was offered"
+            return ResumptionRecord(offer.identities, None, 0, why)
+        return ResumptionRecord(offer.identities, offer.place_of(session), 0, "the server took this session")
+
+
+@frozen
+class AskSign(Asking):
+    """Our Certificate is sent, its CertificateVerify is to be made."""
+
+    QUESTION = Sign
+
+    finished: ClientFinished
+    answer: ShowCertificate
+
+    def question(self) -> Sign:
+        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
+
+    def default_answer(self, now: float) -> ProvideSignature:
+        return ProvideSignature(sign_default(self.answer.credential, self.answer.scheme, self.to_be_signed()))
+
+    def to_be_signed(self) -> bytes:
+        return certificate_verify_input(False, self.finished.handshake.transcript.digest())
+
+    def on_provide_signature(self, command: ProvideSignature, flight: Flight) -> ClientConnected13:
+        verify = CertificateVerify(self.answer.scheme, command.signature)
+        return self.finished.plus(flight.send(verify)).complete(flight)

@@ -1,0 +1,148 @@
+"""What a client has offered, and how its ClientHello is put together (RFC 9846 section 4.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve, field, frozen
+
+from sansticket.config import ClientConfig
+from sansticket.crypto.groups import KeyExchange
+from sansticket.crypto.suites import SUITES
+from sansticket.handshake.machine import Flight
+from sansticket.keys.schedule13 import EarlySecret, binder
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.records import Check, IdentityRecord
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import ProtocolVersion
+from sansticket.wire.extensions import Extension, PreSharedKeyOffer, PskIdentity
+from sansticket.wire.messages import ClientHello
+
+
+@frozen
+class ClientOffer:
+    """Every later state of the client looks back at this: a server may only answer what was asked.
+
+    ``hello`` has no pre_shared_key yet; ``sent`` adds it, for ``sessions``.  ``transcript`` ends before this hello
+    until it was sent.
+    """
+
+    config: ClientConfig
+    server_name: str | None
+    key_exchanges: tuple[KeyExchange, ...] = field(repr=False)
+    hello: ClientHello
+    offered: tuple[Session, ...]
+    """The sessions of the first hello."""
+    sessions: tuple[Session, ...]
+    """Those of the latest hello: after a retry perhaps fewer."""
+    identities: tuple[IdentityRecord, ...]
+    transcript: Transcript
+    retried: bool = False
+
+    @property
+    def extension_types(self) -> frozenset[int]:
+        types = [extension.TYPE for extension in self.hello.extensions]
+        return frozenset((*types, PreSharedKeyOffer.TYPE) if self.sessions else types)
+
+    def place_of(self, session: Session) -> int:
+        """The index of an offered session among all those that were given."""
+        fit = [record.index for record in self.identities if record.passed]
+        return fit[self.offered.index(session)]
+
+    def with_extension(self, extension: Extension) -> ClientOffer:
+        """The hello with ``extension`` in the place of its predecessor of the same type, or at the end."""
+        others = self.hello.extensions
+        if any(other.TYPE == extension.TYPE for other in others):
+            extensions = tuple(extension if other.TYPE == extension.TYPE else other for other in others)
+        else:
+            extensions = (*others, extension)
+        return evolve(self, hello=evolve(self.hello, extensions=extensions))
+
+    def after_retry(self, transcript: Transcript, hash_name: str) -> ClientOffer:
+        """For the second hello: only sessions of the hash that the retry has settled (RFC 9846 section 4.2.11)."""
+        sessions = tuple(s for s in self.sessions if SUITES[s.cipher_suite].hash_name == hash_name)
+        return evolve(self, transcript=transcript, sessions=sessions, retried=True)
+
+    def sent(self, flight: Flight) -> ClientOffer:
+        """Send the hello; the transcript has it then."""
+        hello = self.hello
+        if self.sessions:
+            hello = evolve(hello, extensions=(*hello.extensions, self._unbound_offer(flight.now)))
+        raw = hello.encode()
+        if self.sessions:
+            raw = self._with_binders(raw)
+        flight.send_raw(raw)
+        return evolve(self, transcript=self.transcript.plus(raw))
+
+    def _unbound_offer(self, now: float) -> PreSharedKeyOffer:
+        """The offer with binders of zeros: their sizes count, since the hash covers all lengths before them."""
+        return PreSharedKeyOffer(
+            tuple(PskIdentity(session.ticket, obfuscated_age(session, now)) for session in self.sessions),
+            tuple(bytes(SUITES[session.cipher_suite].hash_length) for session in self.sessions),
+        )
+
+    def _with_binders(self, raw: bytes) -> bytes:
+        """RFC 9846 section 4.2.11.2: each binder covers the hello up to the list of binders."""
+        lengths = [SUITES[session.cipher_suite].hash_length for session in self.sessions]
+        truncated = raw[: -(2 + sum(1 + length for length in lengths))]
+        binders = b""
+        for session, length in zip(self.sessions, lengths, strict=True):
+            hash_name = SUITES[session.cipher_suite].hash_name
+            key = EarlySecret.from_psk(hash_name, session.secret).binder_key(external=False)
+            value = binder(hash_name, key, self.transcript.with_hash(hash_name).digest_of(truncated))
+            binders += bytes((length,)) + value
+        return truncated + len(binders).to_bytes(2) + binders
+
+
+def obfuscated_age(session: Session, now: float) -> int:
+    """RFC 9846 section 4.2.11.1: milliseconds since the ticket came, plus ticket_age_add, modulo 2^32."""
+    return (round(session.age(now) * 1000) + session.age_add) & 0xFFFFFFFF
+
+
+def fit_sessions(
+    config: ClientConfig, server_name: str | None, sessions: Sequence[Session], now: float
+) -> tuple[tuple[Session, ...], tuple[IdentityRecord, ...]]:
+    """Those that can be offered, and what was checked of each."""
+    fit: list[Session] = []
+    records: list[IdentityRecord] = []
+    for index, session in enumerate(sessions):
+        checks = check_session(config, server_name, session, now)
+        records.append(IdentityRecord(index, checks=checks))
+        if all(check.passed for check in checks):
+            fit.append(session)
+    return tuple(fit), tuple(records)
+
+
+def check_session(
+    config: ClientConfig, server_name: str | None, session: Session, now: float
+) -> tuple[Check, ...]:
+    """Every condition under which a session may be offered.
+
+    The session id context of a client's session is the policy by which the server was verified when it was
+    made: one of another policy would let its server in unverified.
+    """
+    if (
+        session.version not in config.versions
+        or session.version != ProtocolVersion.TLS_1_3
+        or not session.ticket
+    ):
+        return (
+            Check("version", False, f"version {session.version:#06x}, ticket of {len(session.ticket)} bytes"),
+        )
+    age, same_name = session.age(now), session.server_name == server_name
+    hashes = {SUITES[suite].hash_name for suite in config.suites_of(session.version)}
+    known = session.cipher_suite in SUITES
+    return (
+        Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
+        Check(
+            "hash",
+            known and SUITES[session.cipher_suite].hash_name in hashes,
+            f"suite {session.cipher_suite:#06x}",
+        ),
+        Check(
+            "name",
+            same_name or config.resume_with_other_name,
+            "the same" if same_name else f"{session.server_name}, now {server_name}",
+        ),
+        Check("verification policy", session.session_id_context == config.verification_policy),
+    )

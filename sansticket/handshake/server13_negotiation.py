@@ -1,0 +1,148 @@
+"""What a TLS 1.3 ClientHello and our config lead to, before any session is looked at (RFC 9846 section 4.2.1 on)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import field, frozen
+
+from sansticket.config import ServerConfig
+from sansticket.crypto.suites import SUITES, SuiteParameters
+from sansticket.errors import Fault, Reason
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.decision import TicketCounts
+from sansticket.wire.codes import ProtocolVersion, PskKeyExchangeMode
+from sansticket.wire.extensions import (
+    ApplicationProtocols,
+    KeyShareEntry,
+    KeyShareOffer,
+    PreSharedKeyOffer,
+    PskKeyExchangeModes,
+    ServerNameList,
+    SignatureAlgorithms,
+    SupportedGroups,
+    TicketRequest,
+)
+from sansticket.wire.messages import ClientHello
+
+TLS13: Final = ProtocolVersion.TLS_1_3
+
+
+@frozen
+class Negotiated:
+    """What is settled by the ClientHello alone; every later state of the handshake shares it.
+
+    ``transcript`` ends before this ClientHello: it is empty, or ends with our HelloRetryRequest.
+    """
+
+    config: ServerConfig
+    hello: ClientHello
+    raw_hello: bytes = field(repr=False)
+    suite: SuiteParameters
+    share: KeyShareEntry
+    server_name: str | None
+    alpn_protocol: bytes | None
+    session_id_context: bytes
+    transcript: Transcript
+
+    @property
+    def retried(self) -> bool:
+        return bool(self.transcript.messages)
+
+    @property
+    def takes_tickets(self) -> bool:
+        """The client can resume in a mode that we do: psk_dhe_ke (RFC 9846 section 4.2.9)."""
+        modes = self.hello.find(PskKeyExchangeModes)
+        return modes is not None and PskKeyExchangeMode.PSK_DHE_KE in modes.modes
+
+    def ticket_counts(self, num_tickets: int) -> TicketCounts:
+        """How many tickets may follow, given the number that is set now."""
+        if not (self.takes_tickets and self.config.issues_tickets):
+            return TicketCounts(0, 0)
+        request = self.hello.find(TicketRequest)
+        wanted = (request.new_session_count, request.resumption_count) if request is not None else None
+        return TicketCounts.of(num_tickets, wanted, self.config.max_tickets_requested)
+
+
+def server_name_of(hello: ClientHello) -> str | None:
+    """The host name of the server_name extension, in lower case (RFC 6066 section 3)."""
+    extension = hello.find(ServerNameList)
+    if extension is None:
+        return None
+    try:
+        return extension.host_name.decode("ascii").lower()
+    except UnicodeDecodeError:
+        raise Fault(Reason.ILLEGAL_VALUE, "a host_name that is not ASCII in server_name") from None
+
+
+def check_hello(hello: ClientHello) -> None:
+    """RFC 9846 sections 4.1.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
+    if hello.compression_methods != b"\0":
+        raise Fault(Reason.ILLEGAL_VALUE, "compression methods other than null in a TLS 1.3 ClientHello")
+    groups, shares = hello.find(SupportedGroups), hello.find(KeyShareOffer)
+    if (groups is None) != (shares is None):
+        raise Fault(Reason.MISSING_EXTENSION, "supported_groups and key_share need each other")
+    if groups is None or shares is None:
+        raise Fault(
+            Reason.MISSING_EXTENSION, "supported_groups and key_share; we do no handshake without them"
+        )
+    offer = hello.find(PreSharedKeyOffer)
+    if offer is None and hello.find(SignatureAlgorithms) is None:
+        raise Fault(Reason.MISSING_EXTENSION, "signature_algorithms")
+    if offer is not None and hello.find(PskKeyExchangeModes) is None:
+        raise Fault(Reason.MISSING_EXTENSION, "psk_key_exchange_modes beside pre_shared_key")
+    if offer is not None and len(offer.identities) != len(offer.binders):
+        raise Fault(Reason.BINDER_COUNT, f"{len(offer.identities)} identities, {len(offer.binders)} binders")
+    check_shares(groups, shares)
+
+
+def check_shares(groups: SupportedGroups, shares: KeyShareOffer) -> None:
+    """Key shares are a subset of the groups, each once (RFC 9846 section 4.2.8)."""
+    seen: set[int] = set()
+    for entry in shares.shares:
+        if entry.group in seen:
+            raise Fault(Reason.ILLEGAL_VALUE, f"two key shares for group {entry.group:#06x}")
+        if entry.group not in groups.groups:
+            raise Fault(
+                Reason.ILLEGAL_VALUE, f"a key share for group {entry.group:#06x}, not in supported_groups"
+            )
+        seen.add(entry.group)
+
+
+def select_suite(config: ServerConfig, hello: ClientHello) -> SuiteParameters:
+    for suite in config.suites_of(TLS13):
+        if suite in hello.cipher_suites:
+            return SUITES[suite]
+    raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {_hex(hello.cipher_suites)}")
+
+
+def select_group(config: ServerConfig, hello: ClientHello) -> tuple[KeyShareEntry | None, int]:
+    """Our most preferred group for which the client brought a share; else the best for a retry.
+
+    A round trip costs more than any difference between the groups.
+    """
+    groups, shares = hello.find(SupportedGroups), hello.find(KeyShareOffer)
+    offered = groups.groups if groups is not None else ()
+    common = [group for group in config.groups if group in offered]
+    if not common:
+        raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {_hex(offered)}")
+    entries = {entry.group: entry for entry in shares.shares} if shares is not None else {}
+    for group in common:
+        if group in entries:
+            return entries[group], group
+    return None, common[0]
+
+
+def select_protocol(config: ServerConfig, hello: ClientHello) -> bytes | None:
+    """RFC 7301 section 3.2: ours in our order; no overlap is fatal."""
+    offered = hello.find(ApplicationProtocols)
+    if offered is None or not config.alpn_protocols:
+        return None
+    for protocol in config.alpn_protocols:
+        if protocol in offered.protocols:
+            return protocol
+    raise Fault(Reason.NO_COMMON_APPLICATION_PROTOCOL, f"the client offers {offered.protocols!r}")
+
+
+def _hex(values: tuple[int, ...]) -> str:
+    return ", ".join(f"{value:#06x}" for value in values)

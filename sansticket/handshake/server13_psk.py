@@ -1,0 +1,292 @@
+"""The search for a session among the identities of a ClientHello (RFC 9846 section 4.2.11).
+
+The identities are tried in their order, and the first usable one wins.  For each:
+
+    stateless   decrypt (our keys, or AskOpenTicket)  ->  AskDecideTicket  ->  checks
+    stateful    look up (our cache, or AskLookUpSession)                   ->  checks
+
+``resolve`` then says what all the decisions together mean.  The winner's binder is verified before anything
+is consumed.  After a HelloRetryRequest only the second ClientHello is searched: no question is asked twice.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+from attrs import evolve, frozen
+
+from sansticket.commands import ProvideSession, ResolveTicket, TicketNotOpened, TicketOpened
+from sansticket.config import ClientAuthentication
+from sansticket.crypto.suites import SUITES
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.events import DecideTicket, LookUpSession, OpenTicket
+from sansticket.handshake.machine import Asking, Flight
+from sansticket.handshake.server13_flight import AskSign, Outcome, WaitClientFinished, answer_hello
+from sansticket.handshake.server13_negotiation import TLS13, Negotiated
+from sansticket.keys.schedule13 import EarlySecret, binder
+from sansticket.tickets.decision import (
+    Decision,
+    TicketReturn,
+    TicketStatus,
+    default_return,
+    may_return,
+    reported_status,
+    resolve,
+)
+from sansticket.tickets.protection import KEY_NAME_LENGTH
+from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
+from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.wire.extensions import PreSharedKeyOffer, PskIdentity
+
+MAX_IDENTITIES: Final = 8
+"""How many identities of one ClientHello are looked at.  Each costs a decryption, or a question."""
+
+
+@frozen
+class Search:
+    """How far the search has come.  ``found`` are the sessions of the identities decided, None where there is none."""
+
+    negotiated: Negotiated
+    offer: PreSharedKeyOffer
+    decisions: tuple[Decision, ...] = ()
+    identities: tuple[IdentityRecord, ...] = ()
+    found: tuple[Session | None, ...] = ()
+
+    @property
+    def index(self) -> int:
+        """Of the identity to be decided now."""
+        return len(self.decisions)
+
+    @property
+    def identity(self) -> PskIdentity:
+        return self.offer.identities[self.index]
+
+    def decided(self, decision: Decision, identity: IdentityRecord, session: Session | None) -> Search:
+        return evolve(
+            self,
+            decisions=(*self.decisions, decision),
+            identities=(*self.identities, identity),
+            found=(*self.found, session),
+        )
+
+
+def search(negotiated: Negotiated, flight: Flight) -> AfterHello:
+    """Begin with the first identity, if there is any that we could use."""
+    offer = negotiated.hello.find(PreSharedKeyOffer)
+    if offer is None or not negotiated.takes_tickets or not negotiated.config.issues_tickets:
+        offer = PreSharedKeyOffer((), ())
+    return next_identity(Search(negotiated, offer), flight)
+
+
+def next_identity(search: Search, flight: Flight) -> AfterHello:
+    """Try the next identity; when one was used, or none is left, conclude."""
+    decisions = search.decisions
+    if decisions and (decisions[-1].usable and decisions[-1].ticket_return.uses):
+        return conclude(search, flight)
+    if search.index >= min(len(search.offer.identities), MAX_IDENTITIES):
+        return conclude(search, flight)
+    config, ticket = search.negotiated.config, search.identity.identity
+    if config.stateful_tickets:
+        return look_up(search, ticket, flight)
+    if config.ticket_keys is None:
+        return AskOpenTicket(search)
+    opened = config.ticket_keys.open(ticket, flight.now)
+    return opened_ticket(search, reported_status(opened.status, TLS13), opened.key_name, opened.plaintext)
+
+
+# --- stateless -----------------------------------------------------------------------------------------------
+
+
+def opened_ticket(
+    search: Search, status: TicketStatus, key_name: bytes, plaintext: bytes | None
+) -> AskDecideTicket:
+    """A plaintext that is no session of ours counts as a ticket that did not decrypt."""
+    session = None
+    if plaintext is not None:
+        try:
+            session = Session.from_bytes(plaintext)
+        except SessionFormatError:
+            session = None
+    if session is None or session.version != TLS13:
+        return AskDecideTicket(search, TicketStatus.NO_DECRYPT, key_name, None)
+    return AskDecideTicket(search, status, key_name, session)
+
+
+@frozen
+class AskOpenTicket(Asking):
+    """The keys are elsewhere."""
+
+    QUESTION = OpenTicket
+
+    search: Search
+
+    def question(self) -> OpenTicket:
+        return OpenTicket(self.search.identity.identity, self.search.index)
+
+    def default_answer(self, now: float) -> TicketNotOpened:
+        return TicketNotOpened()
+
+    def on_ticket_opened(self, command: TicketOpened, flight: Flight) -> AskDecideTicket:
+        renew = command.renew is not False
+        status = TicketStatus.SUCCESS_RENEW if renew else TicketStatus.SUCCESS
+        return opened_ticket(self.search, status, self.key_name(command.key_name), command.plaintext)
+
+    def on_ticket_not_opened(self, command: TicketNotOpened, flight: Flight) -> AskDecideTicket:
+        return opened_ticket(self.search, TicketStatus.NO_DECRYPT, self.key_name(command.key_name), None)
+
+    def key_name(self, named: bytes) -> bytes:
+        return named or self.search.identity.identity[:KEY_NAME_LENGTH]
+
+
+@frozen
+class AskDecideTicket(Asking):
+    """Decryption was attempted; what shall become of the ticket?"""
+
+    QUESTION = DecideTicket
+
+    search: Search
+    status: TicketStatus
+    key_name: bytes
+    session: Session | None
+
+    def question(self) -> DecideTicket:
+        return DecideTicket(self.status, self.key_name, self.session, self.search.index)
+
+    def default_answer(self, now: float) -> ResolveTicket:
+        return ResolveTicket(default_return(self.status, TLS13))
+
+    def on_resolve_ticket(self, command: ResolveTicket, flight: Flight) -> AfterHello:
+        answer = command.ticket_return
+        if not may_return(self.status, answer):
+            raise LocalProtocolError(
+                f"{answer.name} on a ticket with status {self.status.name}; expected IGNORE_RENEW, IGNORE or ABORT"
+            )
+        if answer is TicketReturn.ABORT:
+            raise Fault(Reason.TICKET_ABORTED, f"identity {self.search.index}", alert=command.alert)
+        return decided(self.search, self.status, answer, self.key_name, self.session, flight)
+
+
+# --- stateful ------------------------------------------------------------------------------------------------
+
+
+def look_up(search: Search, session_id: bytes, flight: Flight) -> AfterHello:
+    cache = search.negotiated.config.session_cache
+    session = cache.get(session_id, flight.now) if cache is not None else None
+    return AskLookUpSession(search) if session is None else looked_up(search, session, flight)
+
+
+@frozen
+class AskLookUpSession(Asking):
+    """The internal cache does not have the session: does an external store?"""
+
+    QUESTION = LookUpSession
+
+    search: Search
+
+    def question(self) -> LookUpSession:
+        return LookUpSession(self.search.identity.identity)
+
+    def default_answer(self, now: float) -> ProvideSession:
+        return ProvideSession(None)
+
+    def on_provide_session(self, command: ProvideSession, flight: Flight) -> AfterHello:
+        if command.session is not None and not isinstance(command.session, Session):
+            raise LocalProtocolError(f"ProvideSession has {command.session!r}; expected a Session or None")
+        return looked_up(self.search, command.session, flight)
+
+
+def looked_up(search: Search, session: Session | None, flight: Flight) -> AfterHello:
+    """Nothing was decrypted, so nobody is asked: a session that is there is used and renewed."""
+    status = TicketStatus.NO_DECRYPT if session is None else TicketStatus.SUCCESS_RENEW
+    return decided(search, status, default_return(status, TLS13), b"", session, flight)
+
+
+# --- checks --------------------------------------------------------------------------------------------------
+
+
+def decided(
+    search: Search,
+    status: TicketStatus,
+    answer: TicketReturn,
+    key_name: bytes,
+    session: Session | None,
+    flight: Flight,
+) -> AfterHello:
+    """Note the decision, with the checks if the session is to be used; on to the next identity."""
+    checks: tuple[Check, ...] = ()
+    if session is not None and answer.uses:
+        checks = check_session(search.negotiated, session, search.identity, flight.now)
+    usable = bool(checks) and all(check.passed for check in checks)
+    record = IdentityRecord(search.index, key_name, status, answer, checks)
+    return next_identity(search.decided(Decision(status, answer, usable), record, session), flight)
+
+
+def check_session(
+    negotiated: Negotiated, session: Session, identity: PskIdentity, now: float
+) -> tuple[Check, ...]:
+    """Every condition under which a session may go on, each with the numbers behind it."""
+    config = negotiated.config
+    if session.version != TLS13 or session.cipher_suite not in SUITES:
+        return (
+            Check(
+                "version",
+                False,
+                f"session of version {session.version:#06x}, suite {session.cipher_suite:#06x}",
+            ),
+        )
+    age, authentication_age = session.age(now), session.authentication_age(now)
+    hash_name = SUITES[session.cipher_suite].hash_name
+    same_name = session.server_name == negotiated.server_name
+    needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
+    claimed_age = ((identity.obfuscated_ticket_age - session.age_add) & 0xFFFFFFFF) / 1000
+    return (
+        Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
+        Check(
+            "authentication age",
+            authentication_age < config.max_session_age,
+            f"{authentication_age:.3f} s, at most {config.max_session_age} s",
+        ),
+        Check("context", hmac.compare_digest(session.session_id_context, negotiated.session_id_context)),
+        Check(
+            "hash", hash_name == negotiated.suite.hash_name, f"{hash_name}, now {negotiated.suite.hash_name}"
+        ),
+        Check(
+            "name",
+            same_name or config.resume_with_other_name,
+            "the same" if same_name else f"{session.server_name}, now {negotiated.server_name}",
+        ),
+        Check("client certificate", bool(session.peer_certificates) or not needs_certificate),
+        # Never a reason to refuse a session: it matters to early data only (RFC 9846 section 8.3).
+        Check("age", True, f"the client says {claimed_age:.3f} s"),
+    )
+
+
+def conclude(search: Search, flight: Flight) -> AskSign | WaitClientFinished:
+    """What all decisions together mean; the winner's binder; our answer."""
+    negotiated = search.negotiated
+    resolution = resolve(search.decisions, TLS13, negotiated.ticket_counts(flight.num_tickets))
+    session, identities = None, search.identities
+    if resolution.winner is not None:
+        session = search.found[resolution.winner]
+    if session is not None and resolution.winner is not None:
+        check_binder(negotiated, search.offer, resolution.winner, session)
+        winner = identities[resolution.winner]
+        winner = evolve(winner, checks=(*winner.checks, Check("binder", True)))
+        identities = (*identities[: resolution.winner], winner, *identities[resolution.winner + 1 :])
+    record = ResumptionRecord(identities, resolution.winner, resolution.tickets, resolution.why)
+    return answer_hello(negotiated, Outcome(session, search.decisions, record), flight)
+
+
+def check_binder(negotiated: Negotiated, offer: PreSharedKeyOffer, index: int, session: Session) -> None:
+    """The client has the session's secret (RFC 9846 section 4.2.11.2)."""
+    hash_name = negotiated.suite.hash_name
+    truncated = negotiated.raw_hello[: -offer.binders_size]
+    binder_key = EarlySecret.from_psk(hash_name, session.secret).binder_key(external=False)
+    expected = binder(hash_name, binder_key, negotiated.transcript.digest_of(truncated))
+    if not hmac.compare_digest(expected, offer.binders[index]):
+        raise Fault(Reason.BAD_BINDER, f"identity {index}")
+
+
+AfterHello = AskOpenTicket | AskDecideTicket | AskLookUpSession | AskSign | WaitClientFinished
+"""Where a server is once the ClientHello was taken in: at a question about an identity, or past its flight."""
