@@ -13,10 +13,12 @@ nonce                     iv XOR sequence number              ChaCha20: the same
 additional data           the header                          sequence number, type, version, length
 ========================  ==================================  =============================================
 
-Every object here is one AEAD key with its sequence number.  ``seal`` and ``open`` advance it by one, and
-only when they succeed: an ``open`` that raises has changed nothing, so the caller may hand out what came
-before and meet the same ``Fault`` again.  Copies and pickles keep key, iv and sequence number; the AEAD is
-made anew.
+Every object here is one AEAD key with its sequence number.  Sealing and opening advance it by one, and only
+when they succeed: an opening that raises has changed nothing, so the caller may hand out what came before
+and meet the same ``Fault`` again.  Both come in two forms, one that makes a ``bytes`` object, the fastest for
+a single record, and one that writes into a buffer, the fastest for many.
+
+Copies and pickles keep key, iv and sequence number; the AEAD is made anew.
 """
 
 from typing import Final, Protocol, Self, TypeVar, cast
@@ -45,26 +47,36 @@ MAX_SEQUENCE: Final = 2**64 - 1
 TAG_LENGTH: Final = 16
 """Bytes of the tag, the same for every suite we know."""
 
+EXPLICIT_NONCE_LENGTH: Final = 8
+"""Bytes of the nonce that travel with each AES-GCM record of TLS 1.2 (RFC 5288 section 3)."""
+
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 ALERT: Final = int(ContentType.ALERT)
 HANDSHAKE: Final = int(ContentType.HANDSHAKE)
 APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 # Plain integers: comparing with the members of an IntEnum costs three times as much, once per record.
 
-_OUTER_13: Final = b"\x17\x03\x03"
 _TYPE_BYTE: Final = [bytes((number,)) for number in range(256)]
 
 
 class _Aead(Protocol):
-    """What an AEAD of ``cryptography`` takes beyond ``bytes``: a slice of the receive buffer, not copied."""
+    """What the AEADs of ``cryptography`` take and give beyond ``bytes``: slices of buffers, not copied."""
 
-    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes, /) -> bytes: ...
+    def encrypt(self, nonce: bytes, data: bytes, additional: bytes, /) -> bytes: ...
 
-    def decrypt(self, nonce: bytes, data: bytes | memoryview, associated_data: bytes, /) -> bytes: ...
+    def encrypt_into(
+        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
+    ) -> int: ...
+
+    def decrypt(self, nonce: bytes, data: bytes | memoryview, additional: bytes, /) -> bytes: ...
+
+    def decrypt_into(
+        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
+    ) -> int: ...
 
 
 class _Direction:
-    """What the four classes below share.  ``sequence`` is the number of the next record."""
+    """What all four directions share.  ``sequence`` is the number of the next record."""
 
     __slots__ = ("_aead", "_iv", "_keys", "_suite", "sequence")
 
@@ -80,7 +92,7 @@ class _Direction:
         """How many records this key may still protect (RFC 9846 section 5.5); 0 when it is used up.
 
         The owner of a ``Sealer13`` sends KeyUpdate before that; TLS 1.2 has no such message, and the
-        connection must be closed instead.  Nothing here enforces the limit.
+        connection must be closed instead.  Only the wrap of the sequence number is refused here.
         """
         return max(0, self._suite.record_limit - self.sequence)
 
@@ -91,8 +103,14 @@ class _Direction:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._suite.suite.name}, sequence={self.sequence})"
 
-    def _exhausted(self) -> Fault:
-        return Fault(Reason.SEQUENCE_EXHAUSTED, f"{self._suite.suite.name}: sequence number would wrap")
+    def _next_sequence(self) -> int:
+        """The sequence number to use now; it is not advanced yet."""
+        if self.sequence > MAX_SEQUENCE:
+            raise Fault(Reason.SEQUENCE_EXHAUSTED, f"{self._suite.suite.name}: sequence number would wrap")
+        return self.sequence
+
+    def _bad_mac(self) -> Fault:
+        return Fault(Reason.BAD_RECORD_MAC, f"record {self.sequence} of this key")
 
 
 _AnyDirection = TypeVar("_AnyDirection", bound=_Direction)
@@ -107,6 +125,9 @@ class Sealer13(_Direction):
 
     __slots__ = ()
 
+    overhead: Final = HEADER_LENGTH + 1 + TAG_LENGTH
+    """Bytes that an unpadded record has more than its content."""
+
     def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:
         """One whole record: header and ciphertext.
 
@@ -114,17 +135,27 @@ class Sealer13(_Direction):
         at most as many as keep both together within 2^14 (RFC 9846 section 5.4).
         Raises Fault(SEQUENCE_EXHAUSTED) instead of using a sequence number twice.
         """
-        sequence = self.sequence
-        if sequence > MAX_SEQUENCE:
-            raise self._exhausted()
-        tail = _TYPE_BYTE[content_type]
+        sequence = self._next_sequence()
+        inner = fragment + _TYPE_BYTE[content_type]
         if padding:
-            tail += bytes(padding)
-        header = _OUTER_13 + (len(fragment) + len(tail) + TAG_LENGTH).to_bytes(2)
-        nonce = (self._iv ^ sequence).to_bytes(12)
-        record = header + self._aead.encrypt(nonce, fragment + tail, header)
+            inner += bytes(padding)
+        header = b"\x17\x03\x03" + (len(inner) + TAG_LENGTH).to_bytes(2)
+        record = header + self._aead.encrypt((self._iv ^ sequence).to_bytes(12), inner, header)
         self.sequence = sequence + 1
         return record
+
+    def seal_into(self, room: memoryview, at: int, content_type: int, fragment: memoryview) -> int:
+        """The same, unpadded and written to ``room`` from ``at`` on; gives where the record stops."""
+        sequence = self._next_sequence()
+        inner = b"".join((fragment, _TYPE_BYTE[content_type]))
+        length = len(inner) + TAG_LENGTH
+        header = b"\x17\x03\x03" + length.to_bytes(2)
+        body = at + HEADER_LENGTH
+        room[at:body] = header
+        stop = body + length
+        self._aead.encrypt_into((self._iv ^ sequence).to_bytes(12), inner, header, room[body:stop])
+        self.sequence = sequence + 1
+        return stop
 
 
 class Opener13(_Direction):
@@ -135,48 +166,68 @@ class Opener13(_Direction):
     hides_type: Final = True
     """The outer content type is always application_data."""
 
-    def open(self, header: bytes, body: bytes | memoryview) -> tuple[int, bytes]:
+    def open(self, header: bytes, body: bytes) -> tuple[int, bytes]:
         """The real content type and the content of one record.
 
         ``header`` are its five bytes, ``body`` the rest.  Raises Fault, and leaves the sequence number as it
         was, when the record does not decrypt (BAD_RECORD_MAC), is too long (RECORD_OVERFLOW), holds nothing
         but padding (NO_CONTENT_TYPE) or what may not be inside (RFC 9846 sections 5.2 and 5.4).
         """
-        sequence = self.sequence
-        if sequence > MAX_SEQUENCE:
-            raise self._exhausted()
+        sequence = self._next_sequence()
         try:
             inner = self._aead.decrypt((self._iv ^ sequence).to_bytes(12), body, header)
         except InvalidTag:
-            raise Fault(Reason.BAD_RECORD_MAC, f"record {sequence} of this key") from None
-        if len(inner) > MAX_PLAINTEXT + 1:
-            raise Fault(Reason.RECORD_OVERFLOW, f"{len(inner)} bytes inside, at most {MAX_PLAINTEXT + 1}")
-        if inner and inner[-1] == APPLICATION_DATA:
-            content_type, content = APPLICATION_DATA, inner[:-1]
+            raise self._bad_mac() from None
+        if inner[-1:] == b"\x17" and len(inner) <= MAX_PLAINTEXT + 1:
+            content_type, content = APPLICATION_DATA, inner[:-1]  # by far the most frequent
         else:
             content_type, content = _strip_padding(inner)
         self.sequence = sequence + 1
         return content_type, content
 
+    def open_into(self, room: memoryview, at: int, header: bytes, body: memoryview) -> tuple[int, int]:
+        """The same, with the content written to ``room`` from ``at`` on; gives content type and length.
+
+        ``room`` must have space for the whole body.  A body that does not decrypt leaves zeros there.
+        """
+        sequence = self._next_sequence()
+        length = len(body) - TAG_LENGTH
+        if length < 0:
+            raise self._bad_mac()
+        plaintext = room[at : at + length]
+        try:
+            self._aead.decrypt_into((self._iv ^ sequence).to_bytes(12), body, header, plaintext)
+        except InvalidTag:
+            plaintext[:] = bytes(length)  # what is there now is not authentic
+            raise self._bad_mac() from None
+        if 0 < length <= MAX_PLAINTEXT + 1 and plaintext[-1] == APPLICATION_DATA:
+            content_type, length = APPLICATION_DATA, length - 1
+        else:
+            content_type, content = _strip_padding(bytes(plaintext))
+            length = len(content)
+        self.sequence = sequence + 1
+        return content_type, length
+
 
 def _strip_padding(inner: bytes) -> tuple[int, bytes]:
-    """Type and content of an inner plaintext that is not unpadded application data."""
+    """Type and content of any TLSInnerPlaintext (RFC 9846 section 5.2)."""
+    if len(inner) > MAX_PLAINTEXT + 1:
+        raise Fault(Reason.RECORD_OVERFLOW, f"{len(inner)} bytes inside, at most {MAX_PLAINTEXT + 1}")
     content = inner.rstrip(b"\0")
     if not content:
         raise Fault(Reason.NO_CONTENT_TYPE, f"{len(inner)} zero bytes")
     content_type = content[-1]
-    content = content[:-1]
     if content_type == CHANGE_CIPHER_SPEC:
         raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "change_cipher_spec inside a protected record")
-    _check_content(content_type, content)
-    return content_type, content
+    _check_content(content_type, len(content) - 1)
+    return content_type, content[:-1]
 
 
-def _check_content(content_type: int, content: bytes) -> None:
+def _check_content(content_type: int, length: int) -> None:
     """Known content types only, and only application data may be empty (RFC 9846 section 5.1)."""
     if not CHANGE_CIPHER_SPEC <= content_type <= APPLICATION_DATA:
         raise Fault(Reason.UNKNOWN_CONTENT_TYPE, f"content type {content_type}")
-    if not content and content_type != APPLICATION_DATA:
+    if not length and content_type != APPLICATION_DATA:
         raise Fault(Reason.EMPTY_RECORD, f"content type {content_type}")
 
 
@@ -185,25 +236,40 @@ class Sealer12(_Direction):
 
     __slots__ = ()
 
-    def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:
-        """One whole record: header, explicit nonce (GCM) and ciphertext.
+    @property
+    def overhead(self) -> int:
+        """Bytes that a record has more than its content."""
+        return HEADER_LENGTH + TAG_LENGTH + (EXPLICIT_NONCE_LENGTH if self._suite.explicit_nonce else 0)
 
-        ``fragment`` has at most 2^14 bytes.  TLS 1.2 cannot pad an AEAD record: ``padding`` is ignored.
-        Raises Fault(SEQUENCE_EXHAUSTED) instead of using a sequence number twice.
-        """
-        sequence = self.sequence
-        if sequence > MAX_SEQUENCE:
-            raise self._exhausted()
+    def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:
+        """One whole record, as ``Sealer13.seal``; TLS 1.2 cannot pad an AEAD record and ignores ``padding``."""
+        start, nonce, additional = self._frame(content_type, len(fragment))
+        record = start + self._aead.encrypt(nonce, fragment, additional)
+        self.sequence += 1
+        return record
+
+    def seal_into(self, room: memoryview, at: int, content_type: int, fragment: memoryview) -> int:
+        """The same, written to ``room`` from ``at`` on; gives where the record stops."""
+        start, nonce, additional = self._frame(content_type, len(fragment))
+        body = at + len(start)
+        stop = body + len(fragment) + TAG_LENGTH
+        room[at:body] = start
+        self._aead.encrypt_into(nonce, fragment, additional, room[body:stop])
+        self.sequence += 1
+        return stop
+
+    def _frame(self, content_type: int, length: int) -> tuple[bytes, bytes, bytes]:
+        """What goes before the ciphertext, the nonce and the additional data."""
+        sequence = self._next_sequence()
         number = sequence.to_bytes(8)
         start = _TYPE_BYTE[content_type] + b"\x03\x03"
-        additional = number + start + len(fragment).to_bytes(2)
-        if self._suite.explicit_nonce:
-            # The sequence number is the one explicit part that can never repeat (RFC 5288 section 3).
-            ciphertext = number + self._aead.encrypt(self._keys.iv + number, fragment, additional)
-        else:
-            ciphertext = self._aead.encrypt((self._iv ^ sequence).to_bytes(12), fragment, additional)
-        self.sequence = sequence + 1
-        return start + len(ciphertext).to_bytes(2) + ciphertext
+        additional = number + start + length.to_bytes(2)
+        if not self._suite.explicit_nonce:
+            start += (length + TAG_LENGTH).to_bytes(2)
+            return start, (self._iv ^ sequence).to_bytes(12), additional
+        # The sequence number is the one explicit part that can never repeat (RFC 5288 section 3).
+        start += (length + EXPLICIT_NONCE_LENGTH + TAG_LENGTH).to_bytes(2) + number
+        return start, self._keys.iv + number, additional
 
 
 class Opener12(_Direction):
@@ -214,32 +280,49 @@ class Opener12(_Direction):
     hides_type: Final = False
     """The outer content type is the real one."""
 
-    def open(self, header: bytes, body: bytes | memoryview) -> tuple[int, bytes]:
-        """The content type and the content of one record, as ``Opener13.open``.
-
-        The explicit nonce is the peer's choice: it is taken as it comes (RFC 5288 section 3).
-        """
-        sequence = self.sequence
-        if sequence > MAX_SEQUENCE:
-            raise self._exhausted()
-        if self._suite.explicit_nonce:
-            nonce = self._keys.iv + bytes(body[:8])
-            body = body[8:]
-        else:
-            nonce = (self._iv ^ sequence).to_bytes(12)
-        length = len(body) - TAG_LENGTH
-        if length < 0 or len(nonce) < 12:
-            raise Fault(Reason.BAD_RECORD_MAC, "record shorter than nonce and tag")
-        additional = sequence.to_bytes(8) + header[:3] + length.to_bytes(2)
+    def open(self, header: bytes, body: bytes) -> tuple[int, bytes]:
+        """The content type and the content of one record, as ``Opener13.open``."""
+        nonce, skipped, additional = self._frame(header, body)
         try:
-            content = self._aead.decrypt(nonce, body, additional)
+            content = self._aead.decrypt(nonce, body[skipped:], additional)
         except InvalidTag:
-            raise Fault(Reason.BAD_RECORD_MAC, f"record {sequence} of this key") from None
+            raise self._bad_mac() from None
+        self._accept(header[0], len(content))
+        return header[0], content
+
+    def open_into(self, room: memoryview, at: int, header: bytes, body: memoryview) -> tuple[int, int]:
+        """The same, with the content written to ``room`` from ``at`` on, as ``Opener13.open_into``."""
+        nonce, skipped, additional = self._frame(header, body)
+        length = len(body) - skipped - TAG_LENGTH
+        content = room[at : at + length]
+        try:
+            self._aead.decrypt_into(nonce, body[skipped:], additional, content)
+        except InvalidTag:
+            content[:] = bytes(length)  # what is there now is not authentic
+            raise self._bad_mac() from None
+        self._accept(header[0], length)
+        return header[0], length
+
+    def _frame(self, header: bytes, body: bytes | memoryview) -> tuple[bytes, int, bytes]:
+        """The nonce, how many bytes of it are in front of the ciphertext, the additional data."""
+        sequence = self._next_sequence()
+        if self._suite.explicit_nonce:
+            # The peer's choice: it need not be the sequence number (RFC 5288 section 3).
+            skipped = EXPLICIT_NONCE_LENGTH
+            nonce = self._keys.iv + body[:skipped]
+        else:
+            skipped = 0
+            nonce = (self._iv ^ sequence).to_bytes(12)
+        length = len(body) - skipped - TAG_LENGTH
+        if length < 0:
+            raise self._bad_mac()
+        return nonce, skipped, sequence.to_bytes(8) + header[:3] + length.to_bytes(2)
+
+    def _accept(self, content_type: int, length: int) -> None:
         if length > MAX_PLAINTEXT:
             raise Fault(Reason.RECORD_OVERFLOW, f"{length} bytes inside, at most {MAX_PLAINTEXT}")
-        _check_content(header[0], content)
-        self.sequence = sequence + 1
-        return header[0], content
+        _check_content(content_type, length)
+        self.sequence += 1
 
 
 Sealer = Sealer12 | Sealer13

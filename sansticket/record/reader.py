@@ -11,11 +11,13 @@ until it has been handed out; and what follows it stays ciphertext.
 """
 
 from copy import copy
+from struct import Struct
 from typing import Final
 
 from attrs import define, field, fields
 
 from sansticket.errors import Fault, Reason
+from sansticket.record.buffers import sized_buffer
 from sansticket.record.protection import (
     ALERT,
     APPLICATION_DATA,
@@ -30,6 +32,9 @@ from sansticket.record.protection import (
 
 MAX_EMPTY_RECORDS: Final = 32
 """Records without content that may come in a row; the same number as in OpenSSL and BoringSSL."""
+
+_HEADER: Final = Struct(">BBxH").unpack_from
+"""Content type, major version, length."""
 
 Content = tuple[int, bytes]
 """Content type and content."""
@@ -106,26 +111,24 @@ class RecordReader:
     def next(self) -> Content | None:
         """The next content type and content, or None when more bytes are needed.
 
-        All complete records of application data in a row come as one result, never an empty one.
+        Complete records of application data in a row come as one result, never an empty one.
         Raises Fault for what the peer may not send; nothing may be read after that.
         """
         held = self._held
         if held is not None:
             self._held = None
             return held
-        while (header := self._next_header()) is not None:
+        while self._buffer:
             opener = self._opener
-            if opener is None:
-                content = self._read_plaintext(header)
-            elif opener.hides_type and header[0] != APPLICATION_DATA:
-                content = self._read_unprotected(header)
+            if opener is not None and (stop := _record_stop(self._buffer, self._offset)):
+                content = self._open_records(opener, stop)
+            elif (header := self._next_header()) is not None:
+                content = self._read_unusual(opener, header)
             else:
-                content = self._open_records(opener)
+                self._forget()
+                return None
             if content is not None:
                 return content
-        if self._offset:
-            self._buffer = bytes(self._buffer[self._offset :])
-            self._offset = 0
         return None
 
     def _next_header(self) -> bytes | None:
@@ -133,21 +136,19 @@ class RecordReader:
 
         What a header alone can tell is refused as soon as the header is there.
         """
-        if self._empty_records > MAX_EMPTY_RECORDS:
-            raise Fault(Reason.TOO_MANY_EMPTY_RECORDS, f"more than {MAX_EMPTY_RECORDS} in a row")
         start = self._offset
         header = bytes(self._buffer[start : start + HEADER_LENGTH])
         if len(header) < 2:
             return None
         if header[1] != 3:
             raise Fault(Reason.NOT_TLS, f"bytes {header[:2].hex()} where a record should start")
-        self._check_type(header[0])
+        if header[0] != APPLICATION_DATA or self._opener is None:
+            self._check_type(header[0])
         if len(header) < HEADER_LENGTH:
             return None
         length = header[3] << 8 | header[4]
-        limit = MAX_PLAINTEXT if self._opener is None and header[0] != APPLICATION_DATA else MAX_CIPHERTEXT
-        if length > limit:
-            raise Fault(Reason.RECORD_OVERFLOW, f"record of {length} bytes, at most {limit}")
+        if length > MAX_PLAINTEXT:
+            self._check_length(header[0], length)
         return header if len(self._buffer) - start - HEADER_LENGTH >= length else None
 
     def _check_type(self, outer: int) -> None:
@@ -163,78 +164,107 @@ class RecordReader:
         ):
             raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected record of type {outer} under protection")
 
-    def _take_body(self, header: bytes) -> bytes:
-        """The body of the record whose header this is; the record is consumed."""
-        start = self._offset + HEADER_LENGTH
-        self._offset = start + (header[3] << 8 | header[4])
-        return bytes(self._buffer[start : self._offset])
+    def _check_length(self, outer: int, length: int) -> None:
+        """Protected records may be longer; unprotected application data is early data to be skipped."""
+        protected = self._opener is not None or outer == APPLICATION_DATA
+        limit = MAX_CIPHERTEXT if protected else MAX_PLAINTEXT
+        if length > limit:
+            raise Fault(Reason.RECORD_OVERFLOW, f"record of {length} bytes, at most {limit}")
 
-    def _read_plaintext(self, header: bytes) -> Content | None:
-        """A record before any protection."""
-        outer = header[0]
-        body = self._take_body(header)
-        if outer == APPLICATION_DATA:
-            self._plaintext_left = _spend(self._plaintext_left, len(body))
+    def _read_unusual(self, opener: Opener | None, header: bytes) -> Content | None:
+        """A complete record that is not protected application data."""
+        body = self._offset + HEADER_LENGTH
+        stop = body + (header[3] << 8 | header[4])
+        if opener is not None and not opener.hides_type:
+            return self._open_one(opener, stop)
+        content = bytes(self._buffer[body:stop])
+        self._consume(stop)
+        if header[0] == APPLICATION_DATA:
+            self._plaintext_left = _spend(self._plaintext_left, len(content))
             return None
-        if not body:
-            raise Fault(Reason.EMPTY_RECORD, f"content type {outer}")
-        if outer == CHANGE_CIPHER_SPEC:
-            _check_change_cipher_spec(body)
-        elif outer == HANDSHAKE:
+        if not content:
+            raise Fault(Reason.EMPTY_RECORD, f"content type {header[0]}")
+        if header[0] == CHANGE_CIPHER_SPEC and content != b"\x01":
+            raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "anything but the one byte 1")
+        if opener is not None and header[0] == ALERT and len(content) != 2:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected alert of {len(content)} bytes")
+        if header[0] == HANDSHAKE:
             self._plaintext_left = -1
-        return outer, body
+        return header[0], content
 
-    def _read_unprotected(self, header: bytes) -> Content:
-        """An unprotected record amid protected ones, TLS 1.3: change_cipher_spec or an early alert."""
-        body = self._take_body(header)
-        if header[0] == CHANGE_CIPHER_SPEC:
-            _check_change_cipher_spec(body)
-        elif len(body) != 2:
-            raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected alert of {len(body)} bytes")
-        return header[0], body
-
-    def _open_records(self, opener: Opener) -> Content | None:
-        """Open records up to the first that is not application data, which is held if others preceded it."""
+    def _open_records(self, opener: Opener, stop: int) -> Content | None:
+        """Open the record that stops there, together with those after it if there are any."""
         buffer = self._buffer = bytes(self._buffer)  # no copy, unless the record came in many small pieces
-        view = memoryview(buffer)
-        end = len(buffer)
-        first = start = self._offset
+        if stop < len(buffer) and self._undecryptable_left < 0 and _record_stop(buffer, stop):
+            return self._open_run(opener, buffer)
+        return self._open_one(opener, stop)
+
+    def _open_one(self, opener: Opener, stop: int) -> Content | None:
+        """Open the record that stops there; None if it was empty, or skipped."""
+        buffer = self._buffer
+        body = self._offset + HEADER_LENGTH
+        header = bytes(buffer[self._offset : body])
+        try:
+            content_type, content = opener.open(header, bytes(buffer[body:stop]))
+        except Fault as fault:
+            self._skip(fault, stop - body)
+            self._consume(stop)
+            return None
+        self._consume(stop)
+        self._undecryptable_left = -1
+        if content or content_type != APPLICATION_DATA:
+            self._empty_records = 0
+            return content_type, content
+        self._empty_records = _count_empty(self._empty_records)
+        return None
+
+    def _open_run(self, opener: Opener, buffer: bytes) -> Content | None:
+        """Open records up to the first that is not application data; it is held if others precede it."""
+        start = self._offset
+        filled = 0
         empty = self._empty_records
-        pieces: list[bytes] = []
-        while end - start >= HEADER_LENGTH and empty <= MAX_EMPTY_RECORDS:
-            header = buffer[start : start + HEADER_LENGTH]
-            body = start + HEADER_LENGTH
-            stop = body + (header[3] << 8 | header[4])
-            if stop > end or (start != first and not _continues(header)):
-                break
-            try:
-                content_type, content = opener.open(header, view[body:stop])
-            except Fault as fault:
-                if pieces:
-                    break  # what came before it goes first; the next call meets it again
-                self._skip(fault, stop - body)
+        output = sized_buffer(len(buffer) - start)
+        with output.getbuffer() as room, memoryview(buffer) as view:
+            while stop := _record_stop(buffer, start):
+                if filled and empty == MAX_EMPTY_RECORDS:
+                    break  # one more would be a fault: the next call sees
+                body = start + HEADER_LENGTH
+                try:
+                    content_type, length = opener.open_into(room, filled, buffer[start:body], view[body:stop])
+                except Fault:
+                    if filled:
+                        break  # what came before it goes first; the next call meets it again
+                    raise
                 start = stop
-                continue
-            self._undecryptable_left = -1
-            start = stop
-            if content_type != APPLICATION_DATA:
-                empty = 0
-                self._held = content_type, content
-                break
-            if content:
-                empty = 0
-                pieces.append(content)
-            else:
-                empty += 1
-        self._offset = start
+                empty = 0 if length else _count_empty(empty)
+                if content_type != APPLICATION_DATA:
+                    self._held = content_type, bytes(room[filled : filled + length])
+                    break
+                filled += length
         self._empty_records = empty
-        if pieces:
-            return APPLICATION_DATA, pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._consume(start)
+        if filled:
+            output.truncate(filled)
+            return APPLICATION_DATA, output.getvalue()
         held, self._held = self._held, None
         return held
 
+    def _consume(self, stop: int) -> None:
+        """Go on reading at ``stop``."""
+        if stop == len(self._buffer):
+            self._buffer = b""
+            self._offset = 0
+        else:
+            self._offset = stop
+
+    def _forget(self) -> None:
+        """Nothing more to read now: keep no byte that was read, however large the block it came in."""
+        if self._offset:
+            self._buffer = bytes(self._buffer[self._offset :])
+            self._offset = 0
+
     def _skip(self, fault: Fault, length: int) -> None:
-        """Drop a record that did not decrypt, or raise the fault when that is not to be expected."""
+        """Let a record that did not decrypt pass, or raise the fault when that is not to be expected."""
         if fault.reason is not Reason.BAD_RECORD_MAC or self._undecryptable_left < 0:
             raise fault
         self._undecryptable_left = _spend(self._undecryptable_left, length)
@@ -254,14 +284,22 @@ class RecordReader:
 _SLOTS: Final = tuple(attribute.name for attribute in fields(RecordReader))
 
 
-def _continues(header: bytes) -> bool:
-    """Whether a run of application data goes on; if not, the checks of the next call say why."""
-    return header[:2] == b"\x17\x03" and (header[3] << 8 | header[4]) <= MAX_CIPHERTEXT
+def _record_stop(buffer: bytes | bytearray, start: int) -> int:
+    """Where the record stops that starts here, or 0 unless it is complete and may be application data."""
+    if len(buffer) - start < HEADER_LENGTH:
+        return 0
+    content_type, major, length = _HEADER(buffer, start)
+    stop: int = start + HEADER_LENGTH + length
+    if content_type == APPLICATION_DATA and major == 3 and length <= MAX_CIPHERTEXT and stop <= len(buffer):
+        return stop
+    return 0
 
 
-def _check_change_cipher_spec(body: bytes) -> None:
-    if body != b"\x01":
-        raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"change_cipher_spec of {len(body)} bytes")
+def _count_empty(count: int) -> int:
+    """One more empty record in a row."""
+    if count == MAX_EMPTY_RECORDS:
+        raise Fault(Reason.TOO_MANY_EMPTY_RECORDS, f"more than {count} in a row")
+    return count + 1
 
 
 def _spend(budget: int, length: int) -> int:

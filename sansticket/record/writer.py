@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import define, field
 
+from sansticket.record.buffers import sized_buffer
 from sansticket.record.protection import MAX_PLAINTEXT, Sealer
 
 Padding = Callable[[int], int]
@@ -43,13 +44,13 @@ class RecordWriter:
     def write(self, content_type: int, data: bytes | bytearray | memoryview) -> None:
         """Add ``data`` as one or more records; nothing when it is empty."""
         content = data if type(data) is bytes else bytes(data)
-        size = self.max_fragment
-        if len(content) <= size:
-            if content:
-                self._write_record(content_type, content)
-            return
-        for start in range(0, len(content), size):
-            self._write_record(content_type, content[start : start + size])
+        length = len(content)
+        if length > self.max_fragment:
+            self._write_many(content_type, content)
+        elif self._sealer is not None and self.padding is None and length:
+            self._records.append(self._sealer.seal(content_type, content))
+        elif length:
+            self._records.append(self._record(content_type, content))
 
     def take(self) -> bytes:
         """All that was written since the last call, in order."""
@@ -59,17 +60,31 @@ class RecordWriter:
         self._records = []
         return records[0] if len(records) == 1 else b"".join(records)
 
-    def _write_record(self, content_type: int, fragment: bytes) -> None:
+    def _write_many(self, content_type: int, content: bytes) -> None:
+        """More than fits into one record."""
+        size = self.max_fragment
+        if self._sealer is None or self.padding is not None:
+            for start in range(0, len(content), size):
+                self._records.append(self._record(content_type, content[start : start + size]))
+            return
+        sealer = self._sealer
+        total = len(content) + sealer.overhead * -(-len(content) // size)
+        output = sized_buffer(total)
+        with output.getbuffer() as room, memoryview(content) as view:
+            stop = 0
+            for start in range(0, len(content), size):
+                stop = sealer.seal_into(room, stop, content_type, view[start : start + size])
+        self._records.append(output.getvalue())
+
+    def _record(self, content_type: int, fragment: bytes) -> bytes:
+        """One record, unprotected or padded."""
         sealer = self._sealer
         if sealer is None:
             start = bytes((content_type,)) + VERSION_BYTES[self.legacy_record_version]
-            self._records.append(start + len(fragment).to_bytes(2) + fragment)
-        elif self.padding is None:
-            self._records.append(sealer.seal(content_type, fragment))
-        else:
-            room = self.max_fragment - len(fragment)
-            padding = min(max(self.padding(len(fragment)), 0), room)
-            self._records.append(sealer.seal(content_type, fragment, padding))
+            return start + len(fragment).to_bytes(2) + fragment
+        room = self.max_fragment - len(fragment)
+        padding = 0 if self.padding is None else min(max(self.padding(len(fragment)), 0), room)
+        return sealer.seal(content_type, fragment, padding)
 
     def __getstate__(self) -> dict[str, object]:
         return {
