@@ -103,11 +103,8 @@ class _Direction:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._suite.suite.name}, sequence={self.sequence})"
 
-    def _next_sequence(self) -> int:
-        """The sequence number to use now; it is not advanced yet."""
-        if self.sequence > MAX_SEQUENCE:
-            raise Fault(Reason.SEQUENCE_EXHAUSTED, f"{self._suite.suite.name}: sequence number would wrap")
-        return self.sequence
+    def _exhausted(self) -> Fault:
+        return Fault(Reason.SEQUENCE_EXHAUSTED, f"{self._suite.suite.name}: sequence number would wrap")
 
     def _bad_mac(self) -> Fault:
         return Fault(Reason.BAD_RECORD_MAC, f"record {self.sequence} of this key")
@@ -135,7 +132,9 @@ class Sealer13(_Direction):
         at most as many as keep both together within 2^14 (RFC 9846 section 5.4).
         Raises Fault(SEQUENCE_EXHAUSTED) instead of using a sequence number twice.
         """
-        sequence = self._next_sequence()
+        sequence = self.sequence
+        if sequence > MAX_SEQUENCE:
+            raise self._exhausted()
         inner = fragment + _TYPE_BYTE[content_type]
         if padding:
             inner += bytes(padding)
@@ -146,7 +145,9 @@ class Sealer13(_Direction):
 
     def seal_into(self, room: memoryview, at: int, content_type: int, fragment: memoryview) -> int:
         """The same, unpadded and written to ``room`` from ``at`` on; gives where the record stops."""
-        sequence = self._next_sequence()
+        sequence = self.sequence
+        if sequence > MAX_SEQUENCE:
+            raise self._exhausted()
         inner = b"".join((fragment, _TYPE_BYTE[content_type]))
         length = len(inner) + TAG_LENGTH
         header = b"\x17\x03\x03" + length.to_bytes(2)
@@ -173,7 +174,9 @@ class Opener13(_Direction):
         was, when the record does not decrypt (BAD_RECORD_MAC), is too long (RECORD_OVERFLOW), holds nothing
         but padding (NO_CONTENT_TYPE) or what may not be inside (RFC 9846 sections 5.2 and 5.4).
         """
-        sequence = self._next_sequence()
+        sequence = self.sequence
+        if sequence > MAX_SEQUENCE:
+            raise self._exhausted()
         try:
             inner = self._aead.decrypt((self._iv ^ sequence).to_bytes(12), body, header)
         except InvalidTag:
@@ -190,7 +193,9 @@ class Opener13(_Direction):
 
         ``room`` must have space for the whole body.  A body that does not decrypt leaves zeros there.
         """
-        sequence = self._next_sequence()
+        sequence = self.sequence
+        if sequence > MAX_SEQUENCE:
+            raise self._exhausted()
         length = len(body) - TAG_LENGTH
         if length < 0:
             raise self._bad_mac()
@@ -260,7 +265,9 @@ class Sealer12(_Direction):
 
     def _frame(self, content_type: int, length: int) -> tuple[bytes, bytes, bytes]:
         """What goes before the ciphertext, the nonce and the additional data."""
-        sequence = self._next_sequence()
+        sequence = self.sequence
+        if sequence > MAX_SEQUENCE:
+            raise self._exhausted()
         number = sequence.to_bytes(8)
         start = _TYPE_BYTE[content_type] + b"\x03\x03"
         additional = number + start + length.to_bytes(2)
@@ -305,7 +312,9 @@ class Opener12(_Direction):
 
     def _frame(self, header: bytes, body: bytes | memoryview) -> tuple[bytes, int, bytes]:
         """The nonce, how many bytes of it are in front of the ciphertext, the additional data."""
-        sequence = self._next_sequence()
+        sequence = self.sequence
+        if sequence > MAX_SEQUENCE:
+            raise self._exhausted()
         if self._suite.explicit_nonce:
             # The peer's choice: it need not be the sequence number (RFC 5288 section 3).
             skipped = EXPLICIT_NONCE_LENGTH

@@ -121,7 +121,8 @@ class RecordReader:
         while self._buffer:
             opener = self._opener
             if opener is not None and (stop := _record_stop(self._buffer, self._offset)):
-                content = self._open_records(opener, stop)
+                last = stop == len(self._buffer)
+                content = self._open_one(opener, stop) if last else self._open_records(opener, stop)
             elif (header := self._next_header()) is not None:
                 content = self._read_unusual(opener, header)
             else:
@@ -195,7 +196,7 @@ class RecordReader:
     def _open_records(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there, together with those after it if there are any."""
         buffer = self._buffer = bytes(self._buffer)  # no copy, unless the record came in many small pieces
-        if stop < len(buffer) and self._undecryptable_left < 0 and _record_stop(buffer, stop):
+        if self._undecryptable_left < 0 and _record_stop(buffer, stop):
             return self._open_run(opener, buffer)
         return self._open_one(opener, stop)
 
