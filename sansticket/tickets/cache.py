@@ -2,8 +2,8 @@
 
 SSL_CTX_set_session_cache_mode(3) and SSL_CTX_sess_set_new_cb, _remove_cb and _get_cb(3), with these rules:
 
-- It holds ``size`` sessions.  When it is full, those that expired go first, then the one that was not used for
-  longest.
+- It holds ``size`` sessions.  When it is full, those that expired go first, then the one that was not used
+  for longest.
 - Every removal calls the ``on_remove`` hook once: expiry, eviction, single use, failure, unclean close and
   clear.
 - The ``on_new`` hook is asked before a session is kept; if it returns False the session is not kept at all.
@@ -25,9 +25,9 @@ Hooks are called without the lock held: they may use the cache.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from copy import deepcopy
 from enum import Flag
 from heapq import heapify, heappop, heappush
-from itertools import count
 from threading import Lock
 from typing import Any, Final
 
@@ -152,13 +152,16 @@ class SessionCache:
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()  # the least recently used first
         self._expiry: list[tuple[int, int, bytes]] = []  # a heap of (when, order, id); some may be gone
         self._claims = _Claims(remembered_claims)
-        self._order = count()
+        self._came = 0  # how many sessions came, that is the order of the next
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             state = {name: value for name, value in self.__dict__.items() if name != "_lock"}
-            return {**state, "_kept": self._kept.copy(), "_expiry": self._expiry.copy()}
+            # Copies, so that nothing changes while they are pickled.
+            for name in ("_kept", "_expiry", "_claims"):
+                state[name] = deepcopy(state[name])
+            return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -186,7 +189,7 @@ class SessionCache:
         if CacheMode.SERVER not in self.mode:
             return False
         with self._lock:
-            order = next(self._order)
+            order = self._next()
             clear = (
                 order % AUTO_CLEAR_EVERY == AUTO_CLEAR_EVERY - 1 and CacheMode.NO_AUTO_CLEAR not in self.mode
             )
@@ -217,7 +220,7 @@ class SessionCache:
             elif session.session_id in self._kept:
                 self._kept.move_to_end(session.session_id)
             elif CacheMode.NO_INTERNAL_STORE not in self.mode:
-                removed = self._keep(_Kept(session, next(self._order), external=True), now)
+                removed = self._keep(_Kept(session, self._next(), external=True), now)
         self._tell(removed)
         return not expired
 
@@ -287,6 +290,10 @@ class SessionCache:
         return len(removed)
 
     # Called with the lock held
+
+    def _next(self) -> int:
+        self._came += 1
+        return self._came - 1
 
     def _keep(self, kept: _Kept, now: float) -> list[Session]:
         """Put it in; what had to go for it."""

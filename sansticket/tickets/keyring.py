@@ -165,7 +165,7 @@ class TicketKeyRing:
     def keys(self) -> tuple[TicketKey, ...]:
         """All keys, the current one first."""
         keys = self._keys
-        return (keys.current, *(key for key in keys.known.values() if key is not keys.current))
+        return (keys.current, *(key for key in keys.known.values() if key.name != keys.current.name))
 
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
         """A ticket under the current key, which is replaced first when its time has come."""
@@ -186,7 +186,7 @@ class TicketKeyRing:
         plaintext = key.open(ticket)
         if plaintext is None:
             return OpenedTicket.failed(ticket)
-        fresh = key is keys.current and not self._due(key, now)
+        fresh = key.name == keys.current.name and not self._due(key, now)
         return OpenedTicket(
             TicketStatus.SUCCESS if fresh else TicketStatus.SUCCESS_RENEW, key.name, plaintext
         )
@@ -238,4 +238,4 @@ class TicketKeyRing:
     def _retired(self, key: TicketKey, current: TicketKey, now: float) -> bool:
         if self._retire_after is None or now - key.created_at < self._retire_after:
             return False
-        return key is not current or self._rotate_after is not None
+        return key.name != current.name or self._rotate_after is not None

@@ -1,0 +1,560 @@
+"""The session cache: bounds, order, hooks, modes, single use."""
+
+import copy
+import pickle
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from attrs import evolve
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from sansticket.errors import ConfigError
+from sansticket.tickets.cache import CacheMode, SessionCache
+from sansticket.tickets.session import Session
+from tests.support.sessions import NOW, ORDINARY, numbered
+
+
+class Hooks:
+    """Writes down what was called; plays an external store that can keep what it was told to drop."""
+
+    def __init__(self, *, drops: bool = True) -> None:
+        self.drops = drops
+        self.calls: list[tuple[str, int]] = []
+        self.store: dict[bytes, Session] = {}
+
+    def new(self, session: Session) -> None:
+        self.calls.append(("new", int.from_bytes(session.session_id)))
+        self.store[session.session_id] = session
+
+    def remove(self, session: Session) -> None:
+        self.calls.append(("remove", int.from_bytes(session.session_id)))
+        if self.drops:
+            self.store.pop(session.session_id, None)
+
+    def get(self, session_id: bytes) -> Session | None:
+        self.calls.append(("get", int.from_bytes(session_id)))
+        return self.store.get(session_id)
+
+    def taken(self) -> list[tuple[str, int]]:
+        """The calls since the last time."""
+        calls, self.calls = self.calls, []
+        return calls
+
+    def cache(self, size: int = 100, mode: CacheMode = CacheMode.SERVER) -> SessionCache:
+        return SessionCache(size, mode=mode, on_new=self.new, on_remove=self.remove, on_get=self.get)
+
+
+def test_a_session_is_found_until_it_expires() -> None:
+    hooks = Hooks()
+    cache = SessionCache(on_new=hooks.new, on_remove=hooks.remove)
+    assert cache.add(numbered(1), NOW)
+    assert numbered(1).session_id in cache
+    assert cache.get(numbered(1).session_id, NOW + 7199.9) == numbered(1)
+    assert cache.get(numbered(2).session_id, NOW) is None
+    assert hooks.taken() == [("new", 1)]
+    assert cache.get(numbered(1).session_id, NOW + 7200) is None
+    assert hooks.taken() == [("remove", 1)]
+    assert len(cache) == 0
+    assert cache.get(numbered(1).session_id, NOW) is None
+    assert hooks.taken() == []
+
+
+def test_n_sessions_fit_into_size_n() -> None:
+    """libssl holds one less."""
+    for size in (1, 2, 3, 10):
+        cache = SessionCache(size)
+        for number in range(size):
+            cache.add(numbered(number), NOW)
+        assert len(cache) == size
+        cache.add(numbered(size), NOW)
+        assert len(cache) == size
+        assert numbered(0).session_id not in cache
+
+
+def test_size_0_is_no_limit() -> None:
+    cache = SessionCache(0)
+    for number in range(1000):
+        cache.add(numbered(number), NOW)
+    assert len(cache) == 1000
+
+
+def test_the_least_recently_used_goes() -> None:
+    hooks = Hooks()
+    cache = hooks.cache(3)
+    for number in (1, 2, 3):
+        cache.add(numbered(number), NOW)
+    cache.get(numbered(1).session_id, NOW)
+    hooks.taken()
+    cache.add(numbered(4), NOW)
+    assert hooks.taken() == [("remove", 2), ("new", 4)], "room is made before the newcomer is announced"
+    cache.add(numbered(5), NOW)
+    assert hooks.taken() == [("remove", 3), ("new", 5)]
+    assert numbered(1).session_id in cache
+
+
+def test_those_that_expired_go_first() -> None:
+    hooks = Hooks()
+    cache = hooks.cache(4)
+    for number, lifetime in ((1, 7200), (2, 100), (3, 50), (4, 7200)):
+        cache.add(numbered(number, lifetime=lifetime), NOW)
+    hooks.taken()
+    cache.add(numbered(5), NOW + 100)
+    assert hooks.taken() == [("remove", 3), ("remove", 2), ("new", 5)]
+    assert len(cache) == 3
+
+
+def test_a_smaller_size_takes_effect_with_the_next_session() -> None:
+    cache = SessionCache(10)
+    for number in range(10):
+        cache.add(numbered(number), NOW)
+    cache.size = 3
+    assert len(cache) == 10
+    cache.add(numbered(10), NOW)
+    assert [number for number in range(11) if numbered(number).session_id in cache] == [8, 9, 10]
+
+
+def test_a_session_with_the_same_id_is_replaced() -> None:
+    hooks = Hooks()
+    cache = hooks.cache(1)
+    cache.add(numbered(1), NOW)
+    cache.add(evolve(numbered(1), lifetime=10), NOW)
+    assert hooks.taken() == [("new", 1), ("new", 1)]
+    assert len(cache) == 1
+    assert cache.flush(NOW + 10) == 1
+    assert cache.flush(NOW + 7200) == 0
+
+
+@pytest.mark.parametrize(("answer", "kept"), [(False, False), (True, True), (None, True)])
+def test_what_the_new_hook_says(answer: bool | None, kept: bool) -> None:
+    hooks = Hooks()
+    cache = SessionCache(on_new=lambda session: answer, on_remove=hooks.remove)
+    assert cache.add(numbered(1), NOW) is kept
+    assert len(cache) == kept
+    assert hooks.taken() == []
+
+
+def test_a_session_without_an_id_cannot_be_cached() -> None:
+    with pytest.raises(ValueError, match="session id"):
+        SessionCache().add(ORDINARY, NOW)
+
+
+def test_flush() -> None:
+    hooks = Hooks()
+    cache = hooks.cache()
+    for number, lifetime in ((1, 300), (2, 100), (3, 200), (4, 100)):
+        cache.add(numbered(number, lifetime=lifetime), NOW)
+    hooks.taken()
+    assert cache.flush(NOW + 99.999) == 0
+    assert cache.flush(NOW + 200) == 3
+    assert hooks.taken() == [("remove", 2), ("remove", 4), ("remove", 3)]
+    assert len(cache) == 1
+
+
+def test_clear() -> None:
+    hooks = Hooks()
+    cache = hooks.cache()
+    for number in (3, 1, 2):
+        cache.add(numbered(number), NOW)
+    cache.get(numbered(3).session_id, NOW)
+    hooks.taken()
+    assert cache.clear() == 3
+    assert hooks.taken() == [("remove", 3), ("remove", 1), ("remove", 2)]
+    assert cache.clear() == 0
+    assert cache.flush(NOW + 1e6) == 0
+    assert hooks.taken() == []
+
+
+def test_failure_and_unclean_close() -> None:
+    hooks = Hooks()
+    cache = hooks.cache()
+    cache.add(numbered(1), NOW)
+    hooks.taken()
+    assert cache.remove(numbered(1))
+    assert not cache.remove(numbered(1))
+    assert hooks.taken() == [("remove", 1)]
+
+    cache.mode |= CacheMode.NO_INTERNAL_STORE
+    assert not cache.remove(numbered(2))
+    assert hooks.taken() == [("remove", 2)], "only the external store can have it"
+
+
+@pytest.mark.parametrize("never", [False, True])
+def test_expired_sessions_go_by_themselves(never: bool) -> None:
+    hooks = Hooks()
+    cache = hooks.cache(0, CacheMode.SERVER | CacheMode.NO_AUTO_CLEAR if never else CacheMode.SERVER)
+    cache.add(numbered(0, lifetime=1), NOW)
+    for number in range(1, 254):
+        cache.add(numbered(number), NOW + 2)
+    assert numbered(0).session_id in cache
+    cache.add(numbered(254), NOW + 2)
+    assert (numbered(0).session_id in cache) is never
+    assert hooks.calls.count(("remove", 0)) == (not never)
+
+
+# The modes
+
+
+@pytest.mark.parametrize("mode", [CacheMode.OFF, CacheMode.CLIENT])
+def test_off(mode: CacheMode) -> None:
+    """Nothing new is kept; the external store is asked all the same, and its answer is kept."""
+    hooks = Hooks()
+    cache = hooks.cache(mode=mode)
+    assert not cache.add(numbered(1), NOW)
+    assert hooks.taken() == []
+    hooks.store[numbered(1).session_id] = numbered(1)
+    assert cache.get(numbered(1).session_id, NOW) == numbered(1)
+    assert len(cache) == 1
+    assert cache.get(numbered(1).session_id, NOW) == numbered(1)
+    assert hooks.taken() == [("get", 1)]
+
+
+@pytest.mark.parametrize("mode", [CacheMode.SERVER, CacheMode.BOTH])
+def test_server(mode: CacheMode) -> None:
+    hooks = Hooks()
+    cache = hooks.cache(mode=mode)
+    cache.add(numbered(1), NOW)
+    assert cache.get(numbered(1).session_id, NOW) == numbered(1)
+    assert hooks.taken() == [("new", 1)], "found here, so nobody else is asked"
+
+
+def test_no_internal_lookup() -> None:
+    hooks = Hooks()
+    cache = hooks.cache(mode=CacheMode.SERVER | CacheMode.NO_INTERNAL_LOOKUP)
+    cache.add(numbered(1), NOW)
+    assert len(cache) == 1
+    assert cache.get(numbered(1).session_id, NOW) == numbered(1)
+    assert hooks.taken() == [("new", 1), ("get", 1)]
+    hooks.store.clear()
+    assert cache.get(numbered(1).session_id, NOW) is None
+    hooks.store[numbered(2).session_id] = numbered(2)
+    assert cache.get(numbered(2).session_id, NOW) == numbered(2)
+    assert len(cache) == 2
+
+
+@pytest.mark.parametrize("mode", [CacheMode.NO_INTERNAL_STORE, CacheMode.NO_INTERNAL])
+def test_no_internal_store(mode: CacheMode) -> None:
+    hooks = Hooks()
+    cache = hooks.cache(mode=CacheMode.SERVER | mode)
+    assert cache.add(numbered(1), NOW)
+    assert cache.get(numbered(1).session_id, NOW) == numbered(1)
+    assert len(cache) == 0
+    assert hooks.taken() == [("new", 1), ("get", 1)]
+    assert cache.take(numbered(1).session_id, NOW) == numbered(1), "libssl never resumes here"
+    assert hooks.taken() == [("get", 1), ("remove", 1)]
+    assert cache.take(numbered(1).session_id, NOW) is None
+
+
+def test_the_values_of_the_modes_are_those_of_the_manual() -> None:
+    assert [mode.value for mode in (CacheMode.OFF, CacheMode.CLIENT, CacheMode.SERVER, CacheMode.BOTH)] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert CacheMode.NO_AUTO_CLEAR.value == 0x80
+    assert CacheMode.NO_INTERNAL == CacheMode.NO_INTERNAL_LOOKUP | CacheMode.NO_INTERNAL_STORE
+
+
+# What an external store may answer
+
+
+def test_an_external_session_that_expired_is_removed() -> None:
+    hooks = Hooks()
+    cache = hooks.cache()
+    hooks.store[numbered(1).session_id] = numbered(1)
+    assert cache.get(numbered(1).session_id, NOW) == numbered(1)
+    cache.mode |= CacheMode.NO_INTERNAL_LOOKUP
+    hooks.taken()
+    assert cache.get(numbered(1).session_id, NOW + 7200) is None
+    assert hooks.taken() == [("get", 1), ("remove", 1)]
+    assert len(cache) == 0
+    assert hooks.store == {}
+
+
+def test_an_external_session_with_another_id_is_not_used() -> None:
+    cache = SessionCache(on_get=lambda session_id: numbered(2))
+    assert cache.get(numbered(1).session_id, NOW) is None
+    assert len(cache) == 0
+
+
+def test_an_external_session_evicts_like_any_other() -> None:
+    hooks = Hooks()
+    cache = hooks.cache(1)
+    cache.add(numbered(1), NOW)
+    hooks.taken()
+    assert cache.admit(numbered(2), NOW)
+    assert hooks.taken() == [("remove", 1)]
+    assert cache.admit(numbered(2), NOW)
+    assert hooks.taken() == []
+
+
+# Single use
+
+
+def test_taken_once() -> None:
+    hooks = Hooks()
+    cache = SessionCache(on_remove=hooks.remove)
+    cache.add(numbered(1), NOW)
+    assert cache.take(numbered(1).session_id, NOW) == numbered(1)
+    assert hooks.taken() == [("remove", 1)]
+    assert cache.take(numbered(1).session_id, NOW) is None
+    assert cache.take(numbered(2).session_id, NOW) is None
+    assert hooks.taken() == []
+
+
+@pytest.mark.parametrize("drops", [False, True])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        CacheMode.SERVER,
+        CacheMode.OFF,
+        CacheMode.SERVER | CacheMode.NO_INTERNAL_LOOKUP,
+        CacheMode.SERVER | CacheMode.NO_INTERNAL_STORE,
+        CacheMode.SERVER | CacheMode.NO_INTERNAL,
+    ],
+    ids=str,
+)
+def test_taken_once_whatever_the_store_does(mode: CacheMode, drops: bool) -> None:
+    """With libssl a store that keeps its copy makes a session usable for ever."""
+    hooks = Hooks(drops=drops)
+    cache = hooks.cache(mode=mode)
+    cache.add(numbered(1), NOW)
+    hooks.store[numbered(1).session_id] = numbered(1)
+    assert cache.get(numbered(1).session_id, NOW) == numbered(1), "to look is not to take"
+    assert cache.take(numbered(1).session_id, NOW) == numbered(1)
+    assert hooks.calls.count(("remove", 1)) == 1
+    for later in (0, 100, 7199):
+        assert cache.take(numbered(1).session_id, NOW + later) is None
+        assert cache.get(numbered(1).session_id, NOW + later) is None
+    assert not cache.admit(numbered(1), NOW)
+    assert not cache.claim(numbered(1), NOW)
+    assert hooks.calls.count(("remove", 1)) == 1
+    assert len(cache) == 0
+
+
+def test_an_expired_session_cannot_be_claimed() -> None:
+    hooks = Hooks()
+    cache = hooks.cache()
+    assert not cache.claim(numbered(1), NOW + 7200)
+    assert hooks.taken() == []
+    cache.add(numbered(1), NOW)
+    assert not cache.claim(numbered(1), NOW + 7200)
+    assert hooks.taken() == [("new", 1), ("remove", 1)]
+
+
+def test_claims_are_remembered_in_bounded_memory() -> None:
+    """When they no longer fit, sessions from outside that expire early cannot be claimed any more."""
+    cache = SessionCache(remembered_claims=2)
+    early, middle, late = (numbered(number, lifetime=100 * number) for number in (1, 2, 3))
+    assert cache.claim(middle, NOW)
+    assert cache.claim(early, NOW)
+    assert cache.claim(late, NOW), "now the earliest is forgotten"
+    for session in (early, middle, late):
+        assert not cache.claim(session, NOW)
+    assert not cache.claim(numbered(4, lifetime=100), NOW), "it could be one that was forgotten"
+    own = numbered(5, lifetime=100)
+    cache.add(own, NOW)
+    assert cache.claim(own, NOW), "what was here until now was not claimed"
+    assert cache.claim(numbered(6, lifetime=300), NOW)
+    assert not cache.claim(middle, NOW)
+
+
+def test_a_clock_that_goes_back_frees_no_claim() -> None:
+    cache = SessionCache()
+    short = numbered(1, lifetime=10)
+    assert cache.claim(short, NOW)
+    assert cache.claim(numbered(2), NOW + 10), "the first has expired and is forgotten"
+    assert not cache.claim(short, NOW)
+
+
+def test_an_external_copy_of_a_forgotten_claim_is_not_claimed() -> None:
+    """It is admitted, since nobody remembers it, and kept here; the claim fails all the same."""
+    cache = SessionCache(remembered_claims=1)
+    first = numbered(1, lifetime=100)
+    assert cache.claim(first, NOW)
+    assert cache.claim(numbered(2), NOW)
+    assert cache.admit(first, NOW)
+    assert cache.take(first.session_id, NOW) is None
+
+
+@pytest.mark.parametrize("drops", [False, True])
+@pytest.mark.parametrize("mode", [CacheMode.SERVER, CacheMode.SERVER | CacheMode.NO_INTERNAL])
+def test_many_threads_take_each_session_once(mode: CacheMode, drops: bool) -> None:
+    threads, sessions = 8, 40
+    hooks = Hooks(drops=drops)
+    cache = hooks.cache(mode=mode)
+    for number in range(sessions):
+        cache.add(numbered(number), NOW)
+    barrier = Barrier(threads)
+
+    def take_all(_: int) -> list[Session]:
+        barrier.wait()
+        found = (cache.take(numbered(number).session_id, NOW) for number in range(sessions))
+        return [session for session in found if session is not None]
+
+    with ThreadPoolExecutor(threads) as pool:
+        taken = [session for part in pool.map(take_all, range(threads)) for session in part]
+    assert sorted(taken, key=lambda session: session.session_id) == [numbered(n) for n in range(sessions)]
+    removed = Counter(number for name, number in hooks.calls if name == "remove")
+    assert removed == dict.fromkeys(range(sessions), 1)
+
+
+# Odds and ends
+
+
+def test_hooks_may_use_the_cache() -> None:
+    cache = SessionCache(1)
+    seen: list[int] = []
+    cache.on_new = lambda session: seen.append(len(cache))
+    cache.on_remove = lambda session: seen.append(cache.flush(NOW))
+    cache.add(numbered(1), NOW)
+    cache.add(numbered(2), NOW)
+    assert seen == [0, 0, 0]
+
+
+def _raise_for(number: int, calls: list[int]) -> Callable[[Session], None]:
+    def hook(session: Session) -> None:
+        calls.append(int.from_bytes(session.session_id))
+        if calls[-1] == number:
+            raise RuntimeError("the store is down")
+
+    return hook
+
+
+def test_a_hook_that_raises_keeps_the_others_from_nothing() -> None:
+    calls: list[int] = []
+    cache = SessionCache(on_remove=_raise_for(1, calls))
+    for number in (1, 2, 3):
+        cache.add(numbered(number), NOW)
+    with pytest.raises(RuntimeError, match="the store is down"):
+        cache.clear()
+    assert calls == [1, 2, 3]
+    assert len(cache) == 0
+
+
+def test_memory_of_what_is_gone_is_bounded() -> None:
+    cache = SessionCache()
+    for number in range(2000):
+        cache.add(numbered(number), NOW)
+        cache.remove(numbered(number))
+    assert len(cache._expiry) <= 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"), [({"size": -1}, "size"), ({"remembered_claims": 0}, "remembered_claims")]
+)
+def test_what_cannot_work_is_refused(arguments: dict[str, int], field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SessionCache(**arguments)  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_copies_go_their_own_way() -> None:
+    cache = SessionCache(5)
+    cache.add(numbered(1), NOW)
+    for other in (copy.deepcopy(cache), pickle.loads(pickle.dumps(cache))):
+        assert other.take(numbered(1).session_id, NOW) == numbered(1)
+        other.add(numbered(2), NOW)
+    assert cache.get(numbered(2).session_id, NOW) is None
+    assert cache.take(numbered(1).session_id, NOW) == numbered(1)
+
+
+def test_repr() -> None:
+    cache = SessionCache(5)
+    cache.add(numbered(1), NOW)
+    assert repr(cache) == "SessionCache(1 of 5, CacheMode.SERVER)"
+    assert repr(SessionCache(0)) == "SessionCache(0 of any number, CacheMode.SERVER)"
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """The cache against a model that is a plain list, the least recently used first."""
+
+    SIZE = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hooks = Hooks()
+        self.cache = SessionCache(self.SIZE, on_new=self.hooks.new, on_remove=self.hooks.remove)
+        self.model: list[Session] = []
+        self.claimed: set[bytes] = set()
+        self.now = NOW
+        self.added = 0
+        self.gone: Counter[int] = Counter()
+
+    def _drop(self, *sessions: Session) -> None:
+        for session in sessions:
+            self.model.remove(session)
+            self.gone[int.from_bytes(session.session_id)] += 1
+
+    def _expired(self) -> list[Session]:
+        return [session for session in self.model if session.expired(self.now)]
+
+    @rule(seconds=st.sampled_from((0.0, 1.0, 10.0, 60.0)))
+    def time_goes_on(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(lifetime=st.sampled_from((1, 15, 1000)))
+    def add(self, lifetime: int) -> None:
+        session = numbered(self.added, lifetime=lifetime, issued_at=self.now)
+        self.added += 1
+        self.cache.add(session, self.now)
+        if len(self.model) == self.SIZE:
+            self._drop(*self._expired())
+            self._drop(*self.model[: max(0, len(self.model) - self.SIZE + 1)])
+        self.model.append(session)
+
+    @rule(number=st.integers(0, 20), take=st.booleans())
+    def look_up(self, number: int, take: bool) -> None:
+        session_id = numbered(number).session_id
+        look = self.cache.take if take else self.cache.get
+        found = look(session_id, self.now)
+        held = next((session for session in self.model if session.session_id == session_id), None)
+        if held is None or held.expired(self.now):
+            assert found is None
+            self._drop(*([held] if held else []))
+            return
+        assert found == held
+        assert session_id not in self.claimed
+        if take:
+            self.claimed.add(session_id)
+            self._drop(held)
+        else:
+            self.model.remove(held)
+            self.model.append(held)
+
+    @rule()
+    def flush(self) -> None:
+        expired = self._expired()
+        assert self.cache.flush(self.now) == len(expired)
+        self._drop(*expired)
+
+    @rule(number=st.integers(0, 20))
+    def connection_fails(self, number: int) -> None:
+        held = [session for session in self.model if session.session_id == numbered(number).session_id]
+        assert self.cache.remove(numbered(number)) == bool(held)
+        self._drop(*held)
+
+    @rule()
+    def clear(self) -> None:
+        assert self.cache.clear() == len(self.model)
+        self._drop(*list(self.model))
+
+    @invariant()
+    def it_holds_what_the_model_holds(self) -> None:
+        assert len(self.cache) == len(self.model) <= self.SIZE
+        assert all(session.session_id in self.cache for session in self.model)
+
+    @invariant()
+    def each_removal_was_told_once(self) -> None:
+        assert Counter(number for name, number in self.hooks.calls if name == "remove") == self.gone
+        assert not self.gone or max(self.gone.values()) == 1
+        assert Counter(number for name, number in self.hooks.calls if name == "new") == dict.fromkeys(
+            range(self.added), 1
+        )
+
+
+TestCacheMachine = CacheMachine.TestCase

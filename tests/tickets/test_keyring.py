@@ -1,0 +1,237 @@
+"""The key ring: rotation, retirement, automatic rotation."""
+
+import hashlib
+import hmac
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from sansticket.errors import ConfigError
+from sansticket.tickets.decision import TicketStatus
+from sansticket.tickets.keyring import TicketKey, TicketKeyRing
+from tests.support.sessions import NOW, repeatable_entropy
+
+
+def key(number: int, created_at: float = NOW) -> TicketKey:
+    return TicketKey.generate(created_at, repeatable_entropy(number))
+
+
+def status(ring: TicketKeyRing, ticket: bytes, now: float = NOW) -> TicketStatus:
+    opened = ring.open(ticket, now)
+    assert (opened.plaintext is not None) == opened.status.decrypted
+    return opened.status
+
+
+def test_the_construction_is_the_documented_one() -> None:
+    ring = TicketKeyRing([key(1)])
+    ticket = ring.seal(b"session", NOW, repeatable_entropy(2))
+    name, salt, sealed = ticket[:16], ticket[16:40], ticket[40:]
+    assert name == key(1).name
+    secret = hmac.new(key(1).secret, salt, hashlib.sha256).digest()
+    assert AESGCM(secret).decrypt(bytes(12), sealed, name + salt) == b"session"
+
+
+def test_rotation() -> None:
+    ring = TicketKeyRing([key(1)])
+    first = ring.seal(b"session", NOW, os.urandom)
+    assert status(ring, first) is TicketStatus.SUCCESS
+
+    ring.rotate(key(2), NOW)
+    second = ring.seal(b"session", NOW, os.urandom)
+    assert ring.current == key(2)
+    assert ring.keys == (key(2), key(1))
+    assert second.startswith(key(2).name)
+    assert status(ring, second) is TicketStatus.SUCCESS
+    assert status(ring, first) is TicketStatus.SUCCESS_RENEW
+
+
+def test_a_key_is_announced_before_it_is_used() -> None:
+    """Two servers that rotate one after the other never get a ticket they cannot open."""
+    one, other = TicketKeyRing([key(1)]), TicketKeyRing([key(1)])
+    one.add(key(2))
+    other.add(key(2))
+    assert one.current == key(1)
+    one.rotate(key(2), NOW)
+    assert status(other, one.seal(b"session", NOW, os.urandom)) is TicketStatus.SUCCESS_RENEW
+    assert status(one, other.seal(b"session", NOW, os.urandom)) is TicketStatus.SUCCESS_RENEW
+
+
+def test_retirement_by_hand() -> None:
+    ring = TicketKeyRing([key(2), key(1)])
+    ticket = TicketKeyRing([key(1)]).seal(b"session", NOW, os.urandom)
+    assert status(ring, ticket) is TicketStatus.SUCCESS_RENEW
+    assert ring.retire(key(1).name)
+    assert not ring.retire(key(1).name)
+    assert status(ring, ticket) is TicketStatus.NO_DECRYPT
+    with pytest.raises(ConfigError, match="rotate first"):
+        ring.retire(key(2).name)
+
+
+def test_retirement_by_age() -> None:
+    ring = TicketKeyRing([key(1)], retire_after=100)
+    ticket = ring.seal(b"session", NOW, os.urandom)
+    assert status(ring, ticket, NOW + 1000) is TicketStatus.SUCCESS, "the current key stays"
+
+    ring.rotate(key(2, NOW + 50), NOW + 50)
+    assert status(ring, ticket, NOW + 99.9) is TicketStatus.SUCCESS_RENEW
+    assert status(ring, ticket, NOW + 100) is TicketStatus.NO_DECRYPT
+    assert ring.keys == (key(2, NOW + 50), key(1)), "nothing has dropped it yet"
+    ring.rotate(key(3, NOW + 120), NOW + 120)
+    assert ring.keys == (key(3, NOW + 120), key(2, NOW + 50))
+
+
+def test_automatic_rotation() -> None:
+    ring = TicketKeyRing.generate(NOW, os.urandom, rotate_after=60, retire_after=160)
+    first = ring.seal(b"session", NOW, os.urandom)
+    before = ring.current
+    assert ring.seal(b"session", NOW + 59.9, os.urandom)[:16] == before.name
+    assert status(ring, first, NOW + 59.9) is TicketStatus.SUCCESS
+    assert status(ring, first, NOW + 60) is TicketStatus.SUCCESS_RENEW, (
+        "it is due, though no ticket was sealed"
+    )
+
+    second = ring.seal(b"session", NOW + 60, os.urandom)
+    assert second[:16] == ring.current.name != before.name
+    assert ring.current.created_at == NOW + 60
+    assert status(ring, second, NOW + 60) is TicketStatus.SUCCESS
+    assert status(ring, first, NOW + 159.9) is TicketStatus.SUCCESS_RENEW
+    assert status(ring, first, NOW + 160) is TicketStatus.NO_DECRYPT
+
+    ring.seal(b"session", NOW + 160, os.urandom)
+    assert before not in ring.keys
+    assert len(ring.keys) == 2
+
+
+def test_a_ring_at_rest_retires_its_current_key() -> None:
+    ring = TicketKeyRing.generate(NOW, os.urandom, rotate_after=60, retire_after=160)
+    ticket = ring.seal(b"session", NOW, os.urandom)
+    assert status(ring, ticket, NOW + 160) is TicketStatus.NO_DECRYPT
+    assert status(ring, ring.seal(b"session", NOW + 500, os.urandom), NOW + 500) is TicketStatus.SUCCESS
+    assert len(ring.keys) == 1
+
+
+def test_a_clock_that_goes_back_rotates_nothing() -> None:
+    ring = TicketKeyRing.generate(NOW, os.urandom, rotate_after=60, retire_after=160)
+    ticket = ring.seal(b"session", NOW - 1000, os.urandom)
+    assert status(ring, ticket, NOW - 1000) is TicketStatus.SUCCESS
+    assert len(ring.keys) == 1
+
+
+def test_threads_rotate_once() -> None:
+    ring = TicketKeyRing.generate(NOW, os.urandom, rotate_after=60)
+    with ThreadPoolExecutor(8) as pool:
+        tickets = list(pool.map(lambda _: ring.seal(b"session", NOW + 60, os.urandom), range(400)))
+    assert len(ring.keys) == 2
+    assert {ticket[:16] for ticket in tickets} == {ring.current.name}
+
+
+def test_a_thread_that_waited_does_not_rotate_again() -> None:
+    """It found the key due, but another thread had replaced it when the lock was free."""
+    ring = TicketKeyRing.generate(NOW, os.urandom, rotate_after=60)
+
+    class Lock:
+        def __enter__(self) -> None:
+            ring._make_current(key(5, NOW + 60), NOW + 60)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    ring._lock = Lock()  # type: ignore[assignment]
+    assert ring.seal(b"session", NOW + 60, os.urandom)[:16] == key(5).name
+    assert len(ring.keys) == 2
+
+
+def test_names_are_unique() -> None:
+    twin = TicketKey(key(1).name, bytes(32), NOW)
+    with pytest.raises(ConfigError, match="same name"):
+        TicketKeyRing([key(1), twin])
+    ring = TicketKeyRing([key(1)])
+    with pytest.raises(ConfigError, match="same name"):
+        ring.add(twin)
+    with pytest.raises(ConfigError, match="same name"):
+        ring.rotate(twin, NOW)
+    ring.add(key(1))
+    assert ring.keys == (key(1),)
+    assert status(ring, ring.seal(b"session", NOW, os.urandom)) is TicketStatus.SUCCESS
+
+
+def test_what_cannot_work_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least one"):
+        TicketKeyRing([])
+    with pytest.raises(ConfigError, match="rotate_after"):
+        TicketKeyRing([key(1)], rotate_after=0)
+    with pytest.raises(ConfigError, match="retire_after"):
+        TicketKeyRing([key(1)], retire_after=0)
+    with pytest.raises(ConfigError, match="retire_after"):
+        TicketKeyRing([key(1)], rotate_after=60, retire_after=60)
+    with pytest.raises(ConfigError, match="name"):
+        TicketKey(bytes(15), bytes(32), NOW)
+    with pytest.raises(ConfigError, match="secret"):
+        TicketKey(bytes(16), bytes(16), NOW)
+
+
+def test_repr_names_the_keys_and_hides_them() -> None:
+    assert key(1).name.hex() in repr(TicketKeyRing([key(1)]))
+    assert repr(key(1).secret) not in repr(key(1))
+    assert key(1).secret.hex() not in repr(TicketKeyRing([key(1)]))
+
+
+class RingMachine(RuleBasedStateMachine):
+    """A ring that rotates by itself and by hand: a ticket opens as long as its key lives."""
+
+    ROTATE, RETIRE = 60.0, 200.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entropy = repeatable_entropy(0)
+        self.now = NOW
+        self.ring = TicketKeyRing.generate(
+            NOW, self.entropy, rotate_after=self.ROTATE, retire_after=self.RETIRE
+        )
+        self.made_at = {self.ring.current.name: NOW}
+        self.retired: set[bytes] = set()
+        self.tickets: list[bytes] = []
+
+    @rule(seconds=st.sampled_from((0.5, 10, 59.5, 60, 140, 300)))
+    def time_goes_on(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def seal(self) -> None:
+        self.tickets.append(self.ring.seal(b"session", self.now, self.entropy))
+        name = self.tickets[-1][:16]
+        assert name == self.ring.current.name
+        assert self.now - self.made_at.setdefault(name, self.now) < self.ROTATE
+
+    @rule()
+    def rotate(self) -> None:
+        new = TicketKey.generate(self.now, self.entropy)
+        self.made_at[new.name] = self.now
+        self.ring.rotate(new, self.now)
+
+    @rule()
+    def retire_the_oldest(self) -> None:
+        *_, oldest = self.ring.keys
+        if oldest is not self.ring.current:
+            self.ring.retire(oldest.name)
+            self.retired.add(oldest.name)
+
+    @invariant()
+    def tickets_open_as_long_as_their_key_lives(self) -> None:
+        for ticket in self.tickets:
+            name = ticket[:16]
+            age = self.now - self.made_at[name]
+            if name in self.retired or age >= self.RETIRE:
+                expected = TicketStatus.NO_DECRYPT
+            elif name == self.ring.current.name and age < self.ROTATE:
+                expected = TicketStatus.SUCCESS
+            else:
+                expected = TicketStatus.SUCCESS_RENEW
+            assert status(self.ring, ticket, self.now) is expected
+
+
+TestRingMachine = RingMachine.TestCase

@@ -1,0 +1,137 @@
+"""What holds for every built-in kind of ticket keys: tickets come back whole or not at all."""
+
+import copy
+import os
+import pickle
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sansticket.tickets.decision import TicketStatus
+from sansticket.tickets.keyring import OVERHEAD, TicketKeyRing
+from sansticket.tickets.protection import OpenedTicket, TicketKeys
+from sansticket.tickets.windowed import WindowedTicketKeys
+from tests.support.sessions import NOW, ORDINARY, repeatable_entropy
+
+Maker = Callable[[int], TicketKeys]
+
+
+def ring(seed: int) -> TicketKeys:
+    return TicketKeyRing.generate(NOW, repeatable_entropy(seed))
+
+
+def windowed(seed: int) -> TicketKeys:
+    return WindowedTicketKeys(repeatable_entropy(seed)(32))
+
+
+every_kind = pytest.mark.parametrize("make", [ring, windowed])
+
+
+@every_kind
+@given(plaintext=st.binary(max_size=2000))
+def test_round_trip(make: Maker, plaintext: bytes) -> None:
+    keys = make(1)
+    ticket = keys.seal(plaintext, NOW, os.urandom)
+    assert len(ticket) == len(plaintext) + OVERHEAD
+    assert keys.open(ticket, NOW) == OpenedTicket(TicketStatus.SUCCESS, ticket[:16], plaintext)
+
+
+def _is_refused(keys: TicketKeys, ticket: bytes) -> None:
+    assert keys.open(ticket, NOW) == OpenedTicket(TicketStatus.NO_DECRYPT, ticket[:16], None)
+
+
+@every_kind
+def test_every_flipped_bit(make: Maker) -> None:
+    keys = make(2)
+    ticket = keys.seal(ORDINARY.to_bytes(), NOW, repeatable_entropy(3))
+    for bit in range(8 * len(ticket)):
+        altered = bytearray(ticket)
+        altered[bit // 8] ^= 1 << bit % 8
+        _is_refused(keys, bytes(altered))
+
+
+@every_kind
+def test_every_truncation(make: Maker) -> None:
+    keys = make(2)
+    ticket = keys.seal(ORDINARY.to_bytes(), NOW, repeatable_entropy(3))
+    for length in range(1, len(ticket)):
+        _is_refused(keys, ticket[:length])
+
+
+@every_kind
+def test_no_ticket_is_empty(make: Maker) -> None:
+    opened = make(2).open(b"", NOW)
+    assert opened == OpenedTicket(TicketStatus.EMPTY, b"", None)
+    assert opened.session() == (TicketStatus.EMPTY, None)
+
+
+@every_kind
+@given(more=st.binary(min_size=1, max_size=100))
+def test_extensions(make: Maker, more: bytes) -> None:
+    keys = make(2)
+    ticket = keys.seal(ORDINARY.to_bytes(), NOW, repeatable_entropy(3))
+    _is_refused(keys, ticket + more)
+    _is_refused(keys, more + ticket)
+
+
+@every_kind
+@given(ticket=st.binary(min_size=1, max_size=300))
+def test_anything_else(make: Maker, ticket: bytes) -> None:
+    _is_refused(make(2), ticket)
+    name = make(2).seal(b"", NOW, repeatable_entropy(3))[:16]
+    _is_refused(make(2), name + ticket)
+
+
+@every_kind
+def test_somebody_elses_ticket(make: Maker) -> None:
+    _is_refused(make(1), make(2).seal(b"session", NOW, os.urandom))
+
+
+@every_kind
+def test_tickets_of_one_session_share_only_the_key_name(make: Maker) -> None:
+    keys = make(4)
+    entropy = repeatable_entropy(5)
+    tickets = [keys.seal(ORDINARY.to_bytes(), NOW, entropy) for _ in range(50)]
+    assert len({ticket[:16] for ticket in tickets}) == 1
+    assert len({ticket[16:40] for ticket in tickets}) == 50
+    # Equal bytes at equal places occur as often as chance has it: 1 in 256.
+    pairs = [(a, b) for i, a in enumerate(tickets) for b in tickets[:i]]
+    equal = sum(x == y for a, b in pairs for x, y in zip(a[16:], b[16:], strict=True))
+    assert 0.7 < 256 * equal / sum(len(a) - 16 for a, _ in pairs) < 1.3
+
+
+@every_kind
+def test_the_session_of_a_ticket(make: Maker) -> None:
+    keys = make(6)
+    opened = keys.open(keys.seal(ORDINARY.to_bytes(), NOW, os.urandom), NOW)
+    assert opened.session() == (TicketStatus.SUCCESS, ORDINARY)
+    assert ORDINARY.secret.hex() not in repr(opened)
+    assert repr(ORDINARY.to_bytes()) not in repr(opened)
+
+
+@every_kind
+@pytest.mark.parametrize(
+    "plaintext", [b"", b"garbage", ORDINARY.to_bytes() + b"\0", ORDINARY.to_bytes()[:-1]]
+)
+def test_a_plaintext_that_is_no_session(make: Maker, plaintext: bytes) -> None:
+    keys = make(6)
+    opened = keys.open(keys.seal(plaintext, NOW, os.urandom), NOW)
+    assert opened.plaintext == plaintext
+    assert opened.session() == (TicketStatus.NO_DECRYPT, None)
+
+
+@every_kind
+def test_copies_open_each_others_tickets(make: Maker) -> None:
+    keys = make(7)
+    ticket = keys.seal(b"session", NOW, os.urandom)
+    for other in (copy.deepcopy(keys), pickle.loads(pickle.dumps(keys))):
+        assert other.open(ticket, NOW).plaintext == b"session"
+        assert keys.open(other.seal(b"theirs", NOW, os.urandom), NOW).plaintext == b"theirs"
+
+
+@every_kind
+def test_the_same_entropy_gives_the_same_ticket(make: Maker) -> None:
+    tickets = {make(8).seal(b"session", NOW, repeatable_entropy(9)) for _ in range(2)}
+    assert len(tickets) == 1
