@@ -187,6 +187,16 @@ def verify_client_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: date
     _verify(verifier.verify, chain, anchors, None, now)
 
 
+def check_validity(chain: Sequence[bytes], now: datetime) -> None:
+    """Check that no certificate of a chain (DER) has expired at ``now``, and nothing else.
+
+    For chains that were verified before.  Fault CERTIFICATE_EXPIRED, CERTIFICATE_MALFORMED.
+    """
+    moment = now if now.tzinfo else now.replace(tzinfo=UTC)
+    if any(not c.not_valid_before_utc <= moment <= c.not_valid_after_utc for c in map(load, chain)):
+        raise Fault(Reason.CERTIFICATE_EXPIRED)
+
+
 def _verify(
     verify: Callable[["x509.Certificate", "list[x509.Certificate]"], object],
     chain: Sequence[bytes],
