@@ -71,6 +71,17 @@ class TicketFlush(Enum):
     before they have read something else."""
 
 
+class ResumedCertificates(Enum):
+    """What is checked of the peer's certificates when a session is resumed that holds them."""
+
+    REUSE = "reuse"
+    """Nothing: they were verified when the session was made, and it lives for hours only."""
+    CHECK_VALIDITY = "check validity"
+    """None of the chain has expired since."""
+    VERIFY = "verify the chain again"
+    """The whole chain, against the trust anchors of today."""
+
+
 DEFAULT_CIPHER_SUITES: Final = (
     CipherSuite.AES_128_GCM_SHA256,
     CipherSuite.AES_256_GCM_SHA384,
@@ -146,6 +157,7 @@ class Config:
     """Gets the lines of an NSS key log (SSLKEYLOGFILE), without line ends.  Whoever has them can read everything."""
     padding: Callable[[int], int] | None = field(default=None, repr=False)
     """TLS 1.3: from the length of a record's content to the number of zero bytes of padding after it."""
+    resumed_certificates: ResumedCertificates = ResumedCertificates.REUSE
     max_handshake_message: int = 65_536
     """Bytes.  A chain of ten ordinary certificates has 15 KiB; OpenSSL's limit for one is 100 KiB."""
     max_buffered: int = 131_072
@@ -185,6 +197,8 @@ class Config:
         _check_range("max_handshake_message", self.max_handshake_message, 16_384, 0xFFFFFF)
         _check_range("max_buffered", self.max_buffered, 16_640, 1 << 40)
         _check_range("max_certificates", self.max_certificates, 1, 1000)
+        if self.resumed_certificates is ResumedCertificates.VERIFY and self.trust_anchors is None:
+            raise ConfigError("resumed_certificates", "VERIFY, but there are no trust_anchors")
 
     def suites_of(self, version: int) -> tuple[int, ...]:
         """The cipher suites of that protocol version."""

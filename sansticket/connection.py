@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sansticket.commands import Close, Command, SendData, UpdateKeys
 from sansticket.config import ASK, MAX_NUM_TICKETS, ClientConfig, Config, ServerConfig
@@ -36,6 +36,7 @@ from sansticket.handshake.machine import (
     SendMessage,
     SkipEarlyData,
     State,
+    StoreSession,
     UseConnectionConfig,
     accepted_by,
     expected_in,
@@ -86,6 +87,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_cached_sessions",
         "_change_cipher_specs",
         "_config",
         "_end_of_stream",
@@ -118,6 +120,7 @@ class Connection:
         self._write_closed = False
         self._end_of_stream = False
         self._unsent_tickets = 0
+        self._cached_sessions: list[Session] = []
         self._warnings = 0
         self._change_cipher_specs = 0
         self._messages_without_data: dict[int, int] = {}
@@ -412,8 +415,9 @@ class Connection:
                 case UseConnectionConfig(config):
                     self._use_config(config)
                 case Establish(established):
-                    self._established = established
-                    self._reader.accept_plaintext_alert = False
+                    self._establish(established)
+                case StoreSession(session):
+                    self._store_session(session, flight.now)
         if messages:
             self._write(HANDSHAKE, messages)
         for event in flight.events:
@@ -433,6 +437,26 @@ class Connection:
             self._reader.skip_plaintext_application_data = MAX_SKIPPED_EARLY_DATA
         else:
             self._reader.skip_undecryptable = MAX_SKIPPED_EARLY_DATA
+
+    def _establish(self, established: Established) -> None:
+        self._established = established
+        self._reader.accept_plaintext_alert = False
+        resumed = established.resumed_session
+        if resumed is not None and resumed.session_id and isinstance(self._config, ServerConfig):
+            self._cached_sessions.append(resumed)
+
+    def _store_session(self, session: Session, now: float) -> None:
+        cache = self._config.session_cache if isinstance(self._config, ServerConfig) else None
+        if cache is not None and cache.add(session, now):
+            self._cached_sessions.append(session)
+
+    def _forget_sessions(self) -> None:
+        """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2)."""
+        cache = self._config.session_cache if isinstance(self._config, ServerConfig) else None
+        sessions, self._cached_sessions = self._cached_sessions, []
+        if cache is not None:
+            for session in sessions:
+                cache.remove(session)
 
     def _use_config(self, config: ServerConfig) -> None:
         self._config = config
@@ -468,6 +492,10 @@ class Connection:
 
     def _terminate(self, event: ConnectionTerminated) -> None:
         """The last event.  What is in ``data_to_send`` can still be taken."""
+        try:
+            self._forget_sessions()
+        except Exception as error:  # a hook of the application: it must not hide why the connection ended
+            event = event if event.cause is not None else evolve(event, cause=error)
         self._events.append(event)
         self._state = Ended()
         self._pending = None

@@ -8,13 +8,19 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-from sansticket.config import CERTIFICATE_ONLY_SCHEMES, Config
+from sansticket.config import CERTIFICATE_ONLY_SCHEMES, Config, ResumedCertificates
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input, sign, verify
-from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
+from sansticket.crypto.verification import (
+    TrustAnchors,
+    check_validity,
+    verify_client_chain,
+    verify_server_chain,
+)
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.keys.schedule13 import finished_mac
 from sansticket.keys.transcript import Transcript
+from sansticket.tickets.records import Check
 from sansticket.wire.extensions import (
     CertificateAuthorities,
     Extension,
@@ -139,6 +145,23 @@ def verify_chain_default(
         verify_client_chain(chain, anchors, moment)
     else:
         verify_server_chain(chain, anchors, server_name, moment)
+
+
+def check_certificates_again(
+    config: Config, chain: Sequence[bytes], server_name: str | None, now: float
+) -> tuple[Check, ...]:
+    """What the config wants to know again of the certificates in a session, before it goes on."""
+    how = config.resumed_certificates
+    if how is ResumedCertificates.REUSE or not chain:
+        return ()
+    try:
+        if how is ResumedCertificates.CHECK_VALIDITY:
+            check_validity(chain, datetime.fromtimestamp(now, UTC))
+        else:
+            verify_chain_default(chain, config.trust_anchors, server_name, now)
+    except Fault as fault:
+        return (Check("certificates", False, str(fault)),)
+    return (Check("certificates", True, how.value),)
 
 
 def finished_message(hash_name: str, traffic_secret: bytes, transcript: Transcript) -> Finished:

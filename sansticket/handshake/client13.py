@@ -88,7 +88,7 @@ class WaitEncryptedExtensions(State):
     ) -> WaitCertificateOrRequest | WaitServerFinished:
         offer = self.handshake.offer
         for extension in message.extensions:
-            if extension.TYPE not in offer.extension_types:
+            if extension.type not in offer.extension_types:
                 raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
         handshake = evolve(
             self.handshake.plus(flight.received), alpn_protocol=selected_protocol(offer, message)
@@ -254,13 +254,15 @@ class ClientFinished:
         transcript = handshake.transcript.plus(flight.send(message))
         flight.protect_writes(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, self.application.client))
         established = self.established(flight.now)
-        flight.establish(established, self.record())
+        flight.establish(established)
+        flight.emit(established.completed(self.record()))
         return ClientConnected13(
             config=handshake.offer.config,
             established=established,
             reading_secret=self.application.server,
             writing_secret=self.application.client,
             resumption_secret=self.master.resumption(transcript.digest()),
+            transcript=transcript if handshake.offer.config.post_handshake_auth else None,
         )
 
     def established(self, now: float) -> Established:

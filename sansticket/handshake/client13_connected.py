@@ -1,19 +1,29 @@
-"""The established TLS 1.3 client: tickets come in."""
+"""The established TLS 1.3 client: tickets come in, and requests for our certificate."""
 
 from __future__ import annotations
 
 from attrs import field, frozen
 
-from sansticket.commands import SendData
+from sansticket.commands import ProvideSignature, SendData
 from sansticket.config import MAX_LIFETIME, ClientConfig
-from sansticket.events import TicketReceived
+from sansticket.crypto.signatures import certificate_verify_input
+from sansticket.errors import Fault, Reason
+from sansticket.events import Sign, TicketReceived
+from sansticket.handshake.authentication import (
+    ShowCertificate,
+    answer_request,
+    certificate_message,
+    finished_message,
+    sign_default,
+)
 from sansticket.handshake.connected13 import Connected13
-from sansticket.handshake.machine import Flight
+from sansticket.handshake.machine import Asking, Flight
 from sansticket.keys.schedule13 import resumption_psk
+from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import EarlyDataLimit
-from sansticket.wire.messages import NewSessionTicket
+from sansticket.wire.messages import CertificateRequest, CertificateVerify, NewSessionTicket
 
 
 @frozen(kw_only=True)
@@ -22,6 +32,8 @@ class ClientConnected13(Connected13):
 
     config: ClientConfig
     resumption_secret: bytes = field(repr=False)
+    transcript: Transcript | None
+    """Up to our Finished, for post-handshake authentication; None if we do not take part."""
 
     def on_send_data(self, command: SendData, flight: Flight) -> ClientConnected13:
         flight.send_application_data(bytes(command.data))
@@ -31,6 +43,26 @@ class ClientConnected13(Connected13):
         """A ticket, for one later connection (RFC 9846 section 4.7.1).  A lifetime of 0 says to forget it at once."""
         if message.lifetime > 0:
             flight.emit(TicketReceived(self.session_of(message, flight.now)))
+        return self
+
+    def on_certificate_request(
+        self, message: CertificateRequest, flight: Flight
+    ) -> ClientConnected13 | AskSignAgain:
+        """Post-handshake authentication (RFC 9846 section 4.7.2)."""
+        if self.transcript is None:
+            raise Fault(
+                Reason.UNEXPECTED_MESSAGE, "CertificateRequest, and we did not offer post_handshake_auth"
+            )
+        answer, transcript = answer_request(message, self.config), self.transcript.plus(flight.received)
+        credential = answer.credential if isinstance(answer, ShowCertificate) else None
+        transcript = transcript.plus(flight.send(certificate_message(message.context, credential)))
+        if isinstance(answer, ShowCertificate):
+            return AskSignAgain(self, transcript, answer)
+        return self.with_answer_finished(transcript, flight)
+
+    def with_answer_finished(self, transcript: Transcript, flight: Flight) -> ClientConnected13:
+        """The Finished that ends our answer, under our present traffic secret."""
+        flight.send(finished_message(self.established.suite.hash_name, self.writing_secret, transcript))
         return self
 
     def session_of(self, message: NewSessionTicket, now: float) -> Session:
@@ -53,3 +85,27 @@ class ClientConnected13(Connected13):
             max_early_data=early_data.max_early_data_size if early_data is not None else 0,
             group=established.group,
         )
+
+
+@frozen
+class AskSignAgain(Asking):
+    """Post-handshake: our Certificate is sent, its CertificateVerify is to be made."""
+
+    QUESTION = Sign
+
+    connected: ClientConnected13
+    transcript: Transcript
+    answer: ShowCertificate
+
+    def question(self) -> Sign:
+        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
+
+    def default_answer(self, now: float) -> ProvideSignature:
+        return ProvideSignature(sign_default(self.answer.credential, self.answer.scheme, self.to_be_signed()))
+
+    def to_be_signed(self) -> bytes:
+        return certificate_verify_input(False, self.transcript.digest())
+
+    def on_provide_signature(self, command: ProvideSignature, flight: Flight) -> ClientConnected13:
+        verify = CertificateVerify(self.answer.scheme, command.signature)
+        return self.connected.with_answer_finished(self.transcript.plus(flight.send(verify)), flight)

@@ -110,7 +110,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
     suite = check_answer(offer, message)
     check_offered(message.extensions, offer)
     for extension in message.extensions:
-        if extension.TYPE not in IN_SERVER_HELLO:
+        if extension.type not in IN_SERVER_HELLO:
             raise Fault(Reason.FORBIDDEN_EXTENSION, f"{extension!r} in a TLS 1.3 ServerHello")
     session = selected_session(offer, message, suite)
     exchange, their_share = selected_share(offer, message)
@@ -156,7 +156,7 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
 def check_offered(extensions: Sequence[Extension], offer: ClientOffer, also: int | None = None) -> None:
     """A server may answer only what was offered (RFC 9846 section 4.2)."""
     for extension in extensions:
-        if extension.TYPE not in offer.extension_types and also != extension.TYPE:
+        if extension.type not in offer.extension_types and also != extension.type:
             raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
 
 

@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from sansticket.config import ClientConfig
 from sansticket.crypto.groups import KeyExchange
 from sansticket.crypto.suites import SUITES
+from sansticket.handshake.authentication import check_certificates_again
 from sansticket.handshake.machine import Flight
 from sansticket.keys.schedule13 import EarlySecret, binder
 from sansticket.keys.transcript import Transcript
@@ -41,7 +42,7 @@ class ClientOffer:
 
     @property
     def extension_types(self) -> frozenset[int]:
-        types = [extension.TYPE for extension in self.hello.extensions]
+        types = [extension.type for extension in self.hello.extensions]
         return frozenset((*types, PreSharedKeyOffer.TYPE) if self.sessions else types)
 
     def place_of(self, session: Session) -> int:
@@ -52,8 +53,8 @@ class ClientOffer:
     def with_extension(self, extension: Extension) -> ClientOffer:
         """The hello with ``extension`` in the place of its predecessor of the same type, or at the end."""
         others = self.hello.extensions
-        if any(other.TYPE == extension.TYPE for other in others):
-            extensions = tuple(extension if other.TYPE == extension.TYPE else other for other in others)
+        if any(other.type == extension.type for other in others):
+            extensions = tuple(extension if other.type == extension.type else other for other in others)
         else:
             extensions = (*others, extension)
         return evolve(self, hello=evolve(self.hello, extensions=extensions))
@@ -145,4 +146,5 @@ def check_session(
             "the same" if same_name else f"{session.server_name}, now {server_name}",
         ),
         Check("verification policy", session.session_id_context == config.verification_policy),
+        *check_certificates_again(config, session.peer_certificates, server_name, now),
     )

@@ -32,7 +32,7 @@ from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.errors import Fault, Reason
 from sansticket.events import Event, Question
 from sansticket.handshake.established import Established
-from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
 from sansticket.wire.message import Message
 
 
@@ -96,8 +96,15 @@ class LogSecret:
 
 
 @define
+class StoreSession:
+    """Put a session into the config's session cache, whose hooks are the application's."""
+
+    session: Session
+
+
+@define
 class Establish:
-    """The handshake is complete."""
+    """What is known of the connection: the handshake is complete, or the peer has a new identity."""
 
     established: Established
 
@@ -112,6 +119,7 @@ Effect = (
     | UseConnectionConfig
     | LogSecret
     | Establish
+    | StoreSession
 )
 
 
@@ -168,9 +176,11 @@ class Flight:
     def log_secret(self, label: str, client_random: bytes, secret: bytes) -> None:
         self.effects.append(LogSecret(label, client_random, secret))
 
-    def establish(self, established: Established, record: ResumptionRecord) -> None:
+    def store_session(self, session: Session) -> None:
+        self.effects.append(StoreSession(session))
+
+    def establish(self, established: Established) -> None:
         self.effects.append(Establish(established))
-        self.events.append(established.completed(record))
 
     def emit(self, event: Event) -> None:
         self.events.append(event)

@@ -1,4 +1,4 @@
-"""The established TLS 1.3 server: tickets, automatic and on request.
+"""The established TLS 1.3 server: tickets, automatic and on request, and post-handshake authentication.
 
 Tickets are made lazily, one after the other, and each may wait for the application (``AskPrepareTicket``,
 ``AskProtectTicket``).  ``Batch`` is what is left to do: how many tickets, and the data to send after them.
@@ -6,26 +6,86 @@ Tickets are made lazily, one after the other, and each may wait for the applicat
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from attrs import evolve, field, frozen
 
-from sansticket.commands import FlushTickets, IssueTicket, SealTicket, SendData, TicketProtected
-from sansticket.config import ServerConfig, TicketFlush
-from sansticket.errors import LocalProtocolError
-from sansticket.events import PrepareTicket, ProtectTicket, TicketIssued
+from sansticket.commands import (
+    AcceptPeer,
+    FlushTickets,
+    IssueTicket,
+    RejectPeer,
+    RequestClientCertificate,
+    SealTicket,
+    SendData,
+    TicketProtected,
+)
+from sansticket.config import ClientAuthentication, ServerConfig, TicketFlush
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.events import PeerAuthenticated, PrepareTicket, ProtectTicket, TicketIssued, VerifyPeer
+from sansticket.handshake.authentication import (
+    certificate_request,
+    chain_of,
+    check_certificate_verify,
+    check_finished,
+    verify_chain_default,
+)
 from sansticket.handshake.connected13 import Connected13
 from sansticket.handshake.machine import Asking, Flight
+from sansticket.handshake.server13_negotiation import TicketPolicy
 from sansticket.keys.schedule13 import resumption_psk
+from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import ProtocolVersion
-from sansticket.wire.messages import NewSessionTicket
+from sansticket.wire.messages import Certificate, CertificateVerify, Finished, NewSessionTicket
 
 MAX_TICKET: Final = 65_535
 """Bytes: the length field of a ticket (RFC 9846 section 4.7.1)."""
 
 NONCE_LENGTH: Final = 8
 """Bytes of a ticket_nonce: a counter, so that no two tickets of a connection share one."""
+
+
+MAX_REQUESTS: Final = 8
+"""Certificate requests that may be unanswered at a time: each holds a transcript."""
+
+CONTEXT_LENGTH: Final = 16
+"""Bytes of a certificate_request_context: unique and not to be foreseen (RFC 9846 section 4.4.2)."""
+
+
+@frozen
+class CertificateRequested:
+    """A post-handshake request that was not answered yet.  ``transcript`` ends with it."""
+
+    context: bytes
+    transcript: Transcript
+
+
+@frozen
+class NoResponse:
+    """The client is not in the middle of an answer to a request."""
+
+
+@frozen
+class CertificateShown:
+    """It sent a certificate, and owes the proof."""
+
+    transcript: Transcript
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+
+@frozen
+class CertificateProved:
+    """It proved that it has the key, or declined; it owes the Finished."""
+
+    transcript: Transcript
+    chain: tuple[bytes, ...] = field(repr=False)
+
+
+Response = NoResponse | CertificateShown | CertificateProved
 
 
 @frozen(kw_only=True)
@@ -38,7 +98,11 @@ class ServerConnected13(Connected13):
 
     config: ServerConfig
     resumption_secret: bytes = field(repr=False)
-    takes_tickets: bool
+    ticket_policy: TicketPolicy
+    transcript: Transcript | None
+    """Up to the client's Finished, for post-handshake authentication; None if the client does not take part."""
+    requests: tuple[CertificateRequested, ...] = ()
+    response: Response = NoResponse()
     app_data: bytes = field(default=b"", repr=False)
     tickets_made: int = 0
     queued: int = 0
@@ -54,11 +118,69 @@ class ServerConnected13(Connected13):
             raise LocalProtocolError(
                 "IssueTicket, but the config has neither ticket_keys nor a session_cache nor answers"
             )
-        if not self.takes_tickets:
+        if not self.ticket_policy.client_takes_tickets:
             raise LocalProtocolError(
                 "IssueTicket, but the client offered no PSK key exchange mode that we do"
             )
         return evolve(self, queued=self.queued + command.count)
+
+    # Post-handshake authentication: the messages are those of the handshake, the connection stays up meanwhile.
+
+    def on_request_client_certificate(
+        self, command: RequestClientCertificate, flight: Flight
+    ) -> ServerConnected13:
+        if self.transcript is None:
+            raise LocalProtocolError(
+                "RequestClientCertificate, but the client did not offer post_handshake_auth"
+            )
+        if self.config.trust_anchors is None and VerifyPeer not in self.config.answers:
+            raise LocalProtocolError(
+                "RequestClientCertificate, but the config has neither trust_anchors nor an answer for VerifyPeer"
+            )
+        if len(self.requests) >= MAX_REQUESTS:
+            raise LocalProtocolError(f"RequestClientCertificate, but {MAX_REQUESTS} are unanswered")
+        context = flight.entropy(CONTEXT_LENGTH)
+        raw = flight.send(certificate_request(self.config, context))
+        return evolve(
+            self, requests=(*self.requests, CertificateRequested(context, self.transcript.plus(raw)))
+        )
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> ServerConnected13:
+        request = next((r for r in self.requests if r.context == message.context), None)
+        if request is None or self.response != NoResponse():
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "Certificate that answers no request")
+        chain, transcript = chain_of(message, self.config), request.transcript.plus(flight.received)
+        others = tuple(r for r in self.requests if r is not request)
+        response: Response
+        if chain:
+            response = CertificateShown(transcript, chain, public_key_of(chain[0]))
+        elif self.config.client_authentication is ClientAuthentication.REQUIRED:
+            raise Fault(Reason.CERTIFICATE_REQUIRED)
+        else:
+            response = CertificateProved(transcript, ())
+        return evolve(self, requests=others, response=response)
+
+    def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyAgain:
+        shown = self.response
+        if not isinstance(shown, CertificateShown):
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "CertificateVerify without Certificate")
+        check_certificate_verify(message, self.config, shown.public_key, shown.transcript, of_server=False)
+        proved = CertificateProved(shown.transcript.plus(flight.received), shown.chain)
+        return AskVerifyAgain(evolve(self, response=proved), shown)
+
+    def on_finished(self, message: Finished, flight: Flight) -> AfterHandshake:
+        """The client's new identity holds; tickets follow, as many as after the handshake."""
+        proved = self.response
+        if not isinstance(proved, CertificateProved):
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "Finished without Certificate")
+        check_finished(message, self.established.suite.hash_name, self.reading_secret, proved.transcript)
+        established = evolve(self.established, peer_certificates=proved.chain)
+        flight.establish(established)
+        flight.emit(PeerAuthenticated(proved.chain))
+        counts = self.ticket_policy.counts(flight.num_tickets)
+        tickets = counts.full if established.resumed_session is None else counts.resumed
+        connected = evolve(self, established=established, response=NoResponse(), queued=0)
+        return go_on(connected, Batch(self.queued + tickets, b""), flight)
 
     def flush(self, data: bytes, flight: Flight) -> AfterHandshake:
         """Make the queued tickets; then send ``data``."""
@@ -194,6 +316,29 @@ class AskProtectTicket(Asking):
         return go_on(connected, self.batch.one_less(), flight)
 
 
+@frozen
+class AskVerifyAgain(Asking):
+    """Post-handshake: the client holds its key; does the application accept the certificate?"""
+
+    QUESTION = VerifyPeer
+
+    connected: ServerConnected13
+    shown: CertificateShown
+
+    def question(self) -> VerifyPeer:
+        return VerifyPeer(self.shown.chain, None, self.shown.public_key, self.connected.config.trust_anchors)
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        verify_chain_default(self.shown.chain, self.connected.config.trust_anchors, None, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> ServerConnected13:
+        return self.connected
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
+
+
 AfterHandshake = ServerConnected13 | AskPrepareTicket
 """Where a server is once the handshake is done: at rest, or about to make a ticket."""
 
@@ -205,8 +350,8 @@ def send_ticket(
     ordinal = connected.tickets_made
     nonce = ordinal.to_bytes(NONCE_LENGTH)
     flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket))
-    if session.session_id and connected.config.session_cache is not None:
-        connected.config.session_cache.add(session, flight.now)
+    if session.session_id:
+        flight.store_session(session)
     flight.emit(TicketIssued(session, ordinal))
     return evolve(connected, tickets_made=ordinal + 1)
 

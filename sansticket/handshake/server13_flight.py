@@ -54,6 +54,7 @@ from sansticket.wire.extensions import (
     Extension,
     KeyShareAnswer,
     KeyShareEntry,
+    PostHandshakeAuth,
     PreSharedKeySelection,
     SelectedVersion,
     ServerNameAck,
@@ -158,7 +159,7 @@ def encrypted_extensions(negotiated: Negotiated, outcome: Outcome, num_tickets: 
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
     if negotiated.hello.find(TicketRequest) is not None:
-        expected = resolve(outcome.decisions, TLS13, negotiated.ticket_counts(num_tickets)).tickets
+        expected = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(num_tickets)).tickets
         extensions.append(TicketRequestHint(min(expected, 255)))
     return EncryptedExtensions(tuple(extensions))
 
@@ -307,17 +308,19 @@ class WaitClientFinished(State):
         flight.protect_reads(TLS13, suite, traffic_keys(suite, application.client))
         transcript = handshake.transcript.plus(flight.received)
         outcome, negotiated = handshake.outcome, handshake.negotiated
-        resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_counts(flight.num_tickets))
+        resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(flight.num_tickets))
         established = self.established(flight.now)
         record = evolve(outcome.record, tickets_to_follow=resolution.tickets, why=resolution.why)
-        flight.establish(established, record)
+        flight.establish(established)
+        flight.emit(established.completed(record))
         connected = ServerConnected13(
             config=negotiated.config,
             established=established,
             reading_secret=application.client,
             writing_secret=application.server,
             resumption_secret=self.finished.master.resumption(transcript.digest()),
-            takes_tickets=negotiated.takes_tickets,
+            ticket_policy=negotiated.ticket_policy,
+            transcript=transcript if negotiated.hello.find(PostHandshakeAuth) is not None else None,
             app_data=outcome.session.app_data if outcome.session is not None else b"",
         )
         return after_handshake(connected, resolution.tickets, flight)

@@ -133,4 +133,4 @@ class WaitSecondClientHello(State):
 
 
 def _fixed_extensions(hello: ClientHello) -> tuple[Extension, ...]:
-    return tuple(extension for extension in hello.extensions if extension.TYPE not in CHANGEABLE_AFTER_RETRY)
+    return tuple(extension for extension in hello.extensions if extension.type not in CHANGEABLE_AFTER_RETRY)

@@ -29,6 +29,24 @@ TLS13: Final = ProtocolVersion.TLS_1_3
 
 
 @frozen
+class TicketPolicy:
+    """What bounds the number of automatic tickets, besides ``num_tickets``.
+
+    ``wanted`` is the client's ticket_request (RFC 9149), ``limit`` the most that we grant to it.
+    """
+
+    client_takes_tickets: bool
+    wanted: tuple[int, int] | None
+    limit: int
+
+    def counts(self, num_tickets: int) -> TicketCounts:
+        """How many tickets may follow, given the number that is set now."""
+        if not self.client_takes_tickets:
+            return TicketCounts(0, 0)
+        return TicketCounts.of(num_tickets, self.wanted, self.limit)
+
+
+@frozen
 class Negotiated:
     """What is settled by the ClientHello alone; every later state of the handshake shares it.
 
@@ -55,13 +73,12 @@ class Negotiated:
         modes = self.hello.find(PskKeyExchangeModes)
         return modes is not None and PskKeyExchangeMode.PSK_DHE_KE in modes.modes
 
-    def ticket_counts(self, num_tickets: int) -> TicketCounts:
-        """How many tickets may follow, given the number that is set now."""
-        if not (self.takes_tickets and self.config.issues_tickets):
-            return TicketCounts(0, 0)
+    @property
+    def ticket_policy(self) -> TicketPolicy:
         request = self.hello.find(TicketRequest)
         wanted = (request.new_session_count, request.resumption_count) if request is not None else None
-        return TicketCounts.of(num_tickets, wanted, self.config.max_tickets_requested)
+        takes = self.takes_tickets and self.config.issues_tickets
+        return TicketPolicy(takes, wanted, self.config.max_tickets_requested)
 
 
 def server_name_of(hello: ClientHello) -> str | None:

@@ -21,6 +21,7 @@ from sansticket.config import ClientAuthentication
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import DecideTicket, LookUpSession, OpenTicket
+from sansticket.handshake.authentication import check_certificates_again
 from sansticket.handshake.machine import Asking, Flight
 from sansticket.handshake.server13_flight import AskSign, Outcome, WaitClientFinished, answer_hello
 from sansticket.handshake.server13_negotiation import TLS13, Negotiated
@@ -191,9 +192,15 @@ class AskLookUpSession(Asking):
         return ProvideSession(None)
 
     def on_provide_session(self, command: ProvideSession, flight: Flight) -> AfterHello:
-        if command.session is not None and not isinstance(command.session, Session):
-            raise LocalProtocolError(f"ProvideSession has {command.session!r}; expected a Session or None")
-        return looked_up(self.search, command.session, flight)
+        session, asked = command.session, self.search.identity.identity
+        if session is not None and session.session_id != asked:
+            raise LocalProtocolError(
+                f"ProvideSession has a session with id {session.session_id.hex()}; expected {asked.hex()}"
+            )
+        cache = self.search.negotiated.config.session_cache
+        if session is not None and cache is not None and not cache.admit(session, flight.now):
+            session = None
+        return looked_up(self.search, session, flight)
 
 
 def looked_up(search: Search, session: Session | None, flight: Flight) -> AfterHello:
@@ -257,6 +264,7 @@ def check_session(
             "the same" if same_name else f"{session.server_name}, now {negotiated.server_name}",
         ),
         Check("client certificate", bool(session.peer_certificates) or not needs_certificate),
+        *check_certificates_again(config, session.peer_certificates, None, now),
         # Never a reason to refuse a session: it matters to early data only (RFC 9846 section 8.3).
         Check("age", True, f"the client says {claimed_age:.3f} s"),
     )
@@ -265,7 +273,7 @@ def check_session(
 def conclude(search: Search, flight: Flight) -> AskSign | WaitClientFinished:
     """What all decisions together mean; the winner's binder; our answer."""
     negotiated = search.negotiated
-    resolution = resolve(search.decisions, TLS13, negotiated.ticket_counts(flight.num_tickets))
+    resolution = resolve(search.decisions, TLS13, negotiated.ticket_policy.counts(flight.num_tickets))
     session, identities = None, search.identities
     if resolution.winner is not None:
         session = search.found[resolution.winner]
