@@ -158,9 +158,10 @@ class Config:
     padding: Callable[[int], int] | None = field(default=None, repr=False)
     """TLS 1.3: from the length of a record's content to the number of zero bytes of padding after it."""
     resumed_certificates: ResumedCertificates = ResumedCertificates.REUSE
-    max_handshake_message: int = 65_536
-    """Bytes.  A chain of ten ordinary certificates has 15 KiB; OpenSSL's limit for one is 100 KiB."""
-    max_buffered: int = 131_072
+    max_handshake_message: int = 131_072
+    """Bytes.  A ClientHello with the largest ticket that fits has 64 KiB and a little more, OpenSSL allows one of
+    128 KiB; a chain of ten ordinary certificates has 15 KiB."""
+    max_buffered: int = 262_144
     """Bytes that may arrive while a question is open."""
     max_certificates: int = 10
     """Certificates in the peer's chain; OpenSSL's default depth is 100, GnuTLS's 16."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -18,6 +19,12 @@ from sansticket.tickets.session import Session
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import Extension, PreSharedKeyOffer, PskIdentity
 from sansticket.wire.messages import ClientHello
+
+OFFER_OVERHEAD: Final = 8
+"""Bytes of a pre_shared_key extension besides its identities and binders: four lengths and the type."""
+
+IDENTITY_OVERHEAD: Final = 6 + 1 + 48
+"""Bytes that an identity takes besides its ticket: length, age, and a binder of the longest hash."""
 
 
 @frozen
@@ -101,16 +108,24 @@ def obfuscated_age(session: Session, now: float) -> int:
 
 
 def fit_sessions(
-    config: ClientConfig, server_name: str | None, sessions: Sequence[Session], now: float
+    config: ClientConfig, server_name: str | None, sessions: Sequence[Session], now: float, room: int
 ) -> tuple[tuple[Session, ...], tuple[IdentityRecord, ...]]:
-    """Those that can be offered, and what was checked of each."""
+    """Those that can be offered, and what was checked of each.
+
+    ``room`` is what is left of the 65,535 bytes that a ClientHello has for its extensions.
+    """
     fit: list[Session] = []
     records: list[IdentityRecord] = []
+    room -= OFFER_OVERHEAD
     for index, session in enumerate(sessions):
         checks = check_session(config, server_name, session, now)
+        size = len(session.ticket) + IDENTITY_OVERHEAD
+        if size > room:
+            checks = (*checks, Check("size", False, f"{size} bytes, room for {room}"))
         records.append(IdentityRecord(index, checks=checks))
         if all(check.passed for check in checks):
             fit.append(session)
+            room -= size
     return tuple(fit), tuple(records)
 
 

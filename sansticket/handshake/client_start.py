@@ -32,6 +32,9 @@ from sansticket.wire.messages import ClientHello
 
 MAX_NAME: Final = 255
 
+MAX_EXTENSIONS: Final = 65_535
+"""Bytes of extensions in a ClientHello; its few other bytes are not worth telling apart."""
+
 
 def start(
     config: ClientConfig, server_name: str | None, sessions: Sequence[Session], flight: Flight
@@ -44,7 +47,8 @@ def start(
         cipher_suites=config.cipher_suites,
         extensions=hello_extensions(config, server_name, key_exchanges),
     )
-    fit, identities = fit_sessions(config, server_name, sessions, flight.now)
+    room = MAX_EXTENSIONS - len(hello.encode()) if sessions else 0
+    fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
     offer = ClientOffer(config, server_name, key_exchanges, hello, fit, fit, identities, Transcript())
     return WaitServerHello(offer.sent(flight))
 
