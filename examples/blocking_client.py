@@ -11,12 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from sansticket import events
-from sansticket.commands import Close, SendData
-from sansticket.config import ClientConfig
-from sansticket.connection import ClientConnection
-from sansticket.crypto.certificates import TrustAnchors
-from sansticket.tickets.session import Session
+from sansticket import ClientConfig, ClientConnection, Close, SendData, Session, TrustAnchors, events
 
 
 class Client:

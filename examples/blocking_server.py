@@ -11,11 +11,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from sansticket import events
-from sansticket.commands import Close, SendData
-from sansticket.config import ServerConfig
-from sansticket.connection import ServerConnection
-from sansticket.crypto.certificates import Credential
+from sansticket import Close, Credential, SendData, ServerConfig, ServerConnection, events
 
 
 class Server:

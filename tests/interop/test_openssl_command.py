@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tests.support.certificates import authority, server_identity
+from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import Command, example, s_client, s_server
 from tests.support.peers import require
 
@@ -102,9 +102,11 @@ def test_s_client_chooses_the_suite(files: Files, suite: str) -> None:
     assert f"New, TLSv1.3, Cipher is {suite}" in client.output
 
 
-def test_s_client_that_trusts_nobody_is_told_apart(files: Files) -> None:
+def test_s_client_that_does_not_trust_us_ends_only_its_own_connection(files: Files) -> None:
+    other = files.ca.with_name("other.pem")
+    other.write_bytes(new_authority("another root").pem)
     with our_server(files) as (server, port):
-        with s_client(port, files.key) as client:
+        with s_client(port, other) as client:
             assert client.wait_for_end() != 0
         assert "alert" in server.wait_for("connection failed:")
         with s_client(port, files.ca) as client:
