@@ -16,7 +16,7 @@ The library's verdict says little about why a chain was refused, and the peer de
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
@@ -188,13 +188,17 @@ def verify_client_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: date
 
 
 def check_validity(chain: Sequence[bytes], now: datetime) -> None:
-    """Check that no certificate of a chain (DER) has expired at ``now``, and nothing else.
+    """Check that every certificate of a chain (DER) is valid at ``now``, and nothing else.
 
     For chains that were verified before.  Fault CERTIFICATE_EXPIRED, CERTIFICATE_MALFORMED.
     """
-    moment = now if now.tzinfo else now.replace(tzinfo=UTC)
-    if any(not c.not_valid_before_utc <= moment <= c.not_valid_after_utc for c in map(load, chain)):
+    if not _all_valid(map(load, chain), now):
         raise Fault(Reason.CERTIFICATE_EXPIRED)
+
+
+def _all_valid(certificates: "Iterable[x509.Certificate]", now: datetime) -> bool:
+    moment = now if now.tzinfo else now.replace(tzinfo=UTC)
+    return all(each.not_valid_before_utc <= moment <= each.not_valid_after_utc for each in certificates)
 
 
 def _verify(
@@ -239,8 +243,7 @@ def _diagnose(
         broken = _broken_link(certificate, issuer)
         if broken is not None:
             return broken
-    moment = now if now.tzinfo else now.replace(tzinfo=UTC)
-    if any(not c.not_valid_before_utc <= moment <= c.not_valid_after_utc for c in path):
+    if not _all_valid(path, now):
         return Reason.CERTIFICATE_EXPIRED
     if server_name is not None and not name_matches(names_of(leaf), server_name):
         return Reason.CERTIFICATE_NAME_MISMATCH
