@@ -103,6 +103,8 @@ const char *ERR_reason_error_string(unsigned long code);
 const BIO_METHOD *BIO_s_mem(void);
 BIO *BIO_new(const BIO_METHOD *method);
 int BIO_up_ref(BIO *bio);
+int BIO_read(BIO *bio, void *buffer, int size);
+int BIO_write(BIO *bio, const void *data, int size);
 X509 *d2i_X509(X509 **certificate, const unsigned char **in, long length);
 int i2d_X509(X509 *certificate, unsigned char **out);
 void X509_free(X509 *certificate);

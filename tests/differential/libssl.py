@@ -128,6 +128,8 @@ def _offered(offer: Offer, logs: list[Log], server: Server) -> bytes | None:
     stateless = ticket is not None and ticket.startswith(libssl_ticket.KEY_NAME)
     if offer.age and not stateless:
         server.age(ticket or libssl_ticket.id_of(session), offer.age)
+    if offer.wrong_secret:
+        session = libssl_ticket.with_wrong_secret(session)
     if ticket is None:
         return session
     if offer.age and stateless:

@@ -123,6 +123,9 @@ class Server(_Context):
         self._identify()
         lib.SSL_CTX_set_timeout(self.ctx, LIFETIME)
         lib.SSL_CTX_ctrl(self.ctx, capi.SSL_CTRL_SET_SESS_CACHE_MODE, CACHE_MODE[scenario.store], None)
+        if scenario.cache_size is not None:
+            lib.SSL_CTX_ctrl(self.ctx, capi.SSL_CTRL_SET_SESS_CACHE_SIZE, scenario.cache_size, None)
+        self._keeps_new = scenario.new_hook_answer
         keys = libssl_ticket.KEYS
         lib.SSL_CTX_ctrl(self.ctx, capi.SSL_CTRL_SET_TLSEXT_TICKET_KEYS, len(keys), keys)
         self._generate = self.callback(capi.GenerateTicket, self._generate_ticket)
@@ -238,6 +241,8 @@ class Server(_Context):
     def _new_session(self, _ssl: int, session: int) -> int:
         """Keep the reference, so that the session can be made older, and a copy outside, as a user would."""
         self.log.sessions += 1
+        if not self._keeps_new:
+            return 0
         name = capi.session_id(session)
         if name in self._cached:
             lib.SSL_SESSION_free(self._cached[name])

@@ -100,8 +100,19 @@ def older(session: bytes, seconds: int) -> bytes:
 
 def id_of(session: bytes) -> bytes:
     """The session id: the fourth element, after two versions and the cipher."""
-    _, at, _ = _element(session, 0)
-    for _ in range(3):
-        *_, at = _element(session, at)
-    _, start, end = _element(session, at)
+    start, end = _place(session, 3)
     return session[start:end]
+
+
+def with_wrong_secret(session: bytes) -> bytes:
+    """The SSL_SESSION with another master_key, the fifth element."""
+    start, _ = _place(session, 4)
+    return session[:start] + bytes([session[start] ^ 1]) + session[start + 1 :]
+
+
+def _place(session: bytes, number: int) -> tuple[int, int]:
+    """Where the content of an element begins and ends."""
+    _, at, _ = _element(session, 0)
+    for _ in range(number):
+        *_, at = _element(session, at)
+    return _element(session, at)[1:]

@@ -158,6 +158,8 @@ class Offer:
     ticket: int = -1
     age: int = 0
     tamper: Tamper | None = None
+    wrong_secret: bool = False
+    """The client takes another secret to belong to it: 1.3's binder is wrong."""
 
 
 @frozen(kw_only=True)
@@ -227,6 +229,15 @@ class Scenario:
     store: Store = Store.SERVER
     external_store: bool = False
     """Whether new, get and remove hooks are set that keep the sessions outside."""
+    new_hook_answer: bool = True
+    """What the hook for new sessions returns."""
+    cache_size: int | None = None
+    """None: the default."""
+
+    def source(self, index: int) -> Connection | None:
+        """The connection whose ticket the connection of this index offers."""
+        offer = self.connections[index].offer
+        return self.connections[:index][offer.connection] if offer is not None else None
 
     def with_last(self, **changes: Any) -> "Scenario":
         """The same story with other settings of its last connection."""

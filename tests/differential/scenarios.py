@@ -262,6 +262,44 @@ def stores() -> Named:
             yield f"{name}, ticket {ticket}", story(plain, after, external_store=external)
 
 
+def cut_off() -> Named:
+    """A connection that resumed a session and was cut off, and then the same session and its newest again."""
+    for version, stateful, ticket in product(Version, (False, True), (0, 1)):
+        first = Connection(version=version, stateful=stateful)
+        again = first.but(offer=Offer(connection=0, ticket=ticket))
+        dropped = again.but(ending=Ending.DROP)
+        other = first.but(offer=Offer(connection=0, ticket=0))
+        newest = first.but(offer=Offer(connection=1))
+        yield (
+            f"{version.value}, {_kind(stateful)}, ticket {ticket}",
+            story(first, dropped, newest, again, other),
+        )
+
+
+def cache_sizes() -> Named:
+    """Which of four sessions a cache of each size still has."""
+    for version, size, ticket in product(Version, (0, 1, 2, 3, 4, 5), range(4)):
+        plain = Connection(version=version, stateful=True, num_tickets=1)
+        again = plain.but(offer=Offer(connection=ticket))
+        name = f"{version.value}, size {size}, session {ticket} of 4"
+        yield name, story(plain, plain, plain, plain, again, cache_size=size)
+    for version, external in product(Version, (False, True)):
+        scenario = resumption(Connection(version=version, stateful=True))
+        name = f"{version.value}, the new hook says no{', with hooks' if external else ''}"
+        yield name, evolve(scenario, new_hook_answer=False, external_store=external)
+
+
+def binders() -> Named:
+    """A wrong secret, and then the right one for the same ticket (1.3)."""
+    for stateful, early in product((False, True), (0, 1000)):
+        first = Connection(stateful=stateful, max_early_data=early)
+        right = first.but(offer=Offer(connection=0))
+        wrong = first.but(offer=Offer(connection=0, wrong_secret=True))
+        name = f"{_kind(stateful)}, {early} bytes of early data"
+        yield name, story(first, wrong, right)
+        yield f"{name}, unused", story(first, wrong.but(decision=Return.IGNORE), right)
+
+
 def single_use() -> Named:
     """The same ticket three times: single use where early data would be allowed."""
     for early, stateful, external in product((0, 1000), (False, True), (False, True)):
@@ -281,6 +319,9 @@ def chains() -> Named:
         first = Connection(version=version)
         again = first.but(offer=Offer(age=age), decision=decision)
         yield f"{version.value}, {age} s apart, {_answer(decision)}", story(first, *[again] * 4)
+    first = Connection(num_tickets=1)
+    apart = first.but(offer=Offer(age=LIFETIME - 10))
+    yield "1.3, for more than a week", story(first, *[apart] * 86)
 
 
 def identities() -> Named:
@@ -310,7 +351,10 @@ GROUPS: Final = {
         contexts,
         generation,
         stores,
+        cut_off,
+        cache_sizes,
         single_use,
+        binders,
         chains,
         identities,
     )
