@@ -12,7 +12,8 @@ flight out, replace the state, and if the new state asks a question that the con
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from copy import copy
+from typing import Final, Self
 
 from attrs import evolve, frozen
 
@@ -73,6 +74,18 @@ RECORDS_IN_RESERVE: Final = 16
 
 MAX_CHANGE_CIPHER_SPECS: Final = 32
 """change_cipher_spec records of compatibility mode; honest peers send one, and nothing says that two are wrong."""
+
+COPIED_BY_A_FORK: Final = frozenset(
+    {
+        "_cached_sessions",
+        "_events",
+        "_handshake_bytes",
+        "_messages_without_data",
+        "_reader",
+        "_writer",
+    }
+)
+"""The parts of a connection that change in place; all others are replaced."""
 
 
 @frozen
@@ -152,7 +165,7 @@ class Connection:
             self._close()
             return self._events
         if self._write_closed or type(self._state) is Ended:
-            raise LocalProtocolError(f"{type(command).__name__} after Close; expected nothing more")
+            raise LocalProtocolError(f"{type(command).__name__} after {self._ending()}; expected nothing more")
         try:
             if type(command) is SendData and self._state.ESTABLISHED:
                 self._renew_keys_for(len(command.data))
@@ -171,6 +184,23 @@ class Connection:
         """The bytes to be written to the peer since the last call, in order."""
         self._unsent_tickets = 0
         return self._writer.take()
+
+    # --- forks -----------------------------------------------------------------------------------------------
+
+    def __copy__(self) -> Self:
+        """A fork: a connection in the same state that goes its own way from here.
+
+        What never changes (the state, the config, events) is shared, and so is what the config refers to:
+        ticket keys, a session cache, the source of entropy.
+        """
+        fork = object.__new__(type(self))
+        for name in Connection.__slots__:
+            value = getattr(self, name)
+            setattr(fork, name, copy(value) if name in COPIED_BY_A_FORK else value)
+        return fork
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return copy(self)
 
     # --- what is known ---------------------------------------------------------------------------------------
 
@@ -481,6 +511,9 @@ class Connection:
         self._write_closed = True
         if not completed:
             self._terminate(ConnectionTerminated(Reason.CANCELED, AlertDescription.USER_CANCELED))
+
+    def _ending(self) -> str:
+        return "the end of the connection" if type(self._state) is Ended else "Close"
 
     def _fail(self, fault: Fault, cause: BaseException | None = None) -> None:
         """End the connection because of ``fault``, and tell the peer."""

@@ -9,6 +9,7 @@ from sansticket.config import ClientConfig
 from sansticket.crypto.groups import KeyExchange, generate
 from sansticket.crypto.inspection import is_ip_address
 from sansticket.errors import ConfigError
+from sansticket.events import VerifyPeer
 from sansticket.handshake.authentication import signature_extensions
 from sansticket.handshake.client13_hello import WaitServerHello
 from sansticket.handshake.client_offer import ClientOffer, fit_sessions
@@ -78,7 +79,7 @@ def hello_extensions(
 def normal_server_name(server_name: str | None, config: ClientConfig) -> str | None:
     """The name as it is sent and compared: lower case, no dot at the end.  ConfigError if it can be none."""
     if server_name is None:
-        if config.verify_peer and config.trust_anchors is not None:
+        if config.verify_peer and VerifyPeer not in config.answers:
             raise ConfigError(
                 "server_name", "None, but certificates are verified; expected the name of the server"
             )
