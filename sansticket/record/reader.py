@@ -220,7 +220,10 @@ class RecordReader:
         return None
 
     def _open_run(self, opener: Opener, buffer: bytes) -> Content | None:
-        """Open records up to the first that is not application data; it is held if others precede it."""
+        """Open records up to the first that is not application data; it is held if others precede it.
+
+        A fault ends the run as well: what precedes it goes first, and the next call meets it again.
+        """
         start = self._offset
         filled = 0
         empty = self._empty_records
@@ -233,9 +236,7 @@ class RecordReader:
                 try:
                     content_type, length = opener.open_into(room, filled, buffer[start:body], view[body:stop])
                 except Fault:
-                    if filled:
-                        break  # what came before it goes first; the next call meets it again
-                    raise
+                    break
                 start = stop
                 empty = 0 if length else _count_empty(empty)
                 if content_type != APPLICATION_DATA:
@@ -248,6 +249,8 @@ class RecordReader:
             output.truncate(filled)
             return APPLICATION_DATA, output.getvalue()
         held, self._held = self._held, None
+        if held is None and stop:
+            return self._open_one(opener, stop)  # raises the fault, and no traceback has views of the buffer
         return held
 
     def _consume(self, stop: int) -> None:
