@@ -134,14 +134,20 @@ def authority() -> Authority:
     return new_authority()
 
 
-@cache
 def server_identity(key: str = "p256", name: str = "server.example") -> Identity:
-    return authority().issue(name, "127.0.0.1", key=key)
+    """The same one for the same arguments."""
+    return _identity(key, name, client=False)
+
+
+def client_identity(key: str = "p256") -> Identity:
+    """The same one for the same key."""
+    return _identity(key, "client.example", client=True)
 
 
 @cache
-def client_identity(key: str = "p256") -> Identity:
-    return authority().issue("client.example", key=key, client=True)
+def _identity(key: str, name: str, *, client: bool) -> Identity:
+    names = (name,) if client else (name, "127.0.0.1")
+    return authority().issue(*names, key=key, client=client)
 
 
 def _builder(
