@@ -1,10 +1,12 @@
 """What setup.cfg promises is what the other files test."""
 
+import ast
 import configparser
 from pathlib import Path
 
 import pytest
 
+import sansticket
 from tests.support import peers
 
 ROOT = Path(__file__).parent.parent
@@ -47,3 +49,16 @@ def test_a_missing_peer_is_skipped_at_home_and_fails_in_ci(monkeypatch: pytest.M
         peers.require("nobody")
     monkeypatch.setitem(peers.PEERS, "nobody", lambda: True)
     peers.require("nobody")
+
+
+def test_the_front_door_exports_what_it_imports() -> None:
+    """Written out, because type checkers read ``__all__`` and do not run it."""
+    source = (ROOT / "sansticket/__init__.py").read_text()
+    imported = [
+        alias.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert set(sansticket.__all__) == {*imported, "__version__"}
+    assert all(hasattr(sansticket, name) for name in sansticket.__all__)
