@@ -51,7 +51,7 @@ def load(der: bytes) -> "x509.Certificate":
     try:
         return x509.load_der_x509_certificate(der)
     except parse_errors() as error:
-        raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
+        raise unreadable(error) from None
 
 
 def der_tuple(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -67,6 +67,7 @@ def parse_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
         *others,
         ValueError,
         TypeError,
+        LookupError,  # a type of string in a name that has no business there, before version 50
         OverflowError,
         UnsupportedAlgorithm,
         CryptographyDeprecationWarning,  # an exception only for those who turn warnings into exceptions
@@ -74,6 +75,15 @@ def parse_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
         x509.InvalidVersion,
         x509.UnsupportedGeneralNameType,
     )
+
+
+def unreadable(error: Exception) -> Fault:
+    """What such an error says of a certificate: that there is something unknown in it, or nonsense.
+
+    The library has no exception of its own for the unknown; a TypeError is about the kind of a key.
+    """
+    unknown = isinstance(error, UnsupportedAlgorithm | TypeError) or "nsupported" in str(error)
+    return Fault(Reason.CERTIFICATE_UNSUPPORTED if unknown else Reason.CERTIFICATE_MALFORMED, str(error))
 
 
 def public_key_of(der: bytes) -> PublicKey:
@@ -86,10 +96,8 @@ def public_key_of(der: bytes) -> PublicKey:
         key: Any = certificate.public_key()
         if certificate.public_key_algorithm_oid.dotted_string == _ID_RSASSA_PSS:
             key = _rsa_pss_key(certificate, key)
-    except UnsupportedAlgorithm as error:
-        raise Fault(Reason.CERTIFICATE_UNSUPPORTED, str(error)) from None
     except parse_errors() as error:
-        raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
+        raise unreadable(error) from None
     if not schemes_of(key, tls13=True) and not schemes_of(key, tls13=False):
         raise Fault(Reason.CERTIFICATE_UNSUPPORTED, f"no signature scheme for a {type(key).__name__}")
     public_key: PublicKey = key

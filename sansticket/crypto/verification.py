@@ -3,8 +3,8 @@
 Path validation is ``cryptography.x509.verification``, with the profile of RFC 5280 rather than that of the
 public Web PKI where the two differ, because TLS is used with private authorities too:
 
-- an issuer may lack keyUsage and authorityKeyIdentifier; a keyUsage that is there must allow signing
-  certificates (RFC 5280 section 6.1.4 (n));
+- authorityKeyIdentifier may be missing, and an issuer's keyUsage; a keyUsage that is there must allow
+  signing certificates (RFC 5280 section 6.1.4 (n));
 - a leaf may be marked as CA, as self-signed certificates that are their own trust anchor usually are;
 - a client's certificate need not have a subjectAltName.
 
@@ -24,9 +24,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, field, frozen
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 
-from sansticket.crypto.inspection import der_tuple, is_ip_address, load, name_matches, names_of, parse_errors
+from sansticket.crypto.inspection import (
+    der_tuple,
+    is_ip_address,
+    load,
+    name_matches,
+    names_of,
+    parse_errors,
+    unreadable,
+)
 from sansticket.errors import ConfigError, Fault, Reason
 
 if TYPE_CHECKING:
@@ -64,9 +72,7 @@ class TrustAnchors:
     when there is none or one cannot be read.
     """
 
-    certificates: tuple[bytes, ...] = field(
-        repr=lambda ders: f"{len(ders)} certificates", converter=der_tuple
-    )
+    certificates: tuple[bytes, ...] = field(repr=lambda ders: f"<{len(ders)}>", converter=der_tuple)
     _roots: _Roots = field(init=False, repr=False, eq=False, default=Factory(_plant, takes_self=True))
 
     @classmethod
@@ -134,6 +140,7 @@ def _extension_policies(client: bool) -> "tuple[ExtensionPolicy, ExtensionPolicy
     leaves = (
         ExtensionPolicy.webpki_defaults_ee()
         .may_be_present(x509.KeyUsage, either, _leaf_key_usage)
+        .may_be_present(x509.AuthorityKeyIdentifier, either, None)
         .may_be_present(x509.BasicConstraints, either, None)
     )
     if client:
@@ -220,11 +227,11 @@ def _verify(
             reason = _diagnose(leaf, intermediates, anchors, server_name, now, str(error))
             raise Fault(reason, str(error)) from None
     except parse_errors() as error:
-        raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
+        raise unreadable(error) from None
 
 
 # What the library says of algorithms, key sizes, key purposes and versions that it does not take.
-_UNSUPPORTED: Final = ("Forbidden", "modulus", "EKU", "X509v3")
+_UNSUPPORTED: Final = ("Forbidden", "too weak", "EKU", "X509v3")
 
 
 def _diagnose(
@@ -239,10 +246,8 @@ def _diagnose(
     path = _path(leaf, intermediates, anchors)
     if path is None:
         return Reason.CERTIFICATE_UNTRUSTED
-    for certificate, issuer in pairwise(path):
-        broken = _broken_link(certificate, issuer)
-        if broken is not None:
-            return broken
+    if not all(_is_signed_by(certificate, issuer) for certificate, issuer in pairwise(path)):
+        return Reason.CERTIFICATE_INVALID
     if not _all_valid(path, now):
         return Reason.CERTIFICATE_EXPIRED
     if server_name is not None and not name_matches(names_of(leaf), server_name):
@@ -285,12 +290,9 @@ def _names_as_issuer(certificate: "x509.Certificate", other: "x509.Certificate")
     return named.key_identifier in (None, own.digest)
 
 
-def _broken_link(certificate: "x509.Certificate", issuer: "x509.Certificate") -> Reason | None:
-    """What is wrong with the signature of ``issuer`` on ``certificate``."""
+def _is_signed_by(certificate: "x509.Certificate", issuer: "x509.Certificate") -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
     except InvalidSignature:
-        return Reason.CERTIFICATE_INVALID
-    except (TypeError, UnsupportedAlgorithm):
-        return Reason.CERTIFICATE_UNSUPPORTED
-    return None
+        return False
+    return True

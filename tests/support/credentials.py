@@ -171,8 +171,17 @@ def with_key_algorithm(certificate: x509.Certificate, identifier: bytes) -> byte
     """The certificate with another algorithm of its RSA key, signed by the shared root."""
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     replaced = _sequence(identifier + _content(key).removeprefix(RSA_IDENTIFIER))
-    to_be_signed = certificate.tbs_certificate_bytes
-    to_be_signed = _sequence(_content(to_be_signed).replace(key, replaced))
+    return signed_again(_content(certificate.tbs_certificate_bytes).replace(key, replaced))
+
+
+def of_version_1(certificate: x509.Certificate) -> bytes:
+    """A certificate without extensions as one of version 1, signed by the shared root."""
+    return signed_again(_content(certificate.tbs_certificate_bytes).removeprefix(bytes.fromhex("a003020102")))
+
+
+def signed_again(content: bytes) -> bytes:
+    """A certificate with this content of its TBSCertificate, signed by the shared root."""
+    to_be_signed = _sequence(content)
     signature = authority().key.sign(to_be_signed, ec.ECDSA(SHA256()))
     ecdsa_with_sha256 = bytes.fromhex("300a06082a8648ce3d040302")
     return _sequence(to_be_signed + ecdsa_with_sha256 + _element(0x03, b"\0" + signature))
