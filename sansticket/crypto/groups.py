@@ -1,4 +1,4 @@
-"""Key exchange: the named groups, each as one ephemeral exchange (RFC 9846 section 4.2.8).
+"""Key exchange: the named groups, each as one ephemeral exchange (RFC 9846 section 4.3.8).
 
 Whoever speaks first calls ``generate`` and later ``KeyExchange.finish`` with the other's share; whoever
 has the other's share already calls ``respond``.  In TLS 1.3 the client speaks first, in TLS 1.2 the server
@@ -120,7 +120,7 @@ class _NistCurve(_DiffieHellman[ec.EllipticCurvePrivateKey]):
         return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def exchange(self, key: ec.EllipticCurvePrivateKey, share: bytes) -> bytes:
-        # RFC 9846 section 4.2.8.2 allows the uncompressed form only; the library reads others too.
+        # RFC 9846 section 4.3.8.2 allows the uncompressed form only; the library reads others too.
         if len(share) != self.share_length or share[0] != 4:
             raise _bad_share(self.curve.name)
         try:

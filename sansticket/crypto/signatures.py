@@ -1,4 +1,4 @@
-"""Signature schemes: what a key can sign with, signing, and verifying (RFC 9846 section 4.2.3).
+"""Signature schemes: what a key can sign with, signing, and verifying (RFC 9846 section 4.3.3).
 
 A scheme names an algorithm, a hash and, in TLS 1.3, a curve.  In TLS 1.2 the same numbers mean less: an
 ECDSA scheme only fixes the hash (RFC 5246 section 7.4.1.4.1), and PKCS#1 v1.5 signs handshakes.  Hence the
@@ -199,7 +199,7 @@ _CLIENT_CONTEXT: Final = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
 
 
 def certificate_verify_input(server: bool, transcript_hash: bytes) -> bytes:
-    """What a TLS 1.3 CertificateVerify signs (RFC 9846 section 4.4.3).
+    """What a TLS 1.3 CertificateVerify signs (RFC 9846 section 4.5.2).
 
     ``server``: whether the server is the one who signs.
     """

@@ -8,7 +8,7 @@ public Web PKI where the two differ, because TLS is used with private authoritie
 - a leaf may be marked as CA, as self-signed certificates that are their own trust anchor usually are;
 - a client's certificate need not have a subjectAltName.
 
-Stricter than the library: a leaf with keyUsage must have digitalSignature (RFC 9846 section 4.4.2.2).  Names
+Stricter than the library: a leaf with keyUsage must have digitalSignature (RFC 9846 section 4.5.1.2).  Names
 are matched against subjectAltName only, never against the common name (RFC 9525 section 2).
 
 The library's verdict says little about why a chain was refused, and the peer deserves the right alert:
@@ -94,7 +94,7 @@ class TrustAnchors:
 
     @property
     def subjects(self) -> tuple[bytes, ...]:
-        """Names of the anchors in DER, for certificate_authorities (RFC 9846 section 4.2.4)."""
+        """Names of the anchors in DER, for certificate_authorities (RFC 9846 section 4.3.4)."""
         return self._roots.subjects
 
     @property

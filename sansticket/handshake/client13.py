@@ -247,7 +247,7 @@ class ClientFinished:
         return evolve(self, handshake=self.handshake.plus(raw))
 
     def complete(self, flight: Flight) -> ClientConnected13:
-        """Our Finished, and the connection is up (RFC 9846 section 4.5.4)."""
+        """Our Finished, and the connection is up (RFC 9846 section 4.5.3)."""
         handshake = self.handshake
         suite = handshake.suite
         message = finished_message(suite.hash_name, handshake.traffic.client, handshake.transcript)

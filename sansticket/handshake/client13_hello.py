@@ -1,6 +1,6 @@
 """The client between its ClientHello and the ServerHello, with a HelloRetryRequest in between perhaps.
 
-RFC 9846 sections 4.1.2 to 4.1.4 and 4.2.11; appendix A.1, WAIT_SH.
+RFC 9846 sections 4.2.2 to 4.2.4 and 4.3.11; appendix A.1, WAIT_SH.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TLS13: Final = ProtocolVersion.TLS_1_3
 IN_SERVER_HELLO: Final = frozenset(
     {ExtensionType.SUPPORTED_VERSIONS, ExtensionType.KEY_SHARE, ExtensionType.PRE_SHARED_KEY}
 )
-"""What a TLS 1.3 ServerHello may carry; the rest belongs into EncryptedExtensions (RFC 9846 section 4.1.3)."""
+"""What a TLS 1.3 ServerHello may carry; the rest belongs into EncryptedExtensions (RFC 9846 section 4.2.3)."""
 
 
 @frozen
@@ -134,7 +134,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
 
 
 def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -> SuiteParameters:
-    """What ServerHello and HelloRetryRequest have in common (RFC 9846 sections 4.1.3 and 4.1.4)."""
+    """What ServerHello and HelloRetryRequest have in common (RFC 9846 sections 4.2.3 and 4.2.4)."""
     selected = message.find(SelectedVersion)
     if selected is None:
         raise Fault(
@@ -154,7 +154,7 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
 
 
 def check_offered(extensions: Sequence[Extension], offer: ClientOffer, also: int | None = None) -> None:
-    """A server may answer only what was offered (RFC 9846 section 4.2)."""
+    """A server may answer only what was offered (RFC 9846 section 4.3)."""
     for extension in extensions:
         if extension.type not in offer.extension_types and also != extension.type:
             raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))

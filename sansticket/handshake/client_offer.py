@@ -1,4 +1,4 @@
-"""What a client has offered, and how its ClientHello is put together (RFC 9846 section 4.1.2)."""
+"""What a client has offered, and how its ClientHello is put together (RFC 9846 section 4.2.2)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ClientOffer:
         return evolve(self, hello=evolve(self.hello, extensions=extensions))
 
     def after_retry(self, transcript: Transcript, hash_name: str) -> ClientOffer:
-        """For the second hello: only sessions of the hash that the retry has settled (RFC 9846 section 4.2.11)."""
+        """For the second hello: only sessions of the hash that the retry has settled (RFC 9846 section 4.3.11)."""
         sessions = tuple(s for s in self.sessions if SUITES[s.cipher_suite].hash_name == hash_name)
         return evolve(self, transcript=transcript, sessions=sessions, retried=True)
 
@@ -90,7 +90,7 @@ class ClientOffer:
         )
 
     def _with_binders(self, raw: bytes) -> bytes:
-        """RFC 9846 section 4.2.11.2: each binder covers the hello up to the list of binders."""
+        """RFC 9846 section 4.3.11.2: each binder covers the hello up to the list of binders."""
         lengths = [SUITES[session.cipher_suite].hash_length for session in self.sessions]
         truncated = raw[: -(2 + sum(1 + length for length in lengths))]
         binders = b""
@@ -103,7 +103,7 @@ class ClientOffer:
 
 
 def obfuscated_age(session: Session, now: float) -> int:
-    """RFC 9846 section 4.2.11.1: milliseconds since the ticket came, plus ticket_age_add, modulo 2^32."""
+    """RFC 9846 section 4.3.11.1: milliseconds since the ticket came, plus ticket_age_add, modulo 2^32."""
     return (round(session.age(now) * 1000) + session.age_add) & 0xFFFFFFFF
 
 

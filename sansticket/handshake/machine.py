@@ -76,7 +76,7 @@ class ProtectReads:
 
 @define
 class SkipEarlyData:
-    """The peer sent early data that we do not accept: drop what does not decrypt (RFC 9846 section 4.2.10)."""
+    """The peer sent early data that we do not accept: drop what does not decrypt (RFC 9846 section 4.3.10)."""
 
     before_second_hello: bool
 

@@ -1,4 +1,4 @@
-"""The TLS 1.3 server's flight, and what the client answers to it (RFC 9846 sections 4.1.3 to 4.5.4).
+"""The TLS 1.3 server's flight, and what the client answers to it (RFC 9846 sections 4.2.3 to 4.5.3).
 
 answer_hello      ServerHello, EncryptedExtensions, and either Finished or the certificate
   AskSign           (only without a session)
@@ -124,7 +124,7 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
 
 
 def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> ServerHandshake:
-    """The ServerHello, and the keys that come with it (RFC 9846 sections 4.1.3 and 7.1)."""
+    """The ServerHello, and the keys that come with it (RFC 9846 sections 4.2.3 and 7.1)."""
     suite, hello, group = negotiated.suite, negotiated.hello, negotiated.share.group
     our_share, shared_secret = respond(group, negotiated.share.key_exchange, flight.entropy)
     extensions: tuple[Extension, ...] = (
@@ -214,7 +214,7 @@ class AskSign(Asking):
 
 
 def finish_flight(handshake: ServerHandshake, flight: Flight) -> ServerFinished:
-    """Our Finished, after which we may send application data (RFC 9846 section 4.5.4)."""
+    """Our Finished, after which we may send application data (RFC 9846 section 4.5.3)."""
     suite, client_random = handshake.negotiated.suite, handshake.negotiated.hello.random
     finished = finished_message(suite.hash_name, handshake.traffic.server, handshake.transcript)
     handshake = handshake.plus(flight.send(finished))

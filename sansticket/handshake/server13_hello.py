@@ -88,7 +88,7 @@ def retry(
     group: int,
     flight: Flight,
 ) -> WaitSecondClientHello:
-    """Ask for a share of ``group`` (RFC 9846 section 4.1.4).  No identity is looked at before the second hello."""
+    """Ask for a share of ``group`` (RFC 9846 section 4.2.4).  No identity is looked at before the second hello."""
     request = HelloRetryRequest(hello.session_id, suite.suite, (SelectedVersion(TLS13), KeyShareRetry(group)))
     raw_request = flight.send(request)
     if hello.session_id:
@@ -123,7 +123,7 @@ class WaitSecondClientHello(State):
         )
 
     def check_unchanged(self, second: ClientHello) -> None:
-        """RFC 9846 section 4.1.2: what the retry did not ask to change must be as before."""
+        """RFC 9846 section 4.2.2: what the retry did not ask to change must be as before."""
         if second.find(EarlyData) is not None:
             raise Fault(Reason.CHANGED_AFTER_RETRY, "early_data in the second ClientHello")
         if evolve(second, extensions=()) != evolve(self.first_hello, extensions=()):

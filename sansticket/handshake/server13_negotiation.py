@@ -1,4 +1,4 @@
-"""What a TLS 1.3 ClientHello and our config lead to, before any session is looked at (RFC 9846 section 4.2.1 on)."""
+"""What a TLS 1.3 ClientHello and our config lead to, before any session is looked at (RFC 9846 section 4.3.1 on)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Negotiated:
 
     @property
     def takes_tickets(self) -> bool:
-        """The client can resume in a mode that we do: psk_dhe_ke (RFC 9846 section 4.2.9)."""
+        """The client can resume in a mode that we do: psk_dhe_ke (RFC 9846 section 4.3.9)."""
         modes = self.hello.find(PskKeyExchangeModes)
         return modes is not None and PskKeyExchangeMode.PSK_DHE_KE in modes.modes
 
@@ -93,7 +93,7 @@ def server_name_of(hello: ClientHello) -> str | None:
 
 
 def check_hello(hello: ClientHello) -> None:
-    """RFC 9846 sections 4.1.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
+    """RFC 9846 sections 4.2.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
     if hello.compression_methods != b"\0":
         raise Fault(Reason.ILLEGAL_VALUE, "compression methods other than null in a TLS 1.3 ClientHello")
     groups, shares = hello.find(SupportedGroups), hello.find(KeyShareOffer)
@@ -114,7 +114,7 @@ def check_hello(hello: ClientHello) -> None:
 
 
 def check_shares(groups: SupportedGroups, shares: KeyShareOffer) -> None:
-    """Key shares are a subset of the groups, each once (RFC 9846 section 4.2.8)."""
+    """Key shares are a subset of the groups, each once (RFC 9846 section 4.3.8)."""
     seen: set[int] = set()
     for entry in shares.shares:
         if entry.group in seen:

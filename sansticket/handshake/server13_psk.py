@@ -1,4 +1,4 @@
-"""The search for a session among the identities of a ClientHello (RFC 9846 section 4.2.11).
+"""The search for a session among the identities of a ClientHello (RFC 9846 section 4.3.11).
 
 The identities are tried in their order, and the first usable one wins.  For each:
 
@@ -287,7 +287,7 @@ def conclude(search: Search, flight: Flight) -> AskSign | WaitClientFinished:
 
 
 def check_binder(negotiated: Negotiated, offer: PreSharedKeyOffer, index: int, session: Session) -> None:
-    """The client has the session's secret (RFC 9846 section 4.2.11.2)."""
+    """The client has the session's secret (RFC 9846 section 4.3.11.2)."""
     hash_name = negotiated.suite.hash_name
     truncated = negotiated.raw_hello[: -offer.binders_size]
     binder_key = EarlySecret.from_psk(hash_name, session.secret).binder_key(external=False)

@@ -55,7 +55,7 @@ class AskSelectConfig(Asking):
 
 
 def check_version(config: ServerConfig, hello: ClientHello) -> None:
-    """Both sides have TLS 1.3 (RFC 9846 section 4.2.1)."""
+    """Both sides have TLS 1.3 (RFC 9846 section 4.3.1)."""
     offered = hello.find(SupportedVersions)
     if offered is None or ProtocolVersion.TLS_1_3 not in offered.versions:
         versions = offered.versions if offered is not None else (hello.legacy_version,)

@@ -155,13 +155,13 @@ def next_traffic_secret(hash_name: str, secret: bytes) -> bytes:
 
 
 def finished_mac(hash_name: str, base_secret: bytes, transcript_hash: bytes) -> bytes:
-    """verify_data of a Finished, from the traffic secret of its sender (RFC 9846 section 4.4.4)."""
+    """verify_data of a Finished, from the traffic secret of its sender (RFC 9846 section 4.5.3)."""
     finished_key = expand_label(hash_name, base_secret, b"finished", b"", HASH_LENGTHS[hash_name])
     return hmac_digest(hash_name, finished_key, transcript_hash)
 
 
 def binder(hash_name: str, binder_key: bytes, truncated_hash: bytes) -> bytes:
-    """One PSK binder, over the transcript that ends before the binders (RFC 9846 section 4.2.11.2).
+    """One PSK binder, over the transcript that ends before the binders (RFC 9846 section 4.3.11.2).
 
     Made as a Finished is, with the binder key in the place of the traffic secret.
     """
@@ -169,7 +169,7 @@ def binder(hash_name: str, binder_key: bytes, truncated_hash: bytes) -> bytes:
 
 
 def resumption_psk(hash_name: str, resumption_secret: bytes, nonce: bytes) -> bytes:
-    """The PSK of one ticket; ``nonce`` is its ticket_nonce of 0 to 255 bytes (RFC 9846 section 4.6.1)."""
+    """The PSK of one ticket; ``nonce`` is its ticket_nonce of 0 to 255 bytes (RFC 9846 section 4.7.1)."""
     return expand_label(hash_name, resumption_secret, b"resumption", nonce, HASH_LENGTHS[hash_name])
 
 

@@ -1,4 +1,4 @@
-"""The transcript: the handshake messages so far, and their hash (RFC 9846 section 4.4.1).
+"""The transcript: the handshake messages so far, and their hash (RFC 9846 section 4.1).
 
 A transcript never changes; ``plus`` gives a longer one.  States can therefore keep, compare, copy and
 pickle theirs, and one transcript can be continued in several ways.  The bytes hashed are those that were
@@ -56,7 +56,7 @@ class Transcript:
     def digest_of(self, extra: bytes) -> bytes:
         """Transcript-Hash of the messages followed by ``extra``, which is not kept.
 
-        ``extra`` is a ClientHello cut off before its binders (RFC 9846 section 4.2.11.2).
+        ``extra`` is a ClientHello cut off before its binders (RFC 9846 section 4.3.11.2).
         """
         hasher = self._known().copy()
         hasher.update(extra)

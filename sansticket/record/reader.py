@@ -49,7 +49,7 @@ class RecordReader:
     The owner sets it to False when the peer's Finished was verified.
 
     ``skip_undecryptable`` and ``skip_plaintext_application_data`` are budgets in bytes for early data that
-    was rejected (RFC 9846 section 4.2.10): the first for records that do not decrypt, until one does; the
+    was rejected (RFC 9846 section 4.3.10): the first for records that do not decrypt, until one does; the
     second, after a HelloRetryRequest, for application data while nothing is protected, until a handshake
     record comes.
     A record costs its content, padding included, and at least 1, so that a flood of empty ones ends too.

@@ -82,7 +82,7 @@ def _size(value: bytes | tuple[bytes, ...]) -> str:
 
 @frozen(kw_only=True)
 class Session:
-    """One resumable session.  RFC 9846 section 4.6.1, RFC 5077, RFC 5246 section 7.3.
+    """One resumable session.  RFC 9846 section 4.7.1, RFC 5077, RFC 5246 section 7.3.
 
     Times are seconds since the epoch, kept to the millisecond.  Values out of range raise
     ``SessionFormatError``.  The ``repr`` shows neither secrets nor application data.
@@ -99,7 +99,7 @@ class Session:
 
     lifetime: int
     """Seconds from ``issued_at`` for which the session may be resumed, 32 bits.  TLS 1.3 announces at most
-    604,800 of them to the client (RFC 9846 section 4.6.1)."""
+    604,800 of them to the client (RFC 9846 section 4.7.1)."""
 
     issued_at: float = field(converter=_milliseconds)
     """When the ticket was made (server) or came (client).  A renewed TLS 1.2 ticket keeps the old time."""

@@ -36,7 +36,7 @@ from sansticket.wire.codes import ProtocolVersion
 FORMAT: Final = 1
 
 MAX_LIFETIME: Final = 604_800
-"""RFC 9846 section 4.6.1: a client uses no TLS 1.3 ticket for longer than seven days, in seconds."""
+"""RFC 9846 section 4.7.1: a client uses no TLS 1.3 ticket for longer than seven days, in seconds."""
 
 
 @frozen
