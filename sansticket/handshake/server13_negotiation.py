@@ -27,23 +27,29 @@ from sansticket.wire.messages import ClientHello
 
 TLS13: Final = ProtocolVersion.TLS_1_3
 
+MAX_NAME: Final = 255
+"""Bytes of a host name: the limit of the DNS (RFC 1035 section 2.3.4), and of what a session can hold."""
+
 
 @frozen
 class TicketPolicy:
-    """What bounds the number of automatic tickets, besides ``num_tickets``.
+    """What the number of automatic tickets depends on.
 
-    ``wanted`` is the client's ticket_request (RFC 9149), ``limit`` the most that we grant to it.
+    ``num_tickets`` is the config's, ``wanted`` the client's ticket_request (RFC 9149), ``limit`` the most that
+    we grant to it.
     """
 
     client_takes_tickets: bool
+    num_tickets: int
     wanted: tuple[int, int] | None
     limit: int
 
-    def counts(self, num_tickets: int) -> TicketCounts:
-        """How many tickets may follow, given the number that is set now."""
+    def counts(self, num_tickets: int | None) -> TicketCounts:
+        """How many tickets may follow, given the number that is set on the connection, if there is one."""
         if not self.client_takes_tickets:
             return TicketCounts(0, 0)
-        return TicketCounts.of(num_tickets, self.wanted, self.limit)
+        number = self.num_tickets if num_tickets is None else num_tickets
+        return TicketCounts.of(number, self.wanted, self.limit)
 
 
 @frozen
@@ -78,7 +84,7 @@ class Negotiated:
         request = self.hello.find(TicketRequest)
         wanted = (request.new_session_count, request.resumption_count) if request is not None else None
         takes = self.takes_tickets and self.config.issues_tickets
-        return TicketPolicy(takes, wanted, self.config.max_tickets_requested)
+        return TicketPolicy(takes, self.config.num_tickets, wanted, self.config.max_tickets_requested)
 
 
 def server_name_of(hello: ClientHello) -> str | None:
@@ -86,10 +92,10 @@ def server_name_of(hello: ClientHello) -> str | None:
     extension = hello.find(ServerNameList)
     if extension is None:
         return None
-    try:
-        return extension.host_name.decode("ascii").lower()
-    except UnicodeDecodeError:
-        raise Fault(Reason.ILLEGAL_VALUE, "a host_name that is not ASCII in server_name") from None
+    name = extension.host_name
+    if len(name) > MAX_NAME:
+        raise Fault(Reason.ILLEGAL_VALUE, f"a host_name of {len(name)} bytes; no host has more than {MAX_NAME}")
+    return name.decode("ascii").lower()  # the wire has made sure that it is ASCII
 
 
 def check_hello(hello: ClientHello) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import frozen
 
 from sansticket.commands import UseConfig
@@ -15,6 +17,8 @@ from sansticket.handshake.server13_psk import AfterHello
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import ApplicationProtocols, SupportedVersions
 from sansticket.wire.messages import ClientHello
+
+SSL_3_0: Final = 0x0300
 
 
 @frozen
@@ -55,7 +59,9 @@ class AskSelectConfig(Asking):
 
 
 def check_version(config: ServerConfig, hello: ClientHello) -> None:
-    """Both sides have TLS 1.3 (RFC 9846 section 4.3.1)."""
+    """Both sides have TLS 1.3 (RFC 9846 section 4.3.1), and nobody speaks of SSL 3.0 (appendix E.5)."""
+    if hello.legacy_version <= SSL_3_0:
+        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {hello.legacy_version:#06x}")
     offered = hello.find(SupportedVersions)
     if offered is None or ProtocolVersion.TLS_1_3 not in offered.versions:
         versions = offered.versions if offered is not None else (hello.legacy_version,)
