@@ -1,0 +1,172 @@
+"""The command line: ``python -m sansticket``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from sansticket.errors import SansticketError
+
+WIDEST = 100
+"""Columns; wider than this the ladder only gets harder to follow."""
+
+DESCRIPTION = "TLS 1.3 as state machines: see it work, and see how it is made."
+
+DEMO = """\
+A client and a server in memory, with certificates made on the spot.  Two connections: a full handshake, after
+which the server issues tickets, and a second one that resumes the session of the last ticket.  Each is drawn as
+a ladder: the client's messages on the left, the server's on the right, with the bytes of each message on the
+arrow between them; below each flight, what it took on the wire; and with a *, the events that came out of the
+connection on that side.
+"""
+
+STATES = """\
+The state machine of the client or the server.  A state accepts certain inputs: handshake messages, commands, and
+where it is a question to the application, the answers.  Where each leads is read from the code's annotations.
+"""
+
+EXAMPLES_OF_DEMO = """\
+examples:
+  python -m sansticket demo                       what a ticket saves
+  python -m sansticket demo --retry               the server wants another group: HelloRetryRequest
+  python -m sansticket demo --client-certificate  both sides prove who they are; at the resumption, neither
+  python -m sansticket demo --tickets 0           a server without tickets
+"""
+
+EXAMPLES_OF_STATES = """\
+examples:
+  python -m sansticket states server                               for a Mermaid block
+  python -m sansticket states client --format dot | dot -Tsvg      with Graphviz
+  python -m sansticket states --format markdown > docs/states.md   the page in docs/
+"""
+
+Command = Callable[[argparse.Namespace], Iterable[str]]
+
+
+def demo(options: argparse.Namespace) -> Iterable[str]:
+    from sansticket.debug.demo import Options, tell
+
+    return tell(
+        Options(
+            tickets=options.tickets,
+            retry=options.retry,
+            client_certificate=options.client_certificate,
+            width=options.width,
+        )
+    )
+
+
+def states(options: argparse.Namespace) -> Iterable[str]:
+    from sansticket.debug import states as pictures
+
+    if options.format == "markdown":
+        yield from pictures.page()
+        return
+    draw = pictures.dot if options.format == "dot" else pictures.mermaid
+    for side in [options.side] if options.side else pictures.SIDES:
+        yield from draw(side)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m sansticket",
+        description=DESCRIPTION,
+        epilog="COMMAND --help tells more.  Exit codes: 0 all went well, 1 it did not, 2 the command line was wrong.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo_ = commands.add_parser(
+        "demo",
+        help="a handshake, its tickets and a resumption, as a picture of the messages",
+        description=DEMO,
+        epilog=EXAMPLES_OF_DEMO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    demo_.set_defaults(run=demo)
+    demo_.add_argument(
+        "--tickets",
+        type=_number(0, 100),
+        default=2,
+        metavar="N",
+        help="tickets after the full handshake, 0 to 100 (default: %(default)s, as in OpenSSL); after a resumption "
+        "there is one, unless this is 0",
+    )
+    demo_.add_argument(
+        "--retry", action="store_true", help="the server takes no group that the client sent a key share for"
+    )
+    demo_.add_argument(
+        "--client-certificate",
+        action="store_true",
+        help="the server requires a certificate of the client too",
+    )
+    demo_.add_argument(
+        "--width",
+        type=_number(60, 500),
+        default=_terminal_width(),
+        metavar="COLUMNS",
+        help="columns of the picture (default: the terminal's, at least 80 and at most 100)",
+    )
+
+    states_ = commands.add_parser(
+        "states",
+        help="the state machines of client and server, as Mermaid, Graphviz or a page",
+        description=STATES,
+        epilog=EXAMPLES_OF_STATES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    states_.set_defaults(run=states)
+    states_.add_argument(
+        "side", nargs="?", choices=("client", "server"), help="only this one; both otherwise"
+    )
+    states_.add_argument(
+        "--format",
+        choices=("mermaid", "dot", "markdown"),
+        default="mermaid",
+        help="mermaid: a diagram that many forges draw (default); dot: for Graphviz; markdown: a page with both "
+        "diagrams and a table of the states",
+    )
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.  The exit code: 0, or 1 when it did not work; argparse exits with 2 itself."""
+    options = parser().parse_args(arguments)
+    run: Command = options.run
+    try:
+        for line in run(options):
+            print(line)
+        sys.stdout.flush()
+    except SansticketError as error:
+        print(f"sansticket: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever read us has enough; nothing more may be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    """A type for argparse: an integer of a range."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r}; expected an integer from {low} to {high}")
+        return value
+
+    return number
+
+
+def _terminal_width() -> int:
+    return min(max(shutil.get_terminal_size().columns, 80), WIDEST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The state machine as pictures and tables, read from the annotations of the handlers.
+
+A handler's annotation is what mypy and the machine itself go by, so these pictures cannot say anything else
+than the code does.  What every state can do besides is left out: end with an alert, and for a question
+``AbortHandshake``.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from inspect import getdoc
+from typing import Final
+
+from attrs import frozen
+
+from sansticket.commands import AbortHandshake
+from sansticket.debug.explain import Side
+from sansticket.handshake import client_start
+from sansticket.handshake.machine import Asking, State, accepted_by, successors_of
+from sansticket.handshake.server_start import WaitClientHello
+
+SIDES: Final[tuple[Side, ...]] = ("client", "server")
+
+
+@frozen
+class Arrow:
+    """From one state to another, or to the end of the connection (None), on any of some inputs."""
+
+    start: type[State]
+    inputs: tuple[str, ...]
+    end: type[State] | None
+
+
+def first_state(side: Side) -> type[State]:
+    """Where the machine of that side begins."""
+    if side == "server":
+        return WaitClientHello
+    first: type[State] = typing.get_type_hints(client_start.start)["return"]
+    return first
+
+
+def reachable(side: Side) -> list[type[State]]:
+    """Every state of that side, in the order in which they are met."""
+    states = [first_state(side)]
+    for state in states:
+        for kind in accepted_by(state):
+            states += [next_ for next_ in successors_of(state, kind) if next_ not in states]
+    return states
+
+
+def arrows(state: type[State]) -> list[Arrow]:
+    """All that can happen in a state, one arrow for each state that it leads to."""
+    inputs: dict[type[State] | None, list[str]] = {}
+    for kind in accepted_by(state):
+        if kind is AbortHandshake:
+            continue
+        for end in successors_of(state, kind) or (None,):
+            inputs.setdefault(end, []).append(kind.__name__)
+    return [Arrow(state, tuple(sorted(names)), end) for end, names in inputs.items()]
+
+
+def _names(states: list[type[State]]) -> dict[type[State], str]:
+    """A name for each state: its own, with its module's before it where two have the same."""
+    own = [state.__name__ for state in states]
+    return {
+        state: state.__name__
+        if own.count(state.__name__) == 1
+        else f"{state.__module__.rpartition('.')[2]}_{state.__name__}"
+        for state in states
+    }
+
+
+# --- the three forms -------------------------------------------------------------------------------------------
+
+
+def mermaid(side: Side) -> Iterator[str]:
+    """A Mermaid state diagram; questions are its choices of class ``question``."""
+    states = reachable(side)
+    names = _names(states)
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {names[states[0]]}"
+    for state in states:
+        for arrow in arrows(state):
+            end = names[arrow.end] if arrow.end is not None else "[*]"
+            yield f"    {names[state]} --> {end} : {', '.join(arrow.inputs)}"
+    yield "    classDef question stroke-dasharray: 5"
+    yield "    classDef established stroke-width: 3px"
+    questions = (names[state] for state in states if issubclass(state, Asking))
+    yield f"    class {','.join(questions)} question"
+    yield f"    class {','.join(names[state] for state in states if state.ESTABLISHED)} established"
+
+
+def dot(side: Side) -> Iterator[str]:
+    """A digraph for Graphviz; questions are dashed, the established state has two lines."""
+    states = reachable(side)
+    names = _names(states)
+    yield f"digraph {side} {{"
+    yield "    node [shape=box, style=rounded];"
+    for state in states:
+        if issubclass(state, Asking):
+            yield f'    {names[state]} [style="rounded,dashed"];'
+        elif state.ESTABLISHED:
+            yield f"    {names[state]} [peripheries=2];"
+    yield "    start [shape=point];"
+    yield f"    start -> {names[states[0]]};"
+    ends = [arrow for state in states for arrow in arrows(state) if arrow.end is None]
+    if ends:
+        yield '    end [shape=doublecircle, label="", width=0.15];'
+    for state in states:
+        for arrow in arrows(state):
+            end = names[arrow.end] if arrow.end is not None else "end"
+            label = "\\n".join(arrow.inputs)
+            yield f'    {names[state]} -> {end} [label="{label}"];'
+    yield "}"
+
+
+def page() -> Iterator[str]:
+    """``docs/states.md``: both diagrams, and a table of the states."""
+    yield "# The state machines"
+    yield ""
+    yield "Made by `python -m sansticket states --format markdown > docs/states.md` from the code's annotations;"
+    yield "a test holds it to them. A dashed state is a question to the application, and only its answers are"
+    yield "accepted there. Every state can also end with an alert, and every question can be answered with"
+    yield "`AbortHandshake`: these are not drawn."
+    for side in SIDES:
+        yield ""
+        yield f"## The {side}"
+        yield ""
+        yield "```mermaid"
+        yield from mermaid(side)
+        yield "```"
+        yield ""
+        yield "| state | what it is | what it accepts, and where that leads |"
+        yield "|---|---|---|"
+        yield from _table(side)
+
+
+def _table(side: Side) -> Iterator[str]:
+    states = reachable(side)
+    names = _names(states)
+    for state in states:
+        what = " ".join((getdoc(state) or "").partition("\n\n")[0].split())
+        ways = []
+        for kind in accepted_by(state):
+            if kind is not AbortHandshake:
+                ends = [names[end] for end in successors_of(state, kind)] or ["the end"]
+                ways.append(f"{kind.__name__} → {' or '.join(ends)}")
+        yield f"| `{names[state]}` | {what} | {'; '.join(sorted(ways))} |"

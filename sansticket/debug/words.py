@@ -1,0 +1,176 @@
+"""What messages and events are called in texts for people: one short line each."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from sansticket.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    HandshakeCompleted,
+    KeysUpdated,
+    PeerAuthenticated,
+    TicketIssued,
+    TicketReceived,
+)
+from sansticket.tickets.session import Session
+from sansticket.wire.alert import Alert
+from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from sansticket.wire.extensions import (
+    ApplicationProtocols,
+    KeyShareAnswer,
+    KeyShareOffer,
+    KeyShareRetry,
+    PreSharedKeyOffer,
+    PreSharedKeySelection,
+    ServerNameList,
+)
+from sansticket.wire.message import Message
+from sansticket.wire.messages import (
+    Certificate,
+    CertificateVerify,
+    ClientHello,
+    EncryptedExtensions,
+    HelloRetryRequest,
+    KeyUpdate,
+    NewSessionTicket,
+    ServerHello,
+)
+from sansticket.wire.messages12 import Certificate12, NewSessionTicket12, ServerKeyExchange
+
+SHOWN_DATA = 24
+"""Bytes of application data that are shown; of longer data only the beginning."""
+
+
+def name(kind: type[IntEnum], number: int) -> str:
+    """The registered name of a number, or the number."""
+    try:
+        return kind(number).name
+    except ValueError:
+        return f"{number:#06x}"
+
+
+def suite(number: int) -> str:
+    return name(CipherSuite, number)
+
+
+def group(number: int) -> str:
+    return name(NamedGroup, number)
+
+
+def count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def data(content: bytes) -> str:
+    """The length of application data, and how it begins."""
+    shown = ascii(content[:SHOWN_DATA])[1:]
+    return f"{count(len(content), 'byte')}, {shown}{'...' if len(content) > SHOWN_DATA else ''}"
+
+
+def alert(content: Alert) -> str:
+    try:
+        return AlertDescription(content.description).name.lower()
+    except ValueError:
+        return f"number {content.description}"
+
+
+def message(content: Message) -> str:
+    """What is worth knowing of a message besides its name; nothing for most."""
+    return ", ".join(_parts(content))
+
+
+def _parts(content: Message) -> list[str]:
+    match content:
+        case ClientHello():
+            return _client_hello(content)
+        case ServerHello():
+            return _server_hello(content)
+        case HelloRetryRequest():
+            retry = content.find(KeyShareRetry)
+            return [f"a share of {group(retry.group)} please"] if retry is not None else []
+        case EncryptedExtensions():
+            alpn = content.find(ApplicationProtocols)
+            return _protocols(alpn) if alpn is not None else []
+        case Certificate(entries=entries):
+            return [count(len(entries), "certificate")]
+        case Certificate12(certificates=certificates):
+            return [count(len(certificates), "certificate")]
+        case CertificateVerify(scheme=scheme):
+            return [name(SignatureScheme, scheme)]
+        case ServerKeyExchange():
+            return [group(content.group), name(SignatureScheme, content.scheme)]
+        case NewSessionTicket(lifetime=lifetime, ticket=ticket):
+            return [f"{count(len(ticket), 'byte')} for {lifetime} s"]
+        case NewSessionTicket12(lifetime_hint=lifetime, ticket=ticket):
+            return [f"{count(len(ticket), 'byte')} for {lifetime} s"]
+        case KeyUpdate(request_update=requested):
+            return ["you too please"] if requested else []
+    return []
+
+
+def _client_hello(hello: ClientHello) -> list[str]:
+    parts = []
+    names, shares, psk = hello.find(ServerNameList), hello.find(KeyShareOffer), hello.find(PreSharedKeyOffer)
+    if names is not None:
+        parts.append(f"to {ascii(names.host_name)[2:-1]}")
+    if shares is not None:
+        parts.append("shares of " + " and ".join(group(share.group) for share in shares.shares))
+    if (alpn := hello.find(ApplicationProtocols)) is not None:
+        parts += _protocols(alpn)
+    if psk is not None:
+        parts.append(count(len(psk.identities), "ticket"))
+    return parts
+
+
+def _server_hello(hello: ServerHello) -> list[str]:
+    parts = [suite(hello.cipher_suite)]
+    share, selection = hello.find(KeyShareAnswer), hello.find(PreSharedKeySelection)
+    if share is not None:
+        parts.append(group(share.share.group))
+    if selection is not None:
+        parts.append(f"ticket {selection.index} accepted")
+    return parts
+
+
+def _protocols(alpn: ApplicationProtocols) -> list[str]:
+    return ["ALPN " + " ".join(ascii(protocol)[2:-1] for protocol in alpn.protocols)]
+
+
+def event(happened: Event) -> str:
+    """What is worth knowing of an event besides its name."""
+    match happened:
+        case HandshakeCompleted():
+            return ", ".join(
+                part
+                for part in (
+                    "resumed" if happened.resumed else "full",
+                    version(happened.version),
+                    suite(happened.cipher_suite),
+                    group(happened.group),
+                )
+            )
+        case DataReceived(data=content):
+            return data(content)
+        case TicketIssued(session=session, ordinal=ordinal):
+            return f"ticket {ordinal} of this connection, {session.lifetime} s"
+        case TicketReceived(session=session):
+            return _ticket(session)
+        case KeysUpdated(by_peer=by_peer):
+            return "the peer's" if by_peer else "ours"
+        case PeerAuthenticated(certificates=chain):
+            return count(len(chain), "certificate")
+        case ConnectionTerminated():
+            return str(happened)
+    return ""
+
+
+def _ticket(session: Session) -> str:
+    return f"{count(len(session.ticket), 'byte')}, good for {session.lifetime} s"
+
+
+def version(number: int) -> str:
+    return {ProtocolVersion.TLS_1_2: "TLS 1.2", ProtocolVersion.TLS_1_3: "TLS 1.3"}.get(
+        ProtocolVersion(number), f"{number:#06x}"
+    )
