@@ -25,7 +25,6 @@ from attrs import field, frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sansticket.errors import Fault, Reason
 from sansticket.wire.codes import NamedGroup
@@ -117,6 +116,9 @@ class _NistCurve(_DiffieHellman[ec.EllipticCurvePrivateKey]):
         return ec.derive_private_key(int.from_bytes(private), self.curve)
 
     def public(self, key: ec.EllipticCurvePrivateKey) -> bytes:
+        # Takes as long to import as all of this module, and the usual group has no use for it.
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def exchange(self, key: ec.EllipticCurvePrivateKey, share: bytes) -> bytes:

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-_CONSTRUCTORS: Final[dict[str, Callable[[bytes], "_Hash"]]] = {
-    "sha256": hashlib.sha256,
-    "sha384": hashlib.sha384,
+# Constructor, block length and output length in bytes.
+_HASHES: Final[dict[str, tuple[Callable[[bytes], "_Hash"], int, int]]] = {
+    "sha256": (hashlib.sha256, 64, 32),
+    "sha384": (hashlib.sha384, 128, 48),
 }
-_BLOCK_SIZES: Final = {"sha256": 64, "sha384": 128}
 
-HASH_LENGTHS: Final = {"sha256": 32, "sha384": 48}
+HASH_LENGTHS: Final = {name: length for name, (_, _, length) in _HASHES.items()}
 """Output length in bytes of each hash."""
 
-EMPTY_HASHES: Final = {name: new(b"").digest() for name, new in _CONSTRUCTORS.items()}
+EMPTY_HASHES: Final = {name: new(b"").digest() for name, (new, _, _) in _HASHES.items()}
 """The hash of nothing: the transcript hash of "derived" and of the binder keys."""
 
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
@@ -44,10 +44,10 @@ class Expander:
     __slots__ = ("_inner", "_new", "_outer", "_size")
 
     def __init__(self, hash_name: str, secret: bytes) -> None:
-        new = self._new = _CONSTRUCTORS[hash_name]
-        self._size = HASH_LENGTHS[hash_name]
-        block = _BLOCK_SIZES[hash_name]
-        padded = (secret if len(secret) <= block else new(secret).digest()).ljust(block, b"\0")
+        self._new, block, self._size = _HASHES[hash_name]
+        if len(secret) > block:
+            secret = self._new(secret).digest()
+        padded = secret.ljust(block, b"\0")
         self._inner = padded.translate(_INNER)
         self._outer = padded.translate(_OUTER)
 
@@ -62,9 +62,10 @@ class Expander:
         ``label`` comes without the "tls13 " prefix (at most 249 bytes), ``context`` has at most 255 bytes.
         """
         info = _label_prefix(label, len(context), length) + context
-        if length <= self._size:
-            return self.mac(info + b"\x01")[:length]
-        return self._expand(info, length)
+        if length > self._size:
+            return self._expand(info, length)
+        new = self._new
+        return new(self._outer + new(self._inner + info + b"\x01").digest()).digest()[:length]
 
     def derive(self, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages."""
@@ -88,22 +89,34 @@ def _label_prefix(label: bytes, context_length: int, length: int) -> bytes:
 
 def hash_digest(hash_name: str, data: bytes) -> bytes:
     """The hash of ``data``."""
-    return _CONSTRUCTORS[hash_name](data).digest()
+    return _HASHES[hash_name][0](data).digest()
 
 
 def hmac_digest(hash_name: str, key: bytes, data: bytes) -> bytes:
     """HMAC of ``data`` under ``key`` (RFC 2104)."""
-    return Expander(hash_name, key).mac(data)
+    new, block, _ = _HASHES[hash_name]
+    if len(key) > block:
+        key = new(key).digest()
+    padded = key.ljust(block, b"\0")
+    return new(padded.translate(_OUTER) + new(padded.translate(_INNER) + data).digest()).digest()
 
 
 def hkdf_extract(hash_name: str, salt: bytes, ikm: bytes) -> bytes:
     """HKDF-Extract (RFC 5869 section 2.2).  An empty salt means a hash's length of zeros."""
-    return Expander(hash_name, salt).mac(ikm)
+    return hmac_digest(hash_name, salt, ikm)
 
 
 def expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """HKDF-Expand-Label for a single label; see ``Expander.expand_label`` for the ranges."""
-    return Expander(hash_name, secret).expand_label(label, context, length)
+    if length > HASH_LENGTHS[hash_name]:
+        return Expander(hash_name, secret).expand_label(label, context, length)
+    info = _label_prefix(label, len(context), length) + context + b"\x01"
+    return hmac_digest(hash_name, secret, info)[:length]
+
+
+def derive_secret(hash_name: str, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
+    """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages."""
+    return expand_label(hash_name, secret, label, transcript_hash, HASH_LENGTHS[hash_name])
 
 
 def prf12(hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:

@@ -20,6 +20,7 @@ from sansticket.crypto.hkdf import (
     EMPTY_HASHES,
     HASH_LENGTHS,
     Expander,
+    derive_secret,
     expand_label,
     hash_digest,
     hkdf_extract,
@@ -62,11 +63,11 @@ class MasterSecret:
 
     def exporter(self, transcript_hash: bytes) -> bytes:
         """exporter_secret, for ``export``; ClientHello...server Finished."""
-        return _derive(self.hash_name, self.secret, b"exp master", transcript_hash)
+        return derive_secret(self.hash_name, self.secret, b"exp master", transcript_hash)
 
     def resumption(self, transcript_hash: bytes) -> bytes:
         """resumption_secret, for ``resumption_psk``; ClientHello...client Finished."""
-        return _derive(self.hash_name, self.secret, b"res master", transcript_hash)
+        return derive_secret(self.hash_name, self.secret, b"res master", transcript_hash)
 
 
 @frozen
@@ -110,15 +111,15 @@ class EarlySecret:
     def binder_key(self, external: bool) -> bytes:
         """binder_key of an external PSK or of one from a ticket, for ``binder``."""
         label = b"ext binder" if external else b"res binder"
-        return _derive(self.hash_name, self.secret, label, EMPTY_HASHES[self.hash_name])
+        return derive_secret(self.hash_name, self.secret, label, EMPTY_HASHES[self.hash_name])
 
     def client_early_traffic(self, transcript_hash: bytes) -> bytes:
         """client_early_traffic_secret; ClientHello."""
-        return _derive(self.hash_name, self.secret, b"c e traffic", transcript_hash)
+        return derive_secret(self.hash_name, self.secret, b"c e traffic", transcript_hash)
 
     def early_exporter(self, transcript_hash: bytes) -> bytes:
         """early_exporter_secret, for ``export`` of 0-RTT; ClientHello."""
-        return _derive(self.hash_name, self.secret, b"e exp master", transcript_hash)
+        return derive_secret(self.hash_name, self.secret, b"e exp master", transcript_hash)
 
     def handshake(self, shared_secret: bytes) -> HandshakeSecret:
         """The next step, with the result of the key exchange (or a hash's length of zeros for psk_ke)."""
@@ -131,13 +132,9 @@ def _early_secret_without_psk(hash_name: str) -> bytes:
     return hkdf_extract(hash_name, b"", bytes(HASH_LENGTHS[hash_name]))
 
 
-def _derive(hash_name: str, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
-    return Expander(hash_name, secret).derive(label, transcript_hash)
-
-
 def _derived(hash_name: str, secret: bytes) -> bytes:
     """The salt of the next step."""
-    return Expander(hash_name, secret).derive(b"derived", EMPTY_HASHES[hash_name])
+    return derive_secret(hash_name, secret, b"derived", EMPTY_HASHES[hash_name])
 
 
 def traffic_keys(suite: SuiteParameters, secret: bytes) -> TrafficKeys:
@@ -184,5 +181,5 @@ def export(hash_name: str, exporter_secret: bytes, label: bytes, context: bytes,
         raise LocalProtocolError(f"an exporter label has 1 to 249 bytes, not {len(label)}")
     if not 1 <= length <= 255 * hash_length:
         raise LocalProtocolError(f"an exporter gives 1 to {255 * hash_length} bytes, not {length}")
-    secret = _derive(hash_name, exporter_secret, label, EMPTY_HASHES[hash_name])
+    secret = derive_secret(hash_name, exporter_secret, label, EMPTY_HASHES[hash_name])
     return expand_label(hash_name, secret, b"exporter", hash_digest(hash_name, context), length)

@@ -14,6 +14,7 @@ from sansticket.crypto.hkdf import (
     EMPTY_HASHES,
     HASH_LENGTHS,
     Expander,
+    derive_secret,
     expand_label,
     hash_digest,
     hkdf_extract,
@@ -36,7 +37,9 @@ def test_hmac_is_that_of_the_standard_library(name: str, key: bytes, data: bytes
 @pytest.mark.parametrize("name", ["sha256", "sha384"])
 @pytest.mark.parametrize("length", [63, 64, 65, 127, 128, 129])
 def test_hmac_keys_around_the_size_of_a_block(name: str, length: int) -> None:
-    assert hmac_digest(name, b"k" * length, b"data") == hmac.digest(b"k" * length, b"data", name)
+    expected = hmac.digest(b"k" * length, b"data", name)
+    assert hmac_digest(name, b"k" * length, b"data") == expected
+    assert Expander(name, b"k" * length).mac(b"data") == expected
 
 
 @given(
@@ -66,7 +69,9 @@ def test_derive_is_as_long_as_the_hash() -> None:
     for name, length in HASH_LENGTHS.items():
         expander = Expander(name, b"secret")
         context = EMPTY_HASHES[name]
-        assert expander.derive(b"derived", context) == expander.expand_label(b"derived", context, length)
+        expected = expander.expand_label(b"derived", context, length)
+        assert expander.derive(b"derived", context) == expected
+        assert derive_secret(name, b"secret", b"derived", context) == expected
 
 
 def test_hashes() -> None:
