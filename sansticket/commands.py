@@ -76,7 +76,7 @@ class TicketOpened(Command):
     TLS 1.3 renews, TLS 1.2 does not.
     """
 
-    plaintext: bytes = field(repr=False)
+    plaintext: bytes = field(repr=False, validator=validators.instance_of(bytes))
     key_name: bytes = b""
     renew: bool | None = None
 
@@ -98,23 +98,30 @@ class ResolveTicket(Command):
 
 @frozen
 class ProvideSession(Command):
-    """Answers ``LookUpSession``."""
+    """Answers ``LookUpSession``.  One that cannot be resumed (expired, of another version, ...) leads to a full
+    handshake; one with another id is a LocalProtocolError."""
 
-    session: Session | None
+    session: Session | None = field(validator=validators.optional(validators.instance_of(Session)))
 
 
 @frozen
 class SealTicket(Command):
-    """Answers ``PrepareTicket``.  ``app_data`` None keeps what the session carries (an inherited value too)."""
+    """Answers ``PrepareTicket``.  ``app_data`` None keeps what the session carries (an inherited value too).
 
-    app_data: bytes | None = None
+    Data that makes a ticket of more than 65,535 bytes is a LocalProtocolError.  When the session does not fit
+    although no data was given (a long certificate chain, inherited data), this ticket is not sent.
+    """
+
+    app_data: bytes | None = field(
+        default=None, validator=validators.optional(validators.instance_of(bytes)), repr=False
+    )
 
 
 @frozen
 class TicketProtected(Command):
-    """Answers ``ProtectTicket``.  None: this ticket is not sent, and the connection goes on."""
+    """Answers ``ProtectTicket``, with 1 to 65,535 bytes.  None: this ticket is not sent, and the connection goes on."""
 
-    ticket: bytes | None
+    ticket: bytes | None = field(validator=validators.optional(validators.instance_of(bytes)))
 
 
 @frozen

@@ -272,8 +272,14 @@ class ServerConfig(Config):
 
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
     ticket_keys: TicketKeys | None = field(
-        default=Factory(lambda self: TicketKeyRing.generate(self.clock(), self.entropy), takes_self=True)
+        default=Factory(
+            lambda self: (
+                None if OpenTicket in self.answers else TicketKeyRing.generate(self.clock(), self.entropy)
+            ),
+            takes_self=True,
+        )
     )
+    """None: see above.  The default is a ring with a random key of its own, or None with ``OpenTicket`` answered."""
     session_cache: SessionCache | None = None
     num_tickets: int = 2
     """TLS 1.3 tickets after a full handshake; after a resumption at most one of them (SSL_CTX_set_num_tickets(3))."""
@@ -289,6 +295,9 @@ class ServerConfig(Config):
     for client certificates (mode and trust anchors)."""
     resume_with_other_name: bool = False
     """Resume a session also under a server name other than its own.  See CVE-2025-23419 for what that can mean."""
+    single_use_tickets: bool = False
+    """TLS 1.3, stateful tickets: each is resumed once, whoever presents it, whatever an external store still has.
+    The ``session_cache`` remembers what was used up, so there must be one (see ``SessionCache.claim``)."""
 
     def _check(self) -> None:
         super()._check()
@@ -299,8 +308,17 @@ class ServerConfig(Config):
         _check_range("ticket_lifetime", self.ticket_lifetime, 1, MAX_LIFETIME)
         _check_range("max_session_age", self.max_session_age, 1, MAX_LIFETIME)
         self._check_client_authentication()
+        self._check_tickets()
+
+    def _check_tickets(self) -> None:
         if (OpenTicket in self.answers) != (ProtectTicket in self.answers):
             raise ConfigError("answers", "OpenTicket and ProtectTicket need each other; only one is named")
+        if OpenTicket in self.answers and self.ticket_keys is not None:
+            raise ConfigError("ticket_keys", "given, but OpenTicket is answered too; expected one of them")
+        if self.single_use_tickets and (self.session_cache is None or not self.stateful_tickets):
+            raise ConfigError(
+                "single_use_tickets", "needs stateful tickets: expected a session_cache and ticket_keys=None"
+            )
 
     def _check_client_authentication(self) -> None:
         asks = self.client_authentication is not ClientAuthentication.NONE
@@ -324,13 +342,17 @@ class ServerConfig(Config):
 
     @property
     def effective_session_id_context(self) -> bytes:
-        """The explicit context, or the one derived from the policy for client certificates (16 bytes)."""
+        """The explicit context, or the one derived from the policy for client certificates (16 bytes).
+
+        The policy is the mode, the trust anchors, and who verifies: what an application accepted by itself
+        means nothing where the chain decides.
+        """
         if self.session_id_context is not None:
             return self.session_id_context
+        mode = self.client_authentication.value.encode()
+        how = b"application" if VerifyPeer in self.answers else b"chain"
         anchors = self.trust_anchors.digest if self.trust_anchors is not None else b""
-        return sha256(
-            b"sansticket session id context\0" + self.client_authentication.value.encode() + b"\0" + anchors
-        ).digest()[:16]
+        return sha256(b"\0".join((b"sansticket session id context", mode, how, anchors))).digest()[:16]
 
     @property
     def stateful_tickets(self) -> bool:

@@ -119,10 +119,10 @@ class Connection:
         "_writer",
     )
 
-    def __init__(self, config: Config, state: State, num_tickets: int) -> None:
+    def __init__(self, config: Config, state: State) -> None:
         self._config = config
         self._state = state
-        self._num_tickets = num_tickets
+        self._num_tickets: int | None = None
         self._reader = RecordReader()
         self._writer = RecordWriter(padding=config.padding)
         self._handshake_bytes = bytearray()
@@ -469,10 +469,12 @@ class Connection:
             self._reader.skip_undecryptable = MAX_SKIPPED_EARLY_DATA
 
     def _establish(self, established: Established) -> None:
-        self._established = established
+        first, self._established = self._established is None, established
         self._reader.accept_plaintext_alert = False
         resumed = established.resumed_session
-        if resumed is not None and resumed.session_id and isinstance(self._config, ServerConfig):
+        if not first or resumed is None or not isinstance(self._config, ServerConfig):
+            return
+        if resumed.session_id and not self._config.single_use_tickets:
             self._cached_sessions.append(resumed)
 
     def _store_session(self, session: Session, now: float) -> None:
@@ -556,7 +558,7 @@ class ClientConnection(Connection):
         name = normal_server_name(server_name, config)
         sessions = () if session is None else (session,) if isinstance(session, Session) else tuple(session)
         flight = Flight(config.clock(), config.entropy)
-        super().__init__(config, start(config, name, sessions, flight), 0)
+        super().__init__(config, start(config, name, sessions, flight))
         self._writer.legacy_record_version = 0x0301
         self._apply(flight)
         self._writer.legacy_record_version = 0x0303
@@ -570,16 +572,16 @@ class ServerConnection(Connection):
     _config: ServerConfig
 
     def __init__(self, config: ServerConfig) -> None:
-        super().__init__(config, WaitClientHello(config), config.num_tickets)
+        super().__init__(config, WaitClientHello(config))
 
     @property
     def num_tickets(self) -> int:
         """Automatic TLS 1.3 tickets after a full handshake (SSL_set_num_tickets(3)).
 
-        Copied from the config.  Can be set until the client's Finished has come, and again before
-        ``RequestClientCertificate``.
+        That of the config, the one that ``SelectConfig`` chose, unless it is set here.  Can be set until the
+        client's Finished has come, and again before ``RequestClientCertificate``.
         """
-        return self._num_tickets
+        return self._config.num_tickets if self._num_tickets is None else self._num_tickets
 
     @num_tickets.setter
     def num_tickets(self, number: int) -> None:

@@ -127,7 +127,7 @@ class Flight:
     """What one step is given, and what it wants done.
 
     ``now`` is in seconds since the epoch; ``received`` holds the raw bytes of the handshake message being
-    handled, for the transcript; ``num_tickets`` is the number set on the connection.
+    handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none.
     """
 
     __slots__ = ("effects", "entropy", "events", "now", "num_tickets", "received")
@@ -137,7 +137,7 @@ class Flight:
         now: float,
         entropy: Callable[[int], bytes],
         received: bytes = b"",
-        num_tickets: int = 0,
+        num_tickets: int | None = None,
     ) -> None:
         self.now = now
         self.entropy = entropy

@@ -37,6 +37,7 @@ from sansticket.handshake.machine import Asking, Flight
 from sansticket.handshake.server13_negotiation import TicketPolicy
 from sansticket.keys.schedule13 import resumption_psk
 from sansticket.keys.transcript import Transcript
+from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.messages import Certificate, CertificateVerify, Finished, NewSessionTicket
@@ -179,8 +180,7 @@ class ServerConnected13(Connected13):
         flight.emit(PeerAuthenticated(proved.chain))
         counts = self.ticket_policy.counts(flight.num_tickets)
         tickets = counts.full if established.resumed_session is None else counts.resumed
-        connected = evolve(self, established=established, response=NoResponse(), queued=0)
-        return go_on(connected, Batch(self.queued + tickets, b""), flight)
+        return after_handshake(evolve(self, established=established, response=NoResponse()), tickets, flight)
 
     def flush(self, data: bytes, flight: Flight) -> AfterHandshake:
         """Make the queued tickets; then send ``data``."""
@@ -231,7 +231,7 @@ class Batch:
 
 
 def after_handshake(connected: ServerConnected13, tickets: int, flight: Flight) -> AfterHandshake:
-    """The automatic tickets: now, or with our first write."""
+    """The automatic tickets: now, or with our next write.  Those on request always wait for it."""
     if connected.config.ticket_flush is TicketFlush.WRITE:
         return evolve(connected, queued=connected.queued + tickets)
     return go_on(connected, Batch(tickets, b""), flight)
@@ -267,20 +267,31 @@ class AskPrepareTicket(Asking):
     def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AfterHandshake | AskProtectTicket:
         connected, session = self.connected, self.session
         if command.app_data is not None and command.app_data != session.app_data:
+            if len(command.app_data) > MAX_FIELD:
+                return self.unfit(command, len(command.app_data), flight)
             connected = evolve(connected, app_data=command.app_data)
             session = evolve(session, app_data=command.app_data)
         if session.session_id:
             return self.send(connected, session, session.session_id, flight)
         plaintext = session.to_bytes()
-        if len(plaintext) > MAX_TICKET:
-            raise too_large(session, len(plaintext))
         keys = connected.config.ticket_keys
+        if len(plaintext) > MAX_TICKET:
+            return self.unfit(command, len(plaintext), flight)
         if keys is None:
             return AskProtectTicket(connected, self.batch, session, plaintext)
         ticket = keys.seal(plaintext, flight.now, flight.entropy)
         if len(ticket) > MAX_TICKET:
-            raise too_large(session, len(ticket))
+            return self.unfit(command, len(ticket), flight)
         return self.send(connected, session, ticket, flight)
+
+    def unfit(self, command: SealTicket, size: int, flight: Flight) -> AfterHandshake:
+        """Too large: new data is refused to whoever gave it; where nobody gave any there is no such ticket."""
+        if command.app_data is not None:
+            raise LocalProtocolError(
+                f"SealTicket with {len(command.app_data)} bytes of app_data makes a ticket of {size} bytes; "
+                f"expected at most {MAX_TICKET}"
+            )
+        return go_on(self.connected, self.batch.one_less(), flight)
 
     def send(
         self, connected: ServerConnected13, session: Session, ticket: bytes, flight: Flight
@@ -349,15 +360,8 @@ def send_ticket(
     """One NewSessionTicket (RFC 9846 section 4.7.1)."""
     ordinal = connected.tickets_made
     nonce = ordinal.to_bytes(NONCE_LENGTH)
-    flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket))
     if session.session_id:
-        flight.store_session(session)
+        flight.store_session(session)  # before the client can come back with it
+    flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket))
     flight.emit(TicketIssued(session, ordinal))
     return evolve(connected, tickets_made=ordinal + 1)
-
-
-def too_large(session: Session, size: int) -> LocalProtocolError:
-    return LocalProtocolError(
-        f"SealTicket with {len(session.app_data)} bytes of app_data makes a ticket of {size} bytes; "
-        f"expected at most {MAX_TICKET}"
-    )

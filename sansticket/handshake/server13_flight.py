@@ -151,7 +151,9 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     return ServerHandshake(negotiated, outcome, transcript, secret, traffic)
 
 
-def encrypted_extensions(negotiated: Negotiated, outcome: Outcome, num_tickets: int) -> EncryptedExtensions:
+def encrypted_extensions(
+    negotiated: Negotiated, outcome: Outcome, num_tickets: int | None
+) -> EncryptedExtensions:
     extensions: list[Extension] = []
     name = negotiated.server_name
     if name is not None and any(credential.matches(name) for credential in negotiated.config.credentials):
@@ -310,9 +312,6 @@ class WaitClientFinished(State):
         outcome, negotiated = handshake.outcome, handshake.negotiated
         resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(flight.num_tickets))
         established = self.established(flight.now)
-        record = evolve(outcome.record, tickets_to_follow=resolution.tickets, why=resolution.why)
-        flight.establish(established)
-        flight.emit(established.completed(record))
         connected = ServerConnected13(
             config=negotiated.config,
             established=established,
@@ -323,7 +322,12 @@ class WaitClientFinished(State):
             transcript=transcript if negotiated.hello.find(PostHandshakeAuth) is not None else None,
             app_data=outcome.session.app_data if outcome.session is not None else b"",
         )
-        return after_handshake(connected, resolution.tickets, flight)
+        tickets, why = resolution.tickets, resolution.why
+        if tickets and connected.remaining_lifetime(flight.now) <= 0:
+            tickets, why = 0, f"{why}, but the session is too old for another ticket"
+        flight.establish(established)
+        flight.emit(established.completed(evolve(outcome.record, tickets_to_follow=tickets, why=why)))
+        return after_handshake(connected, tickets, flight)
 
     def established(self, now: float) -> Established:
         negotiated, session = self.finished.handshake.negotiated, self.finished.handshake.outcome.session

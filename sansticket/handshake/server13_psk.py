@@ -5,8 +5,10 @@ The identities are tried in their order, and the first usable one wins.  For eac
     stateless   decrypt (our keys, or AskOpenTicket)  ->  AskDecideTicket  ->  checks
     stateful    look up (our cache, or AskLookUpSession)                   ->  checks
 
-``resolve`` then says what all the decisions together mean.  The winner's binder is verified before anything
-is consumed.  After a HelloRetryRequest only the second ClientHello is searched: no question is asked twice.
+A session that passes every check must be the client's (its binder verifies, or the handshake ends), and only
+then is it used up, where tickets are for single use: one that was used before is no longer usable, and the
+search goes on.  ``resolve`` says what all the decisions together mean.  After a HelloRetryRequest only the
+second ClientHello is searched: no question is asked twice, and no ticket is used up by a retry.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from sansticket.commands import ProvideSession, ResolveTicket, TicketNotOpened, TicketOpened
-from sansticket.config import ClientAuthentication
+from sansticket.config import ClientAuthentication, ServerConfig
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import DecideTicket, LookUpSession, OpenTicket
@@ -42,6 +44,8 @@ from sansticket.wire.extensions import PreSharedKeyOffer, PskIdentity
 
 MAX_IDENTITIES: Final = 8
 """How many identities of one ClientHello are looked at.  Each costs a decryption, or a question."""
+
+USED_BEFORE: Final = Check("single use", False, "used before")
 
 
 @frozen
@@ -74,19 +78,29 @@ class Search:
 
 def search(negotiated: Negotiated, flight: Flight) -> AfterHello:
     """Begin with the first identity, if there is any that we could use."""
-    offer = negotiated.hello.find(PreSharedKeyOffer)
-    if offer is None or not negotiated.takes_tickets or not negotiated.config.issues_tickets:
-        offer = PreSharedKeyOffer((), ())
+    offer = negotiated.hello.find(PreSharedKeyOffer) or PreSharedKeyOffer((), ())
+    why_not = no_search(negotiated)
+    if why_not is not None and offer.identities:
+        return conclude(Search(negotiated, offer), (why_not,), flight)
     return next_identity(Search(negotiated, offer), flight)
+
+
+def no_search(negotiated: Negotiated) -> Check | None:
+    """What makes it useless to look at any identity."""
+    if not negotiated.config.issues_tickets:
+        return Check("tickets", False, "the config makes none")
+    if not negotiated.takes_tickets:
+        return Check("psk_key_exchange_modes", False, "without psk_dhe_ke, the only mode that we do")
+    return None
 
 
 def next_identity(search: Search, flight: Flight) -> AfterHello:
     """Try the next identity; when one was used, or none is left, conclude."""
     decisions = search.decisions
     if decisions and (decisions[-1].usable and decisions[-1].ticket_return.uses):
-        return conclude(search, flight)
+        return conclude(search, (), flight)
     if search.index >= min(len(search.offer.identities), MAX_IDENTITIES):
-        return conclude(search, flight)
+        return conclude(search, (), flight)
     config, ticket = search.negotiated.config, search.identity.identity
     if config.stateful_tickets:
         return look_up(search, ticket, flight)
@@ -164,8 +178,12 @@ class AskDecideTicket(Asking):
                 f"{answer.name} on a ticket with status {self.status.name}; expected IGNORE_RENEW, IGNORE or ABORT"
             )
         if answer is TicketReturn.ABORT:
-            raise Fault(Reason.TICKET_ABORTED, f"identity {self.search.index}", alert=command.alert)
+            abort = Decision(self.status, answer, usable=False, alert=command.alert)
+            return conclude(self.search.decided(abort, self.record(answer), None), (), flight)
         return decided(self.search, self.status, answer, self.key_name, self.session, flight)
+
+    def record(self, answer: TicketReturn) -> IdentityRecord:
+        return IdentityRecord(self.search.index, self.key_name, self.status, answer)
 
 
 # --- stateful ------------------------------------------------------------------------------------------------
@@ -173,8 +191,10 @@ class AskDecideTicket(Asking):
 
 def look_up(search: Search, session_id: bytes, flight: Flight) -> AfterHello:
     cache = search.negotiated.config.session_cache
+    if cache is not None and cache.was_claimed(session_id):
+        return not_found(search, USED_BEFORE, flight)
     session = cache.get(session_id, flight.now) if cache is not None else None
-    return AskLookUpSession(search) if session is None else looked_up(search, session, flight)
+    return AskLookUpSession(search) if session is None else found(search, session, flight)
 
 
 @frozen
@@ -193,20 +213,30 @@ class AskLookUpSession(Asking):
 
     def on_provide_session(self, command: ProvideSession, flight: Flight) -> AfterHello:
         session, asked = command.session, self.search.identity.identity
-        if session is not None and session.session_id != asked:
+        if session is None:
+            return not_found(self.search, Check("found", False, "no session of this id"), flight)
+        if session.session_id != asked:
             raise LocalProtocolError(
                 f"ProvideSession has a session with id {session.session_id.hex()}; expected {asked.hex()}"
             )
         cache = self.search.negotiated.config.session_cache
-        if session is not None and cache is not None and not cache.admit(session, flight.now):
-            session = None
-        return looked_up(self.search, session, flight)
+        if cache is not None and not cache.admit(session, flight.now) and not session.expired(flight.now):
+            return not_found(self.search, USED_BEFORE, flight)
+        return found(self.search, session, flight)
 
 
-def looked_up(search: Search, session: Session | None, flight: Flight) -> AfterHello:
-    """Nothing was decrypted, so nobody is asked: a session that is there is used and renewed."""
-    status = TicketStatus.NO_DECRYPT if session is None else TicketStatus.SUCCESS_RENEW
+# Nothing was decrypted, so nobody is asked: a session that is there is used and renewed.
+
+
+def found(search: Search, session: Session, flight: Flight) -> AfterHello:
+    status = TicketStatus.SUCCESS_RENEW
     return decided(search, status, default_return(status, TLS13), b"", session, flight)
+
+
+def not_found(search: Search, why: Check, flight: Flight) -> AfterHello:
+    decision = Decision.by_default(TicketStatus.NO_DECRYPT, TLS13, usable=False)
+    record = IdentityRecord(search.index, b"", decision.status, decision.ticket_return, (why,))
+    return next_identity(search.decided(decision, record, None), flight)
 
 
 # --- checks --------------------------------------------------------------------------------------------------
@@ -224,9 +254,20 @@ def decided(
     checks: tuple[Check, ...] = ()
     if session is not None and answer.uses:
         checks = check_session(search.negotiated, session, search.identity, flight.now)
+        if all(check.passed for check in checks):
+            check_binder(search.negotiated, search.offer, search.index, session)
+            checks = (*checks, Check("binder", True), *use_up(search.negotiated.config, session, flight.now))
     usable = bool(checks) and all(check.passed for check in checks)
     record = IdentityRecord(search.index, key_name, status, answer, checks)
     return next_identity(search.decided(Decision(status, answer, usable), record, session), flight)
+
+
+def use_up(config: ServerConfig, session: Session, now: float) -> tuple[Check, ...]:
+    """Where tickets are for single use: one handshake alone can claim the session, whoever asks at the same time."""
+    cache = config.session_cache
+    if not config.single_use_tickets or cache is None:
+        return ()
+    return (Check("single use", True) if cache.claim(session, now) else USED_BEFORE,)
 
 
 def check_session(
@@ -270,18 +311,15 @@ def check_session(
     )
 
 
-def conclude(search: Search, flight: Flight) -> AskSign | WaitClientFinished:
-    """What all decisions together mean; the winner's binder; our answer."""
+def conclude(search: Search, why_not: tuple[Check, ...], flight: Flight) -> AskSign | WaitClientFinished:
+    """What all decisions together mean; our answer.  ``why_not`` says why no identity was looked at."""
     negotiated = search.negotiated
     resolution = resolve(search.decisions, TLS13, negotiated.ticket_policy.counts(flight.num_tickets))
-    session, identities = None, search.identities
-    if resolution.winner is not None:
-        session = search.found[resolution.winner]
-    if session is not None and resolution.winner is not None:
-        check_binder(negotiated, search.offer, resolution.winner, session)
-        winner = identities[resolution.winner]
-        winner = evolve(winner, checks=(*winner.checks, Check("binder", True)))
-        identities = (*identities[: resolution.winner], winner, *identities[resolution.winner + 1 :])
+    if resolution.failure is not None:
+        raise Fault(resolution.failure, resolution.why, alert=resolution.alert)
+    session = search.found[resolution.winner] if resolution.winner is not None else None
+    others = range(search.index, min(len(search.offer.identities), MAX_IDENTITIES))
+    identities = (*search.identities, *(IdentityRecord(index, checks=why_not) for index in others))
     record = ResumptionRecord(identities, resolution.winner, resolution.tickets, resolution.why)
     return answer_hello(negotiated, Outcome(session, search.decisions, record), flight)
 

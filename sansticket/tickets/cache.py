@@ -256,6 +256,11 @@ class SessionCache:
         self._tell([session] if claimed or kept is not None else [])
         return claimed
 
+    def was_claimed(self, session_id: bytes) -> bool:
+        """Whether the session with this id is known to be used up: somebody presents it a second time."""
+        with self._lock:
+            return session_id in self._claims.ids
+
     def take(self, session_id: bytes, now: float) -> Session | None:
         """``get`` and ``claim``: the session, for one caller only."""
         session = self.get(session_id, now)

@@ -58,7 +58,8 @@ class IdentityRecord:
             parts.append(self.status.name)
         if self.ticket_return is not None:
             parts.append(f"-> {self.ticket_return.name}")
-        return f"{' '.join(parts)}: {'; '.join(map(str, self.checks)) or 'no checks'}"
+        nothing = "not looked at" if self.status is None else "no checks"
+        return f"{' '.join(parts)}: {'; '.join(map(str, self.checks)) or nothing}"
 
 
 @frozen
