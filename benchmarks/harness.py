@@ -1,0 +1,69 @@
+"""Interleaved contenders, CPU time, ratios inside a round.
+
+The speed of a shared machine changes from second to second, so that a time alone means little.  Here every
+contender runs in every round, the order is rotated, the time is that of the process's CPU, and what is
+reported is the median over the rounds of the ratio to one of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Callable, Mapping
+from time import process_time
+
+from attrs import frozen
+
+Operation = Callable[[], object]
+
+
+@frozen
+class Plan:
+    """``rounds`` rounds, each contender for about ``seconds`` of CPU time in each."""
+
+    rounds: int = 15
+    seconds: float = 0.05
+
+
+@frozen
+class Measured:
+    """Seconds per operation of one contender, one number for each round."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def best(self) -> float:
+        """The fastest round: the nearest to what it costs without neighbours."""
+        return min(self.seconds)
+
+    def times(self, base: Measured) -> float:
+        """How many times as long as ``base``: the median of the rounds."""
+        return statistics.median(mine / other for mine, other in zip(self.seconds, base.seconds, strict=True))
+
+
+def measure(contenders: Mapping[str, Operation], plan: Plan) -> dict[str, Measured]:
+    """Time per operation of each contender."""
+    repeats = {name: _repeats(operation, plan.seconds) for name, operation in contenders.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    for _ in range(plan.rounds):
+        for name in order:
+            gc.collect()
+            seconds[name].append(_run(contenders[name], repeats[name]))
+        order.append(order.pop(0))
+    return {name: Measured(tuple(values)) for name, values in seconds.items()}
+
+
+def _repeats(operation: Operation, seconds: float) -> int:
+    """How often the operation fits into a round.  It warms the operation up, too."""
+    count = 1
+    while (taken := count * _run(operation, count)) < seconds / 4:
+        count *= 2
+    return max(1, round(count * seconds / taken))
+
+
+def _run(operation: Operation, count: int) -> float:
+    start = process_time()
+    for _ in range(count):
+        operation()
+    return (process_time() - start) / count

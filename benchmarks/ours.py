@@ -1,0 +1,89 @@
+"""sansticket, through its public interface."""
+
+from __future__ import annotations
+
+from benchmarks.contenders import AUTHORITY, IDENTITY, SERVER_NAME
+from sansticket import (
+    CipherSuite,
+    ClientConfig,
+    ClientConnection,
+    Connection,
+    Credential,
+    DataReceived,
+    Event,
+    NamedGroup,
+    SendData,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    TicketReceived,
+    TrustAnchors,
+)
+
+
+class OurPair:
+    def __init__(self, client: ClientConnection, server: ServerConnection) -> None:
+        self.client = client
+        self.server = server
+
+    def transfer(self, data: bytes) -> int:
+        return _move(self.client, self.server, data)
+
+    def echo(self, data: bytes) -> int:
+        _move(self.client, self.server, data)
+        return _move(self.server, self.client, data)
+
+
+def _move(sender: Connection, receiver: Connection, data: bytes) -> int:
+    sender.send(SendData(data))
+    arrived = 0
+    for event in receiver.receive_data(sender.data_to_send()):
+        if type(event) is DataReceived:
+            arrived += len(event.data)
+    return arrived
+
+
+class Ours:
+    name = "sansticket"
+
+    def __init__(self, suite: CipherSuite = CipherSuite.AES_128_GCM_SHA256) -> None:
+        self._client_config = ClientConfig(
+            trust_anchors=TrustAnchors.from_der([AUTHORITY.der]),
+            cipher_suites=[suite],
+            groups=[NamedGroup.X25519],
+        )
+        self._server_config = ServerConfig(
+            credentials=[Credential(IDENTITY.chain_der, IDENTITY.key)],
+            cipher_suites=[suite],
+            groups=[NamedGroup.X25519],
+        )
+        pair, events = self._connect(None)
+        assert pair.client.cipher_suite == pair.server.cipher_suite == suite
+        sessions = [event.session for event in events if isinstance(event, TicketReceived)]
+        assert len(sessions) == 2
+        self._session = sessions[0]
+        pair, events = self._connect(self._session)
+        assert pair.server.resumed
+        assert sum(isinstance(event, TicketReceived) for event in events) == 1
+
+    def full(self) -> object:
+        return self._connect(None)
+
+    def resumed(self) -> object:
+        return self._connect(self._session)
+
+    def pair(self) -> OurPair:
+        return self._connect(None)[0]
+
+    def idle_server(self) -> object:
+        return self._connect(None)[0].server
+
+    def _connect(self, session: Session | None) -> tuple[OurPair, list[Event]]:
+        """A pair after its handshake, and the events of the client."""
+        client = ClientConnection(self._client_config, SERVER_NAME, session)
+        server = ServerConnection(self._server_config)
+        events: list[Event] = []
+        while data := client.data_to_send():
+            server.receive_data(data)
+            events += client.receive_data(server.data_to_send())
+        return OurPair(client, server), events

@@ -1,0 +1,134 @@
+"""The parts of the benchmark.  Each runs in a process of its own, so that none inherits another's heap."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+from benchmarks.contenders import Contender, Pair, check
+from benchmarks.floor import Floor, FloorPair
+from benchmarks.footprint import FLOOR_MODULES, idle_memory, import_times
+from benchmarks.harness import Operation, Plan, measure
+from benchmarks.ours import Ours
+from benchmarks.report import table
+from benchmarks.stdlib import Stdlib
+from sansticket import CipherSuite
+
+HAVE_PYOPENSSL: Final = importlib.util.find_spec("OpenSSL") is not None
+
+AES: Final = "TLS_AES_128_GCM_SHA256"
+CHACHA20: Final = "TLS_CHACHA20_POLY1305_SHA256"
+SUITES: Final = {AES: CipherSuite.AES_128_GCM_SHA256, CHACHA20: CipherSuite.CHACHA20_POLY1305_SHA256}
+
+
+def contenders(suite: str = AES) -> list[Contender]:
+    made: list[Contender] = [Ours(SUITES[suite]), Stdlib(suite)]
+    if HAVE_PYOPENSSL:
+        from benchmarks.pyopenssl import PyOpenSSL
+
+        made.append(PyOpenSSL(suite))
+    return made
+
+
+def handshakes(plan: Plan) -> str:
+    """Time of both sides, relative to the floor."""
+    floor = Floor()
+    rivals = contenders()
+    rows = []
+    for kind in ("full", "resumed"):
+        operations: dict[str, Operation] = {each.name: getattr(each, kind) for each in rivals}
+        measured = measure({"floor": getattr(floor, kind), **operations}, plan)
+        base = measured["floor"]
+        ratios = [f"{measured[each.name].times(base):.2f}" for each in rivals]
+        rows.append([f"TLS 1.3 {kind}", f"{base.best * 1e6:.0f} µs", *ratios])
+    return "Handshakes, time / floor\n\n" + table(["", "floor", *(each.name for each in rivals)], rows)
+
+
+def bulk_aes(plan: Plan) -> str:
+    return _bulk(AES, FloorPair(AESGCM, 16), plan)
+
+
+def bulk_chacha20(plan: Plan) -> str:
+    return _bulk(CHACHA20, FloorPair(ChaCha20Poly1305, 32), plan)
+
+
+def _bulk(suite: str, floor: Pair, plan: Plan) -> str:
+    """Throughput relative to ``ssl``: more is faster."""
+    rivals = contenders(suite)
+    pairs: dict[str, Pair] = {"floor": floor} | {each.name: each.pair() for each in rivals}
+    for pair in pairs.values():
+        check(pair)
+    rows = []
+    for label, size, method in (
+        ("16 KiB writes", 16_384, "transfer"),
+        ("1 MiB writes", 1_048_576, "transfer"),
+        ("64 byte round trips", 64, "echo"),
+    ):
+        data = bytes(size)
+        operations = {name: _on(getattr(pair, method), data) for name, pair in pairs.items()}
+        measured = measure(operations, plan)
+        base = measured["ssl"]
+        ratios = [f"{1 / measured[name].times(base):.2f}" for name in pairs if name != "ssl"]
+        rows.append([label, f"{base.best * 1e6:.1f} µs", *ratios])
+    return f"Application data, {suite}, times as fast as ssl\n\n" + table(
+        ["", "ssl", *(name for name in pairs if name != "ssl")], rows
+    )
+
+
+def _on(method: Callable[[bytes], int], data: bytes) -> Operation:
+    return lambda: method(data)
+
+
+def memory_floor(plan: Plan) -> str:
+    return _memory(Floor())
+
+
+def memory_ours(plan: Plan) -> str:
+    return _memory(Ours())
+
+
+def memory_ssl(plan: Plan) -> str:
+    return _memory(Stdlib())
+
+
+def memory_pyopenssl(plan: Plan) -> str:
+    if not HAVE_PYOPENSSL:
+        return ""
+    from benchmarks.pyopenssl import PyOpenSSL
+
+    return _memory(PyOpenSSL())
+
+
+def _memory(contender: Contender | Floor) -> str:
+    traced, grown = idle_memory(contender)
+    resident = "unknown" if grown is None else f"{grown:.1f} KiB"
+    return f"Idle server connection, {contender.name}: {resident}, of which Python {traced:.1f} KiB"
+
+
+def imports(plan: Plan) -> str:
+    modules = {
+        "floor": "import " + ", ".join(FLOOR_MODULES),
+        "sansticket": "import sansticket",
+        "ssl": "import ssl",
+    }
+    if HAVE_PYOPENSSL:
+        modules["pyOpenSSL"] = "import OpenSSL.SSL"
+    times = import_times(modules, plan.rounds)
+    return "Import over a bare interpreter\n\n" + table(
+        ["", *times], [["CPU time", *(f"{value:.0f} ms" for value in times.values())]]
+    )
+
+
+PARTS: Final[dict[str, Callable[[Plan], str]]] = {
+    "handshakes": handshakes,
+    "bulk-aes": bulk_aes,
+    "bulk-chacha20": bulk_chacha20,
+    "memory-floor": memory_floor,
+    "memory-ours": memory_ours,
+    "memory-ssl": memory_ssl,
+    "memory-pyopenssl": memory_pyopenssl,
+    "imports": imports,
+}
