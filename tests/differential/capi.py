@@ -62,6 +62,7 @@ int SSL_shutdown(SSL *ssl);
 int SSL_get_error(const SSL *ssl, int returned);
 int SSL_is_init_finished(const SSL *ssl);
 int SSL_version(const SSL *ssl);
+SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
 int SSL_set_cipher_list(SSL *ssl, const char *names);
 int SSL_set_ciphersuites(SSL *ssl, const char *names);
 int SSL_set_alpn_protos(SSL *ssl, const unsigned char *protocols, unsigned int length);

@@ -9,12 +9,11 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import define, field
-
 from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType
 from tests.differential import capi, libssl_ticket
 from tests.differential.capi import lib
 from tests.differential.identities import SERVER, identity, key_der
+from tests.differential.runner import Log
 from tests.differential.scenario import (
     LIFETIME,
     Connection,
@@ -54,23 +53,7 @@ PSK_IDENTITY: Final = b"external"
 _PSK_IDENTITY_BUFFER: Final = ctypes.create_string_buffer(PSK_IDENTITY)
 
 
-@define
-class Log:
-    """What was seen on one connection."""
-
-    tickets: int = 0
-    alerts: list[tuple[str, str]] = field(factory=list)
-    statuses: list[Status] = field(factory=list)
-    key_name_length: int | None = None
-    prepared: int = 0
-    sessions: int = 0
-    lookups: int = 0
-    removals: int = 0
-    received: list[bytes] = field(factory=list)
-    """The client's sessions, as DER."""
-
-
-class _Context:
+class Context:
     """An SSL_CTX with the callbacks that live as long as it does."""
 
     def __init__(self, method: int) -> None:
@@ -112,7 +95,7 @@ class _Context:
         lib.SSL_CTX_free(self.ctx)
 
 
-class Server(_Context):
+class ServerContext(Context):
     """The server's SSL_CTX: ticket keys, callbacks and cache, for all connections of a scenario."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -120,7 +103,10 @@ class Server(_Context):
         self.observe("server")
         self.outside: dict[bytes, bytes] = {}
         self._cached: dict[bytes, int] = {}
-        self._identify()
+        self._other: int = lib.SSL_CTX_new(lib.TLS_server_method())
+        """The context that the server changes to by name."""
+        for ctx in (self.ctx, self._other):
+            _identify(ctx)
         lib.SSL_CTX_set_timeout(self.ctx, LIFETIME)
         lib.SSL_CTX_ctrl(self.ctx, capi.SSL_CTRL_SET_SESS_CACHE_MODE, CACHE_MODE[scenario.store], None)
         if scenario.cache_size is not None:
@@ -147,14 +133,6 @@ class Server(_Context):
         select = self.callback(capi.SelectProtocol, self._select_protocol)
         lib.SSL_CTX_set_alpn_select_cb(self.ctx, select, None)
         lib.SSL_CTX_set_psk_find_session_callback(self.ctx, self.callback(capi.FindPsk, self._find_psk))
-
-    def _identify(self) -> None:
-        certificate, key = identity(SERVER).chain_der[0], key_der(SERVER)
-        anchor = capi.decoded(lib.d2i_X509, authority().der)
-        lib.SSL_CTX_use_certificate_ASN1(self.ctx, len(certificate), certificate)
-        lib.SSL_CTX_use_PrivateKey_ASN1(capi.EVP_PKEY_EC, self.ctx, key, len(key))
-        lib.X509_STORE_add_cert(lib.SSL_CTX_get_cert_store(self.ctx), anchor)
-        lib.X509_free(anchor)
 
     def accept(self, connection: Connection, log: Log) -> int:
         """An SSL for the next connection; what a real server sets on its SSL_CTX is set there."""
@@ -201,6 +179,7 @@ class Server(_Context):
 
     def close(self) -> None:
         super().close()
+        lib.SSL_CTX_free(self._other)
         for pointer in self._cached.values():
             lib.SSL_SESSION_free(pointer)
 
@@ -216,9 +195,7 @@ class Server(_Context):
 
     def _decide_ticket(self, _ssl: int, _session: int, _name: int, length: int, status: int, _: int) -> int:
         call = len(self.log.statuses)
-        self.log.statuses.append(Status(status))
-        if call == 0:
-            self.log.key_name_length = length
+        self.log.asked(Status(status), length)
         if self.connection.decisions_by_identity:
             return self.connection.decisions_by_identity[call].value
         assert self.connection.decision is not None
@@ -264,7 +241,11 @@ class Server(_Context):
         self.at(Moment.CLIENT_HELLO, ssl)
         return capi.SSL_CLIENT_HELLO_SUCCESS
 
-    def _server_name(self, _ssl: int, _alert: Any, _: int) -> int:
+    def _server_name(self, ssl: int, _alert: Any, _: int) -> int:
+        if (switch := self.connection.switch) is not None:
+            lib.SSL_CTX_set_num_tickets(self._other, switch.num_tickets)
+            lib.SSL_CTX_set_session_id_context(self._other, switch.sid_context, len(switch.sid_context))
+            lib.SSL_set_SSL_CTX(ssl, self._other)
         return capi.SSL_TLSEXT_ERR_OK if self.connection.acknowledge_name else capi.SSL_TLSEXT_ERR_NOACK
 
     def _select_protocol(self, _ssl: int, out: Any, out_size: Any, offered: int, size: int, _: int) -> int:
@@ -282,19 +263,20 @@ class Server(_Context):
         return 1
 
 
-class Client(_Context):
-    """The client's SSL_CTX; it keeps no sessions, the log does."""
+class ClientContext(Context):
+    """The client's SSL_CTX; it keeps no sessions but puts them, as DER, where ``connect`` says."""
 
     def __init__(self) -> None:
         super().__init__(lib.TLS_client_method())
         self.observe("client")
+        self._received: list[bytes] = []
         mode = capi.SSL_SESS_CACHE_CLIENT | capi.SSL_SESS_CACHE_NO_INTERNAL
         lib.SSL_CTX_ctrl(self.ctx, capi.SSL_CTRL_SET_SESS_CACHE_MODE, mode, None)
         lib.SSL_CTX_sess_set_new_cb(self.ctx, self.callback(capi.NewSession, self._new_session))
         lib.SSL_CTX_set_psk_use_session_callback(self.ctx, self.callback(capi.UsePsk, self._use_psk))
 
-    def connect(self, connection: Connection, log: Log, session: bytes | None) -> int:
-        self.connection, self.log = connection, log
+    def connect(self, connection: Connection, log: Log, received: list[bytes], session: bytes | None) -> int:
+        self.connection, self.log, self._received = connection, log, received
         ssl: int = lib.SSL_new(self.ctx)
         lib.SSL_set_connect_state(ssl)
         _set_versions(ssl, connection.client_versions or frozenset({connection.version}))
@@ -319,7 +301,7 @@ class Client(_Context):
         return ssl
 
     def _new_session(self, _ssl: int, session: int) -> int:
-        self.log.received.append(capi.encoded(lib.i2d_SSL_SESSION, session))
+        self._received.append(capi.encoded(lib.i2d_SSL_SESSION, session))
         return 0
 
     def _use_psk(self, ssl: int, _digest: int, name: Any, length: Any, session: Any) -> int:
@@ -329,6 +311,16 @@ class Client(_Context):
         name[0], length[0] = ctypes.addressof(_PSK_IDENTITY_BUFFER), len(PSK_IDENTITY)
         session[0] = _psk_session(ssl)
         return 1
+
+
+def _identify(ctx: int) -> None:
+    """The server's certificate, and the authority of its clients."""
+    certificate, key = identity(SERVER).chain_der[0], key_der(SERVER)
+    anchor = capi.decoded(lib.d2i_X509, authority().der)
+    lib.SSL_CTX_use_certificate_ASN1(ctx, len(certificate), certificate)
+    lib.SSL_CTX_use_PrivateKey_ASN1(capi.EVP_PKEY_EC, ctx, key, len(key))
+    lib.X509_STORE_add_cert(lib.SSL_CTX_get_cert_store(ctx), anchor)
+    lib.X509_free(anchor)
 
 
 def _set_versions(ssl: int, versions: frozenset[Version]) -> None:

@@ -1,17 +1,17 @@
-"""sansticket's side of the differential test: its server runs a scenario, against a client of ``clients``.
+"""sansticket's side of the differential test: its connections, as the runner wants them.
 
-What libssl keeps on one SSL_CTX is kept by the ``World`` between the connections: the ticket keys, the cache,
-the store outside and the time.  The application's part is played by the functions in ``answers``.
+What libssl keeps on one SSL_CTX, ``OurServers`` keeps between the connections: the ticket keys, the cache, the
+store outside and the time.  The application's part is played by functions in ``answers``.
 """
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import evolve
 
 from sansticket.commands import (
     AbortHandshake,
@@ -28,8 +28,9 @@ from sansticket.commands import (
     TicketProtected,
     UseConfig,
 )
-from sansticket.config import ClientAuthentication, ServerConfig
-from sansticket.connection import ServerConnection
+from sansticket.config import DEFAULT_CIPHER_SUITES, ClientAuthentication, ClientConfig, ServerConfig
+from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.crypto.certificates import Credential, TrustAnchors
 from sansticket.errors import LocalProtocolError
 from sansticket.events import (
     ConnectionTerminated,
@@ -41,29 +42,21 @@ from sansticket.events import (
     ProtectTicket,
     SelectConfig,
     TicketIssued,
+    TicketReceived,
 )
 from sansticket.tickets.cache import DEFAULT_SIZE, CacheMode, SessionCache
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keyring import TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription, NamedGroup, ProtocolVersion
-from tests.differential.clients import (
-    Clients,
-    ClientSide,
-    LibsslClients,
-    OurClients,
-    anchors,
-    credential,
-    numbers,
-    suites,
-)
-from tests.differential.identities import SERVER, name_of
+from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion
+from tests.differential.identities import SERVER, identity, name_of
+from tests.differential.libssl import chosen
+from tests.differential.runner import Clients, ClientSide, Log, Prepare, Servers, ServerSide, Side, run
 from tests.differential.scenario import (
     LIFETIME,
     PLAINTEXT_TAMPERS,
     TICKET_TAMPERS,
     Connection,
-    Ending,
     KeyAnswer,
     Moment,
     Offer,
@@ -72,8 +65,11 @@ from tests.differential.scenario import (
     Status,
     Store,
     Trigger,
+    Version,
 )
+from tests.support.certificates import authority
 
+NUMBER: Final = {Version.TLS12: ProtocolVersion.TLS_1_2, Version.TLS13: ProtocolVersion.TLS_1_3}
 CACHE_MODE: Final = {
     Store.OFF: CacheMode.OFF,
     Store.CLIENT: CacheMode.CLIENT,
@@ -82,41 +78,187 @@ CACHE_MODE: Final = {
     Store.NO_INTERNAL_LOOKUP: CacheMode.SERVER | CacheMode.NO_INTERNAL_LOOKUP,
     Store.NO_INTERNAL_STORE: CacheMode.SERVER | CacheMode.NO_INTERNAL_STORE,
 }
-
 GROUPS: Final = (NamedGroup.X25519, NamedGroup.SECP384R1)
 """No hybrid: key exchange is not what is tested here."""
 
 
-@define
-class Log:
-    """What was seen on one connection of the server."""
-
-    events: list[Event] = field(factory=list)
-    statuses: list[Status] = field(factory=list)
-    key_name_length: int | None = None
-    prepared: int = 0
-    kept: int = 0
-    lookups: int = 0
-    removals: int = 0
-
-    def count(self, kind: type[Event]) -> int:
-        return sum(isinstance(event, kind) for event in self.events)
-
-    def last(self, kind: type[Any]) -> Any:
-        """The last event of this kind, or None."""
-        return next((event for event in reversed(self.events) if isinstance(event, kind)), None)
+@cache
+def credential(name: str) -> Credential:
+    return Credential.from_pem(identity(name).chain_pem, identity(name).key_pem)
 
 
-class World:
-    """What outlives a connection.  ``now`` is the server's time; the client's does not pass."""
+@cache
+def anchors() -> TrustAnchors:
+    return TrustAnchors.from_pem(authority().pem)
+
+
+def suites(names: Sequence[str]) -> tuple[int, ...]:
+    """By IANA names; the default for none."""
+    numbered = tuple(CipherSuite[name.removeprefix("TLS_")] for name in names)
+    return numbered or DEFAULT_CIPHER_SUITES
+
+
+class OurSide(Side):
+    """A connection of sansticket, of either side."""
+
+    WHO: str
+    connection: ClientConnection | ServerConnection
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.failed = False
+        self.done: HandshakeCompleted | None = None
+
+    @property
+    def completed(self) -> bool:
+        return self.done is not None and not self.failed
+
+    def receive(self, data: bytes) -> None:
+        self.take(self.connection.receive_data(data))
+
+    def send(self, command: Command) -> None:
+        """What the state does not allow is our mistake, and nothing happens: as where libssl returns 0."""
+        if not self.failed:
+            with suppress(LocalProtocolError):
+                self.take(self.connection.send(command))
+
+    def data_to_send(self) -> bytes:
+        return self.connection.data_to_send()
+
+    def close(self) -> None:
+        self.send(Close())
+
+    def free(self) -> None:
+        """There is nothing to give back."""
+
+    def take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            match event:
+                case HandshakeCompleted():
+                    self.done = event
+                case ConnectionTerminated():
+                    self._ended(event)
+                case _:
+                    self.noted(event)
+
+    def noted(self, event: Event) -> None:
+        """An event that only one side has."""
+
+    def _ended(self, event: ConnectionTerminated) -> None:
+        """An illegal answer ends the connection by the rules; any other exception is a mistake of the test."""
+        self.failed = True
+        if event.alert is not None and not event.by_peer:
+            self.log.alerts.append((AlertDescription(event.alert).name, self.WHO))
+        if event.cause is not None and not isinstance(event.cause, LocalProtocolError):
+            raise event.cause
+
+
+# The client.
+
+
+class OurClients(Clients):
+    """The client's time stands still: its tickets never get old."""
+
+    def __init__(self) -> None:
+        self._now = time.time()
+        self._received: list[list[Session]] = []
+
+    def connect(self, connection: Connection, log: Log, prepare: Prepare) -> ClientSide:
+        sessions = [self._session(offer, prepare) for offer in connection.offers]
+        received: list[Session] = []
+        self._received.append(received)
+        config = self._config(connection)
+        return OurClient(config, connection, [session for session in sessions if session], received, log)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _session(self, offer: Offer, prepare: Prepare) -> Session | None:
+        session = chosen(self._received, offer)
+        if session is None:
+            return None
+        if session.ticket:
+            session = evolve(session, ticket=prepare(offer, session.ticket))
+        else:
+            prepare(offer, session.session_id)
+        if offer.wrong_secret:
+            session = evolve(session, secret=bytes([session.secret[0] ^ 1]) + session.secret[1:])
+        return session
+
+    def _config(self, connection: Connection) -> ClientConfig:
+        names = {name for name in (connection.certificate, *connection.post_handshake) if name}
+        versions = connection.client_versions or {connection.version}
+        return ClientConfig(
+            versions=sorted((NUMBER[version] for version in versions), reverse=True),
+            cipher_suites=suites(connection.client_suites),
+            alpn_protocols=[name.encode() for name in connection.client_protocols],
+            credentials=[credential(name) for name in names],
+            verify_peer=False,
+            post_handshake_auth=bool(connection.post_handshake),
+            resume_with_other_name=True,
+            clock=lambda: self._now,
+        )
+
+
+class OurClient(OurSide, ClientSide):
+    WHO = "client"
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        plan: Connection,
+        sessions: Sequence[Session],
+        received: list[Session],
+        log: Log,
+    ) -> None:
+        super().__init__(log)
+        self.connection = ClientConnection(config, plan.server_name, sessions)
+        self._received = received
+
+    def noted(self, event: Event) -> None:
+        if isinstance(event, TicketReceived):
+            self._received.append(event.session)
+
+    def present(self, name: str) -> None:
+        """It has had it from the beginning."""
+
+
+def ours_can(scenario: Scenario) -> bool:
+    """Whether our client can play its part.
+
+    It always offers extended master secret and takes 1.2 tickets, keeps its certificates for as long as it
+    lives, and offers no session that it could not resume.
+    """
+    for index, connection in enumerate(scenario.connections):
+        if len(connection.post_handshake) > 1:
+            return False
+        if not (connection.extended_master_secret and connection.client_tickets):
+            return False
+        source = scenario.source(index)
+        if source is not None and not _may_offer(source.client_suites, connection.client_suites):
+            return False
+    return True
+
+
+def _may_offer(before: Sequence[str], now: Sequence[str]) -> bool:
+    """It offers no session for whose hash it has no suite."""
+    hashes_before, hashes_now = ({name.rsplit("_")[-1] for name in names} for names in (before, now))
+    return not before or not now or bool(hashes_before & hashes_now)
+
+
+# The server.
+
+
+class OurServers(Servers):
+    """``now`` is the server's time."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self.start = self.now = time.time()
-        self.starts: list[float] = []
-        self.log = Log()
-        self.outside: dict[bytes, Session] = {}
+        self.now = time.time()
         self.keys = TicketKeyRing.generate(self.now, os.urandom)
-        self.new_hook_answer = scenario.new_hook_answer
+        self.log = Log()
+        self._starts: list[float] = []
+        self._outside: dict[bytes, Session] = {}
+        self._new_hook_answer = scenario.new_hook_answer
         self.cache = SessionCache(
             DEFAULT_SIZE if scenario.cache_size is None else scenario.cache_size,
             mode=CACHE_MODE[scenario.store],
@@ -125,252 +267,170 @@ class World:
             on_get=self._on_get if scenario.external_store else None,
         )
 
-    def begin(self, offer: Offer | None) -> None:
-        """The next connection: so much later than the one whose ticket it offers."""
-        if offer is not None:
-            self.now = self.starts[offer.connection] + offer.age
-        self.starts.append(self.now)
-        self.log = Log()
+    def accept(self, connection: Connection, log: Log) -> ServerSide:
+        offer = connection.offer
+        if offer is None:
+            self.now += connection.wait
+        else:
+            self.now = self._starts[offer.connection] + offer.age
+        self._starts.append(self.now)
+        self.log = log
+        return OurServer(connection, self, log)
+
+    def prepare(self, offer: Offer, ticket: bytes) -> bytes:
+        """The ticket's age is a matter of the time, which ``accept`` has set."""
+        if offer.tamper in PLAINTEXT_TAMPERS:
+            plaintext = self.keys.open(ticket, self.now).plaintext
+            assert plaintext is not None
+            ticket = self.keys.seal(PLAINTEXT_TAMPERS[offer.tamper](plaintext), self.now, os.urandom)
+        return TICKET_TAMPERS[offer.tamper](ticket) if offer.tamper in TICKET_TAMPERS else ticket
+
+    def close(self) -> None:
+        """There is nothing to give back."""
 
     def _on_new(self, session: Session) -> bool:
-        self.log.kept += 1
-        if self.new_hook_answer:
-            self.outside[session.session_id] = session
-        return self.new_hook_answer
+        self.log.sessions += 1
+        if self._new_hook_answer:
+            self._outside[session.session_id] = session
+        return self._new_hook_answer
 
     def _on_remove(self, session: Session) -> None:
         self.log.removals += 1
-        self.outside.pop(session.session_id, None)
+        self._outside.pop(session.session_id, None)
 
     def _on_get(self, session_id: bytes) -> Session | None:
         self.log.lookups += 1
-        return self.outside.get(session_id)
-
-    def tampered(self, offer: Offer, ticket: bytes) -> bytes:
-        """The stateless ticket as the scenario wants it offered."""
-        if offer.tamper in PLAINTEXT_TAMPERS:
-            opened = self.keys.open(ticket, self.now)
-            assert opened.plaintext is not None
-            changed = PLAINTEXT_TAMPERS[offer.tamper](opened.plaintext)
-            return self.keys.seal(changed, self.now, os.urandom)
-        return TICKET_TAMPERS[offer.tamper](ticket) if offer.tamper in TICKET_TAMPERS else ticket
+        return self._outside.get(session_id)
 
 
-class Server:
+class OurServer(OurSide, ServerSide):
     """One connection of the server, and the application behind it."""
 
-    def __init__(self, connection: Connection, world: World) -> None:
-        self.plan = connection
-        self.world = world
-        self.log = world.log
-        self.config = self._config()
-        self.connection = ServerConnection(self.config)
-        self.failed = False
+    WHO = "server"
+    connection: ServerConnection
+
+    def __init__(self, plan: Connection, servers: OurServers, log: Log) -> None:
+        super().__init__(log)
+        self._plan = plan
+        self._servers = servers
+        self._config = self._make_config()
+        self.connection = ServerConnection(self._config)
         self.at(Moment.BEFORE_HANDSHAKE)
 
-    def _config(self) -> ServerConfig:
-        plan = self.plan
+    def _make_config(self) -> ServerConfig:
+        plan = self._plan
         elsewhere = plan.key_answer is not KeyAnswer.BUILT_IN
         own = plan.own_sid_context
         return ServerConfig(
             credentials=[credential(SERVER)],
             trust_anchors=anchors(),
             ticket_lifetime=LIFETIME,
-            versions=numbers(frozenset({plan.version})),
+            versions=[NUMBER[plan.version]],
             cipher_suites=suites(plan.server_suites),
             groups=GROUPS[1:] if plan.hello_retry else GROUPS,
             alpn_protocols=[name.encode() for name in plan.server_protocols],
             client_authentication=ClientAuthentication[plan.verify.name],
-            ticket_keys=None if plan.stateful or elsewhere else self.world.keys,
-            session_cache=self.world.cache,
+            ticket_keys=None if plan.stateful or elsewhere else self._servers.keys,
+            session_cache=self._servers.cache,
             num_tickets=plan.num_tickets,
             session_id_context=plan.sid_context if own is None else own,
             answers=self._answers(elsewhere and not plan.stateful),
-            clock=lambda: self.world.now,
+            clock=lambda: self._servers.now,
         )
 
-    def _answers(self, keys_elsewhere: bool) -> dict[type[Any], Any]:
-        answers: dict[type[Any], Any] = {SelectConfig: self._select, PrepareTicket: self._prepare}
-        if self.plan.decision is not None or self.plan.decisions_by_identity:
+    def _answers(self, keys_elsewhere: bool) -> dict[type[Any], Callable[[Any], Command]]:
+        answers: dict[type[Any], Callable[[Any], Command]] = {
+            SelectConfig: self._select,
+            PrepareTicket: self._prepare,
+        }
+        if self._plan.decision is not None or self._plan.decisions_by_identity:
             answers[DecideTicket] = self._decide
         if keys_elsewhere:
             answers[OpenTicket], answers[ProtectTicket] = self._open, self._protect
         return answers
 
-    def at(self, moment: Moment) -> None:
-        """Set the number of tickets if the scenario wants that now.  A config cannot be changed."""
-        later = self.plan.num_tickets_later
-        if later is not None and later[0] is moment:
-            self.connection.num_tickets = later[1]
+    # What the application answers.
 
     def _select(self, question: SelectConfig) -> Command:
         self.at(Moment.CLIENT_HELLO)
-        return UseConfig(self.config)
+        config, switch = self._config, self._plan.switch
+        if switch is not None:
+            config = evolve(config, num_tickets=switch.num_tickets, session_id_context=switch.sid_context)
+        return UseConfig(config)
 
     def _decide(self, question: DecideTicket) -> Command:
-        call = len(self.log.statuses)
-        self.log.statuses.append(Status[question.status.name])
-        if call == 0:
-            self.log.key_name_length = len(question.key_name)
-        decision = self.plan.decision
-        if self.plan.decisions_by_identity:
-            decision = self.plan.decisions_by_identity[call]
+        call, decision = len(self.log.statuses), self._plan.decision
+        self.log.asked(Status[question.status.name], len(question.key_name))
+        if self._plan.decisions_by_identity:
+            decision = self._plan.decisions_by_identity[call]
         assert decision is not None
         return ResolveTicket(TicketReturn[decision.name])
 
     def _prepare(self, question: PrepareTicket) -> Command:
         self.log.prepared += 1
-        if self.plan.generation_fails_at == self.log.prepared:
+        if self._plan.generation_fails_at == self.log.prepared:
             return AbortHandshake()
-        return SealTicket(self.plan.app_data)
+        return SealTicket(self._plan.app_data)
 
     def _open(self, question: OpenTicket) -> Command:
-        opened = self.world.keys.open(question.ticket, self.world.now)
-        if self.plan.key_answer is KeyAnswer.ERROR:
+        answer = self._plan.key_answer
+        if answer is KeyAnswer.ERROR:
             return AbortHandshake()
-        if self.plan.key_answer is KeyAnswer.UNKNOWN_KEY or opened.plaintext is None:
+        opened = self._servers.keys.open(question.ticket, self._servers.now)
+        if answer is KeyAnswer.UNKNOWN_KEY or opened.plaintext is None:
             return TicketNotOpened()
-        renew = self.plan.key_answer is KeyAnswer.OLDER_KEY
-        return TicketOpened(opened.plaintext, opened.key_name, renew=renew)
+        return TicketOpened(opened.plaintext, opened.key_name, renew=answer is KeyAnswer.OLDER_KEY)
 
     def _protect(self, question: ProtectTicket) -> Command:
-        return TicketProtected(self.world.keys.seal(question.plaintext, self.world.now, os.urandom))
+        keys, now = self._servers.keys, self._servers.now
+        return TicketProtected(keys.seal(question.plaintext, now, os.urandom))
 
-    def send(self, command: Command) -> None:
-        """What the state does not allow is the caller's mistake, and nothing happens; as libssl's return of 0."""
-        if self.failed:
-            return
-        with suppress(LocalProtocolError):
-            self._take(self.connection.send(command))
+    # What the runner wants.
 
-    def receive(self, data: bytes) -> None:
-        self._take(self.connection.receive_data(data))
-
-    def _take(self, events: Sequence[Event]) -> None:
-        self.log.events += events
-        ended = self.log.last(ConnectionTerminated)
-        self.failed = ended is not None
-        if ended is not None and ended.cause is not None and not isinstance(ended.cause, LocalProtocolError):
-            raise ended.cause
+    def noted(self, event: Event) -> None:
+        if isinstance(event, TicketIssued):
+            self.log.tickets += 1
 
     @property
-    def completed(self) -> bool:
-        return not self.failed and self.log.count(HandshakeCompleted) > 0
+    def resumed(self) -> bool:
+        return self.connection.resumed
 
     @property
-    def tickets(self) -> int:
-        return self.log.count(TicketIssued)
+    def app_data(self) -> bytes:
+        session = self.connection.session
+        return session.app_data if session is not None else b""
+
+    @property
+    def peer(self) -> str | None:
+        chain = self.connection.peer_certificates
+        return name_of(chain[0]) if chain else None
+
+    def at(self, moment: Moment) -> None:
+        """A config cannot be changed, so CONFIG_AFTER_START does nothing."""
+        later = self._plan.num_tickets_later
+        if later is not None and later[0] is moment:
+            self.connection.num_tickets = later[1]
+
+    def request_tickets(self, number: int) -> None:
+        self.send(IssueTicket(number))
+
+    def trigger(self, trigger: Trigger) -> None:
+        """Reading is what ``receive`` does."""
+        if trigger is Trigger.WRITE:
+            self.send(SendData(b"data"))
+        elif trigger is Trigger.FLUSH:
+            self.send(FlushTickets())
+
+    def authenticate(self) -> None:
+        if (number := self._plan.num_tickets_before_post_handshake) is not None:
+            self.connection.num_tickets = number
+        self.send(RequestClientCertificate())
+
+    def drop(self) -> None:
+        if not self.failed:
+            self.receive(b"")
 
 
-def exchange(client: ClientSide, server: Server) -> None:
-    """Carry bytes until both are silent."""
-    first = True
-    while True:
-        to_server = client.data_to_send()
-        if to_server:
-            server.receive(to_server)
-            if first:
-                server.at(Moment.FLIGHT_SENT)
-                first = False
-        to_client = server.connection.data_to_send()
-        if to_client:
-            client.receive(to_client)
-        if not to_server and not to_client:
-            return
-
-
-def run_sansticket(scenario: Scenario, *, libssl_client: bool = False) -> tuple[Outcome, ...]:
-    """One outcome for each connection of the scenario."""
-    world = World(scenario)
-    clients: Clients = LibsslClients() if libssl_client else OurClients(lambda: world.start)
-    outcomes: list[Outcome] = []
-    for connection in scenario.connections:
-        world.begin(connection.offer)
-        change = partial(world.tampered, connection.offer or Offer())
-        client = clients.connect(connection, change)
-        outcomes.append(_run_connection(connection, client, Server(connection, world)))
-        client.free()
-    clients.close()
-    return tuple(outcomes)
-
-
-def _run_connection(plan: Connection, client: ClientSide, server: Server) -> Outcome:
-    log = server.log
-    exchange(client, server)
-    completed = client.completed and server.completed and not client.failed
-    done = log.last(HandshakeCompleted)
-    resumed = completed and done.resumed
-    seen: dict[str, Any] = {
-        "completed": completed,
-        "resumed": resumed,
-        "tickets": server.tickets,
-        "prepared": log.prepared,
-        "app_data": done.session.app_data if resumed else None,
-    }
-    if completed:
-        seen["requested_tickets"] = _request(plan, client, server)
-        seen["post_handshake_tickets"] = tuple(
-            _authenticate(name, plan, client, server) for name in plan.post_handshake
-        )
-        chain = server.connection.peer_certificates
-        seen["peer"] = name_of(chain[0]) if chain else None
-    alert, alert_from = _alert(client, log)
-    _end(plan.ending, client, server)
-    stateless_13 = not plan.stateful and completed and done.version == ProtocolVersion.TLS_1_3
-    return Outcome(
-        **seen,
-        alert=alert,
-        alert_from=alert_from,
-        statuses=tuple(log.statuses),
-        key_name_length=log.key_name_length,
-        sessions=server.tickets if stateless_13 else log.kept,
-        lookups=log.lookups,
-        removals=log.removals,
-    )
-
-
-def _request(plan: Connection, client: ClientSide, server: Server) -> int:
-    """How many tickets follow the requests and their trigger."""
-    if not plan.requests:
-        return 0
-    before = server.tickets
-    server.send(IssueTicket(plan.requests))
-    match plan.trigger:
-        case Trigger.WRITE:
-            server.send(SendData(b"data"))
-        case Trigger.FLUSH:
-            server.send(FlushTickets())
-        case Trigger.READ:
-            exchange(client, server)
-    exchange(client, server)
-    return server.tickets - before
-
-
-def _authenticate(name: str | None, plan: Connection, client: ClientSide, server: Server) -> int:
-    """Post-handshake authentication; how many tickets follow it."""
-    client.present(name)
-    if (number := plan.num_tickets_before_post_handshake) is not None and not server.failed:
-        server.connection.num_tickets = number
-    before = server.tickets
-    server.send(RequestClientCertificate())
-    exchange(client, server)
-    return server.tickets - before
-
-
-def _alert(client: ClientSide, log: Log) -> tuple[str | None, str | None]:
-    """The fatal alert, and who sent it."""
-    if client.alert is not None:
-        return client.alert, "client"
-    ended = log.last(ConnectionTerminated)
-    if ended is not None and ended.alert is not None and not ended.by_peer:
-        return AlertDescription(ended.alert).name, "server"
-    return None, None
-
-
-def _end(ending: Ending, client: ClientSide, server: Server) -> None:
-    if ending is Ending.CLOSE:
-        client.close()
-        server.send(Close())
-        exchange(client, server)
-    elif not server.failed:
-        server.receive(b"")
+def run_sansticket(scenario: Scenario, clients: Callable[[], Clients] = OurClients) -> tuple[Outcome, ...]:
+    """What sansticket's server does."""
+    return run(scenario, OurServers(scenario), clients())

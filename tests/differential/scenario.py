@@ -163,6 +163,14 @@ class Offer:
 
 
 @frozen(kw_only=True)
+class Switch:
+    """What is different in the config that the server changes to because of the client's server name."""
+
+    num_tickets: int
+    sid_context: bytes
+
+
+@frozen(kw_only=True)
 class Connection:
     """The settings of one connection, and what happens on it.  The first half is the handshake, in order."""
 
@@ -175,6 +183,7 @@ class Connection:
     """Empty: the defaults."""
     server_name: str | None = None
     acknowledge_name: bool = False
+    switch: Switch | None = None
     client_protocols: tuple[str, ...] = ()
     server_protocols: tuple[str, ...] = ()
     extended_master_secret: bool = True
@@ -187,7 +196,11 @@ class Connection:
     """Whether the client sends the SessionTicket extension (1.2)."""
     max_early_data: int = 0
     """What the server would take; the client never sends any.  More than 0 makes 1.3 tickets single-use."""
+    wait: int = 0
+    """How many seconds after the connection before; where a ticket is offered its age says it."""
     offer: Offer | None = None
+    also: tuple[Offer, ...] = ()
+    """More tickets, after that one (1.3).  Their ages must agree."""
     psk: Psk | None = None
     key_answer: KeyAnswer = KeyAnswer.BUILT_IN
     decision: Return | None = None
@@ -218,6 +231,10 @@ class Connection:
     post_handshake_required: bool = False
     num_tickets_before_post_handshake: int | None = None
     ending: Ending = Ending.CLOSE
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        return (self.offer, *self.also) if self.offer is not None else ()
 
     def but(self, **changes: Any) -> "Connection":
         return evolve(self, **changes)

@@ -24,6 +24,7 @@ from tests.differential.scenario import (
     Return,
     Scenario,
     Store,
+    Switch,
     Tamper,
     Trigger,
     Verify,
@@ -341,6 +342,57 @@ def identities() -> Named:
         yield f"HelloRetryRequest, {_answer(decision)}", resumption(hello_retry=True, decision=decision)
 
 
+_KINDS: Final = ("valid", "undecryptable", "expired", "of another hash", "of another context")
+
+
+def _tickets(*kinds: str, **last: Any) -> Scenario:
+    """A connection that offers one ticket of each of these kinds (1.3)."""
+    plain = Connection(num_tickets=3, client_suites=(AES_128,))
+    made_as = ["valid" if kind == "undecryptable" else kind for kind in kinds]
+    settings: dict[str, dict[str, Any]] = {
+        "expired": {},
+        "valid": {},
+        "of another hash": {"client_suites": (AES_256,)},
+        "of another context": {"sid_context": b"other"},
+    }
+    sources = {kind: plain.but(**settings[kind]) for kind in settings if kind in made_as}
+    if "expired" in sources and len(sources) > 1:
+        after = list(sources)[1]
+        sources[after] = sources[after].but(wait=LIFETIME + 1)
+    offers = []
+    for place, (kind, source) in enumerate(zip(kinds, made_as, strict=True)):
+        age = LIFETIME + 1 if kind == "expired" else 0
+        tamper = Tamper.LAST_BYTE if kind == "undecryptable" else None
+        offers.append(Offer(connection=list(sources).index(source), ticket=place, age=age, tamper=tamper))
+    both = (AES_256, AES_128)
+    asks = plain.but(client_suites=both, server_suites=(AES_128,), offer=offers[0], also=tuple(offers[1:]))
+    return story(*sources.values(), asks.but(**last))
+
+
+def several_tickets() -> Named:
+    """Two and three tickets in one ClientHello x decisions (1.3; only our client can offer them)."""
+    for kinds, decision in product(product(_KINDS, repeat=2), DECISIONS):
+        yield f"{', '.join(kinds)}, {_answer(decision)}", _tickets(*kinds, decision=decision)
+    for first, answers in product(_KINDS, product(Return, repeat=2)):
+        name = f"{first}, valid, {' then '.join(answer.name for answer in answers)}"
+        yield name, _tickets(first, "valid", decisions_by_identity=answers)
+    for kinds in product(_KINDS, repeat=3):
+        yield f"{', '.join(kinds)}", _tickets(*kinds)
+
+
+def switched_configs() -> Named:
+    """The server changes its config because of the client's server name, then or now or both times."""
+    switches = (
+        None,
+        Switch(num_tickets=1, sid_context=b"tests"),
+        Switch(num_tickets=4, sid_context=b"other"),
+    )
+    for version, before, now in product(Version, switches, switches):
+        first = Connection(version=version, server_name=SERVER, switch=before)
+        names = [f"to {switch.num_tickets}" if switch else "no" for switch in (before, now)]
+        yield f"{version.value}, {names[0]} change, then {names[1]}", resumption(first, switch=now)
+
+
 GROUPS: Final = {
     group.__name__: group
     for group in (
@@ -357,5 +409,7 @@ GROUPS: Final = {
         binders,
         chains,
         identities,
+        several_tickets,
+        switched_configs,
     )
 }

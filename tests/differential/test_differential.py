@@ -1,17 +1,17 @@
 """The same scenarios on libssl and on sansticket: the same outcomes, but for the house rules.
 
-sansticket's server faces its own client and libssl's.  ``deviations`` lists where the two stacks are meant to
-differ; ``NOT_YET`` says what sansticket cannot do yet.
+sansticket's server faces its own client and libssl's, and libssl's server faces both too.  ``deviations`` lists
+where the two stacks are meant to differ; ``not_yet`` says what sansticket cannot do yet.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import pytest
 
-from tests.differential.clients import ours_can
-from tests.differential.deviations import DEVIATIONS, comparable, expected
-from tests.differential.libssl import run_libssl
-from tests.differential.sansticket_side import run_sansticket
+from tests.differential.deviations import DEVIATIONS, clients_of, comparable, expected, libssl
+from tests.differential.libssl import LibsslClients
+from tests.differential.sansticket_side import OurClients, ours_can, run_sansticket
 from tests.differential.scenario import Connection, Scenario, Version
 from tests.differential.scenarios import GROUPS
 
@@ -29,34 +29,32 @@ def not_yet(connection: Connection) -> str | None:
     return None
 
 
-SCENARIOS: Final = [
-    pytest.param(scenario, id=f"{group}: {name}")
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    f"{group}: {name}": scenario
     for group, scenarios in GROUPS.items()
     for name, scenario in scenarios()
     if not any(not_yet(connection) for connection in scenario.connections)
-]
+}
+OF_OUR_CLIENT: Final = {name: scenario for name, scenario in SCENARIOS.items() if ours_can(scenario)}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 def test_the_same_outcome(scenario: Scenario) -> None:
     wanted = expected(scenario)
-    assert comparable(scenario, run_sansticket(scenario, libssl_client=True)) == wanted
-    if ours_can(scenario):
-        assert comparable(scenario, run_sansticket(scenario)) == wanted
+    for clients in {clients_of(scenario), OurClients} if ours_can(scenario) else {LibsslClients}:
+        assert comparable(scenario, run_sansticket(scenario, clients)) == wanted
+
+
+@pytest.mark.parametrize("scenario", OF_OUR_CLIENT.values(), ids=OF_OUR_CLIENT)
+def test_our_client_is_served_like_libssls(scenario: Scenario) -> None:
+    if clients_of(scenario) is not OurClients:
+        assert libssl(scenario, OurClients) == libssl(scenario, LibsslClients)
 
 
 def test_every_deviation_is_one() -> None:
     """Each makes a difference somewhere, or it need not be listed."""
-    idle = set(DEVIATIONS)
-    for parameter in SCENARIOS:
-        (scenario,) = parameter.values
-        assert isinstance(scenario, Scenario)
-        asked = {deviation for deviation in idle if deviation.asked(scenario) != scenario}
-        outcomes = run_libssl(scenario)
-        changed = {
-            deviation
-            for deviation in idle
-            if any(deviation.changed(scenario, *place) != place[1] for place in enumerate(outcomes))
-        }
-        idle -= asked | changed
-    assert idle == set()
+    idle = list(DEVIATIONS)
+    for scenario in SCENARIOS.values():
+        plain = expected(scenario, ()) if idle else ()
+        idle = [deviation for deviation in idle if expected(scenario, [deviation]) == plain]
+    assert idle == []

@@ -12,8 +12,9 @@ import pytest
 
 from tests.differential import capi, libssl_ticket
 from tests.differential.capi import lib
-from tests.differential.libssl import Endpoint, linked, run_libssl
-from tests.differential.libssl_contexts import Client, Log, Server
+from tests.differential.libssl import LibsslClient, LibsslServer, run_libssl
+from tests.differential.libssl_contexts import ClientContext, ServerContext
+from tests.differential.runner import Log, exchange
 from tests.differential.scenario import (
     APP_DATA,
     LIFETIME,
@@ -396,37 +397,33 @@ def test_tickets_are_sealed_as_we_seal_them() -> None:
 
 
 def test_what_the_functions_return() -> None:
-    server, client = Server(story(Connection())), Client()
-    assert lib.SSL_CTX_get_num_tickets(server.ctx) == 2
-    assert lib.SSL_CTX_set_num_tickets(client.ctx, 1 << 63) == 1
-    assert lib.SSL_CTX_set_session_id_context(server.ctx, b"x" * 33, 33) == 0
+    contexts = ServerContext(story(Connection())), ClientContext()
+    assert lib.SSL_CTX_get_num_tickets(contexts[0].ctx) == 2
+    assert lib.SSL_CTX_set_num_tickets(contexts[1].ctx, 1 << 63) == 1
+    assert lib.SSL_CTX_set_session_id_context(contexts[0].ctx, b"x" * 33, 33) == 0
     log = Log()
-    ends = linked(client.connect(Connection(), log, None), server.accept(Connection(num_tickets=5), log))
-    with ends as (one, other):
-        assert lib.SSL_get_num_tickets(other.ssl) == 5
-        assert lib.SSL_set_session_id_context(other.ssl, b"x" * 33, 33) == 0
-        assert lib.SSL_new_session_ticket(other.ssl) == 0, "before the handshake"
-        _finish(one, other)
-        assert lib.SSL_new_session_ticket(one.ssl) == 0, "on a client"
-        assert [lib.SSL_new_session_ticket(other.ssl) for _ in range(3)] == [1, 1, 1]
-        assert lib.SSL_verify_client_post_handshake(other.ssl) == 0, "not offered by the client"
-    client.close()
-    server.close()
-
-
-def _finish(client: Endpoint, server: Endpoint) -> None:
-    for _ in range(3):
-        client.handshake()
-        server.handshake()
-    assert client.established
-    assert server.established
+    server = LibsslServer(contexts[0], Connection(num_tickets=5), log)
+    client = LibsslClient(contexts[1].connect(Connection(), log, [], None), [])
+    assert lib.SSL_get_num_tickets(server.ssl) == 5
+    assert lib.SSL_set_session_id_context(server.ssl, b"x" * 33, 33) == 0
+    assert lib.SSL_new_session_ticket(server.ssl) == 0, "before the handshake"
+    exchange(client, server)
+    assert client.completed
+    assert server.completed
+    assert lib.SSL_new_session_ticket(client.ssl) == 0, "on a client"
+    assert lib.SSL_verify_client_post_handshake(server.ssl) == 0, "not offered by the client"
+    assert [lib.SSL_new_session_ticket(server.ssl) for _ in range(3)] == [1, 1, 1]
+    for freed in (client, server):
+        freed.free()
+    for context in contexts:
+        context.close()
 
 
 def test_an_exception_in_a_callback_reaches_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> int:
         raise LookupError("in a callback")
 
-    monkeypatch.setattr(Server, "_generate_ticket", fail)
+    monkeypatch.setattr(ServerContext, "_generate_ticket", fail)
     with pytest.raises(LookupError, match="in a callback"):
         run_libssl(story(Connection()))
 
