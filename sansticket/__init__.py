@@ -25,7 +25,15 @@ from sansticket.commands import (
     UpdateKeys,
     UseConfig,
 )
-from sansticket.config import ASK, ClientAuthentication, ClientConfig, Config, ServerConfig, TicketFlush
+from sansticket.config import (
+    ASK,
+    ClientAuthentication,
+    ClientConfig,
+    Config,
+    ResumedCertificates,
+    ServerConfig,
+    TicketFlush,
+)
 from sansticket.connection import ClientConnection, Connection, ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
@@ -54,9 +62,9 @@ from sansticket.tickets.cache import CacheMode, SessionCache
 from sansticket.tickets.decision import Resolution, TicketReturn, TicketStatus, resolve
 from sansticket.tickets.keyring import TicketKey, TicketKeyRing
 from sansticket.tickets.protection import OpenedTicket, TicketKeys
-from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.tickets.store import ClientSessionStore
+from sansticket.tickets.store import ClientSessionStore, Reservation, StoreKey
 from sansticket.tickets.windowed import WindowedTicketKeys
 from sansticket.wire.codes import (
     AlertDescription,
@@ -75,6 +83,7 @@ __all__ = [
     "AcceptPeer",
     "AlertDescription",
     "CacheMode",
+    "Check",
     "CipherSuite",
     "ClientAuthentication",
     "ClientConfig",
@@ -92,6 +101,7 @@ __all__ = [
     "Event",
     "FlushTickets",
     "HandshakeCompleted",
+    "IdentityRecord",
     "IssueTicket",
     "KeysUpdated",
     "LocalProtocolError",
@@ -110,8 +120,10 @@ __all__ = [
     "Reason",
     "RejectPeer",
     "RequestClientCertificate",
+    "Reservation",
     "Resolution",
     "ResolveTicket",
+    "ResumedCertificates",
     "ResumptionRecord",
     "SansticketError",
     "SealTicket",
@@ -124,6 +136,7 @@ __all__ = [
     "SessionFormatError",
     "Sign",
     "SignatureScheme",
+    "StoreKey",
     "TicketFlush",
     "TicketIssued",
     "TicketKey",

@@ -25,6 +25,7 @@ from sansticket.events import LookUpSession, OpenTicket, ProtectTicket, Question
 from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.keyring import TicketKeyRing
 from sansticket.tickets.protection import TicketKeys
+from sansticket.tickets.store import ClientSessionStore, StoreKey
 from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 
 MAX_SESSION_ID_CONTEXT: Final = 32
@@ -223,8 +224,13 @@ class ClientConfig(Config):
     """RFC 9846 appendix E.4: a session id and a change_cipher_spec that make TLS 1.3 look like a resumed TLS 1.2."""
     post_handshake_auth: bool = False
     """Let the server ask for our certificate after the handshake."""
+    session_store: ClientSessionStore | None = None
+    """Where sessions live between connections.  A connection takes its session from the store unless it is given
+    one, puts in those that come, and says what became of them: see ``ClientConnection``."""
     ticket_request: tuple[int, int] | None = None
     """RFC 9149: the number of tickets wanted after a full handshake, and after a resumption; 0 to 255 each."""
+    request_tickets: bool = False
+    """RFC 9149 again: ask for as many tickets as ``session_store`` has room for."""
     resume_with_other_name: bool = False
     """Offer a session also to a server name other than the one it was made with."""
 
@@ -242,6 +248,8 @@ class ClientConfig(Config):
         if self.ticket_request is not None:
             for count in self.ticket_request:
                 _check_range("ticket_request", count, 0, 255)
+        if self.request_tickets and (self.session_store is None or self.ticket_request is not None):
+            raise ConfigError("request_tickets", "needs a session_store, and no ticket_request beside it")
 
     @property
     def verification_policy(self) -> bytes:
@@ -249,6 +257,12 @@ class ClientConfig(Config):
         how = b"application" if VerifyPeer in self.answers else b"chain" if self.verify_peer else b"none"
         anchors = self.trust_anchors.digest if self.trust_anchors is not None else b""
         return sha256(b"sansticket verification policy\0" + how + b"\0" + anchors).digest()[:16]
+
+    def store_key(self, server_name: str, port: int = 443) -> StoreKey:
+        """What sessions with this server are kept under: they stand for how it was verified, and for who we were."""
+        ours = b"".join(sha256(b"".join(credential.chain)).digest() for credential in self.credentials)
+        policy = sha256(b"sansticket session store\0" + self.verification_policy + ours).digest()[:16]
+        return StoreKey(server_name, port, self.alpn_protocols, policy)
 
     def key_share_groups(self) -> tuple[int, ...]:
         if self.key_shares is not None:

@@ -20,7 +20,16 @@ from attrs import evolve, frozen
 from sansticket.commands import Close, Command, SendData, UpdateKeys
 from sansticket.config import ASK, MAX_NUM_TICKETS, ClientConfig, Config, ServerConfig
 from sansticket.errors import Fault, LocalProtocolError, Reason
-from sansticket.events import ConnectionTerminated, DataReceived, Event, PeerClosed, Question, TicketIssued
+from sansticket.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    HandshakeCompleted,
+    PeerClosed,
+    Question,
+    TicketIssued,
+    TicketReceived,
+)
 from sansticket.handshake.client_start import normal_server_name, start
 from sansticket.handshake.established import Established
 from sansticket.handshake.machine import (
@@ -49,6 +58,7 @@ from sansticket.record.protection import Opener13, Sealer13
 from sansticket.record.reader import RecordReader
 from sansticket.record.writer import RecordWriter
 from sansticket.tickets.session import Session
+from sansticket.tickets.store import StoreVisit
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType
 from sansticket.wire.messages import MESSAGES
@@ -112,6 +122,7 @@ class Connection:
         "_pending",
         "_read_closed",
         "_reader",
+        "_silent",
         "_state",
         "_unsent_tickets",
         "_warnings",
@@ -132,6 +143,7 @@ class Connection:
         self._read_closed = False
         self._write_closed = False
         self._end_of_stream = False
+        self._silent = True
         self._unsent_tickets = 0
         self._cached_sessions: list[Session] = []
         self._warnings = 0
@@ -182,6 +194,7 @@ class Connection:
 
     def data_to_send(self) -> bytes:
         """The bytes to be written to the peer since the last call, in order."""
+        self._silent = False
         self._unsent_tickets = 0
         return self._writer.take()
 
@@ -451,8 +464,12 @@ class Connection:
         if messages:
             self._write(HANDSHAKE, messages)
         for event in flight.events:
-            self._unsent_tickets += type(event) is TicketIssued
+            self._heed(event, flight.now)
         self._events.extend(flight.events)
+
+    def _heed(self, event: Event, now: float) -> None:
+        """What an event means to the connection itself."""
+        self._unsent_tickets += type(event) is TicketIssued
 
     def _write(self, content_type: int, content: bytes) -> None:
         if not self._write_closed:
@@ -482,7 +499,7 @@ class Connection:
         if cache is not None and cache.add(session, now):
             self._cached_sessions.append(session)
 
-    def _forget_sessions(self) -> None:
+    def _forget_sessions(self, event: ConnectionTerminated) -> None:
         """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2)."""
         cache = self._config.session_cache if isinstance(self._config, ServerConfig) else None
         sessions, self._cached_sessions = self._cached_sessions, []
@@ -528,7 +545,7 @@ class Connection:
     def _terminate(self, event: ConnectionTerminated) -> None:
         """The last event.  What is in ``data_to_send`` can still be taken."""
         try:
-            self._forget_sessions()
+            self._forget_sessions(event)
         except Exception as error:  # a hook of the application: it must not hide why the connection ended
             event = event if event.cause is not None else evolve(event, cause=error)
         self._events.append(event)
@@ -545,23 +562,56 @@ class ClientConnection(Connection):
     ``server_name`` is verified against the server's certificate and sent as SNI (an IP address is only verified).
     ``session`` is one session to offer, or several in the order of preference; those that cannot be used
     (expired, of another name, suite or verification policy) are not offered, and the record says why.
+
+    With a ``session_store`` in the config there is nothing more to do about sessions.  Without ``session`` the
+    connection takes the freshest from the store; those that come are put in.  One that the server refuses is
+    dropped, one that was taken for a connection that fails is dropped too, and the sessions that came with it;
+    but if nothing was ever taken from ``data_to_send`` (``Close`` before the transport was there), what was
+    taken goes back.  ``port`` tells servers of one name apart, in the store and nowhere else.
     """
 
-    __slots__ = ()
+    __slots__ = ("_visit",)
+
+    _visit: StoreVisit | None
 
     def __init__(
         self,
         config: ClientConfig,
         server_name: str | None = None,
         session: Session | Sequence[Session] | None = None,
+        *,
+        port: int = 443,
     ) -> None:
         name = normal_server_name(server_name, config)
+        self._visit = None
+        if config.session_store is not None and name is not None:
+            self._visit = StoreVisit(config.session_store, config.store_key(name, port))
+            now = config.clock()
+            if session is None:
+                session = self._visit.take(now)
+            if config.request_tickets:
+                config = evolve(config, ticket_request=self._visit.ticket_request(now), request_tickets=False)
         sessions = () if session is None else (session,) if isinstance(session, Session) else tuple(session)
         flight = Flight(config.clock(), config.entropy)
         super().__init__(config, start(config, name, sessions, flight))
         self._writer.legacy_record_version = 0x0301
         self._apply(flight)
         self._writer.legacy_record_version = 0x0303
+
+    def _heed(self, event: Event, now: float) -> None:
+        if self._visit is not None:
+            match event:
+                case TicketReceived(session):
+                    self._visit.brought(session, now)
+                case HandshakeCompleted(resumed=resumed):
+                    self._visit.resumed(resumed)
+
+    def _forget_sessions(self, event: ConnectionTerminated) -> None:
+        if self._visit is not None:
+            failed = event.reason not in (Reason.TRUNCATED, Reason.CANCELED)
+            self._visit.ended(self._config.clock(), silent=self._silent, failed=failed)
+            if self._silent:
+                self._writer.take()  # a session that went back must not be shown
 
 
 class ServerConnection(Connection):

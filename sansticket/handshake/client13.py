@@ -46,7 +46,7 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import ProtocolVersion
-from sansticket.wire.extensions import ApplicationProtocols
+from sansticket.wire.extensions import ApplicationProtocols, TicketRequestHint
 from sansticket.wire.messages import (
     Certificate,
     CertificateRequest,
@@ -72,6 +72,8 @@ class ClientHandshake:
     secret: HandshakeSecret
     traffic: HandshakeTraffic
     alpn_protocol: bytes | None = None
+    announced_tickets: int | None = None
+    """RFC 9149 section 4."""
 
     def plus(self, raw: bytes) -> ClientHandshake:
         return evolve(self, transcript=self.transcript.plus(raw))
@@ -90,8 +92,11 @@ class WaitEncryptedExtensions(State):
         for extension in message.extensions:
             if extension.type not in offer.extension_types:
                 raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
+        hint = message.find(TicketRequestHint)
         handshake = evolve(
-            self.handshake.plus(flight.received), alpn_protocol=selected_protocol(offer, message)
+            self.handshake.plus(flight.received),
+            alpn_protocol=selected_protocol(offer, message),
+            announced_tickets=hint.expected_count if hint is not None else None,
         )
         if handshake.session is not None:
             return WaitServerFinished(handshake, handshake.session.peer_certificates, None)
@@ -284,10 +289,12 @@ class ClientFinished:
     def record(self) -> ResumptionRecord:
         """What we offered, and what the server took."""
         offer, session = self.handshake.offer, self.handshake.session
+        tickets = self.handshake.announced_tickets
         if session is None:
             why = "the server took none of the sessions" if offer.sessions else "no session was offered"
-            return ResumptionRecord(offer.identities, None, 0, why)
-        return ResumptionRecord(offer.identities, offer.place_of(session), 0, "the server took this session")
+            return ResumptionRecord(offer.identities, None, tickets, why)
+        why = "the server took this session"
+        return ResumptionRecord(offer.identities, offer.place_of(session), tickets, why)
 
 
 @frozen

@@ -72,8 +72,9 @@ class ResumptionRecord:
     winner: int | None = None
     """The index of the identity that was resumed; None after a full handshake."""
 
-    tickets_to_follow: int = 0
-    """How many tickets the server was to send because of this handshake."""
+    tickets_to_follow: int | None = 0
+    """How many tickets the server was to send because of this handshake.  On a client: how many it announced
+    (RFC 9149 section 4), None if it did not."""
 
     why: str = ""
     """The rule that decided, in words."""
@@ -84,6 +85,7 @@ class ResumptionRecord:
 
     def __str__(self) -> str:
         outcome = "full handshake" if self.winner is None else f"resumed identity {self.winner}"
-        tickets = f"{self.tickets_to_follow} ticket{'' if self.tickets_to_follow == 1 else 's'} to follow"
-        first = f"{outcome}, {tickets}" + (f": {self.why}" if self.why else "")
+        number = self.tickets_to_follow
+        tickets = "" if number is None else f", {number} ticket{'' if number == 1 else 's'} to follow"
+        first = f"{outcome}{tickets}" + (f": {self.why}" if self.why else "")
         return "\n  ".join([first, *map(str, self.identities)])

@@ -6,6 +6,9 @@ is no longer in the store; it comes back only if its connection never got to use
 different: a resumption brings no new ticket, so it is lent to as many connections as ask for it, until a
 server refuses it.
 
+A connection whose config has a store does all of that by itself, through a ``StoreVisit``; ``put`` and
+``reserve`` are for those who want to do it otherwise.
+
 The store is bounded: ``per_server`` sessions of one server, of which the stalest goes first, and ``servers``
 servers, of which the one goes that was not used for longest.
 
@@ -37,6 +40,9 @@ FORMAT: Final = 1
 
 MAX_LIFETIME: Final = 604_800
 """RFC 9846 section 4.7.1: a client uses no TLS 1.3 ticket for longer than seven days, in seconds."""
+
+MAX_REQUESTED: Final = 255
+"""A ticket_request has one byte for each of its counts."""
 
 
 @frozen
@@ -132,6 +138,11 @@ class ClientSessionStore:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} sessions of {len(self._sessions)} servers)"
 
+    @property
+    def per_server(self) -> int:
+        """How many sessions are kept for each key."""
+        return self._per_server
+
     def __len__(self) -> int:
         """How many sessions there are, those not counted that are reserved."""
         with self._lock:
@@ -157,6 +168,19 @@ class ClientSessionStore:
             if _single_use(session):
                 self._discard(key, session)
             return Reservation(self, key, session)
+
+    def drop(self, key: StoreKey, session: Session) -> bool:
+        """Drop one session, because the connection it came with has failed.  False if it is not there."""
+        with self._lock:
+            before = len(self._sessions.get(key, ()))
+            self._discard(key, session)
+            return len(self._sessions.get(key, ())) < before
+
+    def room(self, key: StoreKey, now: float) -> int:
+        """How many more sessions of this key would be kept: what to ask a server for (RFC 9149)."""
+        with self._lock:
+            self._prune(key, now)
+            return self._per_server - len(self._sessions.get(key, ()))
 
     def forget(self, key: StoreKey) -> int:
         """Drop every session of one key; how many."""
@@ -242,6 +266,61 @@ class ClientSessionStore:
         else:
             self._sessions.pop(key, None)
         return bool(sessions)
+
+
+class StoreVisit:
+    """What one connection does with a store: it takes a session, brings those that come, and says what became of them.
+
+    Not thread-safe: it belongs to its connection.
+    """
+
+    __slots__ = ("_brought", "_key", "_reservation", "_store")
+
+    def __init__(self, store: ClientSessionStore, key: StoreKey) -> None:
+        self._store = store
+        self._key = key
+        self._reservation: Reservation | None = None
+        self._brought: list[Session] = []
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._key})"
+
+    def take(self, now: float) -> Session | None:
+        """A session to offer, if there is one."""
+        self._reservation = self._store.reserve(self._key, now)
+        return None if self._reservation is None else self._reservation.session
+
+    def ticket_request(self, now: float) -> tuple[int, int]:
+        """The numbers of tickets to ask for, after a full handshake and after a resumption (RFC 9149 section 3).
+
+        As many as there is room for in either case: a server that has fewer reasons to send any sends fewer.
+        """
+        room = min(self._store.room(self._key, now), MAX_REQUESTED)
+        return room, room
+
+    def brought(self, session: Session, now: float) -> None:
+        """The server sent a session."""
+        if self._store.put(self._key, session, now):
+            self._brought = [*self._brought, session][-self._store.per_server :]
+
+    def resumed(self, resumed: bool) -> None:
+        """The handshake is done; a session that was taken and not resumed is of no more use."""
+        if self._reservation is not None:
+            _ = self._reservation.used() if resumed else self._reservation.refused()
+
+    def ended(self, now: float, *, silent: bool, failed: bool) -> None:
+        """The connection is over.
+
+        ``silent``: nothing of it was ever written to the server, so a session that was taken goes back.
+        ``failed``: by an alert, of either side; the sessions that came with the connection go too (RFC 9846
+        section 6.2), and one that was taken and did not get through the handshake.
+        """
+        taken = self._reservation
+        if taken is not None:
+            _ = taken.give_back(now) if silent else taken.refused() if failed else taken.used()
+        for session in self._brought if failed else ():
+            self._store.drop(self._key, session)
+        self._brought = []
 
 
 def _single_use(session: Session) -> bool:
