@@ -108,7 +108,9 @@ HELLOS = [
     case("two binders for one identity", Reason.BINDER_COUNT, with_(TWO_FOR_ONE)),
     case("one binder for two identities", Reason.BINDER_COUNT, with_(ONE_FOR_TWO)),
     case("psk not last", Reason.ILLEGAL_VALUE, with_(OFFER, GREASE)),
-    case("no common group", Reason.NO_COMMON_GROUP, with_(SupportedGroups((0x0100, 0x2A2A)), KeyShareOffer(()))),
+    case(
+        "no common group", Reason.NO_COMMON_GROUP, with_(SupportedGroups((0x0100, 0x2A2A)), KeyShareOffer(()))
+    ),
     case("share of no supported group", Reason.ILLEGAL_VALUE, with_(SupportedGroups((P256,)))),
     case(
         "two shares of one group",

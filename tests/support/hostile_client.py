@@ -172,7 +172,9 @@ class HostileClient(HostilePeer):
         secret = exchange.finish(answer.share.key_exchange)
         name = self.suite.hash_name
         resumed = any(extension.type == PreSharedKeyOffer.TYPE for extension in message.extensions)
-        early = EarlySecret.from_psk(name, self.sessions[0].secret) if resumed else EarlySecret.without_psk(name)
+        early = (
+            EarlySecret.from_psk(name, self.sessions[0].secret) if resumed else EarlySecret.without_psk(name)
+        )
         self.handshake_secret = early.handshake(secret)
         self.traffic = self.handshake_secret.traffic(self.transcript.digest())
         self.protect(self.traffic.client)
