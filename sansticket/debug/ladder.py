@@ -57,8 +57,9 @@ class Line:
 
 def draw(steps: Iterable[Step], key_log: KeyLog, width: int = 80) -> Iterator[str]:
     """The lines of the picture, without line ends, ``width`` columns wide at most (60 or more)."""
-    column = max(width, MIN_WIDTH) - len(" | " + " | ")
-    yield "client" + "server".rjust(column)
+    width = max(width, MIN_WIDTH)
+    column = width - len(_row("", 0))
+    yield "client" + "server".rjust(width - len("client"))
     explainer = Explainer(key_log)
     sender: Side | None = None
     for step in steps:

@@ -171,6 +171,4 @@ def _ticket(session: Session) -> str:
 
 
 def version(number: int) -> str:
-    return {ProtocolVersion.TLS_1_2: "TLS 1.2", ProtocolVersion.TLS_1_3: "TLS 1.3"}.get(
-        ProtocolVersion(number), f"{number:#06x}"
-    )
+    return name(ProtocolVersion, number).replace("_", " ", 1).replace("_", ".")

@@ -1,0 +1,159 @@
+"""The command line does what its help says, and fails as it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sansticket.__main__ import main, parser
+from sansticket.debug import demo, states
+from tests.support.command import PATIENCE, ROOT
+
+Output = Callable[..., list[str]]
+
+
+@pytest.fixture
+def output(capsys: pytest.CaptureFixture[str]) -> Output:
+    """Runs a command that works; the lines that it prints."""
+
+    def run(*arguments: str) -> list[str]:
+        assert main(arguments) == 0
+        printed = capsys.readouterr()
+        assert printed.err == ""
+        return printed.out.splitlines()
+
+    return run
+
+
+def figures(lines: list[str]) -> dict[str, tuple[int, int]]:
+    """The table at the end of the demo."""
+    rows = (re.fullmatch(r"(\D+?) +(\d+) +(\d+)", line) for line in lines)
+    return {row[1]: (int(row[2]), int(row[3])) for row in rows if row}
+
+
+def count(lines: list[str], text: str) -> int:
+    return sum(text in line for line in lines)
+
+
+def test_the_demo_as_a_program() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "sansticket", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert run.stderr == ""
+    assert run.returncode == 0
+    lines = run.stdout.splitlines()
+    assert max(map(len, lines)) == 80
+    assert run.stdout.isascii()
+    assert count(lines, "* TicketIssued") == 3
+    assert count(lines, "* TicketReceived") == 3
+    assert count(lines, "* DataReceived") == 4
+    assert count(lines, "* HandshakeCompleted: resumed") == 2
+    table = figures(lines)
+    assert table["tickets"] == (2, 1)
+    assert table["signatures"] == table["certificate chains"] == (1, 0)
+    full, resumed = table["bytes from the server"]
+    assert resumed < full
+
+
+@pytest.mark.parametrize(("asked", "told"), [(0, []), (1, [(1, 1)]), (5, [(5, 1)])])
+def test_the_number_of_tickets(output: Output, asked: int, told: list[tuple[int, int]]) -> None:
+    lines = output("demo", "--tickets", str(asked))
+    assert [figures(lines)["tickets"]] == told if told else "tickets" not in figures(lines)
+    assert ("No ticket, no resumption: the next connection would look the same." in lines) == (asked == 0)
+
+
+def test_a_retry(output: Output) -> None:
+    lines = output("demo", "--retry")
+    assert count(lines, "HelloRetryRequest: a share of SECP384R1 please") == 2
+    assert figures(lines)["handshake messages"] == (11, 8)
+
+
+def test_a_client_certificate(output: Output) -> None:
+    lines = output("demo", "--client-certificate")
+    assert figures(lines)["signatures"] == (2, 0)
+    assert count(lines, "{CertificateRequest}") == 1
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_the_width(output: Output, width: int) -> None:
+    assert max(map(len, output("demo", "--width", str(width)))) == width
+
+
+@pytest.mark.parametrize(("columns", "width"), [("20", 80), ("90", 90), ("300", 100)])
+def test_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert parser().parse_args(["demo"]).width == width
+
+
+def test_states(output: Output) -> None:
+    assert output("states", "server") == list(states.mermaid("server"))
+    assert output("states", "client", "--format", "dot") == list(states.dot("client"))
+    assert output("states") == [*states.mermaid("client"), *states.mermaid("server")]
+    assert output("states", "--format", "markdown") == list(states.page())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["demos"], "invalid choice: 'demos'"),
+        (["demo", "--tickets", "101"], "argument --tickets: '101'; expected an integer from 0 to 100"),
+        (["demo", "--tickets", "two"], "argument --tickets: 'two'; expected an integer from 0 to 100"),
+        (["demo", "--width", "59"], "argument --width: '59'; expected an integer from 60 to 500"),
+        (["states", "proxy"], "invalid choice: 'proxy'"),
+        (["states", "--format", "png"], "invalid choice: 'png'"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["states", "--help"]])
+def test_help_teaches(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    assert "python -m sansticket" in text
+    for word in (r"Exit codes: 0",) if len(arguments) == 1 else ("examples:", "options:"):
+        assert word in text
+
+
+def test_what_goes_wrong_is_said_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def untrusting(self: demo.Authority, *arguments: Any) -> Any:
+        self._key = ec.generate_private_key(ec.SECP256R1())  # not the root's any more
+        return issue(self, *arguments)
+
+    issue = demo.Authority.issue
+    monkeypatch.setattr(demo.Authority, "issue", untrusting)
+    assert main(["demo"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("sansticket: the handshake failed: ")
+    assert printed.out == ""
+
+
+def test_a_reader_that_has_enough(tmp_path: Path) -> None:
+    """As in ``python -m sansticket demo | head -1``: no traceback."""
+    command = f"{sys.executable} -m sansticket demo --tickets 100; echo $? > {tmp_path}/code"
+    script = f"({command}) 2> {tmp_path}/errors | head -n 1"
+    subprocess.run(["sh", "-c", script], cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE)
+    assert (tmp_path / "errors").read_text() == ""
+    assert (tmp_path / "code").read_text().strip() in ("0", "1")
