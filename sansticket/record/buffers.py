@@ -12,17 +12,14 @@ SETTLED: Final = 4 * 1024 * 1024
 
 
 def sized_buffer(size: int) -> BytesIO:
-    """A BytesIO of ``size`` bytes (at least 1), to be filled through ``getbuffer()``.
+    """A BytesIO of ``size`` zero bytes, to be filled through ``getbuffer()``.
 
     It is the one way to fill a ``bytes`` object in place: ``getvalue()``, also after ``truncate()``, hands
     out the object inside and copies nothing.
     """
     if size >= SETTLE_AT:
         _settle_heap()
-    buffer = BytesIO()
-    buffer.seek(size - 1)
-    buffer.write(b"\0")
-    return buffer
+    return BytesIO(bytes(size))
 
 
 @cache

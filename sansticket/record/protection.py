@@ -21,6 +21,7 @@ a single record, and one that writes into a buffer, the fastest for many.
 Copies and pickles keep key, iv and sequence number; the AEAD is made anew.
 """
 
+from struct import Struct
 from typing import Final, Protocol, Self, TypeVar, cast
 
 from cryptography.exceptions import InvalidTag
@@ -47,6 +48,9 @@ MAX_SEQUENCE: Final = 2**64 - 1
 TAG_LENGTH: Final = 16
 """Bytes of the tag, the same for every suite we know."""
 
+MAX_EMPTY_RECORDS: Final = 32
+"""Records without content that may come in a row; the same number as in OpenSSL and BoringSSL."""
+
 EXPLICIT_NONCE_LENGTH: Final = 8
 """Bytes of the nonce that travel with each AES-GCM record of TLS 1.2 (RFC 5288 section 3)."""
 
@@ -57,6 +61,24 @@ APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 # Plain integers: comparing with the members of an IntEnum costs three times as much, once per record.
 
 _TYPE_BYTE: Final = [bytes((number,)) for number in range(256)]
+
+
+Run = tuple[int, int, int]
+"""Where a run of records stopped, how many bytes of content it gave, how many empty records are at its end."""
+
+RECORD_HEADER: Final = Struct(">BBxH").unpack_from
+"""Content type, major version, length."""
+
+
+def record_stop(buffer: bytes | bytearray, start: int) -> int:
+    """Where the record stops that starts here, or 0 unless it is complete and may be application data."""
+    if len(buffer) - start < HEADER_LENGTH:
+        return 0
+    content_type, major, length = RECORD_HEADER(buffer, start)
+    stop: int = start + HEADER_LENGTH + length
+    if content_type == APPLICATION_DATA and major == 3 and length <= MAX_CIPHERTEXT and stop <= len(buffer):
+        return stop
+    return 0
 
 
 class _Aead(Protocol):
@@ -188,30 +210,45 @@ class Opener13(_Direction):
         self.sequence = sequence + 1
         return content_type, content
 
-    def open_into(self, room: memoryview, at: int, header: bytes, body: memoryview) -> tuple[int, int]:
-        """The same, with the content written to ``room`` from ``at`` on; gives content type and length.
+    def open_run(self, buffer: bytes, start: int, room: memoryview, empty: int) -> Run:
+        """Open records of application data, one after the other; their content goes to ``room``.
 
-        ``room`` must have space for the whole body.  A body that does not decrypt leaves zeros there.
+        The first starts at ``start``.  The run stops before the first record that is not complete or not
+        application data, that does not decrypt or is wrong in any other way, or that would be one empty
+        record too many: ``open`` says what it is.  ``empty`` counts the empty records in a row, so far.
+        ``room`` must be as long as the rest of ``buffer``; only what is filled is authentic.
         """
-        sequence = self.sequence
-        if sequence > MAX_SEQUENCE:
-            raise self._exhausted()
-        length = len(body) - TAG_LENGTH
-        if length < 0:
-            raise self._bad_mac()
-        plaintext = room[at : at + length]
-        try:
-            self._aead.decrypt_into((self._iv ^ sequence).to_bytes(12), body, header, plaintext)
-        except InvalidTag:
-            plaintext[:] = bytes(length)  # what is there now is not authentic
-            raise self._bad_mac() from None
-        if 0 < length <= MAX_PLAINTEXT + 1 and plaintext[-1] == APPLICATION_DATA:
-            content_type, length = APPLICATION_DATA, length - 1
-        else:
-            content_type, content = _strip_padding(bytes(plaintext))
-            length = len(content)
-        self.sequence = sequence + 1
-        return content_type, length
+        iv, decrypt_into = self._iv, self._aead.decrypt_into
+        sequence, filled = self.sequence, 0
+        with memoryview(buffer) as view:
+            while (
+                stop := record_stop(buffer, start)
+            ) > start + HEADER_LENGTH + TAG_LENGTH and sequence <= MAX_SEQUENCE:
+                body = start + HEADER_LENGTH
+                plaintext = room[filled : filled + stop - body - TAG_LENGTH]
+                nonce = (iv ^ sequence).to_bytes(12)
+                try:
+                    decrypt_into(nonce, view[body:stop], buffer[start:body], plaintext)
+                except InvalidTag:
+                    plaintext[:] = bytes(len(plaintext))  # what is there now is not authentic
+                    break
+                length = len(plaintext) - 1
+                if plaintext[-1] != APPLICATION_DATA:
+                    length = _padded_data(bytes(plaintext))
+                if not 0 <= length <= MAX_PLAINTEXT or (not length and empty == MAX_EMPTY_RECORDS):
+                    break
+                empty = 0 if length else empty + 1
+                filled += length
+                start = stop
+                sequence += 1
+        self.sequence = sequence
+        return start, filled, empty
+
+
+def _padded_data(inner: bytes) -> int:
+    """Bytes of content of application data with padding; -1 if it is anything else."""
+    content = inner.rstrip(b"\0")
+    return len(content) - 1 if content[-1:] == b"\x17" and len(inner) <= MAX_PLAINTEXT + 1 else -1
 
 
 def _strip_padding(inner: bytes) -> tuple[int, bytes]:
@@ -297,18 +334,32 @@ class Opener12(_Direction):
         self._accept(header[0], len(content))
         return header[0], content
 
-    def open_into(self, room: memoryview, at: int, header: bytes, body: memoryview) -> tuple[int, int]:
-        """The same, with the content written to ``room`` from ``at`` on, as ``Opener13.open_into``."""
-        nonce, skipped, additional = self._frame(header, body)
-        length = len(body) - skipped - TAG_LENGTH
-        content = room[at : at + length]
-        try:
-            self._aead.decrypt_into(nonce, body[skipped:], additional, content)
-        except InvalidTag:
-            content[:] = bytes(length)  # what is there now is not authentic
-            raise self._bad_mac() from None
-        self._accept(header[0], length)
-        return header[0], length
+    def open_run(self, buffer: bytes, start: int, room: memoryview, empty: int) -> Run:
+        """Open records of application data, one after the other, as ``Opener13.open_run``."""
+        decrypt_into = self._aead.decrypt_into
+        before = HEADER_LENGTH + (EXPLICIT_NONCE_LENGTH if self._suite.explicit_nonce else 0)
+        filled = 0
+        with memoryview(buffer) as view:
+            while (stop := record_stop(buffer, start)) >= start + before + TAG_LENGTH:
+                if self.sequence > MAX_SEQUENCE:
+                    break
+                header = start + HEADER_LENGTH
+                nonce, _, additional = self._frame(buffer[start:header], view[header:stop])
+                body = start + before
+                length = stop - body - TAG_LENGTH
+                content = room[filled : filled + length]
+                try:
+                    decrypt_into(nonce, view[body:stop], additional, content)
+                except InvalidTag:
+                    content[:] = bytes(length)  # what is there now is not authentic
+                    break
+                if length > MAX_PLAINTEXT or (not length and empty == MAX_EMPTY_RECORDS):
+                    break
+                empty = 0 if length else empty + 1
+                filled += length
+                start = stop
+                self.sequence += 1
+        return start, filled, empty
 
     def _frame(self, header: bytes, body: bytes | memoryview) -> tuple[bytes, int, bytes]:
         """The nonce, how many bytes of it are in front of the ciphertext, the additional data."""

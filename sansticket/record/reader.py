@@ -5,13 +5,12 @@ message.  It never raises anything but ``Fault``, and what it gives does not dep
 a fault comes only after everything that preceded it.
 
 Two things make it fast.  Bytes that arrive while nothing is held are kept as they are, and a run of
-application data is opened in one loop and given as one piece.  And two make it safe to change keys: a run
-stops at the first record that is not application data, which is then the last one opened with these keys
-until it has been handed out; and what follows it stays ciphertext.
+application data is opened in one loop and given as one piece.  And one makes it safe to change keys: a run
+stops before the first record that is not application data; that one is opened alone, by the next call, and
+what follows it stays ciphertext until it has been handed out.
 """
 
 from copy import copy
-from struct import Struct
 from typing import Final
 
 from attrs import define, field, fields
@@ -25,16 +24,12 @@ from sansticket.record.protection import (
     HANDSHAKE,
     HEADER_LENGTH,
     MAX_CIPHERTEXT,
+    MAX_EMPTY_RECORDS,
     MAX_PLAINTEXT,
     TAG_LENGTH,
     Opener,
+    record_stop,
 )
-
-MAX_EMPTY_RECORDS: Final = 32
-"""Records without content that may come in a row; the same number as in OpenSSL and BoringSSL."""
-
-_HEADER: Final = Struct(">BBxH").unpack_from
-"""Content type, major version, length."""
 
 Content = tuple[int, bytes]
 """Content type and content."""
@@ -60,7 +55,6 @@ class RecordReader:
     _opener: Opener | None = field(default=None, init=False)
     _buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
     _offset: int = field(default=0, init=False)
-    _held: Content | None = field(default=None, init=False, repr=False)
     _empty_records: int = field(default=0, init=False)
     # What is left of the two budgets; -1 when there is none.  A budget that is used up is not the same: it
     # decides how the next record is called.
@@ -86,7 +80,7 @@ class RecordReader:
     @property
     def buffered(self) -> int:
         """Bytes that were fed and not yet given out."""
-        return len(self._buffer) - self._offset + (0 if self._held is None else len(self._held[1]))
+        return len(self._buffer) - self._offset
 
     def protect(self, opener: Opener | None) -> None:
         """Open with these keys all records that were not given out yet."""
@@ -114,13 +108,9 @@ class RecordReader:
         Complete records of application data in a row come as one result, never an empty one.
         Raises Fault for what the peer may not send; nothing may be read after that.
         """
-        held = self._held
-        if held is not None:
-            self._held = None
-            return held
         while self._buffer:
             opener = self._opener
-            if opener is not None and (stop := _record_stop(self._buffer, self._offset)):
+            if opener is not None and (stop := record_stop(self._buffer, self._offset)):
                 last = stop == len(self._buffer)
                 content = self._open_one(opener, stop) if last else self._open_records(opener, stop)
             elif (header := self._next_header()) is not None:
@@ -196,8 +186,8 @@ class RecordReader:
     def _open_records(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there, together with those after it if there are any."""
         buffer = self._buffer = bytes(self._buffer)  # no copy, unless the record came in many small pieces
-        if self._undecryptable_left < 0 and _record_stop(buffer, stop):
-            return self._open_run(opener, buffer)
+        if self._undecryptable_left < 0 and record_stop(buffer, stop):
+            return self._open_run(opener, buffer, stop)
         return self._open_one(opener, stop)
 
     def _open_one(self, opener: Opener, stop: int) -> Content | None:
@@ -219,39 +209,20 @@ class RecordReader:
         self._empty_records = _count_empty(self._empty_records)
         return None
 
-    def _open_run(self, opener: Opener, buffer: bytes) -> Content | None:
-        """Open records up to the first that is not application data; it is held if others precede it.
-
-        A fault ends the run as well: what precedes it goes first, and the next call meets it again.
-        """
-        start = self._offset
-        filled = 0
-        empty = self._empty_records
-        output = sized_buffer(len(buffer) - start)
-        with output.getbuffer() as room, memoryview(buffer) as view:
-            while stop := _record_stop(buffer, start):
-                if filled and empty == MAX_EMPTY_RECORDS:
-                    break  # one more would be a fault: the next call sees
-                body = start + HEADER_LENGTH
-                try:
-                    content_type, length = opener.open_into(room, filled, buffer[start:body], view[body:stop])
-                except Fault:
-                    break
-                start = stop
-                empty = 0 if length else _count_empty(empty)
-                if content_type != APPLICATION_DATA:
-                    self._held = content_type, bytes(room[filled : filled + length])
-                    break
-                filled += length
-        self._empty_records = empty
-        self._consume(start)
-        if filled:
-            output.truncate(filled)
-            return APPLICATION_DATA, output.getvalue()
-        held, self._held = self._held, None
-        if held is None and stop:
-            return self._open_one(opener, stop)  # raises the fault, and no traceback has views of the buffer
-        return held
+    def _open_run(self, opener: Opener, buffer: bytes, stop: int) -> Content | None:
+        """Open as many records of application data as there are, or else the one that stops there."""
+        output = sized_buffer(len(buffer) - self._offset)
+        with output.getbuffer() as room:
+            after, filled, self._empty_records = opener.open_run(
+                buffer, self._offset, room, self._empty_records
+            )
+        if after == self._offset:
+            return self._open_one(opener, stop)
+        self._consume(after)
+        if not filled:
+            return None
+        output.truncate(filled)
+        return APPLICATION_DATA, output.getvalue()
 
     def _consume(self, stop: int) -> None:
         """Go on reading at ``stop``."""
@@ -286,17 +257,6 @@ class RecordReader:
 
 
 _SLOTS: Final = tuple(attribute.name for attribute in fields(RecordReader))
-
-
-def _record_stop(buffer: bytes | bytearray, start: int) -> int:
-    """Where the record stops that starts here, or 0 unless it is complete and may be application data."""
-    if len(buffer) - start < HEADER_LENGTH:
-        return 0
-    content_type, major, length = _HEADER(buffer, start)
-    stop: int = start + HEADER_LENGTH + length
-    if content_type == APPLICATION_DATA and major == 3 and length <= MAX_CIPHERTEXT and stop <= len(buffer):
-        return stop
-    return 0
 
 
 def _count_empty(count: int) -> int:

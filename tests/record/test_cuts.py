@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sansticket.crypto.suites import SuiteParameters
-from sansticket.record.reader import MAX_EMPTY_RECORDS, RecordReader
+from sansticket.record.protection import MAX_EMPTY_RECORDS
+from sansticket.record.reader import RecordReader
 from tests.support.records import (
     AES_13,
     CHACHA_12,

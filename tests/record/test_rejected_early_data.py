@@ -1,4 +1,4 @@
-"""Rejected early data is passed over, within a budget (RFC 9846 section 4.2.10)."""
+"""Rejected early data is passed over, within a budget (RFC 9846 section 4.3.10)."""
 
 from __future__ import annotations
 

@@ -60,6 +60,13 @@ def opener(suite: SuiteParameters, epoch: int = 0, sequence: int = 0) -> Opener:
     return kind(suite, keys_for(suite, epoch), sequence)
 
 
+def run(source: Opener, wire: bytes, start: int = 0, empty: int = 0) -> tuple[int, bytes, int]:
+    """Open a run: where it stopped, its content, the number of empty records at its end."""
+    room = memoryview(bytearray(len(wire) - start))
+    stop, filled, empty = source.open_run(wire, start, room, empty)
+    return stop, bytes(room[:filled]), empty
+
+
 def reader(suite: SuiteParameters | None = None, data: bytes = b"") -> RecordReader:
     """A reader that opens with the keys of ``sealer(suite)``; without a suite it does not open at all."""
     made = RecordReader()
