@@ -38,6 +38,9 @@ MAX_LIFETIME: Final = 604_800
 """Seven days in seconds: RFC 9846 section 4.7.1."""
 
 
+KNOWN_VERSIONS: Final = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
+
+
 class Ask(Enum):
     """The type of ``ASK``."""
 
@@ -87,7 +90,14 @@ DEFAULT_CIPHER_SUITES: Final = (
     CipherSuite.AES_128_GCM_SHA256,
     CipherSuite.AES_256_GCM_SHA384,
     CipherSuite.CHACHA20_POLY1305_SHA256,
+    CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite.ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite.ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite.ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite.ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    CipherSuite.ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 )
+"""Those of TLS 1.3, then those of TLS 1.2."""
 
 DEFAULT_GROUPS: Final = (
     NamedGroup.X25519_MLKEM768,
@@ -98,6 +108,9 @@ DEFAULT_GROUPS: Final = (
     NamedGroup.X448,
     NamedGroup.SECP256R1_MLKEM768,
 )
+
+TLS_1_3_ONLY_GROUPS: Final = frozenset((NamedGroup.X25519_MLKEM768, NamedGroup.SECP256R1_MLKEM768))
+"""A share of these does not fit into a ServerKeyExchange."""
 
 DEFAULT_SIGNATURE_SCHEMES: Final = (
     SignatureScheme.ECDSA_SECP256R1_SHA256,
@@ -114,6 +127,9 @@ DEFAULT_SIGNATURE_SCHEMES: Final = (
     SignatureScheme.MLDSA44,
     SignatureScheme.MLDSA65,
     SignatureScheme.MLDSA87,
+    SignatureScheme.RSA_PKCS1_SHA256,
+    SignatureScheme.RSA_PKCS1_SHA384,
+    SignatureScheme.RSA_PKCS1_SHA512,
 )
 
 CERTIFICATE_ONLY_SCHEMES: Final = (
@@ -122,6 +138,8 @@ CERTIFICATE_ONLY_SCHEMES: Final = (
     SignatureScheme.RSA_PKCS1_SHA512,
 )
 """Signatures that TLS 1.3 allows inside certificates and nowhere else (RFC 9846 section 4.2.3)."""
+
+TLS_1_3_ONLY_SCHEMES: Final = (SignatureScheme.MLDSA44, SignatureScheme.MLDSA65, SignatureScheme.MLDSA87)
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:
@@ -140,6 +158,8 @@ class Config:
     """
 
     versions: tuple[int, ...] = field(default=(ProtocolVersion.TLS_1_3,), converter=_as_tuple)
+    """The protocol versions; the highest that both sides have is used.  One without a cipher suite or a group
+    among those below is not offered."""
     cipher_suites: tuple[int, ...] = field(default=DEFAULT_CIPHER_SUITES, converter=_as_tuple)
     groups: tuple[int, ...] = field(default=DEFAULT_GROUPS, converter=_as_tuple)
     signature_schemes: tuple[int, ...] = field(default=DEFAULT_SIGNATURE_SCHEMES, converter=_as_tuple)
@@ -159,6 +179,9 @@ class Config:
     padding: Callable[[int], int] | None = field(default=None, repr=False)
     """TLS 1.3: from the length of a record's content to the number of zero bytes of padding after it."""
     resumed_certificates: ResumedCertificates = ResumedCertificates.REUSE
+    tickets_in_tls12: bool = True
+    """TLS 1.2: a client takes tickets, a server whose tickets are stateless gives one.  False leaves session ids,
+    which a server knows if it has a ``session_cache`` or an answer for ``LookUpSession`` (SSL_OP_NO_TICKET)."""
     max_handshake_message: int = 131_072
     """Bytes.  A ClientHello with the largest ticket that fits has 64 KiB and a little more, OpenSSL allows one of
     128 KiB; a chain of ten ordinary certificates has 15 KiB."""
@@ -187,10 +210,12 @@ class Config:
                 raise ConfigError("credentials", "one has no private key, and answers has nothing for Sign")
 
     def _check_lists(self) -> None:
-        _check_known("versions", self.versions, {ProtocolVersion.TLS_1_3})
+        _check_known("versions", self.versions, KNOWN_VERSIONS)
         _check_known("cipher_suites", self.cipher_suites, SUITES)
         _check_known("groups", self.groups, GROUPS)
         _check_known("signature_schemes", self.signature_schemes, DEFAULT_SIGNATURE_SCHEMES)
+        if not self.usable_versions:
+            raise ConfigError("versions", "cipher_suites and groups have nothing for any of them")
         for protocol in self.alpn_protocols:
             if not 1 <= len(protocol) <= 255:
                 raise ConfigError("alpn_protocols", f"{protocol!r}; expected 1 to 255 bytes")
@@ -202,10 +227,31 @@ class Config:
         if self.resumed_certificates is ResumedCertificates.VERIFY and self.trust_anchors is None:
             raise ConfigError("resumed_certificates", "VERIFY, but there are no trust_anchors")
 
+    @property
+    def usable_versions(self) -> tuple[int, ...]:
+        """Those of ``versions`` that have a cipher suite and a group, the highest first."""
+        named = sorted(self.versions, reverse=True)
+        return tuple(version for version in named if self.suites_of(version) and self.groups_of(version))
+
     def suites_of(self, version: int) -> tuple[int, ...]:
         """The cipher suites of that protocol version."""
         tls13 = version == ProtocolVersion.TLS_1_3
         return tuple(suite for suite in self.cipher_suites if (suite >> 8 == 0x13) == tls13)
+
+    def groups_of(self, version: int) -> tuple[int, ...]:
+        """The groups for a key exchange of that protocol version."""
+        if version == ProtocolVersion.TLS_1_3:
+            return self.groups
+        return tuple(group for group in self.groups if group not in TLS_1_3_ONLY_GROUPS)
+
+    def schemes_of(self, *versions: int) -> tuple[int, ...]:
+        """The signature schemes for handshakes of any of these protocol versions."""
+        unfit: frozenset[int] = frozenset()
+        if ProtocolVersion.TLS_1_2 not in versions:
+            unfit = frozenset(CERTIFICATE_ONLY_SCHEMES)
+        elif ProtocolVersion.TLS_1_3 not in versions:
+            unfit = frozenset(TLS_1_3_ONLY_SCHEMES)
+        return tuple(scheme for scheme in self.signature_schemes if scheme not in unfit)
 
 
 @frozen(kw_only=True)
@@ -375,6 +421,10 @@ class ServerConfig(Config):
             and OpenTicket not in self.answers
             and (self.session_cache is not None or LookUpSession in self.answers)
         )
+
+    @property
+    def stateless_tickets(self) -> bool:
+        return self.ticket_keys is not None or OpenTicket in self.answers
 
     @property
     def issues_tickets(self) -> bool:

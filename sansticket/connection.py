@@ -30,6 +30,7 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
+from sansticket.handshake.client13_hello import WaitServerHello
 from sansticket.handshake.client_start import normal_server_name, start
 from sansticket.handshake.established import Established
 from sansticket.handshake.machine import (
@@ -44,6 +45,7 @@ from sansticket.handshake.machine import (
     SendApplicationData,
     SendChangeCipherSpec,
     SendMessage,
+    SendWarning,
     SkipEarlyData,
     State,
     StoreSession,
@@ -53,15 +55,15 @@ from sansticket.handshake.machine import (
     messages_accepted_by,
 )
 from sansticket.handshake.server_start import WaitClientHello
-from sansticket.keys.schedule13 import export
-from sansticket.record.protection import Opener13, Sealer13
+from sansticket.record.protection import Opener12, Opener13, Sealer12, Sealer13
 from sansticket.record.reader import RecordReader
 from sansticket.record.writer import RecordWriter
 from sansticket.tickets.session import Session
 from sansticket.tickets.store import StoreVisit
 from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType
+from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion
 from sansticket.wire.messages import MESSAGES
+from sansticket.wire.messages12 import MESSAGES_12
 
 APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 HANDSHAKE: Final = int(ContentType.HANDSHAKE)
@@ -74,6 +76,13 @@ MAX_WARNINGS: Final = 4
 MAX_MESSAGES_WITHOUT_DATA: Final = {HandshakeType.KEY_UPDATE: 32, HandshakeType.NEW_SESSION_TICKET: 1024}
 """Post-handshake messages of one kind that may come before any application data: 32 KeyUpdates as in OpenSSL
 and BoringSSL; libssl really sends a thousand tickets if it is told to."""
+
+TOO_MANY: Final = {
+    HandshakeType.NEW_SESSION_TICKET: Reason.TOO_MANY_TICKETS,
+    HandshakeType.HELLO_REQUEST: Reason.RENEGOTIATION,
+    HandshakeType.CLIENT_HELLO: Reason.RENEGOTIATION,
+}
+"""What more than that is called.  TLS 1.2 asks for a renegotiation with the last two."""
 
 MAX_SKIPPED_EARLY_DATA: Final = 65_536
 """Bytes of early data that are dropped when it was not accepted.  No ticket of ours allows any, but the ticket
@@ -261,21 +270,26 @@ class Connection:
         """The session that was resumed."""
         return self._established.resumed_session if self._established is not None else None
 
-    def export_keying_material(self, label: str, context: bytes, length: int) -> bytes:
-        """Keying material of this connection for another purpose (RFC 9846 section 7.5).
+    def export_keying_material(self, label: str, context: bytes | None, length: int) -> bytes:
+        """Keying material of this connection for another purpose (RFC 9846 section 7.5, RFC 5705).
 
-        ``label`` has 1 to 249 ASCII characters, ``length`` is in bytes.  LocalProtocolError before the end of the
-        handshake, or out of range.
+        ``label`` has 1 to 249 ASCII characters, ``length`` is in bytes.  In TLS 1.2 no ``context`` is not the
+        same as an empty one.  LocalProtocolError before the end of the handshake, or out of range.
         """
         if self._established is None:
             raise LocalProtocolError(
                 f"export_keying_material in {self.state}; expected a completed handshake"
             )
-        hash_name, secret = self._established.suite.hash_name, self._established.exporter_secret
-        return export(hash_name, secret, label.encode("ascii"), context, length)
+        return self._established.exporter.export(label.encode("ascii"), context, length)
 
     def tls_exporter(self) -> bytes:
-        """The tls-exporter channel binding (RFC 9266), 32 bytes."""
+        """The tls-exporter channel binding (RFC 9266), 32 bytes.
+
+        LocalProtocolError before the end of the handshake, and in TLS 1.2 without extended master secret, where
+        another connection may have the same (RFC 7627 section 1).
+        """
+        if self._established is not None and not self._established.extended_master_secret:
+            raise LocalProtocolError("tls_exporter without extended master secret; it binds to nothing")
         return self.export_keying_material("EXPORTER-Channel-Binding", b"", 32)
 
     # --- bytes in --------------------------------------------------------------------------------------------
@@ -324,6 +338,7 @@ class Connection:
             raise self._unexpected("application data")
         if self._messages_without_data:
             self._messages_without_data = {}
+        self._warnings = 0
         self._events.append(DataReceived(data))
 
     def _take_message(self) -> bool:
@@ -340,10 +355,10 @@ class Connection:
             return False
         raw = bytes(held[:end])
         del held[:end]
-        message = MESSAGES[kind](raw[4:])
+        message = (MESSAGES_12 if self._state.IN_TLS_1_2 else MESSAGES)[kind](raw[4:])
         if type(message) not in classes:
             raise self._unexpected(type(message).__name__)
-        if self._state.ESTABLISHED:
+        if self._state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST:
             self._count_message(kind)
         self._step(message, raw)
         self._settle()
@@ -354,16 +369,12 @@ class Connection:
         count = self._messages_without_data.get(kind, 0) + 1
         self._messages_without_data[kind] = count
         if count > MAX_MESSAGES_WITHOUT_DATA.get(HandshakeType(kind), 32):
-            reason = (
-                Reason.TOO_MANY_TICKETS
-                if kind == HandshakeType.NEW_SESSION_TICKET
-                else Reason.TOO_MANY_KEY_UPDATES
-            )
+            reason = TOO_MANY.get(HandshakeType(kind), Reason.TOO_MANY_KEY_UPDATES)
             raise Fault(reason, f"{count} without any data between them")
 
     def _take_alert(self, alert: Alert) -> None:
-        """RFC 9846 section 6: two alerts are no errors, and the level says nothing."""
-        if alert.description == AlertDescription.USER_CANCELED:
+        """RFC 9846 section 6: two alerts are no errors, and the level says nothing unless this is TLS 1.2."""
+        if alert.description == AlertDescription.USER_CANCELED or self._is_warning(alert):
             self._warnings += 1
             if self._warnings > MAX_WARNINGS:
                 raise Fault(Reason.TOO_MANY_WARNINGS)
@@ -376,6 +387,13 @@ class Connection:
                     Reason.PEER_ALERT, alert.description, _alert_name(alert.description), by_peer=True
                 )
             )
+
+    def _is_warning(self, alert: Alert) -> bool:
+        """RFC 5246 section 7.2.2.  A server may send one before its ServerHello (unrecognized_name)."""
+        if alert.level != AlertLevel.WARNING or alert.description == AlertDescription.CLOSE_NOTIFY:
+            return False
+        open_version = ProtocolVersion.TLS_1_2 in self._config.usable_versions
+        return self._state.IN_TLS_1_2 or (type(self._state) is WaitServerHello and open_version)
 
     def _take_change_cipher_spec(self) -> None:
         state = type(self._state)
@@ -408,6 +426,8 @@ class Connection:
         state = handler(self._state, item, flight)
         if self._handshake_bytes and any(type(effect) is ProtectReads for effect in flight.effects):
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
+        if self._change_cipher_specs and state.IN_TLS_1_2:
+            raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
         self._state = state
         self._pending = None
         self._apply(flight)
@@ -445,12 +465,16 @@ class Connection:
                 self._write(HANDSHAKE, messages)
                 messages = b""
             match effect:
-                case ProtectWrites(_, suite, keys):
-                    self._writer.protect(Sealer13(suite, keys))
-                case ProtectReads(_, suite, keys):
-                    self._reader.protect(Opener13(suite, keys))
+                case ProtectWrites(version, suite, keys):
+                    tls12 = version == ProtocolVersion.TLS_1_2
+                    self._writer.protect(Sealer12(suite, keys) if tls12 else Sealer13(suite, keys))
+                case ProtectReads(version, suite, keys):
+                    tls12 = version == ProtocolVersion.TLS_1_2
+                    self._reader.protect(Opener12(suite, keys) if tls12 else Opener13(suite, keys))
                 case SendApplicationData(data):
                     self._write(APPLICATION_DATA, data)
+                case SendWarning(description):
+                    self._write_alert(AlertLevel.WARNING, description)
                 case SendChangeCipherSpec():
                     self._write(CHANGE_CIPHER_SPEC, b"\x01")
                 case SkipEarlyData(before_second_hello):
@@ -516,6 +540,8 @@ class Connection:
         left = self._writer.records_left
         needed = length // self._writer.max_fragment + RECORDS_IN_RESERVE
         if left is not None and left < needed:
+            if self._state.IN_TLS_1_2:
+                raise LocalProtocolError(f"SendData needs {needed} records, and the key is good for {left} more")
             self._step(UpdateKeys())
 
     # --- the end ---------------------------------------------------------------------------------------------
@@ -536,8 +562,9 @@ class Connection:
 
     def _fail(self, fault: Fault, cause: BaseException | None = None) -> None:
         """End the connection because of ``fault``, and tell the peer."""
-        self._write_alert(AlertLevel.FATAL, fault.alert)
-        self._terminate(ConnectionTerminated(fault.reason, fault.alert, fault.detail, cause=cause))
+        alert = fault.alert_of_tls_1_2 if self._state.IN_TLS_1_2 else fault.alert
+        self._write_alert(AlertLevel.FATAL, alert)
+        self._terminate(ConnectionTerminated(fault.reason, alert, fault.detail, cause=cause))
 
     def _write_alert(self, level: AlertLevel, description: AlertDescription) -> None:
         self._write(ALERT, Alert(level, description).encode())

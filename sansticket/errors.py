@@ -80,6 +80,7 @@ class Reason(Enum):
     UNOFFERED_SIGNATURE_SCHEME = "signature scheme that was not offered"
     UNOFFERED_APPLICATION_PROTOCOL = "application protocol that was not offered"
     SESSION_ID_NOT_ECHOED = "legacy_session_id not echoed"
+    UNOFFERED_SESSION = "resumption of a session that was not offered"
     CHANGED_AFTER_RETRY = "changed after HelloRetryRequest"
     USELESS_RETRY = "HelloRetryRequest that changes nothing"
     EXTENDED_MASTER_SECRET_CHANGED = "extended master secret changed on resumption"
@@ -158,6 +159,7 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.UNOFFERED_SIGNATURE_SCHEME: Alert.ILLEGAL_PARAMETER,
     Reason.UNOFFERED_APPLICATION_PROTOCOL: Alert.ILLEGAL_PARAMETER,
     Reason.SESSION_ID_NOT_ECHOED: Alert.ILLEGAL_PARAMETER,
+    Reason.UNOFFERED_SESSION: Alert.ILLEGAL_PARAMETER,
     Reason.CHANGED_AFTER_RETRY: Alert.ILLEGAL_PARAMETER,
     Reason.USELESS_RETRY: Alert.ILLEGAL_PARAMETER,
     Reason.EXTENDED_MASTER_SECRET_CHANGED: Alert.HANDSHAKE_FAILURE,
@@ -188,11 +190,17 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.CANCELED: Alert.USER_CANCELED,
 }
 
+ALERTS_OF_TLS_1_2: Final[dict[Reason, Alert]] = {
+    Reason.CERTIFICATE_REQUIRED: Alert.HANDSHAKE_FAILURE,
+    Reason.MISSING_EXTENSION: Alert.HANDSHAKE_FAILURE,
+}
+"""Where TLS 1.2 has another alert, since that of ``ALERTS`` came with TLS 1.3."""
+
 
 class Fault(Exception):
     """Something the peer did wrong.  Never leaves the package: see ``ConnectionTerminated``.
 
-    ``alert`` overrides the table only where the application itself named an alert.
+    ``alert`` overrides the tables only where the application itself named an alert.
     """
 
     def __init__(self, reason: Reason, detail: str = "", alert: Alert | None = None) -> None:
@@ -200,3 +208,9 @@ class Fault(Exception):
         self.reason = reason
         self.detail = detail
         self.alert: Alert = ALERTS[reason] if alert is None else alert
+        self._named = alert is not None
+
+    @property
+    def alert_of_tls_1_2(self) -> Alert:
+        """The same where TLS 1.2 was negotiated."""
+        return self.alert if self._named else ALERTS_OF_TLS_1_2.get(self.reason, self.alert)

@@ -21,6 +21,7 @@ from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.keys.schedule13 import finished_mac
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import Check
+from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import (
     CertificateAuthorities,
     Extension,
@@ -50,15 +51,15 @@ def scheme_for(
     )
 
 
-def signature_extensions(config: Config) -> tuple[Extension, ...]:
+def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
     """What we accept in handshakes, and what besides inside certificates."""
-    schemes = config.signature_schemes
-    return SignatureAlgorithms(schemes), SignatureAlgorithmsCert((*schemes, *CERTIFICATE_ONLY_SCHEMES))
+    others = tuple(scheme for scheme in CERTIFICATE_ONLY_SCHEMES if scheme not in schemes)
+    return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(schemes + others)
 
 
 def certificate_request(config: Config, context: bytes) -> CertificateRequest:
     """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.3.2)."""
-    extensions = signature_extensions(config)
+    extensions = signature_extensions(config.schemes_of(ProtocolVersion.TLS_1_3))
     if config.trust_anchors is not None and config.trust_anchors.subjects:
         extensions = (*extensions, CertificateAuthorities(config.trust_anchors.subjects))
     return CertificateRequest(context, extensions)
@@ -128,7 +129,7 @@ def check_certificate_verify(
     of_server: bool,
 ) -> None:
     """The peer holds the key of its certificate, and signed this handshake."""
-    if message.scheme not in config.signature_schemes:
+    if message.scheme not in config.schemes_of(ProtocolVersion.TLS_1_3):
         raise Fault(Reason.UNOFFERED_SIGNATURE_SCHEME, f"{message.scheme:#06x} in CertificateVerify")
     signed = certificate_verify_input(of_server, transcript.digest())
     verify(public_key, message.scheme, signed, message.signature)

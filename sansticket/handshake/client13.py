@@ -33,7 +33,7 @@ from sansticket.handshake.authentication import (
 )
 from sansticket.handshake.client13_connected import ClientConnected13
 from sansticket.handshake.client_offer import ClientOffer
-from sansticket.handshake.established import Established
+from sansticket.handshake.established import Established, Exporter13
 from sansticket.handshake.machine import Asking, Flight, State
 from sansticket.keys.schedule13 import (
     ApplicationTraffic,
@@ -283,7 +283,7 @@ class ClientFinished:
             peer_certificates=self.peer_certificates,
             resumed_session=session,
             authenticated_at=session.authenticated_at if session is not None else now,
-            exporter_secret=self.exporter_secret,
+            exporter=Exporter13(self.handshake.suite.hash_name, self.exporter_secret),
         )
 
     def record(self) -> ResumptionRecord:

@@ -20,6 +20,8 @@ from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import Extension, PreSharedKeyOffer, PskIdentity
 from sansticket.wire.messages import ClientHello
 
+TLS12: Final = ProtocolVersion.TLS_1_2
+
 OFFER_OVERHEAD: Final = 8
 """Bytes of a pre_shared_key extension besides its identities and binders: four lengths and the type."""
 
@@ -42,7 +44,9 @@ class ClientOffer:
     offered: tuple[Session, ...]
     """The sessions of the first hello."""
     sessions: tuple[Session, ...]
-    """Those of the latest hello: after a retry perhaps fewer."""
+    """Those of TLS 1.3 in the latest hello: after a retry perhaps fewer."""
+    session12: Session | None
+    """The one of TLS 1.2, which the hello shows in its session_ticket extension or by its session id."""
     identities: tuple[IdentityRecord, ...]
     transcript: Transcript
     retried: bool = False
@@ -122,6 +126,8 @@ def fit_sessions(
         size = len(session.ticket) + IDENTITY_OVERHEAD
         if size > room:
             checks = (*checks, Check("size", False, f"{size} bytes, room for {room}"))
+        if session.version == TLS12 and any(one.version == TLS12 for one in fit):
+            checks = (*checks, Check("place", False, "a hello shows one session of TLS 1.2"))
         records.append(IdentityRecord(index, checks=checks))
         if all(check.passed for check in checks):
             fit.append(session)
@@ -137,24 +143,14 @@ def check_session(
     The session id context of a client's session is the policy by which the server was verified when it was
     made: one of another policy would let its server in unverified.
     """
-    if (
-        session.version not in config.versions
-        or session.version != ProtocolVersion.TLS_1_3
-        or not session.ticket
-    ):
+    if session.version not in config.usable_versions or not can_be_shown(config, session):
         return (
             Check("version", False, f"version {session.version:#06x}, ticket of {len(session.ticket)} bytes"),
         )
     age, same_name = session.age(now), session.server_name == server_name
-    hashes = {SUITES[suite].hash_name for suite in config.suites_of(session.version)}
-    known = session.cipher_suite in SUITES
     return (
         Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
-        Check(
-            "hash",
-            known and SUITES[session.cipher_suite].hash_name in hashes,
-            f"suite {session.cipher_suite:#06x}",
-        ),
+        *(check_secret12(config, session) if session.version == TLS12 else check_secret13(config, session)),
         Check(
             "name",
             same_name or config.resume_with_other_name,
@@ -162,4 +158,28 @@ def check_session(
         ),
         Check("verification policy", session.session_id_context == config.verification_policy),
         *check_certificates_again(config, session.peer_certificates, server_name, now),
+    )
+
+
+def can_be_shown(config: ClientConfig, session: Session) -> bool:
+    """It has a ticket; in TLS 1.2 an id does as well."""
+    if session.version == TLS12:
+        return bool(session.session_id or (session.ticket and config.tickets_in_tls12))
+    return bool(session.ticket)
+
+
+def check_secret13(config: ClientConfig, session: Session) -> tuple[Check, ...]:
+    """A PSK belongs to a hash (RFC 9846 section 4.3.11)."""
+    hashes = {SUITES[suite].hash_name for suite in config.suites_of(session.version)}
+    known = session.cipher_suite in SUITES
+    fits = known and SUITES[session.cipher_suite].hash_name in hashes
+    return (Check("hash", fits, f"suite {session.cipher_suite:#06x}"),)
+
+
+def check_secret12(config: ClientConfig, session: Session) -> tuple[Check, ...]:
+    """A master secret belongs to a suite, and is bound to its handshake or dangerous (RFC 7627 section 5.3)."""
+    offered = session.cipher_suite in config.suites_of(session.version)
+    return (
+        Check("suite", offered, f"suite {session.cipher_suite:#06x}"),
+        Check("extended master secret", session.extended_master_secret),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+from attrs import evolve
 
 from sansticket.config import ClientConfig
 from sansticket.crypto.groups import KeyExchange, generate
@@ -16,20 +18,30 @@ from sansticket.handshake.client_offer import ClientOffer, fit_sessions
 from sansticket.handshake.machine import Flight
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import PskKeyExchangeMode
+from sansticket.wire.codes import ProtocolVersion, PskKeyExchangeMode
 from sansticket.wire.extensions import (
     ApplicationProtocols,
+    EcPointFormats,
+    ExtendedMasterSecret,
     Extension,
     KeyShareEntry,
     KeyShareOffer,
     PostHandshakeAuth,
     PskKeyExchangeModes,
+    RenegotiationInfo,
     ServerNameList,
+    SessionTicketExtension,
     SupportedGroups,
     SupportedVersions,
     TicketRequest,
 )
 from sansticket.wire.messages import ClientHello
+
+TLS12: Final = ProtocolVersion.TLS_1_2
+TLS13: Final = ProtocolVersion.TLS_1_3
+
+UNCOMPRESSED: Final = b"\0"
+"""The only ECPointFormat in use (RFC 8422 section 5.1.2)."""
 
 MAX_NAME: Final = 255
 
@@ -41,16 +53,24 @@ def start(
     config: ClientConfig, server_name: str | None, sessions: Sequence[Session], flight: Flight
 ) -> WaitServerHello:
     """The first flight: one ClientHello, with the sessions that are fit to be offered."""
-    key_exchanges = tuple(generate(group, flight.entropy) for group in config.key_share_groups())
+    versions = config.usable_versions
+    groups = config.key_share_groups() if TLS13 in versions else ()
+    key_exchanges = tuple(generate(group, flight.entropy) for group in groups)
     hello = ClientHello(
         random=flight.entropy(32),
-        session_id=flight.entropy(32) if config.middlebox_compatibility else b"",
-        cipher_suites=config.cipher_suites,
+        session_id=flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b"",
+        cipher_suites=tuple(suite for version in versions for suite in config.suites_of(version)),
         extensions=hello_extensions(config, server_name, key_exchanges),
     )
     room = MAX_EXTENSIONS - len(hello.encode()) if sessions else 0
     fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
-    offer = ClientOffer(config, server_name, key_exchanges, hello, fit, fit, identities, Transcript())
+    sessions13 = tuple(session for session in fit if session.version == TLS13)
+    session12 = next((session for session in fit if session.version == TLS12), None)
+    if session12 is not None:
+        hello = with_session12(hello, session12, flight)
+    offer = ClientOffer(
+        config, server_name, key_exchanges, hello, fit, sessions13, session12, identities, Transcript()
+    )
     return WaitServerHello(offer.sent(flight))
 
 
@@ -58,22 +78,55 @@ def hello_extensions(
     config: ClientConfig, server_name: str | None, key_exchanges: Sequence[KeyExchange]
 ) -> tuple[Extension, ...]:
     """All but pre_shared_key, which must be the last and depends on the others."""
-    shares = tuple(KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges)
+    versions = config.usable_versions
     extensions: list[Extension] = []
     if server_name is not None and not is_ip_address(server_name):
         extensions.append(ServerNameList(server_name.encode("ascii")))
-    extensions.append(SupportedGroups(config.groups))
-    extensions.extend(signature_extensions(config))
+    extensions.append(SupportedGroups(config.groups_of(versions[0])))
+    extensions.extend(signature_extensions(config.schemes_of(*versions)))
     if config.alpn_protocols:
         extensions.append(ApplicationProtocols(config.alpn_protocols))
-    extensions.append(SupportedVersions(config.versions))
-    extensions.append(PskKeyExchangeModes((PskKeyExchangeMode.PSK_DHE_KE,)))
-    extensions.append(KeyShareOffer(shares))
-    if config.post_handshake_auth:
-        extensions.append(PostHandshakeAuth())
-    if config.ticket_request is not None:
-        extensions.append(TicketRequest(*config.ticket_request))
+    if TLS12 in versions:
+        extensions.extend(extensions12(config))
+    if TLS13 in versions:
+        extensions.extend(extensions13(config, key_exchanges))
     return tuple(extensions)
+
+
+def extensions12(config: ClientConfig) -> Iterator[Extension]:
+    """What only a server of TLS 1.2 looks at."""
+    yield ExtendedMasterSecret()
+    yield RenegotiationInfo(b"")
+    yield EcPointFormats(UNCOMPRESSED)
+    if config.tickets_in_tls12:
+        yield SessionTicketExtension(b"")
+
+
+def extensions13(config: ClientConfig, key_exchanges: Sequence[KeyExchange]) -> Iterator[Extension]:
+    """What only a server of TLS 1.3 looks at."""
+    yield SupportedVersions(config.usable_versions)
+    yield PskKeyExchangeModes((PskKeyExchangeMode.PSK_DHE_KE,))
+    yield KeyShareOffer(tuple(KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges))
+    if config.post_handshake_auth:
+        yield PostHandshakeAuth()
+    if config.ticket_request is not None:
+        yield TicketRequest(*config.ticket_request)
+
+
+def with_session12(hello: ClientHello, session: Session, flight: Flight) -> ClientHello:
+    """A TLS 1.2 session is shown by its ticket or by its id.
+
+    With a ticket any id will do, but there must be one: a server echoes it if it takes the ticket (RFC 5077
+    section 3.4).
+    """
+    if not session.ticket or hello.find(SessionTicketExtension) is None:
+        return evolve(hello, session_id=session.session_id)
+    ticket = SessionTicketExtension(session.ticket)
+    return evolve(
+        hello,
+        session_id=hello.session_id or flight.entropy(32),
+        extensions=tuple(ticket if one.type == ticket.type else one for one in hello.extensions),
+    )
 
 
 def normal_server_name(server_name: str | None, config: ClientConfig) -> str | None:

@@ -6,15 +6,41 @@ from attrs import field, frozen
 
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.events import HandshakeCompleted
+from sansticket.keys.schedule12 import MasterSecret12
+from sansticket.keys.schedule13 import export
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+
+
+@frozen
+class Exporter13:
+    """The exporter_secret of TLS 1.3 (RFC 9846 section 7.5)."""
+
+    hash_name: str
+    secret: bytes = field(repr=False)
+
+    def export(self, label: bytes, context: bytes | None, length: int) -> bytes:
+        return export(self.hash_name, self.secret, label, context or b"", length)
+
+
+@frozen
+class Exporter12:
+    """What the exporter of TLS 1.2 works with (RFC 5705)."""
+
+    master: MasterSecret12
+    client_random: bytes
+    server_random: bytes
+
+    def export(self, label: bytes, context: bytes | None, length: int) -> bytes:
+        return self.master.export(self.client_random, self.server_random, label, context, length)
 
 
 @frozen
 class Established:
     """The result of a handshake, as the connection's properties show it.
 
-    ``exporter_secret`` is the exporter_secret of TLS 1.3.  ``resumed_session`` is None after a full handshake.
+    ``resumed_session`` is None after a full handshake.  ``extended_master_secret`` says that the keys depend on
+    the whole handshake (RFC 7627), as they always do in TLS 1.3.
     """
 
     version: int
@@ -26,7 +52,8 @@ class Established:
     peer_certificates: tuple[bytes, ...] = field(repr=False)
     resumed_session: Session | None
     authenticated_at: float
-    exporter_secret: bytes = field(repr=False)
+    exporter: Exporter12 | Exporter13
+    extended_master_secret: bool = True
 
     def completed(self, record: ResumptionRecord) -> HandshakeCompleted:
         """The event that says so."""

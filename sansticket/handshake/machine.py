@@ -33,6 +33,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.events import Event, Question
 from sansticket.handshake.established import Established
 from sansticket.tickets.session import Session
+from sansticket.wire.codes import AlertDescription
 from sansticket.wire.message import Message
 
 
@@ -54,6 +55,13 @@ class SendChangeCipherSpec:
 @define
 class SendApplicationData:
     data: bytes
+
+
+@define
+class SendWarning:
+    """An alert that ends nothing (TLS 1.2)."""
+
+    description: AlertDescription
 
 
 @define
@@ -113,6 +121,7 @@ Effect = (
     SendMessage
     | SendChangeCipherSpec
     | SendApplicationData
+    | SendWarning
     | ProtectWrites
     | ProtectReads
     | SkipEarlyData
@@ -161,6 +170,9 @@ class Flight:
     def send_application_data(self, data: bytes) -> None:
         self.effects.append(SendApplicationData(data))
 
+    def send_warning(self, description: AlertDescription) -> None:
+        self.effects.append(SendWarning(description))
+
     def protect_writes(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
         self.effects.append(ProtectWrites(version, suite, keys))
 
@@ -193,8 +205,6 @@ class State:
     IN_TLS_1_2: ClassVar[bool] = False
     ESTABLISHED: ClassVar[bool] = False
     """Application data may come in and go out."""
-    EXPECTS_CHANGE_CIPHER_SPEC: ClassVar[bool] = False
-    """TLS 1.2: the next record must be it.  Otherwise TLS 1.3's compatibility rule holds."""
 
 
 @frozen

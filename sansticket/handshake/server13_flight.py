@@ -32,7 +32,7 @@ from sansticket.handshake.authentication import (
     sign_default,
     verify_chain_default,
 )
-from sansticket.handshake.established import Established
+from sansticket.handshake.established import Established, Exporter13
 from sansticket.handshake.machine import Asking, Flight, State
 from sansticket.handshake.server13_connected import AfterHandshake, ServerConnected13, after_handshake
 from sansticket.handshake.server13_negotiation import TLS13, Negotiated
@@ -341,5 +341,5 @@ class WaitClientFinished(State):
             peer_certificates=self.peer_certificates,
             resumed_session=session,
             authenticated_at=session.authenticated_at if session is not None else now,
-            exporter_secret=self.finished.exporter_secret,
+            exporter=Exporter13(negotiated.suite.hash_name, self.finished.exporter_secret),
         )
