@@ -37,6 +37,8 @@ _PSS_IDENTIFIERS: Final = {
 
 def is_ip_address(server_name: str) -> bool:
     """Whether a name is an IP address in text; it then goes into no server_name extension (RFC 6066)."""
+    if ":" not in server_name and not server_name[-1:].isdigit():
+        return False  # no top-level domain ends in a digit, every IPv4 address does
     try:
         ip_address(server_name)
     except ValueError:
