@@ -563,8 +563,9 @@ class Connection:
     def _fail(self, fault: Fault, cause: BaseException | None = None) -> None:
         """End the connection because of ``fault``, and tell the peer."""
         alert = fault.alert_of_tls_1_2 if self._state.IN_TLS_1_2 else fault.alert
+        sent = None if self._write_closed else alert  # close_notify was our last word
         self._write_alert(AlertLevel.FATAL, alert)
-        self._terminate(ConnectionTerminated(fault.reason, alert, fault.detail, cause=cause))
+        self._terminate(ConnectionTerminated(fault.reason, sent, fault.detail, cause=cause))
 
     def _write_alert(self, level: AlertLevel, description: AlertDescription) -> None:
         self._write(ALERT, Alert(level, description).encode())
