@@ -380,6 +380,7 @@ class Connection:
                 raise Fault(Reason.TOO_MANY_WARNINGS)
         elif alert.description == AlertDescription.CLOSE_NOTIFY and self._established is not None:
             self._read_closed = True
+            self._reader = RecordReader()  # whatever else has come is of no interest
             self._events.append(PeerClosed())
         else:
             self._terminate(
