@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, TypeVar
 
 from sansticket.commands import Command
@@ -46,7 +46,7 @@ class ConnectionPair:
         server: ServerConfig,
         *,
         server_name: str | None = "server.example",
-        session: Session | None = None,
+        session: Session | Sequence[Session] | None = None,
         cut: Cut = whole,
     ) -> None:
         self.client = ClientConnection(client, server_name, session)
