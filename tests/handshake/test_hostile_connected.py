@@ -1,0 +1,417 @@
+"""What can be done wrong once the connection is up: KeyUpdate, tickets, post-handshake authentication."""
+
+from __future__ import annotations
+
+import pytest
+
+from sansticket.commands import IssueTicket, RequestClientCertificate, SendData, UpdateKeys
+from sansticket.config import ClientAuthentication
+from sansticket.connection import MAX_MESSAGES_WITHOUT_DATA
+from sansticket.crypto.signatures import certificate_verify_input, sign
+from sansticket.errors import LocalProtocolError, Reason
+from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
+from sansticket.keys.schedule13 import finished_mac
+from sansticket.wire.codes import HandshakeType, SignatureScheme
+from sansticket.wire.extension import UnknownExtension
+from sansticket.wire.extensions import EarlyDataLimit, PostHandshakeAuth, ServerNameAck, ServerNameList
+from sansticket.wire.messages import (
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    ClientHello,
+    EncryptedExtensions,
+    EndOfEarlyData,
+    Finished,
+    KeyUpdate,
+    NewSessionTicket,
+)
+from tests.support.credentials import anchors, client_credential
+from tests.support.hostile import APPLICATION_DATA, HANDSHAKE, HostilePeer, raw_message
+from tests.support.hostile_client import HostileClient, quick_server
+from tests.support.hostile_server import (
+    HostileServer,
+    certificate_of,
+    certificate_request,
+    quick_client,
+    with_extensions,
+)
+from tests.support.moments import CONNECTED, Moment, at, table
+from tests.support.refusals import case, refused
+
+MAX_KEY_UPDATES = MAX_MESSAGES_WITHOUT_DATA[HandshakeType.KEY_UPDATE]
+MAX_TICKETS = MAX_MESSAGES_WITHOUT_DATA[HandshakeType.NEW_SESSION_TICKET]
+
+# --- KeyUpdate ---------------------------------------------------------------------------------------------------
+
+KEY_UPDATES = [
+    case("request_update 2", Reason.ILLEGAL_VALUE, raw_message(24, b"\x02")),
+    case("request_update 255", Reason.ILLEGAL_VALUE, raw_message(24, b"\xff")),
+    case("KeyUpdate without a value", Reason.MALFORMED_MESSAGE, raw_message(24, b"")),
+    case("KeyUpdate with two values", Reason.MALFORMED_MESSAGE, raw_message(24, b"\0\0")),
+    case("two in a record", Reason.MESSAGE_ACROSS_KEY_CHANGE, KeyUpdate(0).encode() * 2),
+    case("and half a message", Reason.MESSAGE_ACROSS_KEY_CHANGE, KeyUpdate(0).encode() + b"\x18"),
+]
+
+
+@table(CONNECTED, KEY_UPDATES)
+def test_key_update_is_refused(sent: bytes, reason: Reason, moment: Moment) -> None:
+    peer = moment()
+    peer.send_message(sent)
+    peer.assert_refused(reason)
+
+
+@at(CONNECTED)
+@refused(Reason.BAD_RECORD_MAC)
+def test_old_keys_after_key_update(moment: Moment) -> HostilePeer:
+    peer = moment()
+    peer.send_message(KeyUpdate(0))
+    peer.send(APPLICATION_DATA, b"under the old key")
+    return peer
+
+
+@at(CONNECTED)
+@refused(Reason.BAD_RECORD_MAC)
+def test_new_keys_without_key_update(moment: Moment) -> HostilePeer:
+    peer = moment()
+    peer.update_keys()
+    peer.send(APPLICATION_DATA, b"under a new key")
+    return peer
+
+
+@at(CONNECTED)
+def test_key_updates(moment: Moment) -> None:
+    """As many as may come without data, each asking for one of ours; then data, and all over again."""
+    peer = moment()
+    peer.listen()
+    for _ in range(2):
+        for _ in range(MAX_KEY_UPDATES):
+            peer.heard.clear()
+            assert peer.send_message(KeyUpdate(1)) == [KeysUpdated(by_peer=True), KeysUpdated(by_peer=False)]
+            peer.update_keys()
+            peer.listen()
+            peer.expect_update()
+            assert peer.heard == [KeyUpdate(0)]
+        assert peer.send(APPLICATION_DATA, b"data") == [DataReceived(b"data")]
+    peer.victim.send(SendData(b"answer"))
+    assert peer.listen().data == b"answer"
+
+
+@at(CONNECTED)
+@refused(Reason.TOO_MANY_KEY_UPDATES)
+def test_flood_of_key_updates(moment: Moment) -> HostilePeer:
+    """Empty records between them are no data."""
+    peer = moment()
+    for _ in range(MAX_KEY_UPDATES + 1):
+        peer.send_message(KeyUpdate(0))
+        peer.update_keys()
+        if not peer.over:
+            peer.send(APPLICATION_DATA, b"")
+    return peer
+
+
+@at(CONNECTED)
+def test_our_own_key_update(moment: Moment) -> None:
+    peer = moment()
+    peer.listen().heard.clear()
+    for requested in (False, True):
+        assert peer.victim.send(UpdateKeys(request_peer=requested)) == [KeysUpdated(by_peer=False)]
+        peer.listen()
+        peer.expect_update()
+    assert peer.heard == [KeyUpdate(0), KeyUpdate(1)]
+    peer.victim.send(SendData(b"new keys"))
+    assert peer.listen().data == b"new keys"
+
+
+# --- messages that have no place here ----------------------------------------------------------------------------
+
+OUT_OF_PLACE = [
+    case("a hello", Reason.UNEXPECTED_MESSAGE, ClientHello(bytes(32), b"", (0x1301,)).encode()),
+    case("a hello of the server's", Reason.UNEXPECTED_MESSAGE, raw_message(2, bytes(38))),
+    case("EndOfEarlyData", Reason.UNEXPECTED_MESSAGE, EndOfEarlyData().encode()),
+    case("EncryptedExtensions", Reason.UNEXPECTED_MESSAGE, EncryptedExtensions(()).encode()),
+    case("Finished", Reason.UNEXPECTED_MESSAGE, Finished(bytes(32)).encode()),
+    case("a certificate", Reason.UNEXPECTED_MESSAGE, Certificate(b"", ()).encode()),
+    case("a proof", Reason.UNEXPECTED_MESSAGE, CertificateVerify(0x0403, b"").encode()),
+    case("HelloRequest of TLS 1.2", Reason.UNEXPECTED_MESSAGE, raw_message(0, b"")),
+    case("message_hash", Reason.UNEXPECTED_MESSAGE, raw_message(254, bytes(32))),
+]
+
+
+@table(CONNECTED, OUT_OF_PLACE)
+def test_out_of_place(sent: bytes, reason: Reason, moment: Moment) -> None:
+    peer = moment()
+    peer.send_message(sent)
+    peer.assert_refused(reason)
+
+
+# --- tickets -----------------------------------------------------------------------------------------------------
+
+TICKETS = [
+    case("empty ticket", Reason.MALFORMED_MESSAGE, NewSessionTicket(1, 1, b"", b"").encode()),
+    case(
+        "a forbidden extension in a ticket",
+        Reason.FORBIDDEN_EXTENSION,
+        NewSessionTicket(1, 1, b"", b"x", (ServerNameAck(),)).encode(),
+    ),
+    case(
+        "an extension twice in a ticket",
+        Reason.DUPLICATE_EXTENSION,
+        NewSessionTicket(1, 1, b"", b"x", (EarlyDataLimit(1), EarlyDataLimit(1))).encode(),
+    ),
+    case(
+        "ticket cut short",
+        Reason.MALFORMED_MESSAGE,
+        raw_message(4, NewSessionTicket(1, 1, b"", b"x").encode()[4:-1]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("sent", "reason"), TICKETS)
+def test_ticket_is_refused(sent: bytes, reason: Reason) -> None:
+    server = HostileServer().complete()
+    server.send_message(sent)
+    server.assert_refused(reason)
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_ticket_to_a_server() -> HostilePeer:
+    client = HostileClient().complete()
+    client.send_message(NewSessionTicket(1, 1, b"", b"x"))
+    return client
+
+
+def test_tickets() -> None:
+    """Unknown extensions of a ticket are ignored; one without lifetime is forgotten; none lives a week and more."""
+    server = HostileServer().complete()
+    server.ticket(lifetime=0).ticket(
+        lifetime=700_000, extensions=(UnknownExtension(0x2A2A, b"x"), EarlyDataLimit(5))
+    )
+    server.assert_alive()
+    tickets = [event for event in server.events if isinstance(event, TicketReceived)]
+    assert [ticket.session.lifetime for ticket in tickets] == [604_800]
+    assert tickets[0].session.max_early_data == 5
+
+
+def test_many_tickets() -> None:
+    server = HostileServer().complete()
+    for _ in range(2):
+        for number in range(MAX_TICKETS):
+            server.ticket(number)
+        server.send(APPLICATION_DATA, b"data")
+    server.assert_alive()
+
+
+@refused(Reason.TOO_MANY_TICKETS)
+def test_flood_of_tickets() -> HostilePeer:
+    server = HostileServer().complete()
+    for number in range(MAX_TICKETS + 1):
+        server.ticket(number)
+    return server
+
+
+@pytest.mark.parametrize("size", [1, 255, 65_000, 65_535])
+def test_ticket_of_any_size(size: int) -> None:
+    server = HostileServer().complete()
+    server.send_message(NewSessionTicket(100, 1, bytes(255), bytes(size)))
+    server.assert_alive()
+    session = server.events[-1]
+    assert isinstance(session, TicketReceived)
+    assert len(session.session.ticket) == size
+
+
+def test_a_host_with_the_longest_name_gets_a_ticket() -> None:
+    name = ".".join(["a" * 63] * 4)[:255]
+    edits = {ClientHello: lambda hello: with_extensions(hello, ServerNameList(name.encode()))}
+    client = HostileClient(edits=edits).complete()
+    client.assert_alive()
+    assert len(client.tickets) == 2
+
+
+# --- post-handshake authentication: servers ----------------------------------------------------------------------
+
+
+class Authenticating(HostileClient):
+    """A client that offered post_handshake_auth, and was asked."""
+
+    def __init__(self, mode: ClientAuthentication = ClientAuthentication.NONE) -> None:
+        config = quick_server(trust_anchors=anchors(), client_authentication=mode)
+        super().__init__(config, extensions=(PostHandshakeAuth(),))
+        self.complete()
+
+    def asked_now(self) -> CertificateRequest:
+        self.events += self.victim.send(RequestClientCertificate())
+        self.listen()
+        request = self.heard[-1]
+        assert isinstance(request, CertificateRequest)
+        self.end_of_handshake = self.transcript
+        self.transcript = self.transcript.plus(self.heard_raw[-1])
+        return request
+
+    def answer(self, context: bytes) -> Authenticating:
+        self.say(certificate_of(self.credential, context))
+        if not self.over:
+            self.say_proof()
+        return self
+
+    def finish(self) -> Authenticating:
+        self.say(Finished(finished_mac(self.suite.hash_name, self.our_secret, self.transcript.digest())))
+        return self
+
+
+def test_the_honest_answer() -> None:
+    client = Authenticating()
+    client.answer(client.asked_now().context).finish().assert_alive()
+    assert PeerAuthenticated(client_credential().chain) in client.events
+    assert client.victim.peer_certificates == client_credential().chain
+
+
+def test_an_empty_answer() -> None:
+    client = Authenticating()
+    client.say(Certificate(client.asked_now().context, ()))
+    client.finish().assert_alive()
+    assert PeerAuthenticated(()) in client.events
+
+
+@refused(Reason.CERTIFICATE_REQUIRED)
+def test_an_empty_answer_where_one_is_required() -> HostilePeer:
+    config = quick_server(trust_anchors=anchors(), client_authentication=ClientAuthentication.REQUIRED)
+    client = HostileClient(config, extensions=(PostHandshakeAuth(),)).complete()
+    client.victim.send(RequestClientCertificate())
+    client.listen()
+    request = client.heard[-1]
+    assert isinstance(request, CertificateRequest)
+    client.say(Certificate(request.context, ()))
+    return client
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_an_answer_with_another_context() -> HostilePeer:
+    client = Authenticating()
+    client.asked_now()
+    return client.answer(b"another")
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_two_answers_to_one_request() -> HostilePeer:
+    client = Authenticating()
+    context = client.asked_now().context
+    client.answer(context).finish()
+    return client.answer(context)
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_a_second_certificate_before_the_proof() -> HostilePeer:
+    client = Authenticating()
+    context = client.asked_now().context
+    client.say(certificate_of(client.credential, context))
+    client.say(certificate_of(client.credential, context))
+    return client
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_finished_without_the_proof() -> HostilePeer:
+    client = Authenticating()
+    client.say(certificate_of(client.credential, client.asked_now().context))
+    return client.finish()
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_a_proof_without_certificate() -> HostilePeer:
+    client = Authenticating()
+    client.asked_now()
+    return client.say_proof()
+
+
+@refused(Reason.BAD_FINISHED)
+def test_wrong_finished() -> HostilePeer:
+    client = Authenticating()
+    client.answer(client.asked_now().context)
+    client.say(Finished(bytes(32)))
+    return client
+
+
+@refused(Reason.BAD_FINISHED)
+def test_finished_under_the_secret_of_the_handshake() -> HostilePeer:
+    client = Authenticating()
+    client.answer(client.asked_now().context)
+    client.our_secret = client.traffic.client
+    return client.finish()
+
+
+@refused(Reason.BAD_SIGNATURE)
+def test_proof_of_another_transcript() -> HostilePeer:
+    """That of the handshake, which a client could have been made to sign."""
+    client = Authenticating()
+    client.say(certificate_of(client.credential, client.asked_now().context))
+    scheme = SignatureScheme.ECDSA_SECP256R1_SHA256
+    signed = certificate_verify_input(False, client.end_of_handshake.digest())
+    assert client.credential.private_key is not None
+    client.say(CertificateVerify(scheme, sign(client.credential.private_key, scheme, signed)))
+    return client
+
+
+def test_requests_need_the_offer() -> None:
+    client = HostileClient(quick_server(trust_anchors=anchors())).complete()
+    with pytest.raises(LocalProtocolError, match="post_handshake_auth"):
+        client.victim.send(RequestClientCertificate())
+    assert client.victim.data_to_send() == b""
+
+
+def test_keys_may_change_in_the_middle_of_an_answer() -> None:
+    client = Authenticating()
+    client.say(certificate_of(client.credential, client.asked_now().context))
+    client.send_message(KeyUpdate(0))
+    client.update_keys()
+    client.send(APPLICATION_DATA, b"data in between")
+    client.say_proof().finish().assert_alive()
+    assert PeerAuthenticated(client_credential().chain) in client.events
+
+
+# --- post-handshake authentication: clients ----------------------------------------------------------------------
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_a_request_that_was_not_offered() -> HostilePeer:
+    server = HostileServer().complete()
+    server.send_message(certificate_request(context=b"x"))
+    return server
+
+
+def test_a_request_is_answered() -> None:
+    config = quick_client(post_handshake_auth=True, credentials=[client_credential()])
+    server = HostileServer(config).complete()
+    server.heard.clear()
+    server.send_message(certificate_request(context=b"mine"))
+    server.listen().assert_alive()
+    assert [type(message) for message in server.heard] == [Certificate, CertificateVerify, Finished]
+    assert server.heard[0] == certificate_of(client_credential(), b"mine")
+
+
+@refused(Reason.MISSING_EXTENSION)
+def test_a_request_without_signature_algorithms() -> HostilePeer:
+    server = HostileServer(quick_client(post_handshake_auth=True)).complete()
+    server.send_message(CertificateRequest(b"x", ()))
+    return server
+
+
+@refused(Reason.TOO_MANY_KEY_UPDATES)
+def test_flood_of_requests() -> HostilePeer:
+    server = HostileServer(quick_client(post_handshake_auth=True)).complete()
+    for number in range(33):
+        server.send_message(certificate_request(context=bytes((number,))))
+    return server
+
+
+# --- our own mistakes leave nothing behind -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", [IssueTicket(), RequestClientCertificate()], ids=lambda command: type(command).__name__
+)
+def test_a_client_has_no_tickets_to_issue(command: IssueTicket | RequestClientCertificate) -> None:
+    server = HostileServer().complete()
+    server.listen()
+    with pytest.raises(LocalProtocolError, match=f"{type(command).__name__} in ClientConnected13"):
+        server.victim.send(command)
+    assert server.victim.data_to_send() == b""
+    assert server.send(HANDSHAKE, KeyUpdate(0).encode()) == [KeysUpdated(by_peer=True)]
