@@ -24,7 +24,7 @@ from sansticket.errors import ConfigError
 from sansticket.events import LookUpSession, OpenTicket, ProtectTicket, Question, Sign, VerifyPeer
 from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.keyring import TicketKeyRing
-from sansticket.tickets.protection import TicketKeys
+from sansticket.tickets.protection import NATIVE, SessionCodec, TicketKeys
 from sansticket.tickets.store import ClientSessionStore, StoreKey
 from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 
@@ -425,6 +425,11 @@ class ServerConfig(Config):
     @property
     def stateless_tickets(self) -> bool:
         return self.ticket_keys is not None or OpenTicket in self.answers
+
+    @property
+    def ticket_codec(self) -> SessionCodec:
+        """How sessions are written in stateless tickets: as the keys want it, natively where they are elsewhere."""
+        return self.ticket_keys.codec if self.ticket_keys is not None else NATIVE
 
     @property
     def issues_tickets(self) -> bool:

@@ -189,13 +189,16 @@ class ServerConnected13(Connected13):
     def remaining_lifetime(self, now: float) -> int:
         """Seconds that a ticket made now can live.
 
-        A renewed one keeps the lifetime of its session, and no renewal reaches beyond ``max_session_age`` since
-        the last full handshake: 0 or less means that there can be no ticket.
+        A renewed one keeps the lifetime of its session, or where its format has no place for two times the end of
+        it; and no renewal reaches beyond ``max_session_age`` since the last full handshake.  0 or less means
+        that there can be no ticket.
         """
         resumed = self.established.resumed_session
-        lifetime = resumed.lifetime if resumed is not None else self.config.ticket_lifetime
         age = max(0.0, now - self.established.authenticated_at)
-        return min(lifetime, int(self.config.max_session_age - age))
+        lifetime = float(resumed.lifetime if resumed is not None else self.config.ticket_lifetime)
+        if resumed is not None and not self.config.ticket_codec.keeps_issue_time:
+            lifetime = min(lifetime, resumed.issued_at + resumed.lifetime - now)
+        return int(min(lifetime, self.config.max_session_age - age))
 
     def session_for_ticket(self, lifetime: int, flight: Flight) -> Session:
         """The session that the next ticket stands for."""
@@ -273,7 +276,7 @@ class AskPrepareTicket(Asking):
             session = evolve(session, app_data=command.app_data)
         if session.session_id:
             return self.send(connected, session, session.session_id, flight)
-        plaintext = session.to_bytes()
+        plaintext = connected.config.ticket_codec.encode(session)
         keys = connected.config.ticket_keys
         if len(plaintext) > MAX_TICKET:
             return self.unfit(command, len(plaintext), flight)

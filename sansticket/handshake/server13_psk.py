@@ -37,9 +37,9 @@ from sansticket.tickets.decision import (
     reported_status,
     resolve,
 )
-from sansticket.tickets.protection import KEY_NAME_LENGTH
+from sansticket.tickets.protection import KEY_NAME_LENGTH, NATIVE, session_in
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
-from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.tickets.session import Session
 from sansticket.wire.extensions import PreSharedKeyOffer, PskIdentity
 
 MAX_IDENTITIES: Final = 8
@@ -107,25 +107,20 @@ def next_identity(search: Search, flight: Flight) -> AfterHello:
     if config.ticket_keys is None:
         return AskOpenTicket(search)
     opened = config.ticket_keys.open(ticket, flight.now)
-    return opened_ticket(search, reported_status(opened.status, TLS13), opened.key_name, opened.plaintext)
+    session = session_in(opened.plaintext, config.ticket_keys.codec, flight.now, TLS13)
+    return opened_ticket(search, reported_status(opened.status, TLS13), opened.key_name, session)
 
 
 # --- stateless -----------------------------------------------------------------------------------------------
 
 
 def opened_ticket(
-    search: Search, status: TicketStatus, key_name: bytes, plaintext: bytes | None
+    search: Search, status: TicketStatus, key_name: bytes, session: Session | None
 ) -> AskDecideTicket:
     """A plaintext that is no session of ours counts as a ticket that did not decrypt."""
-    session = None
-    if plaintext is not None:
-        try:
-            session = Session.from_bytes(plaintext)
-        except SessionFormatError:
-            session = None
-    if session is None or session.version != TLS13:
-        return AskDecideTicket(search, TicketStatus.NO_DECRYPT, key_name, None)
-    return AskDecideTicket(search, status, key_name, session)
+    return AskDecideTicket(
+        search, status if session is not None else TicketStatus.NO_DECRYPT, key_name, session
+    )
 
 
 @frozen
@@ -145,7 +140,8 @@ class AskOpenTicket(Asking):
     def on_ticket_opened(self, command: TicketOpened, flight: Flight) -> AskDecideTicket:
         renew = command.renew is not False
         status = TicketStatus.SUCCESS_RENEW if renew else TicketStatus.SUCCESS
-        return opened_ticket(self.search, status, self.key_name(command.key_name), command.plaintext)
+        session = session_in(command.plaintext, NATIVE, flight.now, TLS13)
+        return opened_ticket(self.search, status, self.key_name(command.key_name), session)
 
     def on_ticket_not_opened(self, command: TicketNotOpened, flight: Flight) -> AskDecideTicket:
         return opened_ticket(self.search, TicketStatus.NO_DECRYPT, self.key_name(command.key_name), None)

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.protection import KEY_NAME_LENGTH, Entropy, OpenedTicket
+from sansticket.tickets.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket
 
 SALT_LENGTH: Final = 24
 SECRET_LENGTH: Final = 32
@@ -105,6 +105,8 @@ class TicketKeyRing:
 
     Safe to be used by many threads.
     """
+
+    codec: Final = NATIVE
 
     def __init__(
         self,

@@ -1,11 +1,12 @@
-"""What turns a session's bytes into a ticket and back.
+"""What turns a session into a ticket and back: a codec, and keys.
 
-Anything with these two methods can protect tickets: ``TicketKeyRing`` and ``WindowedTicketKeys`` do.  They
-see opaque plaintext and hand out opaque tickets; what is in them is the business of ``session``.
+Anything with the members of ``TicketKeys`` can protect tickets: ``TicketKeyRing`` and ``WindowedTicketKeys``
+do.  Their two methods see opaque plaintext and hand out opaque tickets; what is in them is the business of
+their ``codec``: the native encoding, unless the tickets are shared with another implementation.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import field, frozen
 
@@ -38,22 +39,66 @@ class OpenedTicket:
         status = TicketStatus.NO_DECRYPT if ticket else TicketStatus.EMPTY
         return cls(status, ticket[:KEY_NAME_LENGTH])
 
-    def session(self) -> tuple[TicketStatus, Session | None]:
-        """The session that was sealed, and the status to report.
 
-        A plaintext that is no session (a key shared with something else, or a future format) counts as
-        NO_DECRYPT, as it does for libssl.
+class SessionCodec(Protocol):
+    """How a session is written in the plaintext of a ticket."""
+
+    @property
+    def keeps_issue_time(self) -> bool:
+        """Whether the plaintext tells when the ticket was made from when the peers were authenticated.
+
+        Where it does not, a renewed ticket expires when the one before it would have: it has one time, which
+        must be that of the last full handshake, or a chain of renewals would never end.
         """
-        if self.plaintext is None:
-            return self.status, None
-        try:
-            return self.status, Session.from_bytes(self.plaintext)
-        except SessionFormatError:
-            return TicketStatus.NO_DECRYPT, None
+        ...
+
+    def encode(self, session: Session) -> bytes:
+        """The plaintext of a ticket that stands for ``session``."""
+        ...
+
+    def decode(self, plaintext: bytes, now: float) -> Session:
+        """Undo ``encode``; ``SessionFormatError`` for everything else.  ``now``: seconds since the epoch."""
+        ...
+
+
+@frozen
+class NativeCodec:
+    """The encoding of ``Session.to_bytes``."""
+
+    keeps_issue_time = True
+
+    def encode(self, session: Session) -> bytes:
+        return session.to_bytes()
+
+    def decode(self, plaintext: bytes, now: float) -> Session:
+        return Session.from_bytes(plaintext)
+
+
+NATIVE: Final = NativeCodec()
+
+
+def session_in(plaintext: bytes | None, codec: SessionCodec, now: float, version: int) -> Session | None:
+    """The session of that protocol version in what a ticket held, if there is one.
+
+    A plaintext that is none (a key shared with something else, or a future format) counts as a ticket that
+    did not decrypt, as it does for libssl.
+    """
+    if plaintext is None:
+        return None
+    try:
+        session = codec.decode(plaintext, now)
+    except SessionFormatError:
+        return None
+    return session if session.version == version else None
 
 
 class TicketKeys(Protocol):
     """Seals and opens tickets.  ``now`` is in seconds since the epoch.  Many threads may call both."""
+
+    @property
+    def codec(self) -> SessionCodec:
+        """What the plaintext is: ``NATIVE``, or the format of those with whom the keys are shared."""
+        ...
 
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
         """A ticket that holds ``plaintext``.  Two tickets never show that they hold the same."""

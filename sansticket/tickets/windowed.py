@@ -32,7 +32,7 @@ from attrs import frozen
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keyring import TicketKey
-from sansticket.tickets.protection import KEY_NAME_LENGTH, Entropy, OpenedTicket
+from sansticket.tickets.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket
 
 MIN_ROOT_LENGTH: Final = 32
 """The strength of what is derived: 256 bits."""
@@ -76,6 +76,8 @@ class WindowedTicketKeys:
     ``open`` says SUCCESS for the window that is current and the one after it, SUCCESS_RENEW for an earlier
     one and for ``also_open``.  Safe to be used by many threads.
     """
+
+    codec: Final = NATIVE
 
     def __init__(
         self,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keyring import OVERHEAD, TicketKeyRing
-from sansticket.tickets.protection import OpenedTicket, TicketKeys
+from sansticket.tickets.protection import OpenedTicket, TicketKeys, session_in
 from sansticket.tickets.windowed import WindowedTicketKeys
-from tests.support.sessions import NOW, ORDINARY, repeatable_entropy
+from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy
 
 Maker = Callable[[int], TicketKeys]
 
@@ -64,7 +64,6 @@ def test_every_truncation(make: Maker) -> None:
 def test_no_ticket_is_empty(make: Maker) -> None:
     opened = make(2).open(b"", NOW)
     assert opened == OpenedTicket(TicketStatus.EMPTY, b"", None)
-    assert opened.session() == (TicketStatus.EMPTY, None)
 
 
 @every_kind
@@ -105,21 +104,33 @@ def test_tickets_of_one_session_share_only_the_key_name(make: Maker) -> None:
 @every_kind
 def test_the_session_of_a_ticket(make: Maker) -> None:
     keys = make(6)
-    opened = keys.open(keys.seal(ORDINARY.to_bytes(), NOW, os.urandom), NOW)
-    assert opened.session() == (TicketStatus.SUCCESS, ORDINARY)
+    opened = keys.open(keys.seal(keys.codec.encode(ORDINARY), NOW, os.urandom), NOW)
+    assert session_in(opened.plaintext, keys.codec, NOW, ORDINARY.version) == ORDINARY
     assert ORDINARY.secret.hex() not in repr(opened)
-    assert repr(ORDINARY.to_bytes()) not in repr(opened)
+    assert repr(keys.codec.encode(ORDINARY)) not in repr(opened)
 
 
 @every_kind
-@pytest.mark.parametrize(
-    "plaintext", [b"", b"garbage", ORDINARY.to_bytes() + b"\0", ORDINARY.to_bytes()[:-1]]
-)
-def test_a_plaintext_that_is_no_session(make: Maker, plaintext: bytes) -> None:
-    keys = make(6)
-    opened = keys.open(keys.seal(plaintext, NOW, os.urandom), NOW)
-    assert opened.plaintext == plaintext
-    assert opened.session() == (TicketStatus.NO_DECRYPT, None)
+@pytest.mark.parametrize("plaintext", [None, b"", b"garbage"])
+def test_a_plaintext_that_is_no_session(make: Maker, plaintext: bytes | None) -> None:
+    assert session_in(plaintext, make(6).codec, NOW, ORDINARY.version) is None
+
+
+@every_kind
+def test_every_prefix_and_more_of_a_plaintext_is_no_session(make: Maker) -> None:
+    codec = make(6).codec
+    plaintext = codec.encode(ORDINARY)
+    for end in range(len(plaintext)):
+        assert session_in(plaintext[:end], codec, NOW, ORDINARY.version) is None
+    assert session_in(plaintext + b"\0", codec, NOW, ORDINARY.version) is None
+
+
+@every_kind
+def test_a_session_of_the_other_version_counts_as_none(make: Maker) -> None:
+    codec = make(6).codec
+    assert session_in(codec.encode(ORDINARY_12), codec, NOW, ORDINARY_12.version) == ORDINARY_12
+    assert session_in(codec.encode(ORDINARY_12), codec, NOW, ORDINARY.version) is None
+    assert session_in(codec.encode(ORDINARY), codec, NOW, ORDINARY_12.version) is None
 
 
 @every_kind
