@@ -11,7 +11,9 @@ from typing import Final
 import pytest
 
 PEERS: Final[dict[str, Callable[[], bool]]] = {
+    "curl": lambda: shutil.which("curl") is not None,
     "openssl command": lambda: shutil.which("openssl") is not None,
+    "redis-server": lambda: shutil.which("redis-server") is not None,
 }
 """The name of each peer and how it is found."""
 
