@@ -1,0 +1,319 @@
+"""Conversations that are the same in every run: fixed clock, fixed entropy, fixed keys.
+
+A ``Scene`` says how both sides are configured and what they are told to do; ``Scene.open`` makes the two connections,
+after an earlier conversation that leaves the client with a session if the scene resumes one; ``perform`` plays it and
+notes what went into each side and what came out.
+
+What cannot be repeated is kept out: ML-KEM encapsulation, RSA-PSS and ML-DSA signatures, for which the library draws
+its own randomness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import define, evolve, field, frozen
+
+from sansticket.commands import (
+    Close,
+    Command,
+    FlushTickets,
+    IssueTicket,
+    ProvideSession,
+    ProvideSignature,
+    RequestClientCertificate,
+    SendData,
+    TicketNotOpened,
+    TicketOpened,
+    TicketProtected,
+    UpdateKeys,
+)
+from sansticket.config import ASK, Answer, ClientAuthentication, TicketFlush
+from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.signatures import sign
+from sansticket.events import (
+    DataReceived,
+    Event,
+    LookUpSession,
+    OpenTicket,
+    PrepareTicket,
+    ProtectTicket,
+    Question,
+    SelectConfig,
+    Sign,
+    TicketIssued,
+    TicketReceived,
+    VerifyPeer,
+)
+from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion
+from tests.support.configs import client_config, server_config
+from tests.support.credentials import NOW, anchors, client_credential, server_credential
+from tests.support.pair import Side
+from tests.support.sessions import repeatable_entropy
+
+TIME: Final = NOW.timestamp()
+
+Step = tuple[Side, Command]
+Input = bytes | Command
+Answers = Mapping[type[Question], Answer]
+
+TALK: Final[tuple[Step, ...]] = (
+    ("client", SendData(b"a question")),
+    ("server", SendData(bytes(range(256)) * 70)),
+    ("client", UpdateKeys(request_peer=True)),
+    ("client", SendData(b"another")),
+    ("server", UpdateKeys()),
+    ("server", IssueTicket(2)),
+    ("server", SendData(b"an answer")),
+    ("server", IssueTicket()),
+    ("server", FlushTickets()),
+    ("client", Close()),
+    ("server", SendData(b"the rest")),
+    ("server", Close()),
+)
+"""Something of everything."""
+
+SHORT_TALK: Final[tuple[Step, ...]] = (
+    ("client", SendData(b"a question")),
+    ("server", SendData(b"an answer")),
+    ("server", Close()),
+    ("client", Close()),
+)
+
+
+@define
+class Part:
+    """One side of a conversation: what went in, what came out."""
+
+    connection: ClientConnection | ServerConnection
+    answer: Callable[[Question], Command] | None = None
+    inputs: list[Input] = field(factory=list)
+    events: list[Event] = field(factory=list)
+    output: bytearray = field(factory=bytearray)
+
+    def take(self, item: Input) -> None:
+        self.inputs.append(item)
+        if isinstance(item, Command):
+            self.events += self.connection.send(item)
+        else:
+            self.events += self.connection.receive_data(item)
+        self.output += self.connection.data_to_send()
+
+
+class Keys:
+    """Ticket keys and a session store that are elsewhere."""
+
+    def __init__(self) -> None:
+        self.ring = TicketKeyRing.generate(TIME, repeatable_entropy(30))
+        self.entropy = repeatable_entropy(31)
+        self.store: dict[bytes, Session] = {}
+
+    def open(self, question: OpenTicket) -> Command:
+        opened = self.ring.open(question.ticket, TIME)
+        if opened.plaintext is None:
+            return TicketNotOpened()
+        return TicketOpened(opened.plaintext, opened.key_name)
+
+    def protect(self, question: ProtectTicket) -> Command:
+        return TicketProtected(self.ring.seal(question.plaintext, TIME, self.entropy))
+
+    def look_up(self, question: LookUpSession) -> Command:
+        return ProvideSession(self.store.get(question.session_id))
+
+
+@frozen
+class Stage:
+    """The two connections of a scene, and what is behind them."""
+
+    client: ClientConnection
+    server: ServerConnection
+    keys: Keys
+
+
+@frozen(eq=False)
+class Scene:
+    """``client`` and ``server`` are changes to the configs; ``resumes`` asks for an earlier conversation.
+
+    ``elsewhere`` says where the tickets are looked after: nowhere else, by "keys" or in a "store".
+    """
+
+    name: str
+    client: Mapping[str, Any] = field(factory=dict)
+    server: Mapping[str, Any] = field(factory=dict)
+    resumes: bool = False
+    elsewhere: str = ""
+    talk: tuple[Step, ...] = TALK
+
+    def open(self, client_answers: Answers | None = None, server_answers: Answers | None = None) -> Stage:
+        """The connections at their beginning; ``..._answers`` come on top of the scene's own."""
+        keys = Keys()
+        sessions: list[Session] = []
+        if self.resumes:
+            earlier = self.stage(keys, 40, sessions, {}, {})
+            parts = perform(earlier, (("server", SendData(b"x")),))
+            sessions = [e.session for e in parts["client"].events if isinstance(e, TicketReceived)][:1]
+            for event in parts["server"].events:
+                if isinstance(event, TicketIssued):
+                    keys.store[event.session.session_id] = event.session
+        return self.stage(keys, 50, sessions, client_answers or {}, server_answers or {})
+
+    def stage(
+        self,
+        keys: Keys,
+        seed: int,
+        sessions: Sequence[Session],
+        client_answers: Answers,
+        server_answers: Answers,
+    ) -> Stage:
+        common = {"clock": lambda: TIME, "versions": (ProtocolVersion.TLS_1_3,)}
+        client: dict[str, Any] = {
+            **common,
+            "groups": CLASSICAL,
+            "entropy": repeatable_entropy(seed),
+            **self.client,
+        }
+        server: dict[str, Any] = {
+            **common,
+            "groups": CLASSICAL,
+            "entropy": repeatable_entropy(seed + 1),
+            "ticket_keys": keys.ring if not self.elsewhere else None,
+            **self.server,
+        }
+        elsewhere: Answers = {
+            "": {},
+            "keys": {OpenTicket: keys.open, ProtectTicket: keys.protect},
+            "store": {LookUpSession: keys.look_up},
+        }[self.elsewhere]
+        client["answers"] = {**client.get("answers", {}), **client_answers}
+        server["answers"] = {**elsewhere, **server.get("answers", {}), **server_answers}
+        return Stage(
+            ClientConnection(client_config(**client), "server.example", sessions),
+            ServerConnection(server_config(**server)),
+            keys,
+        )
+
+
+def perform(
+    stage: Stage, talk: Iterable[Step], answer: Callable[[Question], Command] | None = None
+) -> dict[Side, Part]:
+    """Play it: bytes are carried until both are silent, then the next step is taken.
+
+    ``answer`` is given at once to every question that is asked.
+    """
+    parts: dict[Side, Part] = {"client": Part(stage.client), "server": Part(stage.server)}
+    parts["client"].output += stage.client.data_to_send()
+    carried = {"client": 0, "server": 0}
+
+    def carry() -> None:
+        moved = True
+        while moved:
+            moved = False
+            for sender, receiver in (("client", "server"), ("server", "client")):
+                new = bytes(parts[sender].output[carried[sender] :])  # type: ignore[index]
+                carried[sender] += len(new)
+                if new:
+                    parts[receiver].take(new)  # type: ignore[index]
+                    moved = True
+                while answer is not None and (question := parts[receiver].connection.pending):  # type: ignore[index]
+                    parts[receiver].take(answer(question))  # type: ignore[index]
+                    moved = True
+
+    carry()
+    for side, command in talk:
+        parts[side].take(command)
+        carry()
+    return parts
+
+
+def without_cuts(events: Iterable[Event]) -> list[Event]:
+    """The events with neighbouring data joined: how much comes at once depends on how the stream was cut."""
+    joined: list[Event] = []
+    for event in events:
+        if joined and isinstance(event, DataReceived) and isinstance(joined[-1], DataReceived):
+            joined[-1] = DataReceived(joined[-1].data + event.data)
+        else:
+            joined.append(event)
+    return joined
+
+
+def elsewhere(credential: Credential) -> Credential:
+    """The credential without its key."""
+    return Credential(credential.chain, None)
+
+
+def signs(credential: Credential) -> Callable[[Sign], Command]:
+    """Whoever has the key."""
+
+    def answer(question: Sign) -> Command:
+        assert credential.private_key is not None
+        return ProvideSignature(sign(credential.private_key, question.scheme, question.message))
+
+    return answer
+
+
+CLASSICAL: Final = (NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1)
+WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
+
+SCENES: Final[tuple[Scene, ...]] = (
+    Scene("full"),
+    Scene("resumed", resumes=True),
+    Scene("retry", server={"groups": (NamedGroup.SECP384R1,)}),
+    Scene("resumed after a retry", server={"groups": (NamedGroup.SECP256R1,)}, resumes=True),
+    Scene(
+        "other algorithms",
+        client={"cipher_suites": (CipherSuite.AES_256_GCM_SHA384,), "alpn_protocols": (b"h2", b"http/1.1")},
+        server={"credentials": [server_credential("ed25519")], "alpn_protocols": (b"http/1.1",)},
+    ),
+    Scene(
+        "ChaCha20, and padding",
+        client={"cipher_suites": (CipherSuite.CHACHA20_POLY1305_SHA256,), "padding": lambda size: 100},
+        server={"padding": lambda size: -size % 512},
+    ),
+    Scene("without compatibility mode", client={"middlebox_compatibility": False}),
+    Scene("client certificate", client={"credentials": [client_credential()]}, server=WITH_CLIENT),
+    Scene(
+        "no client certificate",
+        server={**WITH_CLIENT, "client_authentication": ClientAuthentication.OPTIONAL},
+    ),
+    Scene(
+        "client certificate, resumed",
+        client={"credentials": [client_credential()]},
+        server=WITH_CLIENT,
+        resumes=True,
+    ),
+    Scene(
+        "client certificate afterwards",
+        client={"credentials": [client_credential()], "post_handshake_auth": True},
+        server={"trust_anchors": anchors()},
+        talk=(("server", RequestClientCertificate()), *TALK),
+    ),
+    Scene(
+        "no client certificate afterwards",
+        client={"post_handshake_auth": True},
+        server={"trust_anchors": anchors()},
+        talk=(("server", RequestClientCertificate()), *TALK),
+    ),
+    Scene("keys elsewhere", resumes=True, elsewhere="keys"),
+    Scene("sessions elsewhere", resumes=True, elsewhere="store"),
+    Scene("tickets with the first data", server={"ticket_flush": TicketFlush.WRITE}),
+)
+
+ASK_EVERYTHING: Final[Answers] = {SelectConfig: ASK, VerifyPeer: ASK, PrepareTicket: ASK}
+
+
+def named(name: str) -> Scene:
+    return next(scene for scene in SCENES if scene.name == name)
+
+
+def asking(scene: Scene, *kinds: type[Question]) -> Scene:
+    """The scene in which both sides ask these questions."""
+    answers = dict.fromkeys(kinds, ASK)
+    return evolve(
+        scene,
+        client={**scene.client, "answers": {**scene.client.get("answers", {}), **answers}},
+        server={**scene.server, "answers": {**scene.server.get("answers", {}), **answers}},
+    )
