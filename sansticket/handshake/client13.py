@@ -52,6 +52,7 @@ from sansticket.wire.messages import (
     CertificateRequest,
     CertificateVerify,
     EncryptedExtensions,
+    ExtensionsMessage,
     Finished,
 )
 
@@ -103,7 +104,7 @@ class WaitEncryptedExtensions(State):
         return WaitCertificateOrRequest(handshake)
 
 
-def selected_protocol(offer: ClientOffer, message: EncryptedExtensions) -> bytes | None:
+def selected_protocol(offer: ClientOffer, message: ExtensionsMessage) -> bytes | None:
     """RFC 7301 section 3.1: exactly one protocol, of those that were offered."""
     answer = message.find(ApplicationProtocols)
     if answer is None:

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from sansticket.crypto.groups import KeyExchange, generate
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
+from sansticket.handshake.client12_hello import AfterServerHello12, take_server_hello12
 from sansticket.handshake.client13 import ClientHandshake, WaitEncryptedExtensions
 from sansticket.handshake.client_offer import ClientOffer
 from sansticket.handshake.machine import Flight, State
@@ -45,7 +46,11 @@ class WaitServerHello(State):
 
     offer: ClientOffer
 
-    def on_server_hello(self, message: ServerHello, flight: Flight) -> WaitEncryptedExtensions:
+    def on_server_hello(
+        self, message: ServerHello, flight: Flight
+    ) -> WaitEncryptedExtensions | AfterServerHello12:
+        if message.find(SelectedVersion) is None:
+            return take_server_hello12(self.offer, message, flight)
         return take_server_hello(self.offer, message, flight)
 
     def on_hello_retry_request(self, message: HelloRetryRequest, flight: Flight) -> WaitServerHelloAfterRetry:

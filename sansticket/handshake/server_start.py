@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import frozen
 
 from sansticket.commands import UseConfig
 from sansticket.config import ServerConfig
-from sansticket.errors import Fault, Reason
 from sansticket.events import SelectConfig
 from sansticket.handshake.machine import Asking, Flight, State
+from sansticket.handshake.server12_search import AfterHello12, begin12
 from sansticket.handshake.server13_hello import WaitSecondClientHello, begin
 from sansticket.handshake.server13_negotiation import server_name_of
 from sansticket.handshake.server13_psk import AfterHello
+from sansticket.handshake.versions import select_version
 from sansticket.wire.codes import ProtocolVersion
-from sansticket.wire.extensions import ApplicationProtocols, SupportedVersions
+from sansticket.wire.extensions import ApplicationProtocols
 from sansticket.wire.messages import ClientHello
-
-SSL_3_0: Final = 0x0300
 
 
 @frozen
@@ -50,20 +47,12 @@ class AskSelectConfig(Asking):
     def default_answer(self, now: float) -> UseConfig:
         return UseConfig(self.config)
 
-    def on_use_config(self, command: UseConfig, flight: Flight) -> AfterHello | WaitSecondClientHello:
+    def on_use_config(
+        self, command: UseConfig, flight: Flight
+    ) -> AfterHello | WaitSecondClientHello | AfterHello12:
         config = command.config
         if config is not self.config:
             flight.use_config(config)
-        check_version(config, self.hello)
+        if select_version(config, self.hello) == ProtocolVersion.TLS_1_2:
+            return begin12(config, self.hello, self.raw_hello, flight)
         return begin(config, self.hello, self.raw_hello, flight)
-
-
-def check_version(config: ServerConfig, hello: ClientHello) -> None:
-    """Both sides have TLS 1.3 (RFC 9846 section 4.3.1), and nobody speaks of SSL 3.0 (appendix E.5)."""
-    if hello.legacy_version <= SSL_3_0:
-        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {hello.legacy_version:#06x}")
-    offered = hello.find(SupportedVersions)
-    if offered is None or ProtocolVersion.TLS_1_3 not in offered.versions:
-        versions = offered.versions if offered is not None else (hello.legacy_version,)
-        named = ", ".join(f"{version:#06x}" for version in versions)
-        raise Fault(Reason.UNSUPPORTED_VERSION, f"the client offers {named}; expected 0x0304")

@@ -13,6 +13,8 @@ from sansticket.wire.messages import ClientHello, ServerHello
 TLS12: Final = ProtocolVersion.TLS_1_2
 TLS13: Final = ProtocolVersion.TLS_1_3
 
+SSL_3_0: Final = 0x0300
+
 DOWNGRADED_TO_TLS12: Final = b"DOWNGRD\x01"
 """The end of the random of a server that has TLS 1.3 and was made to use TLS 1.2."""
 
@@ -25,8 +27,10 @@ def select_version(config: ServerConfig, hello: ClientHello) -> int:
 
     supported_versions counts if it is there, and legacy_version otherwise, where it cannot say more than
     TLS 1.2.  A client that was refused a higher version and now tries a lower one says so with FALLBACK_SCSV
-    (RFC 7507): then the refusal was not ours.
+    (RFC 7507): then the refusal was not ours.  Nobody speaks of SSL 3.0 (RFC 9846 appendix E.5).
     """
+    if hello.legacy_version <= SSL_3_0:
+        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {hello.legacy_version:#06x}")
     extension = hello.find(SupportedVersions)
     offered = extension.versions if extension is not None else (min(hello.legacy_version, TLS12),)
     ours = config.usable_versions

@@ -1,0 +1,186 @@
+"""The client's side of a full TLS 1.2 handshake after the ServerHello (RFC 5246 section 7.3, RFC 8422 section 2).
+
+WaitCertificate12, WaitServerKeyExchange12, AskVerifyPeer12
+WaitRequestOrDone12, WaitServerHelloDone12
+  AskSign12                                                     (only if we have a certificate to show)
+and on in ``client12_end``.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from attrs import field, frozen
+
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
+from sansticket.crypto.groups import respond
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey
+from sansticket.errors import Fault, Reason
+from sansticket.events import Sign, VerifyPeer
+from sansticket.handshake.authentication import ShowCertificate, ShowNothing, verify_chain_default
+from sansticket.handshake.authentication12 import (
+    answer_request12,
+    chain_of12,
+    check_exchange,
+    check_kind,
+    sign_default12,
+)
+from sansticket.handshake.client12_end import (
+    ClientHandshake12,
+    ClientKeyed12,
+    ClientState12,
+    WaitNewSessionTicket12,
+    WaitServerChangeCipherSpec12,
+)
+from sansticket.handshake.common12 import Asking12, Keys12
+from sansticket.handshake.machine import Flight
+from sansticket.wire.messages import CertificateVerify
+from sansticket.wire.messages12 import (
+    Certificate12,
+    CertificateRequest12,
+    ClientKeyExchange,
+    ServerHelloDone,
+    ServerKeyExchange,
+)
+
+Answer = ShowCertificate | ShowNothing
+"""What we show when the server asks for our certificate."""
+
+
+@frozen
+class ServerProof:
+    """The server's chain, and the share that it signed."""
+
+    chain: tuple[bytes, ...] = field(repr=False)
+    group: int
+    share: bytes
+
+
+@frozen
+class WaitCertificate12(ClientState12):
+    """The server takes no session of ours, and owes its certificate."""
+
+    handshake: ClientHandshake12
+
+    def on_certificate(self, message: Certificate12, flight: Flight) -> WaitServerKeyExchange12:
+        handshake = self.handshake
+        chain = chain_of12(message, handshake.offer.config)
+        if not chain:
+            raise Fault(Reason.NO_SERVER_CERTIFICATE)
+        public_key = public_key_of(chain[0])
+        check_kind(public_key, handshake.hellos.suite)
+        return WaitServerKeyExchange12(handshake.plus(flight.received), chain, public_key)
+
+
+@frozen
+class WaitServerKeyExchange12(ClientState12):
+    """The server owes its share of the key exchange, signed."""
+
+    handshake: ClientHandshake12
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def on_server_key_exchange(self, message: ServerKeyExchange, flight: Flight) -> AskVerifyPeer12:
+        handshake = self.handshake
+        check_exchange(handshake.offer.config, handshake.hellos, self.public_key, message)
+        proof = ServerProof(self.chain, message.group, message.public)
+        return AskVerifyPeer12(handshake.plus(flight.received), proof, self.public_key)
+
+
+@frozen
+class AskVerifyPeer12(Asking12):
+    """The server holds its key; is it the server that it should be?"""
+
+    QUESTION = VerifyPeer
+
+    handshake: ClientHandshake12
+    proof: ServerProof
+    public_key: PublicKey = field(repr=False)
+
+    def question(self) -> VerifyPeer:
+        offer = self.handshake.offer
+        return VerifyPeer(self.proof.chain, offer.server_name, self.public_key, offer.config.trust_anchors)
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        offer = self.handshake.offer
+        if offer.config.verify_peer:
+            verify_chain_default(self.proof.chain, offer.config.trust_anchors, offer.server_name, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitRequestOrDone12:
+        return WaitRequestOrDone12(self.handshake, self.proof)
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
+
+
+@frozen
+class WaitRequestOrDone12(ClientState12):
+    """The server may ask for our certificate."""
+
+    handshake: ClientHandshake12
+    proof: ServerProof
+
+    def on_certificate_request(self, message: CertificateRequest12, flight: Flight) -> WaitServerHelloDone12:
+        answer = answer_request12(message, self.handshake.offer.config)
+        return WaitServerHelloDone12(self.handshake.plus(flight.received), self.proof, answer)
+
+    def on_server_hello_done(
+        self, message: ServerHelloDone, flight: Flight
+    ) -> WaitNewSessionTicket12 | WaitServerChangeCipherSpec12:
+        return exchange_keys(self.handshake.plus(flight.received), self.proof, flight).finish(flight)
+
+
+@frozen
+class WaitServerHelloDone12(ClientState12):
+    """The server asked for our certificate, and has nothing else to say."""
+
+    handshake: ClientHandshake12
+    proof: ServerProof
+    answer: Answer
+
+    def on_server_hello_done(
+        self, message: ServerHelloDone, flight: Flight
+    ) -> AskSign12 | WaitNewSessionTicket12 | WaitServerChangeCipherSpec12:
+        handshake, answer = self.handshake.plus(flight.received), self.answer
+        chain = answer.credential.chain if isinstance(answer, ShowCertificate) else ()
+        handshake = handshake.plus(flight.send(Certificate12(chain)))
+        keyed = exchange_keys(handshake, self.proof, flight)
+        return AskSign12(keyed, answer) if isinstance(answer, ShowCertificate) else keyed.finish(flight)
+
+
+def exchange_keys(handshake: ClientHandshake12, proof: ServerProof, flight: Flight) -> ClientKeyed12:
+    """Our share, and the keys that follow from both (RFC 8422 sections 5.7 and 5.10)."""
+    share, shared_secret = respond(proof.group, proof.share, flight.entropy)
+    handshake = handshake.plus(flight.send(ClientKeyExchange(share)))
+    keys = Keys12.exchanged(handshake.hellos, shared_secret, handshake.transcript)
+    keys.log(flight)
+    return ClientKeyed12(handshake, keys, proof.chain, proof.group, None)
+
+
+@frozen
+class AskSign12(Asking12):
+    """Our Certificate is sent, its CertificateVerify is to be made."""
+
+    QUESTION = Sign
+
+    keyed: ClientKeyed12
+    answer: ShowCertificate
+
+    def question(self) -> Sign:
+        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
+
+    def default_answer(self, now: float) -> ProvideSignature:
+        answer = self.answer
+        return ProvideSignature(sign_default12(answer.credential, answer.scheme, self.to_be_signed()))
+
+    def to_be_signed(self) -> bytes:
+        """All messages so far (RFC 5246 section 7.4.8)."""
+        return b"".join(self.keyed.handshake.transcript.messages)
+
+    def on_provide_signature(
+        self, command: ProvideSignature, flight: Flight
+    ) -> WaitNewSessionTicket12 | WaitServerChangeCipherSpec12:
+        raw = flight.send(CertificateVerify(self.answer.scheme, command.signature))
+        return self.keyed.plus(raw).finish(flight)

@@ -1,0 +1,109 @@
+"""What client and server of TLS 1.2 have in common: the keys, and what proves that both have them (RFC 5246).
+
+A handshake has three stages.  ``Hellos12`` is what the two hellos settle; ``Keys12`` exists when the key exchange
+is done, or when a session is resumed; after both Finished messages there is ``Connected12``.  Each direction
+becomes protected with its change_cipher_spec, which is an input of its own (``machine.ChangeCipherSpec``).
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import ClassVar, Final, Self
+
+from attrs import field, frozen
+
+from sansticket.crypto.suites import SuiteParameters
+from sansticket.errors import Fault, Reason
+from sansticket.handshake.established import Exporter12
+from sansticket.handshake.machine import Asking, Flight, State
+from sansticket.keys.schedule12 import ConnectionKeys, MasterSecret12
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import ProtocolVersion
+from sansticket.wire.messages import Finished
+
+TLS12: Final = ProtocolVersion.TLS_1_2
+
+
+@frozen
+class State12(State):
+    """A state in which handshake messages are those of TLS 1.2."""
+
+    IN_TLS_1_2: ClassVar[bool] = True
+
+
+@frozen
+class Asking12(Asking):
+    """A question asked in TLS 1.2."""
+
+    IN_TLS_1_2: ClassVar[bool] = True
+
+
+@frozen
+class Hellos12:
+    """What ClientHello and ServerHello settle."""
+
+    suite: SuiteParameters
+    client_random: bytes
+    server_random: bytes
+    extended_master_secret: bool
+    alpn_protocol: bytes | None
+    server_name: str | None
+
+
+@frozen
+class Keys12:
+    """The master secret, and what the two randoms make of it."""
+
+    hellos: Hellos12
+    master: MasterSecret12
+    keys: ConnectionKeys = field(repr=False)
+
+    @classmethod
+    def exchanged(cls, hellos: Hellos12, shared_secret: bytes, transcript: Transcript) -> Self:
+        """After a key exchange.  ``transcript`` ends with ClientKeyExchange (RFC 7627 section 4)."""
+        hash_name = hellos.suite.hash_name
+        if hellos.extended_master_secret:
+            master = MasterSecret12.extended(hash_name, shared_secret, transcript.digest())
+        else:
+            master = MasterSecret12.plain(
+                hash_name, shared_secret, hellos.client_random, hellos.server_random
+            )
+        return cls._of(hellos, master)
+
+    @classmethod
+    def resumed(cls, hellos: Hellos12, session: Session) -> Self:
+        return cls._of(hellos, MasterSecret12(hellos.suite.hash_name, session.secret))
+
+    @classmethod
+    def _of(cls, hellos: Hellos12, master: MasterSecret12) -> Self:
+        keys = master.connection_keys(hellos.suite, hellos.client_random, hellos.server_random)
+        return cls(hellos, master, keys)
+
+    @property
+    def exporter(self) -> Exporter12:
+        return Exporter12(self.master, self.hellos.client_random, self.hellos.server_random)
+
+    def log(self, flight: Flight) -> None:
+        flight.log_secret("CLIENT_RANDOM", self.hellos.client_random, self.master.secret)
+
+    def change_cipher_spec(self, flight: Flight, *, server: bool) -> None:
+        """Ours; what we write after it is protected."""
+        flight.send_change_cipher_spec()
+        keys = self.keys.server if server else self.keys.client
+        flight.protect_writes(TLS12, self.hellos.suite, keys)
+
+    def changed_cipher_spec(self, flight: Flight, *, server: bool) -> None:
+        """The peer's; what comes after it is protected.  ``server``: the peer is the server."""
+        keys = self.keys.server if server else self.keys.client
+        flight.protect_reads(TLS12, self.hellos.suite, keys)
+
+    def finished(self, transcript: Transcript, *, server: bool) -> Finished:
+        """The Finished of one side, over all messages before it (RFC 5246 section 7.4.9)."""
+        make = self.master.server_finished if server else self.master.client_finished
+        return Finished(make(transcript.digest()))
+
+    def check_finished(self, message: Finished, transcript: Transcript, *, server: bool) -> None:
+        expected = self.finished(transcript, server=server).verify_data
+        if not hmac.compare_digest(expected, message.verify_data):
+            raise Fault(Reason.BAD_FINISHED)

@@ -1,0 +1,50 @@
+"""An established TLS 1.2 connection: nothing but data, since there is no renegotiation.
+
+The peer may ask for one.  It is told no, by an alert that leaves the connection as it is (RFC 5246 section
+7.2.2); the connection bounds how often.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from attrs import frozen
+
+from sansticket.commands import SendData
+from sansticket.handshake.common12 import State12
+from sansticket.handshake.established import Established
+from sansticket.handshake.machine import Flight
+from sansticket.wire.codes import AlertDescription
+from sansticket.wire.messages import ClientHello
+from sansticket.wire.messages12 import HelloRequest
+
+
+@frozen
+class Connected12(State12):
+    """Both Finished messages were right."""
+
+    ESTABLISHED: ClassVar[bool] = True
+
+    established: Established
+
+    @property
+    def sends_at_once(self) -> bool:
+        return True
+
+    def on_send_data(self, command: SendData, flight: Flight) -> Self:
+        flight.send_application_data(bytes(command.data))
+        return self
+
+
+@frozen
+class ClientConnected12(Connected12):
+    def on_hello_request(self, message: HelloRequest, flight: Flight) -> Self:
+        flight.send_warning(AlertDescription.NO_RENEGOTIATION)
+        return self
+
+
+@frozen
+class ServerConnected12(Connected12):
+    def on_client_hello(self, message: ClientHello, flight: Flight) -> Self:
+        flight.send_warning(AlertDescription.NO_RENEGOTIATION)
+        return self

@@ -1,0 +1,35 @@
+"""Whether a session may go on under the server's policy of today: what both versions check alike."""
+
+from __future__ import annotations
+
+import hmac
+
+from sansticket.config import ClientAuthentication, ServerConfig
+from sansticket.handshake.authentication import check_certificates_again
+from sansticket.tickets.records import Check
+from sansticket.tickets.session import Session
+
+
+def check_policy(
+    config: ServerConfig, session: Session, context: bytes, server_name: str | None, now: float
+) -> tuple[Check, ...]:
+    """Each condition with the numbers behind it."""
+    age, authentication_age = session.age(now), session.authentication_age(now)
+    same_name = session.server_name == server_name
+    needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
+    return (
+        Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
+        Check(
+            "authentication age",
+            authentication_age < config.max_session_age,
+            f"{authentication_age:.3f} s, at most {config.max_session_age} s",
+        ),
+        Check("context", hmac.compare_digest(session.session_id_context, context)),
+        Check(
+            "name",
+            same_name or config.resume_with_other_name,
+            "the same" if same_name else f"{session.server_name}, now {server_name}",
+        ),
+        Check("client certificate", bool(session.peer_certificates) or not needs_certificate),
+        *check_certificates_again(config, session.peer_certificates, None, now),
+    )
