@@ -11,8 +11,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import wraps
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from attrs import Factory, field, frozen
 
@@ -137,9 +138,25 @@ CERTIFICATE_ONLY_SCHEMES: Final = (
     SignatureScheme.RSA_PKCS1_SHA384,
     SignatureScheme.RSA_PKCS1_SHA512,
 )
-"""Signatures that TLS 1.3 allows inside certificates and nowhere else (RFC 9846 section 4.2.3)."""
+"""Signatures that TLS 1.3 allows inside certificates and nowhere else (RFC 9846 section 4.3.3)."""
 
 TLS_1_3_ONLY_SCHEMES: Final = (SignatureScheme.MLDSA44, SignatureScheme.MLDSA65, SignatureScheme.MLDSA87)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _once(method: F) -> F:
+    """A config does not change: what follows from it is worked out once, not in every handshake."""
+
+    @wraps(method)
+    def remembered(self: Any, *args: int) -> Any:
+        known, key = self._known, (method, *args)
+        if key not in known:
+            known[key] = method(self, *args)
+        return known[key]
+
+    return cast(F, remembered)
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:
@@ -190,6 +207,8 @@ class Config:
     max_certificates: int = 10
     """Certificates in the peer's chain; OpenSSL's default depth is 100, GnuTLS's 16."""
 
+    _known: dict[Any, Any] = field(init=False, repr=False, eq=False, factory=dict)
+
     def __attrs_post_init__(self) -> None:
         self._check()
 
@@ -228,22 +247,26 @@ class Config:
             raise ConfigError("resumed_certificates", "VERIFY, but there are no trust_anchors")
 
     @property
+    @_once
     def usable_versions(self) -> tuple[int, ...]:
         """Those of ``versions`` that have a cipher suite and a group, the highest first."""
         named = sorted(self.versions, reverse=True)
         return tuple(version for version in named if self.suites_of(version) and self.groups_of(version))
 
+    @_once
     def suites_of(self, version: int) -> tuple[int, ...]:
         """The cipher suites of that protocol version."""
         tls13 = version == ProtocolVersion.TLS_1_3
         return tuple(suite for suite in self.cipher_suites if (suite >> 8 == 0x13) == tls13)
 
+    @_once
     def groups_of(self, version: int) -> tuple[int, ...]:
         """The groups for a key exchange of that protocol version."""
         if version == ProtocolVersion.TLS_1_3:
             return self.groups
         return tuple(group for group in self.groups if group not in TLS_1_3_ONLY_GROUPS)
 
+    @_once
     def schemes_of(self, *versions: int) -> tuple[int, ...]:
         """The signature schemes for handshakes of any of these protocol versions."""
         unfit: frozenset[int] = frozenset()
@@ -298,6 +321,7 @@ class ClientConfig(Config):
             raise ConfigError("request_tickets", "needs a session_store, and no ticket_request beside it")
 
     @property
+    @_once
     def verification_policy(self) -> bytes:
         """What a session remembers of how the server was verified (16 bytes): see ``handshake.client_offer``."""
         how = b"application" if VerifyPeer in self.answers else b"chain" if self.verify_peer else b"none"
@@ -310,6 +334,7 @@ class ClientConfig(Config):
         policy = sha256(b"sansticket session store\0" + self.verification_policy + ours).digest()[:16]
         return StoreKey(server_name, port, self.alpn_protocols, policy)
 
+    @_once
     def key_share_groups(self) -> tuple[int, ...]:
         if self.key_shares is not None:
             return self.key_shares
@@ -401,6 +426,7 @@ class ServerConfig(Config):
             )
 
     @property
+    @_once
     def effective_session_id_context(self) -> bytes:
         """The explicit context, or the one derived from the policy for client certificates (16 bytes).
 

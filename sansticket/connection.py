@@ -11,9 +11,9 @@ flight out, replace the state, and if the new state asks a question that the con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from attrs import evolve, frozen
 
@@ -36,6 +36,7 @@ from sansticket.handshake.established import Established
 from sansticket.handshake.machine import (
     Asking,
     ChangeCipherSpec,
+    Effect,
     Establish,
     Flight,
     Input,
@@ -87,9 +88,6 @@ TOO_MANY: Final = {
 MAX_SKIPPED_EARLY_DATA: Final = 65_536
 """Bytes of early data that are dropped when it was not accepted.  No ticket of ours allows any, but the ticket
 may be another server's.  BoringSSL skips 16 KiB."""
-
-RECORDS_IN_RESERVE: Final = 16
-"""Records of a key that are kept back for tickets, alerts and the KeyUpdate itself."""
 
 MAX_CHANGE_CIPHER_SPECS: Final = 32
 """change_cipher_spec records of compatibility mode; honest peers send one, and nothing says that two are wrong."""
@@ -181,6 +179,11 @@ class Connection:
 
     def send(self, command: Command) -> list[Event]:
         """Take a command.  Raises ``LocalProtocolError`` if the state does not allow it; then nothing has changed."""
+        if type(command) is SendData and self._state.sends_at_once and not self._write_closed:
+            # The way of nearly all commands: no step, since nothing changes but the record layer.
+            if self._writer.has_room(len(command.data)):
+                self._writer.write(APPLICATION_DATA, command.data)
+                return []
         self._events = []
         if type(command) is Close:
             self._close()
@@ -423,7 +426,8 @@ class Connection:
         if handler is None:
             expected = expected_in(type(self._state))
             raise LocalProtocolError(f"{type(item).__name__} in {self.state}; expected {expected}")
-        flight = Flight(self._config.clock(), self._config.entropy, raw, self._num_tickets)
+        config = self._config
+        flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, config.key_log is not None)
         state = handler(self._state, item, flight)
         if self._handshake_bytes and any(type(effect) is ProtectReads for effect in flight.effects):
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
@@ -455,37 +459,13 @@ class Connection:
         """Carry out what a step wants done.  Handshake messages under the same keys share their records."""
         messages = b""
         for effect in flight.effects:
-            match effect:
-                case SendMessage(raw):
-                    messages += raw
-                    continue
-                case LogSecret(label, client_random, secret):
-                    self._log_secret(label, client_random, secret)
-                    continue
+            if type(effect) is SendMessage:
+                messages += effect.raw
+                continue
             if messages:
                 self._write(HANDSHAKE, messages)
                 messages = b""
-            match effect:
-                case ProtectWrites(version, suite, keys):
-                    tls12 = version == ProtocolVersion.TLS_1_2
-                    self._writer.protect(Sealer12(suite, keys) if tls12 else Sealer13(suite, keys))
-                case ProtectReads(version, suite, keys):
-                    tls12 = version == ProtocolVersion.TLS_1_2
-                    self._reader.protect(Opener12(suite, keys) if tls12 else Opener13(suite, keys))
-                case SendApplicationData(data):
-                    self._write(APPLICATION_DATA, data)
-                case SendWarning(description):
-                    self._write_alert(AlertLevel.WARNING, description)
-                case SendChangeCipherSpec():
-                    self._write(CHANGE_CIPHER_SPEC, b"\x01")
-                case SkipEarlyData(before_second_hello):
-                    self._skip_early_data(before_second_hello)
-                case UseConnectionConfig(config):
-                    self._use_config(config)
-                case Establish(established):
-                    self._establish(established)
-                case StoreSession(session):
-                    self._store_session(session, flight.now)
+            CARRIED_OUT_BY[type(effect)](self, effect)
         if messages:
             self._write(HANDSHAKE, messages)
         for event in flight.events:
@@ -500,29 +480,50 @@ class Connection:
         if not self._write_closed:
             self._writer.write(content_type, content)
 
-    def _log_secret(self, label: str, client_random: bytes, secret: bytes) -> None:
-        if self._config.key_log is not None:
-            self._config.key_log(f"{label} {client_random.hex()} {secret.hex()}")
+    def _send_application_data(self, effect: SendApplicationData) -> None:
+        self._write(APPLICATION_DATA, effect.data)
 
-    def _skip_early_data(self, before_second_hello: bool) -> None:
-        if before_second_hello:
+    def _send_change_cipher_spec(self, effect: SendChangeCipherSpec) -> None:
+        self._write(CHANGE_CIPHER_SPEC, b"\x01")
+
+    def _send_warning(self, effect: SendWarning) -> None:
+        self._write_alert(AlertLevel.WARNING, effect.description)
+
+    def _protect_writes(self, effect: ProtectWrites) -> None:
+        sealer = Sealer12 if effect.version == ProtocolVersion.TLS_1_2 else Sealer13
+        self._writer.protect(sealer(effect.suite, effect.keys))
+
+    def _protect_reads(self, effect: ProtectReads) -> None:
+        opener = Opener12 if effect.version == ProtocolVersion.TLS_1_2 else Opener13
+        self._reader.protect(opener(effect.suite, effect.keys))
+
+    def _skip_early_data(self, effect: SkipEarlyData) -> None:
+        if effect.before_second_hello:
             self._reader.skip_plaintext_application_data = MAX_SKIPPED_EARLY_DATA
         else:
             self._reader.skip_undecryptable = MAX_SKIPPED_EARLY_DATA
 
-    def _establish(self, established: Established) -> None:
-        first, self._established = self._established is None, established
+    def _use_config(self, effect: UseConnectionConfig) -> None:
+        self._config = effect.config
+        self._writer.padding = effect.config.padding
+
+    def _log_secret(self, effect: LogSecret) -> None:
+        if self._config.key_log is not None:
+            self._config.key_log(f"{effect.label} {effect.client_random.hex()} {effect.secret.hex()}")
+
+    def _establish(self, effect: Establish) -> None:
+        first, self._established = self._established is None, effect.established
         self._reader.accept_plaintext_alert = False
-        resumed = established.resumed_session
+        resumed = effect.established.resumed_session
         if not first or resumed is None or not isinstance(self._config, ServerConfig):
             return
         if resumed.session_id and not self._config.single_use_tickets:
             self._cached_sessions.append(resumed)
 
-    def _store_session(self, session: Session, now: float) -> None:
+    def _store_session(self, effect: StoreSession) -> None:
         cache = self._config.session_cache if isinstance(self._config, ServerConfig) else None
-        if cache is not None and cache.add(session, now):
-            self._cached_sessions.append(session)
+        if cache is not None and cache.add(effect.session, effect.now):
+            self._cached_sessions.append(effect.session)
 
     def _forget_sessions(self, event: ConnectionTerminated) -> None:
         """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2)."""
@@ -532,17 +533,12 @@ class Connection:
             for session in sessions:
                 cache.remove(session)
 
-    def _use_config(self, config: ServerConfig) -> None:
-        self._config = config
-        self._writer.padding = config.padding
-
     def _renew_keys_for(self, length: int) -> None:
         """New keys before the old ones have protected too much (RFC 9846 section 5.5)."""
-        left = self._writer.records_left
-        needed = length // self._writer.max_fragment + RECORDS_IN_RESERVE
-        if left is not None and left < needed:
+        if not self._writer.has_room(length):
             if self._state.IN_TLS_1_2:
-                raise LocalProtocolError(f"SendData needs {needed} records, and the key is good for {left} more")
+                left = self._writer.records_left
+                raise LocalProtocolError(f"SendData of {length} bytes, and the key is good for {left} more records")
             self._step(UpdateKeys())
 
     # --- the end ---------------------------------------------------------------------------------------------
@@ -583,6 +579,21 @@ class Connection:
         self._read_closed = self._write_closed = True
         self._handshake_bytes = bytearray()
         self._reader = RecordReader()
+
+
+CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Connection, Any], None]]] = {
+    SendApplicationData: Connection._send_application_data,
+    SendChangeCipherSpec: Connection._send_change_cipher_spec,
+    SendWarning: Connection._send_warning,
+    ProtectWrites: Connection._protect_writes,
+    ProtectReads: Connection._protect_reads,
+    SkipEarlyData: Connection._skip_early_data,
+    UseConnectionConfig: Connection._use_config,
+    LogSecret: Connection._log_secret,
+    Establish: Connection._establish,
+    StoreSession: Connection._store_session,
+}
+"""What each effect of a flight does here; handshake messages are collected into records by ``_apply``."""
 
 
 class ClientConnection(Connection):

@@ -58,7 +58,7 @@ def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
 
 
 def certificate_request(config: Config, context: bytes) -> CertificateRequest:
-    """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.3.2)."""
+    """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.4.2)."""
     extensions = signature_extensions(config.schemes_of(ProtocolVersion.TLS_1_3))
     if config.trust_anchors is not None and config.trust_anchors.subjects:
         extensions = (*extensions, CertificateAuthorities(config.trust_anchors.subjects))

@@ -28,6 +28,10 @@ class Connected13(State):
     reading_secret: bytes = field(repr=False)
     writing_secret: bytes = field(repr=False)
 
+    @property
+    def sends_at_once(self) -> bool:
+        return True
+
     def on_key_update(self, message: KeyUpdate, flight: Flight) -> Self:
         """The peer has new keys; perhaps it wants us to have new ones too (RFC 9846 section 4.7.3)."""
         suite = self.established.suite

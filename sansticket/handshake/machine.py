@@ -108,6 +108,7 @@ class StoreSession:
     """Put a session into the config's session cache, whose hooks are the application's."""
 
     session: Session
+    now: float
 
 
 @define
@@ -136,10 +137,11 @@ class Flight:
     """What one step is given, and what it wants done.
 
     ``now`` is in seconds since the epoch; ``received`` holds the raw bytes of the handshake message being
-    handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none.
+    handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none;
+    ``logs_secrets`` says whether anybody wants the lines of a key log.
     """
 
-    __slots__ = ("effects", "entropy", "events", "now", "num_tickets", "received")
+    __slots__ = ("effects", "entropy", "events", "logs_secrets", "now", "num_tickets", "received")
 
     def __init__(
         self,
@@ -147,8 +149,10 @@ class Flight:
         entropy: Callable[[int], bytes],
         received: bytes = b"",
         num_tickets: int | None = None,
+        logs_secrets: bool = True,
     ) -> None:
         self.now = now
+        self.logs_secrets = logs_secrets
         self.entropy = entropy
         self.received = received
         self.num_tickets = num_tickets
@@ -186,10 +190,11 @@ class Flight:
         self.effects.append(UseConnectionConfig(config))
 
     def log_secret(self, label: str, client_random: bytes, secret: bytes) -> None:
-        self.effects.append(LogSecret(label, client_random, secret))
+        if self.logs_secrets:
+            self.effects.append(LogSecret(label, client_random, secret))
 
     def store_session(self, session: Session) -> None:
-        self.effects.append(StoreSession(session))
+        self.effects.append(StoreSession(session, self.now))
 
     def establish(self, established: Established) -> None:
         self.effects.append(Establish(established))
@@ -205,6 +210,11 @@ class State:
     IN_TLS_1_2: ClassVar[bool] = False
     ESTABLISHED: ClassVar[bool] = False
     """Application data may come in and go out."""
+
+    @property
+    def sends_at_once(self) -> bool:
+        """Application data can go out as it is: nothing else is to be sent before it."""
+        return False
 
 
 @frozen

@@ -108,6 +108,10 @@ class ServerConnected13(Connected13):
     tickets_made: int = 0
     queued: int = 0
 
+    @property
+    def sends_at_once(self) -> bool:
+        return not self.queued
+
     def on_send_data(self, command: SendData, flight: Flight) -> AfterHandshake:
         return self.flush(bytes(command.data), flight)
 

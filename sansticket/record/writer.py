@@ -12,6 +12,9 @@ from sansticket.record.protection import MAX_PLAINTEXT, Sealer
 Padding = Callable[[int], int]
 """Bytes of content in a record -> zero bytes to add to it."""
 
+RECORDS_IN_RESERVE: Final = 16
+"""Records of a key that are kept back for tickets, alerts and the KeyUpdate itself."""
+
 VERSION_BYTES: Final = {version: version.to_bytes(2) for version in (0x0301, 0x0303)}
 
 
@@ -40,6 +43,11 @@ class RecordWriter:
     def records_left(self) -> int | None:
         """How many records the present key may still protect; None without protection."""
         return None if self._sealer is None else self._sealer.records_left
+
+    def has_room(self, length: int) -> bool:
+        """Whether the present key may protect that many bytes of content, and a few records besides."""
+        sealer = self._sealer
+        return sealer is not None and sealer.records_left > length // self.max_fragment + RECORDS_IN_RESERVE
 
     def write(self, content_type: int, data: bytes | bytearray | memoryview) -> None:
         """Add ``data`` as one or more records; nothing when it is empty."""

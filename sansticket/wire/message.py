@@ -42,7 +42,10 @@ class ExtensionsMessage(Message):
 
     def find(self, kind: type[E]) -> E | None:
         """The extension of this class, if the message has it."""
-        return find(self.extensions, kind)
+        for extension in self.extensions:
+            if type(extension) is kind:
+                return extension
+        return None
 
 
 class EmptyMessage(Message):
