@@ -37,6 +37,9 @@ if int(cryptography.__version__.partition(".")[0]) >= 49:  # 48 has the signatur
     KEYS["mldsa65"] = mldsa.MLDSA65PrivateKey.generate
     KEYS["mldsa87"] = mldsa.MLDSA87PrivateKey.generate
 
+MADE_AT: Final = datetime.datetime.now(datetime.UTC)
+"""One moment for all certificates of a process: an issuer made a second before its leaf would not outlive it."""
+
 START: Final = datetime.timedelta(days=30)
 """How long ago certificates became valid."""
 END: Final = datetime.timedelta(days=335)
@@ -153,7 +156,7 @@ def _identity(key: str, name: str, *, client: bool) -> Identity:
 def _builder(
     name: str, issuer: x509.Name, public_key: Any, start: datetime.timedelta, end: datetime.timedelta
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = MADE_AT
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
