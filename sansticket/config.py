@@ -174,7 +174,7 @@ class Config:
     Sequences are in the order of preference.
     """
 
-    versions: tuple[int, ...] = field(default=(ProtocolVersion.TLS_1_3,), converter=_as_tuple)
+    versions: tuple[int, ...] = field(default=KNOWN_VERSIONS, converter=_as_tuple)
     """The protocol versions; the highest that both sides have is used.  One without a cipher suite or a group
     among those below is not offered."""
     cipher_suites: tuple[int, ...] = field(default=DEFAULT_CIPHER_SUITES, converter=_as_tuple)

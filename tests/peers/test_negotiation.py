@@ -11,7 +11,14 @@ from sansticket.commands import RequestClientCertificate
 from sansticket.connection import ClientConnection, ServerConnection
 from sansticket.errors import Reason
 from sansticket.events import HandshakeCompleted, PeerAuthenticated, TicketIssued, TicketReceived
-from sansticket.wire.codes import AlertDescription, CipherSuite, ContentType, NamedGroup, SignatureScheme
+from sansticket.wire.codes import (
+    AlertDescription,
+    CipherSuite,
+    ContentType,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
 from sansticket.wire.extensions import ServerNameAck, ServerNameList
 from sansticket.wire.messages import ClientHello, EncryptedExtensions
 from tests.support.certificates import authority, client_identity, server_identity
@@ -234,10 +241,10 @@ def test_no_common_signature_scheme(foreign: Foreign) -> None:
 
 
 def test_no_common_version() -> None:
-    tls12 = ssl.TLSVersion.TLSv1_2
-    meeting = our_client(Stdlib(), server_context(server_identity(), version=tls12))
+    tls12, ours = ssl.TLSVersion.TLSv1_2, [ProtocolVersion.TLS_1_3]
+    meeting = our_client(Stdlib(), server_context(server_identity(), version=tls12), versions=ours)
     assert meeting.end.alert == AlertDescription.PROTOCOL_VERSION
-    meeting = our_server(Stdlib(), client_context(authority(), version=tls12))
+    meeting = our_server(Stdlib(), client_context(authority(), version=tls12), versions=ours)
     assert meeting.end.reason is Reason.UNSUPPORTED_VERSION
     assert "alert protocol version" in meeting.their_complaint
 
