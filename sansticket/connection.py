@@ -131,6 +131,7 @@ class Connection:
         "_reader",
         "_silent",
         "_state",
+        "_trailing_data",
         "_unsent_tickets",
         "_warnings",
         "_write_closed",
@@ -152,6 +153,7 @@ class Connection:
         self._end_of_stream = False
         self._silent = True
         self._unsent_tickets = 0
+        self._trailing_data = b""
         self._cached_sessions: list[Session] = []
         self._warnings = 0
         self._change_cipher_specs = 0
@@ -273,6 +275,11 @@ class Connection:
         """The session that was resumed."""
         return self._established.resumed_session if self._established is not None else None
 
+    @property
+    def trailing_data(self) -> bytes:
+        """What came after the peer's close_notify, with it, as it came: TLS is over, it belongs to whoever goes on."""
+        return self._trailing_data
+
     def export_keying_material(self, label: str, context: bytes | None, length: int) -> bytes:
         """Keying material of this connection for another purpose (RFC 9846 section 7.5, RFC 5705).
 
@@ -383,7 +390,8 @@ class Connection:
                 raise Fault(Reason.TOO_MANY_WARNINGS)
         elif alert.description == AlertDescription.CLOSE_NOTIFY and self._established is not None:
             self._read_closed = True
-            self._reader = RecordReader()  # whatever else has come is of no interest
+            self._trailing_data = self._reader.rest()
+            self._reader = RecordReader()
             self._events.append(PeerClosed())
         else:
             self._terminate(

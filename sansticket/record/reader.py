@@ -82,6 +82,10 @@ class RecordReader:
         """Bytes that were fed and not yet given out."""
         return len(self._buffer) - self._offset
 
+    def rest(self) -> bytes:
+        """The bytes that ``buffered`` counts, as they came."""
+        return bytes(self._buffer[self._offset :])
+
     def protect(self, opener: Opener | None) -> None:
         """Open with these keys all records that were not given out yet."""
         self._opener = opener
