@@ -1,4 +1,4 @@
-"""Each group, suite and signature scheme of ours with another implementation, in both roles.
+"""Each group, suite and signature scheme of ours with other implementations, in both roles and versions.
 
 The tables say how each is reached; ``test_nothing_is_left_out`` holds them to the defaults of the config.  What
 was really agreed on is read from the bytes on the wire.
@@ -6,7 +6,8 @@ was really agreed on is read from the bytes on the wire.
 
 from __future__ import annotations
 
-from typing import Final
+import ssl
+from typing import Any, Final
 
 import pytest
 
@@ -15,23 +16,33 @@ from sansticket.config import (
     DEFAULT_CIPHER_SUITES,
     DEFAULT_GROUPS,
     DEFAULT_SIGNATURE_SCHEMES,
+    TLS_1_3_ONLY_GROUPS,
+    TLS_1_3_ONLY_SCHEMES,
     ClientAuthentication,
 )
 from sansticket.events import HandshakeCompleted, TicketReceived
-from sansticket.wire.codes import CipherSuite, NamedGroup, SignatureScheme
+from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from sansticket.wire.extensions import KeyShareAnswer
 from sansticket.wire.messages import CertificateVerify, HelloRetryRequest, ServerHello
+from sansticket.wire.messages12 import ServerKeyExchange
 from tests.support.certificates import KEYS, Identity, authority, client_identity, server_identity
 from tests.support.configs import server_config
-from tests.support.credentials import anchors, credential_of
-from tests.support.foreign import FOREIGN, Foreign, Meeting, Newer, our_client, our_server
+from tests.support.credentials import anchors, credential_of, server_credential
+from tests.support.foreign import FOREIGN, TLS12, TLS13, Foreign, Meeting, Newer, our_client, our_server
 from tests.support.pss import pss_identity
 
-SUITES: Final = [
-    CipherSuite.AES_128_GCM_SHA256,
-    CipherSuite.AES_256_GCM_SHA384,
-    CipherSuite.CHACHA20_POLY1305_SHA256,
-]
+SUITES: Final = {
+    CipherSuite.AES_128_GCM_SHA256: "p256",
+    CipherSuite.AES_256_GCM_SHA384: "p256",
+    CipherSuite.CHACHA20_POLY1305_SHA256: "p256",
+    CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: "p256",
+    CipherSuite.ECDHE_RSA_WITH_AES_128_GCM_SHA256: "rsa",
+    CipherSuite.ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: "p256",
+    CipherSuite.ECDHE_RSA_WITH_AES_256_GCM_SHA384: "rsa",
+    CipherSuite.ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: "p256",
+    CipherSuite.ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: "rsa",
+}
+"""Each suite and a kind of key for it."""
 
 SCHEMES: Final = {
     SignatureScheme.ECDSA_SECP256R1_SHA256: "p256",
@@ -48,116 +59,156 @@ SCHEMES: Final = {
     SignatureScheme.MLDSA44: "mldsa44",
     SignatureScheme.MLDSA65: "mldsa65",
     SignatureScheme.MLDSA87: "mldsa87",
+    SignatureScheme.RSA_PKCS1_SHA256: "rsa",
+    SignatureScheme.RSA_PKCS1_SHA384: "rsa",
+    SignatureScheme.RSA_PKCS1_SHA512: "rsa",
 }
 """Each scheme and a kind of key for it."""
 
 IN_CERTIFICATES: Final = SignatureScheme.ECDSA_SECP256R1_SHA256
 """What the shared authority signs with; OpenSSL wants to see it offered."""
 
-WITHOUT_CERTIFICATES: Final = {
-    scheme for scheme in SCHEMES if scheme.name.startswith("MLDSA") and SCHEMES[scheme] not in KEYS
-}
+WITHOUT_CERTIFICATES: Final = {scheme for scheme in TLS_1_3_ONLY_SCHEMES if SCHEMES[scheme] not in KEYS}
 """Schemes for which the oldest ``cryptography`` that we support cannot make certificates."""
 
-pairs = [(foreign, group) for foreign in FOREIGN for group in foreign.groups]
+
+def versions_of_group(group: NamedGroup) -> list[ProtocolVersion]:
+    return [TLS13] if group in TLS_1_3_ONLY_GROUPS else [TLS12, TLS13]
+
+
+def version_of_suite(suite: CipherSuite) -> ProtocolVersion:
+    return TLS13 if suite >> 8 == 0x13 else TLS12
+
+
+def versions_of_scheme(scheme: SignatureScheme) -> list[ProtocolVersion]:
+    if scheme in TLS_1_3_ONLY_SCHEMES:
+        return [TLS13]
+    return [TLS12] if scheme in CERTIFICATE_ONLY_SCHEMES else [TLS12, TLS13]
+
+
+def schemes_of(foreign: Foreign) -> list[SignatureScheme]:
+    unknown = WITHOUT_CERTIFICATES if isinstance(foreign, Newer) else TLS_1_3_ONLY_SCHEMES
+    return [scheme for scheme in SCHEMES if scheme not in unknown]
+
+
+def name_of(value: object) -> str:
+    return str(getattr(value, "name", value))
+
+
+each_foreign = pytest.mark.parametrize("foreign", FOREIGN, ids=name_of)
+each_suite = pytest.mark.parametrize("suite", SUITES, ids=name_of)
 each_group = pytest.mark.parametrize(
-    ("foreign", "group"), pairs, ids=lambda value: getattr(value, "name", "")
+    ("foreign", "group"), [(foreign, group) for foreign in FOREIGN for group in foreign.groups], ids=name_of
 )
-each_suite = pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
-each_foreign = pytest.mark.parametrize("foreign", FOREIGN, ids=str)
-each_scheme = pytest.mark.parametrize(
-    ("foreign", "scheme"),
+each_group_and_version = pytest.mark.parametrize(
+    ("foreign", "group", "version"),
     [
-        (foreign, scheme)
+        (foreign, group, version)
         for foreign in FOREIGN
-        for scheme in SCHEMES
-        if scheme not in WITHOUT_CERTIFICATES
-        and not (foreign.name == "ssl" and scheme.name.startswith("MLDSA"))
+        for group in foreign.groups
+        for version in versions_of_group(group)
     ],
-    ids=lambda value: value.name,
+    ids=name_of,
+)
+each_scheme = pytest.mark.parametrize(
+    ("foreign", "scheme", "version"),
+    [
+        (foreign, scheme, version)
+        for foreign in FOREIGN
+        for scheme in schemes_of(foreign)
+        for version in versions_of_scheme(scheme)
+    ],
+    ids=name_of,
 )
 
 
 def test_nothing_is_left_out() -> None:
-    with_newer = {group for foreign, group in pairs if isinstance(foreign, Newer)}
-    assert with_newer == set(DEFAULT_GROUPS)
-    assert set(SUITES) == {suite for suite in DEFAULT_CIPHER_SUITES if suite >> 8 == 0x13}
-    assert set(SCHEMES) == set(DEFAULT_SIGNATURE_SCHEMES) - set(CERTIFICATE_ONLY_SCHEMES)
+    assert {group for foreign in FOREIGN for group in foreign.groups} == set(DEFAULT_GROUPS)
+    assert set(SUITES) == set(DEFAULT_CIPHER_SUITES)
+    assert set(SCHEMES) == set(DEFAULT_SIGNATURE_SCHEMES)
+    tried = {scheme for foreign in FOREIGN for scheme in schemes_of(foreign)}
+    assert set(DEFAULT_SIGNATURE_SCHEMES) - tried == WITHOUT_CERTIFICATES
 
 
 # --- groups ----------------------------------------------------------------------------------------------------
 
 
-def check_group(meeting: Meeting, group: int, *, retried: bool) -> None:
-    (hello,) = meeting.messages(ServerHello)
-    answer = hello.find(KeyShareAnswer)
-    assert answer is not None
-    assert answer.share.group == group
+def check_group(meeting: Meeting, group: int, version: int = TLS13, *, retried: bool = False) -> None:
+    if version == TLS13:
+        answer = meeting.messages(ServerHello)[0].find(KeyShareAnswer)
+        assert answer is not None
+        assert answer.share.group == group
+    else:
+        assert meeting.messages(ServerKeyExchange)[0].group == group
     assert bool(meeting.messages(HelloRetryRequest)) == retried
-    assert meeting.one(HandshakeCompleted).group == meeting.ours.group == group
+    completed = meeting.one(HandshakeCompleted)
+    assert (completed.version, completed.group) == (version, group)
     meeting.exchange()
 
 
-def another(group: int) -> NamedGroup:
-    return NamedGroup.SECP384R1 if group == NamedGroup.SECP256R1 else NamedGroup.SECP256R1
+@each_group_and_version
+def test_a_group_at_once_as_client(foreign: Foreign, group: NamedGroup, version: int) -> None:
+    context = foreign.server(
+        server_identity("rsa"), version=version
+    )  # TLS 1.2: a key on a curve needs its group
+    check_group(our_client(foreign, context, groups=(group,), versions=(version,)), group, version)
 
 
-@each_group
-def test_a_group_at_once_as_client(foreign: Foreign, group: NamedGroup) -> None:
-    check_group(our_client(foreign, foreign.server(server_identity()), groups=(group,)), group, retried=False)
+@each_group_and_version
+def test_a_group_at_once_as_server(foreign: Foreign, group: NamedGroup, version: int) -> None:
+    context = foreign.client(authority(), group=group, version=version)
+    ours = our_server(
+        foreign, context, groups=(group,), versions=(version,), credentials=[server_credential("rsa")]
+    )
+    check_group(ours, group, version)
 
 
 @each_group
 def test_a_group_after_a_retry_as_client(foreign: Foreign, group: NamedGroup) -> None:
     context = foreign.server(server_identity(), group=group)
-    other = another(group)
+    other = NamedGroup.SECP384R1 if group == NamedGroup.SECP256R1 else NamedGroup.SECP256R1
     meeting = our_client(foreign, context, groups=(other, group), key_shares=(other,))
     check_group(meeting, group, retried=True)
 
 
 @each_group
-def test_a_group_at_once_as_server(foreign: Foreign, group: NamedGroup) -> None:
-    context = foreign.client(authority(), group=group)
-    check_group(our_server(foreign, context, groups=(group,)), group, retried=False)
-
-
-@each_group
 def test_a_group_after_a_retry_as_server(foreign: Foreign, group: NamedGroup) -> None:
-    context = foreign.client(authority(), group=None)
-    first = our_server(foreign, context)
-    given = first.ours.group  # for which this client sends a share unasked
-    meeting = our_server(foreign, context, groups=(group,))
-    retried = group not in (given, NamedGroup.X25519)
-    check_group(meeting, group, retried=retried)
+    context = foreign.client(authority())
+    unasked = {NamedGroup.X25519, our_server(foreign, context).ours.group}  # what this client sends shares of
+    check_group(our_server(foreign, context, groups=(group,)), group, retried=group not in unasked)
 
 
 # --- suites ----------------------------------------------------------------------------------------------------
 
 
+def check_suite(meeting: Meeting, suite: CipherSuite, *, resumed: bool) -> None:
+    assert meeting.messages(ServerHello)[0].cipher_suite == meeting.ours.cipher_suite == suite
+    assert meeting.ours.resumed == meeting.foreign.resumed(meeting.theirs) == resumed
+    meeting.exchange(b"a" * 50_000, b"b" * 50_000)
+
+
 @each_suite
 @each_foreign
 def test_a_suite_as_client(foreign: Foreign, suite: CipherSuite) -> None:
-    context = foreign.server(server_identity())
-    first = our_client(foreign, context, cipher_suites=(suite,))
-    second = our_client(
-        foreign, context, cipher_suites=(suite,), session=first.all(TicketReceived)[0].session
-    )
-    for meeting, resumed in ((first, False), (second, True)):
-        assert meeting.messages(ServerHello)[0].cipher_suite == meeting.ours.cipher_suite == suite
-        assert meeting.ours.resumed == foreign.resumed(meeting.theirs) == resumed
-        meeting.exchange(b"a" * 50_000, b"b" * 50_000)
+    version = version_of_suite(suite)
+    context = foreign.server(server_identity(SUITES[suite]), version=version)
+    first = our_client(foreign, context, cipher_suites=(suite,), versions=(version,))
+    check_suite(first, suite, resumed=False)
+    session = first.all(TicketReceived)[0].session
+    second = our_client(foreign, context, session=session, cipher_suites=(suite,), versions=(version,))
+    check_suite(second, suite, resumed=True)
 
 
 @each_suite
 @each_foreign
 def test_a_suite_as_server(foreign: Foreign, suite: CipherSuite) -> None:
-    context, config = foreign.client(authority()), server_config(cipher_suites=(suite,))
+    version, credential = version_of_suite(suite), server_credential(SUITES[suite])
+    context = foreign.client(authority(), version=version)
+    config = server_config(cipher_suites=(suite,), versions=(version,), credentials=[credential])
     first = our_server(foreign, context, config=config)
+    check_suite(first, suite, resumed=False)
     second = our_server(foreign, context, config=config, session=foreign.session(first.theirs))
-    for meeting, resumed in ((first, False), (second, True)):
-        assert meeting.messages(ServerHello)[0].cipher_suite == meeting.ours.cipher_suite == suite
-        assert meeting.ours.resumed == foreign.resumed(meeting.theirs) == resumed
-        meeting.exchange(b"a" * 50_000, b"b" * 50_000)
+    check_suite(second, suite, resumed=True)
 
 
 # --- signature schemes -----------------------------------------------------------------------------------------
@@ -173,45 +224,64 @@ def client_with(scheme: SignatureScheme) -> Identity:
     return pss_identity("client.example", client=True) if key == "rsa-pss" else client_identity(key)
 
 
-def check_scheme(meeting: Meeting, scheme: SignatureScheme, *, ours: bool) -> None:
-    """The signature of one side has that scheme, and the other is content."""
-    (verify,) = meeting.messages(CertificateVerify, meeting.we if ours else meeting.they)
-    assert verify.scheme == scheme
+def only(scheme: SignatureScheme) -> list[SignatureScheme]:
+    """What to offer so that this one is taken."""
+    return list(dict.fromkeys((scheme, IN_CERTIFICATES)))
+
+
+def in_our_order(context: Any) -> Any:
+    """In TLS 1.2 any hash goes with any curve: ``ssl`` has its own order unless it is told otherwise."""
+    if isinstance(context, ssl.SSLContext):
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    return context
+
+
+def check_server_signature(meeting: Meeting, scheme: SignatureScheme, version: int) -> None:
+    if version == TLS13:
+        assert [verify.scheme for verify in meeting.messages(CertificateVerify, "server")] == [scheme]
+    else:
+        assert [exchange.scheme for exchange in meeting.messages(ServerKeyExchange)] == [scheme]
+    meeting.exchange()
+
+
+def check_client_signature(meeting: Meeting, scheme: SignatureScheme) -> None:
+    assert [verify.scheme for verify in meeting.messages(CertificateVerify, "client")] == [scheme]
     meeting.exchange()
 
 
 @each_scheme
-def test_we_verify_a_server(foreign: Foreign, scheme: SignatureScheme) -> None:
-    context = foreign.server(server_with(scheme))
-    meeting = our_client(foreign, context, signature_schemes=dict.fromkeys((scheme, IN_CERTIFICATES)))
-    check_scheme(meeting, scheme, ours=False)
+def test_we_verify_a_server(foreign: Foreign, scheme: SignatureScheme, version: int) -> None:
+    context = in_our_order(foreign.server(server_with(scheme), version=version))
+    meeting = our_client(foreign, context, signature_schemes=only(scheme), versions=(version,))
+    check_server_signature(meeting, scheme, version)
 
 
 @each_scheme
-def test_we_sign_as_server(foreign: Foreign, scheme: SignatureScheme) -> None:
+def test_we_sign_as_server(foreign: Foreign, scheme: SignatureScheme, version: int) -> None:
+    context = foreign.client(authority(), version=version)
     credential = credential_of(server_with(scheme), (scheme,))
-    check_scheme(
-        our_server(foreign, foreign.client(authority()), credentials=[credential]), scheme, ours=True
-    )
+    meeting = our_server(foreign, context, credentials=[credential], versions=(version,))
+    check_server_signature(meeting, scheme, version)
 
 
 @each_scheme
-def test_we_verify_a_client(foreign: Foreign, scheme: SignatureScheme) -> None:
-    context = foreign.client(authority(), identity=client_with(scheme))
+def test_we_verify_a_client(foreign: Foreign, scheme: SignatureScheme, version: int) -> None:
     meeting = our_server(
         foreign,
-        context,
-        signature_schemes=dict.fromkeys((scheme, IN_CERTIFICATES)),
+        in_our_order(foreign.client(authority(), identity=client_with(scheme), version=version)),
+        signature_schemes=only(scheme),
         client_authentication=ClientAuthentication.REQUIRED,
         trust_anchors=anchors(),
+        versions=(version,),
     )
-    check_scheme(meeting, scheme, ours=False)
+    check_client_signature(meeting, scheme)
     assert meeting.ours.peer_certificates[0] == client_with(scheme).chain_der[0]
 
 
 @each_scheme
-def test_we_sign_as_client(foreign: Foreign, scheme: SignatureScheme) -> None:
-    context = foreign.server(server_identity(), client_authority=authority())
-    meeting = our_client(foreign, context, credentials=[credential_of(client_with(scheme), (scheme,))])
-    check_scheme(meeting, scheme, ours=True)
+def test_we_sign_as_client(foreign: Foreign, scheme: SignatureScheme, version: int) -> None:
+    context = foreign.server(server_identity(), client_authority=authority(), version=version)
+    credential = credential_of(client_with(scheme), (scheme,))
+    meeting = our_client(foreign, context, credentials=[credential], versions=(version,))
+    check_client_signature(meeting, scheme)
     assert foreign.certificate(meeting.theirs) == client_with(scheme).chain_der[0]

@@ -24,7 +24,7 @@ from sansticket.debug.explain import HandshakeMessage, Record, Side, explain
 from sansticket.debug.key_log import KeyLog
 from sansticket.events import ConnectionTerminated, DataReceived, Event
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import NamedGroup
+from sansticket.wire.codes import NamedGroup, ProtocolVersion
 from sansticket.wire.message import Message
 from tests.support import pyopenssl_peer, stdlib_peer
 from tests.support.certificates import Authority, Identity
@@ -33,6 +33,9 @@ from tests.support.memory import MAX_ROUNDS
 from tests.support.pair import Cut, whole
 from tests.support.pyopenssl_peer import PyOpenSSLPeer
 from tests.support.stdlib_peer import StdlibPeer
+
+TLS12: Final = ProtocolVersion.TLS_1_2
+TLS13: Final = ProtocolVersion.TLS_1_3
 
 E = TypeVar("E", bound=Event)
 M = TypeVar("M", bound=Message)
@@ -54,6 +57,7 @@ class Foreign(ABC):
         required: bool = True,
         alpn: Sequence[str] = (),
         group: NamedGroup | None = None,
+        version: int = TLS13,
     ) -> Any:
         """A server's context.  With ``client_authority`` it asks for client certificates from there."""
 
@@ -65,6 +69,7 @@ class Foreign(ABC):
         identity: Identity | None = None,
         alpn: Sequence[str] = (),
         group: NamedGroup | None = None,
+        version: int = TLS13,
     ) -> Any:
         """A client's context."""
 
@@ -115,8 +120,9 @@ class Stdlib(Foreign):
         required: bool = True,
         alpn: Sequence[str] = (),
         group: NamedGroup | None = None,
+        version: int = TLS13,
     ) -> ssl.SSLContext:
-        context = stdlib_peer.server_context(identity, client_authority, alpn)
+        context = stdlib_peer.server_context(identity, client_authority, alpn, ssl.TLSVersion(version))
         if client_authority is not None and not required:
             context.verify_mode = ssl.CERT_OPTIONAL
         if group is not None:
@@ -130,8 +136,9 @@ class Stdlib(Foreign):
         identity: Identity | None = None,
         alpn: Sequence[str] = (),
         group: NamedGroup | None = None,
+        version: int = TLS13,
     ) -> ssl.SSLContext:
-        context = stdlib_peer.client_context(authority, identity, alpn)
+        context = stdlib_peer.client_context(authority, identity, alpn, ssl.TLSVersion(version))
         if group is not None:
             context.set_ecdh_curve(self.groups[group])
         return context
@@ -175,8 +182,9 @@ class Newer(Foreign):
         required: bool = True,
         alpn: Sequence[str] = (),
         group: NamedGroup | None = None,
+        version: int = TLS13,
     ) -> SSL.Context:
-        context = self._context(identity, client_authority, alpn, group)
+        context = self._context(identity, client_authority, alpn, group, version)
         if client_authority is not None and not required:
             context.set_verify(SSL.VERIFY_PEER)
         return context
@@ -188,8 +196,9 @@ class Newer(Foreign):
         identity: Identity | None = None,
         alpn: Sequence[str] = (),
         group: NamedGroup | None = None,
+        version: int = TLS13,
     ) -> SSL.Context:
-        return self._context(identity, authority, alpn, group)
+        return self._context(identity, authority, alpn, group, version)
 
     def _context(
         self,
@@ -197,12 +206,14 @@ class Newer(Foreign):
         authority: Authority | None,
         alpn: Sequence[str],
         group: NamedGroup | None,
+        version: int,
     ) -> SSL.Context:
         return pyopenssl_peer.context(
             authority=authority,
             identity=identity,
             alpn=[protocol.encode() for protocol in alpn],
             groups=[self.groups[group]] if group is not None else (),
+            version=version,
         )
 
     def connect(
