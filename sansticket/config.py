@@ -196,6 +196,8 @@ class Config:
     padding: Callable[[int], int] | None = field(default=None, repr=False)
     """TLS 1.3: from the length of a record's content to the number of zero bytes of padding after it."""
     resumed_certificates: ResumedCertificates = ResumedCertificates.REUSE
+    require_extended_master_secret: bool = False
+    """TLS 1.2: refuse a peer without it (RFC 7627).  Without this a full handshake still does; a resumption never."""
     tickets_in_tls12: bool = True
     """TLS 1.2: a client takes tickets, a server whose tickets are stateless gives one.  False leaves session ids,
     which a server knows if it has a ``session_cache`` or an answer for ``LookUpSession`` (SSL_OP_NO_TICKET)."""

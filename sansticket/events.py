@@ -55,7 +55,8 @@ class DataReceived(Event):
 
 @frozen
 class TicketIssued(Event):
-    """Server: a ticket was made and is among the bytes of the next ``data_to_send``.
+    """Server: a ticket was made and is among the bytes of the next ``data_to_send``.  Or, in TLS 1.2 without a
+    ticket, a session was made that the client knows by its ``session_id``.
 
     The new-session callback of the manual.  ``session`` is what the ticket stands for; for a stateful ticket
     ``session.session_id`` is the key under which a store must find it.  ``ordinal`` counts the tickets of this
@@ -68,7 +69,11 @@ class TicketIssued(Event):
 
 @frozen
 class TicketReceived(Event):
-    """Client: the server sent a ticket.  ``session`` can be offered once, to the same server."""
+    """Client: the server sent a ticket.  ``session`` can be offered once, to the same server.
+
+    In TLS 1.2 it is renewed seldom and can be offered more often; and where the server keeps the session
+    itself, it has a ``session_id`` and no ticket.
+    """
 
     session: Session
 

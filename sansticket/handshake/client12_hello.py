@@ -44,11 +44,14 @@ def take_server_hello12(offer: ClientOffer, message: ServerHello, flight: Flight
     check_downgrade(offer.config, message)
     check_extensions(offer, message)
     suite = selected_suite(offer, message)
+    bound = message.find(ExtendedMasterSecret) is not None
+    if offer.config.require_extended_master_secret and not bound:
+        raise Fault(Reason.MISSING_EXTENDED_MASTER_SECRET, "in the ServerHello")
     hellos = Hellos12(
         suite=suite,
         client_random=offer.hello.random,
         server_random=message.random,
-        extended_master_secret=message.find(ExtendedMasterSecret) is not None,
+        extended_master_secret=bound,
         alpn_protocol=selected_protocol(offer, message),
         server_name=offer.server_name,
     )

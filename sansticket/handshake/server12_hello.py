@@ -77,6 +77,8 @@ def negotiate12(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> N
     renegotiation = hello.find(RenegotiationInfo)
     if renegotiation is not None and renegotiation.renegotiated_connection:
         raise Fault(Reason.RENEGOTIATION_INFO_MISMATCH, "not empty in a first handshake")
+    if config.require_extended_master_secret and hello.find(ExtendedMasterSecret) is None:
+        raise Fault(Reason.MISSING_EXTENDED_MASTER_SECRET, "in the ClientHello")
     return Negotiated12(
         config=config,
         hello=hello,
@@ -108,13 +110,20 @@ def select12(negotiated: Negotiated12) -> Selected12:
         offered = ", ".join(f"{suite:#06x}" for suite in hello.cipher_suites)
         raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {offered}")
     group = select_group12(negotiated)
-    for number in common:
-        suite = SUITES[number]
-        for credential in credentials_for(negotiated):
-            scheme = fitting_scheme(negotiated, suite, credential)
-            if scheme is not None:
-                return Selected12(suite, group, credential, scheme)
+    pairs = [(SUITES[number], credential) for number in common for credential in credentials_for(negotiated)]
+    fitting = [pair for pair in pairs if goes_with(*pair)]
+    if not fitting:
+        raise Fault(Reason.NO_CREDENTIAL, "no certificate goes with a suite that the client offers")
+    for suite, credential in fitting:
+        scheme = fitting_scheme(negotiated, credential)
+        if scheme is not None:
+            return Selected12(suite, group, credential, scheme)
     raise Fault(Reason.NO_COMMON_SIGNATURE_SCHEME, "no credential has a key that the client can verify")
+
+
+def goes_with(suite: SuiteParameters, credential: Credential) -> bool:
+    """A suite says whether the certificate is one for ECDSA or one for RSA (RFC 8422 section 2)."""
+    return tls12_authentication(credential.public_key) == suite.tls12_authentication
 
 
 def select_group12(negotiated: Negotiated12) -> int:
@@ -136,14 +145,14 @@ def credentials_for(negotiated: Negotiated12) -> tuple[Credential, ...]:
     return named or credentials
 
 
-def fitting_scheme(negotiated: Negotiated12, suite: SuiteParameters, credential: Credential) -> int | None:
-    """With which scheme the credential can sign for this suite and this client.
+def fitting_scheme(negotiated: Negotiated12, credential: Credential) -> int | None:
+    """With which scheme the credential can sign for this client.
 
     A client without signature_algorithms means SHA-1 (RFC 5246 section 7.4.1.4.1), which we do not do.
     """
     hello = negotiated.hello
     schemes, groups = hello.find(SignatureAlgorithms), hello.find(SupportedGroups)
-    if schemes is None or tls12_authentication(credential.public_key) != suite.tls12_authentication:
+    if schemes is None:
         return None
     if groups is not None and not curve_is_accepted(credential.public_key, groups.groups):
         return None

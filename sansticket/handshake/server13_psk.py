@@ -19,14 +19,14 @@ from typing import Final
 from attrs import evolve, frozen
 
 from sansticket.commands import ProvideSession, ResolveTicket, TicketNotOpened, TicketOpened
-from sansticket.config import ClientAuthentication, ServerConfig
+from sansticket.config import ServerConfig
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import DecideTicket, LookUpSession, OpenTicket
-from sansticket.handshake.authentication import check_certificates_again
 from sansticket.handshake.machine import Asking, Flight
 from sansticket.handshake.server13_flight import AskSign, Outcome, WaitClientFinished, answer_hello
 from sansticket.handshake.server13_negotiation import TLS13, Negotiated
+from sansticket.handshake.server_session import check_policy
 from sansticket.keys.schedule13 import EarlySecret, binder
 from sansticket.tickets.decision import (
     Decision,
@@ -279,29 +279,13 @@ def check_session(
                 f"session of version {session.version:#06x}, suite {session.cipher_suite:#06x}",
             ),
         )
-    age, authentication_age = session.age(now), session.authentication_age(now)
     hash_name = SUITES[session.cipher_suite].hash_name
-    same_name = session.server_name == negotiated.server_name
-    needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
     claimed_age = ((identity.obfuscated_ticket_age - session.age_add) & 0xFFFFFFFF) / 1000
     return (
-        Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
-        Check(
-            "authentication age",
-            authentication_age < config.max_session_age,
-            f"{authentication_age:.3f} s, at most {config.max_session_age} s",
-        ),
-        Check("context", hmac.compare_digest(session.session_id_context, negotiated.session_id_context)),
+        *check_policy(config, session, negotiated.session_id_context, negotiated.server_name, now),
         Check(
             "hash", hash_name == negotiated.suite.hash_name, f"{hash_name}, now {negotiated.suite.hash_name}"
         ),
-        Check(
-            "name",
-            same_name or config.resume_with_other_name,
-            "the same" if same_name else f"{session.server_name}, now {negotiated.server_name}",
-        ),
-        Check("client certificate", bool(session.peer_certificates) or not needs_certificate),
-        *check_certificates_again(config, session.peer_certificates, None, now),
         # Never a reason to refuse a session: it matters to early data only (RFC 9846 section 8.3).
         Check("age", True, f"the client says {claimed_age:.3f} s"),
     )

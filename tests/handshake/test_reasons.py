@@ -18,6 +18,7 @@ ONLY_TLS_1_2: Final = frozenset(
         Reason.MISSING_EXTENDED_MASTER_SECRET,
         Reason.RENEGOTIATION_INFO_MISMATCH,
         Reason.UNOFFERED_SESSION,
+        Reason.NO_CREDENTIAL,
     }
 )
 """They need TLS 1.2 on one side at least, and are tested with it."""
