@@ -455,13 +455,20 @@ class Connection:
                 self._events.append(self._pending)
                 return
             try:
-                self._step(answer(state.question()) if answer else state.default_answer(self._config.clock()))
+                command = answer(state.question()) if answer else state.default_answer(self._config.clock())
             except Fault:
                 raise
             except Exception as error:
-                self._fail(
-                    Fault(Reason.ANSWER_FAILED, f"{state.QUESTION.__name__}: {type(error).__name__}"), error
-                )
+                return self._answer_failed(state, error)
+            try:
+                self._step(command)
+            except LocalProtocolError as error:
+                return self._answer_failed(state, error)
+
+    def _answer_failed(self, state: Asking, error: Exception) -> None:
+        """The config's function raised, or gave what is no answer; there is no caller who could be told."""
+        detail = f"{state.QUESTION.__name__}: {type(error).__name__}"
+        self._fail(Fault(Reason.ANSWER_FAILED, detail), error)
 
     def _apply(self, flight: Flight) -> None:
         """Carry out what a step wants done.  Handshake messages under the same keys share their records."""

@@ -25,7 +25,7 @@ from sansticket.events import DecideTicket, OpenTicket, PrepareTicket, ProtectTi
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.keyring import TicketKeyRing
-from sansticket.tickets.protection import OpenedTicket
+from sansticket.tickets.protection import NATIVE, OpenedTicket
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import AlertDescription
 from tests.support.pair import ConnectionPair
@@ -223,6 +223,8 @@ def test_too_large_from_a_function_is_the_end(world: World) -> None:
 
 class LargeSessions:
     """Keys that open every ticket to a session with very much data, and seal as a ring does."""
+
+    codec = NATIVE
 
     def __init__(self, world: World, session: Session) -> None:
         self.plaintext = evolve(session, app_data=bytes(70_000)).to_bytes()
