@@ -18,6 +18,7 @@ The library's verdict says little about why a chain was refused, and the peer de
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_address
 from itertools import pairwise
@@ -125,8 +126,28 @@ def _leaf_key_usage(policy: "Policy", certificate: "x509.Certificate", usage: "x
         raise ValueError("keyUsage does not allow digital signatures")
 
 
-@lru_cache(maxsize=2)
-def _extension_policies(client: bool) -> "tuple[ExtensionPolicy, ExtensionPolicy]":
+def _server_key_purpose(
+    policy: "Policy", certificate: "x509.Certificate", purposes: "x509.ExtendedKeyUsage | None"
+) -> None:
+    """What the library checks by itself where it knows that a server is verified."""
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    fit = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if purposes is not None and fit.isdisjoint(purposes):
+        raise ValueError("EKU does not allow server authentication")
+
+
+class _Role(Enum):
+    """Whose chain it is.  The library verifies servers by name only: one without a name passes as a client
+    whose key is for servers."""
+
+    SERVER = "server"
+    SERVER_OF_ANY_NAME = "server of any name"
+    CLIENT = "client"
+
+
+@lru_cache(maxsize=3)
+def _extension_policies(role: _Role) -> "tuple[ExtensionPolicy, ExtensionPolicy]":
     """For issuers and for leaves; the module's docstring says how they differ from the library's own."""
     from cryptography import x509
     from cryptography.x509.verification import Criticality, ExtensionPolicy
@@ -143,15 +164,18 @@ def _extension_policies(client: bool) -> "tuple[ExtensionPolicy, ExtensionPolicy
         .may_be_present(x509.AuthorityKeyIdentifier, either, None)
         .may_be_present(x509.BasicConstraints, either, None)
     )
-    if client:
+    if role is not _Role.SERVER:
         leaves = leaves.may_be_present(x509.SubjectAlternativeName, either, None)
+    if role is _Role.SERVER_OF_ANY_NAME:
+        issuers = issuers.may_be_present(x509.ExtendedKeyUsage, either, _server_key_purpose)
+        leaves = leaves.may_be_present(x509.ExtendedKeyUsage, either, _server_key_purpose)
     return issuers, leaves
 
 
-def _builder(anchors: TrustAnchors, now: datetime, client: bool) -> "PolicyBuilder":
+def _builder(anchors: TrustAnchors, now: datetime, role: _Role) -> "PolicyBuilder":
     from cryptography.x509.verification import PolicyBuilder
 
-    issuers, leaves = _extension_policies(client)
+    issuers, leaves = _extension_policies(role)
     return (
         PolicyBuilder()
         .store(anchors._roots.store)
@@ -169,29 +193,34 @@ def _subject(server_name: str) -> "x509.DNSName | x509.IPAddress":
 
 
 def verify_server_chain(
-    chain: Sequence[bytes], anchors: TrustAnchors, server_name: str, now: datetime
-) -> None:
+    chain: Sequence[bytes], anchors: TrustAnchors, server_name: str | None, now: datetime
+) -> tuple[bytes, ...]:
     """Check that a chain (DER, leaf first) leads to an anchor, is for ``server_name`` and valid at ``now``.
 
     ``server_name`` is a host name in ASCII (A-labels) or an IP address; one that can be neither is a
-    ConfigError ``server_name``.  ``now`` without time zone is UTC.  How long a chain may be is for the
-    caller to limit.  Fault CERTIFICATE_... with the reason of the refusal.
+    ConfigError ``server_name``.  With None the chain may be that of any server: all holders of a certificate
+    from the anchors can be in the middle.  ``now`` without time zone is UTC.  How long a chain may be is for
+    the caller to limit.  Fault CERTIFICATE_... with the reason of the refusal; otherwise the path that was
+    found, from the leaf to the anchor.
     """
-    builder = _builder(anchors, now, client=False)
+    if server_name is None:
+        any_server = _builder(anchors, now, _Role.SERVER_OF_ANY_NAME).build_client_verifier()
+        return _verify(lambda leaf, others: any_server.verify(leaf, others).chain, chain, anchors, None, now)
     try:
-        verifier = builder.build_server_verifier(_subject(server_name))
+        verifier = _builder(anchors, now, _Role.SERVER).build_server_verifier(_subject(server_name))
     except ValueError as error:
         raise ConfigError("server_name", f"{server_name!r}: {error}") from None
-    _verify(verifier.verify, chain, anchors, server_name, now)
+    return _verify(verifier.verify, chain, anchors, server_name, now)
 
 
-def verify_client_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: datetime) -> None:
+def verify_client_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: datetime) -> tuple[bytes, ...]:
     """Check that a client's chain (DER, leaf first) leads to an anchor and is valid at ``now``.
 
-    ``now`` without time zone is UTC.  Fault CERTIFICATE_... with the reason of the refusal.
+    ``now`` without time zone is UTC.  Fault CERTIFICATE_... with the reason of the refusal; otherwise the
+    path that was found, from the leaf to the anchor.
     """
-    verifier = _builder(anchors, now, client=True).build_client_verifier()
-    _verify(verifier.verify, chain, anchors, None, now)
+    verifier = _builder(anchors, now, _Role.CLIENT).build_client_verifier()
+    return _verify(lambda leaf, others: verifier.verify(leaf, others).chain, chain, anchors, None, now)
 
 
 def check_validity(chain: Sequence[bytes], now: datetime) -> None:
@@ -209,12 +238,13 @@ def _all_valid(certificates: "Iterable[x509.Certificate]", now: datetime) -> boo
 
 
 def _verify(
-    verify: Callable[["x509.Certificate", "list[x509.Certificate]"], object],
+    verify: Callable[["x509.Certificate", "list[x509.Certificate]"], "list[x509.Certificate]"],
     chain: Sequence[bytes],
     anchors: TrustAnchors,
     server_name: str | None,
     now: datetime,
-) -> None:
+) -> tuple[bytes, ...]:
+    from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509.verification import VerificationError
 
     if not chain:
@@ -222,7 +252,7 @@ def _verify(
     leaf, *intermediates = [load(der) for der in chain]
     try:
         try:
-            verify(leaf, intermediates)
+            return tuple(each.public_bytes(Encoding.DER) for each in verify(leaf, intermediates))
         except VerificationError as error:
             reason = _diagnose(leaf, intermediates, anchors, server_name, now, str(error))
             raise Fault(reason, str(error)) from None
