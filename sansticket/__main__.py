@@ -7,13 +7,16 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from sansticket.errors import SansticketError
 
 WIDEST = 100
 """Columns; wider than this the ladder only gets harder to follow."""
 
-DESCRIPTION = "TLS 1.3 as state machines: see it work, and see how it is made."
+VERSIONS = {"1.2": 0x0303, "1.3": 0x0304}
+
+DESCRIPTION = "TLS as state machines: see it work, and see how it is made."
 
 DEMO = """\
 A client and a server in memory, with certificates made on the spot.  Two connections: a full handshake, after
@@ -33,6 +36,7 @@ examples:
   python -m sansticket demo                       what a ticket saves
   python -m sansticket demo --retry               the server wants another group: HelloRetryRequest
   python -m sansticket demo --client-certificate  both sides prove who they are; at the resumption, neither
+  python -m sansticket demo --tls 1.2             one round trip more, and names in the clear
   python -m sansticket demo --tickets 0           a server without tickets
 """
 
@@ -44,6 +48,7 @@ examples:
 """
 
 Command = Callable[[argparse.Namespace], Iterable[str]]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def demo(options: argparse.Namespace) -> Iterable[str]:
@@ -51,6 +56,7 @@ def demo(options: argparse.Namespace) -> Iterable[str]:
 
     return tell(
         Options(
+            version=VERSIONS[options.tls],
             tickets=options.tickets,
             retry=options.retry,
             client_certificate=options.client_certificate,
@@ -78,7 +84,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_states(commands)
+    return top
 
+
+def _add_demo(commands: Commands) -> None:
     demo_ = commands.add_parser(
         "demo",
         help="a handshake, its tickets and a resumption, as a picture of the messages",
@@ -88,15 +99,20 @@ def parser() -> argparse.ArgumentParser:
     )
     demo_.set_defaults(run=demo)
     demo_.add_argument(
+        "--tls", choices=VERSIONS, default="1.3", help="the protocol version (default: %(default)s)"
+    )
+    demo_.add_argument(
         "--tickets",
         type=_number(0, 100),
         default=2,
         metavar="N",
         help="tickets after the full handshake, 0 to 100 (default: %(default)s, as in OpenSSL); after a resumption "
-        "there is one, unless this is 0",
+        "there is one, unless this is 0; TLS 1.2 always has one, and none after a resumption",
     )
     demo_.add_argument(
-        "--retry", action="store_true", help="the server takes no group that the client sent a key share for"
+        "--retry",
+        action="store_true",
+        help="the server takes no group that the client sent a key share for (TLS 1.3)",
     )
     demo_.add_argument(
         "--client-certificate",
@@ -111,6 +127,8 @@ def parser() -> argparse.ArgumentParser:
         help="columns of the picture (default: the terminal's, at least 80 and at most 100)",
     )
 
+
+def _add_states(commands: Commands) -> None:
     states_ = commands.add_parser(
         "states",
         help="the state machines of client and server, as Mermaid, Graphviz or a page",
@@ -129,7 +147,6 @@ def parser() -> argparse.ArgumentParser:
         help="mermaid: a diagram that many forges draw (default); dot: for Graphviz; markdown: a page with both "
         "diagrams and a table of the states",
     )
-    return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,7 +28,7 @@ from sansticket.debug.trace import Carried, TracedPair
 from sansticket.errors import SansticketError
 from sansticket.events import ConnectionTerminated, HandshakeCompleted, TicketReceived
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import NamedGroup
+from sansticket.wire.codes import NamedGroup, ProtocolVersion
 
 NAME = "server.example"
 VALIDITY = timedelta(days=1)
@@ -46,6 +46,7 @@ class DemoError(SansticketError):
 class Options:
     """What can be asked for: see ``python -m sansticket demo --help``."""
 
+    version: int = ProtocolVersion.TLS_1_3
     tickets: int = 2
     retry: bool = False
     client_certificate: bool = False
@@ -61,14 +62,16 @@ class Demo:
         clock = ClientConfig(verify_peer=False).clock  # the system's, as in every config that names no other
         authority = Authority(datetime.fromtimestamp(clock(), UTC))
         anchors = TrustAnchors.from_der([authority.der])
-        asks = options.client_certificate
+        asks, versions = options.client_certificate, [options.version]
         self.client_config = ClientConfig(
+            versions=versions,
             trust_anchors=anchors,
             credentials=[authority.issue("client.example", ExtendedKeyUsageOID.CLIENT_AUTH)] if asks else [],
             alpn_protocols=[b"demo/1"],
             key_log=self.key_log.add,
         )
         self.server_config = ServerConfig(
+            versions=versions,
             credentials=[authority.issue(NAME, ExtendedKeyUsageOID.SERVER_AUTH)],
             alpn_protocols=[b"demo/1"],
             groups=[NamedGroup.SECP384R1] if options.retry else DEFAULT_GROUPS,
@@ -203,5 +206,5 @@ def _figures(demo: Demo, pair: TracedPair) -> Iterator[tuple[str, int]]:
     yield "bytes from the server", pair.carried("server")
     yield "handshake messages", len(names)
     yield "certificate chains", names.count("Certificate")
-    yield "signatures", names.count("CertificateVerify")
+    yield "signatures", names.count("CertificateVerify") + names.count("ServerKeyExchange")
     yield "tickets", names.count("NewSessionTicket")

@@ -6,7 +6,7 @@ next record is to be read, which is little:
 
     ClientHello     whose secrets to look for in the key log, and under which early keys data may follow
     ServerHello     the version and the suite; in TLS 1.3 both directions have handshake keys from here on
-    Finished        TLS 1.3: its sender goes on with application keys
+    Finished        TLS 1.3, in the handshake: its sender goes on with application keys
     KeyUpdate       TLS 1.3: its sender goes on with the next keys
     change_cipher_spec   TLS 1.2: its sender is protected from here on
 
@@ -337,7 +337,8 @@ class Explainer:
             case ServerHello():
                 self._answers += 1
                 self._meet(message)
-            case Finished() if not self._in_tls12 and self._suite is not None:
+            case Finished() if direction.keys and direction.keys[0].name == "handshake" and self._suite:
+                # Not the Finished that answers a request for a certificate after the handshake.
                 self._expect(direction, self._suite, "application")
             case KeyUpdate():
                 direction.keys = [keys.updated() for keys in direction.keys[:1]]

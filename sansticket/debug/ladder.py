@@ -8,7 +8,7 @@
 
 A message is an arrow with its size in bytes, an event a *; what is the client's begins at the left, what is the
 server's further right.  {Braces} are around what handshake keys protect, [brackets] around what application
-keys protect, as in the figures of RFC 9846.
+keys protect (in TLS 1.2 there are no others), as in the figures of RFC 9846.
 """
 
 from __future__ import annotations
@@ -61,17 +61,14 @@ def draw(steps: Iterable[Step], key_log: KeyLog, width: int = 80) -> Iterator[st
     column = width - len(_row("", 0))
     yield "client" + "server".rjust(width - len("client"))
     explainer = Explainer(key_log)
-    sender: Side | None = None
     for step in steps:
         if isinstance(step, Happened):
             yield from _lines(Line(step.side, _event(step)), column)
             continue
-        if step.sender != sender:
-            yield _row("", column)
-        sender = step.sender
+        yield _row("", column)
         records = explainer.feed(step.sender, step.data)
         yield from _contents(records, column)
-        own = sum(record.sender == sender for record in records)
+        own = sum(record.sender == step.sender for record in records)
         total = f"= {words.count(len(step.data), 'byte')} in {words.count(own, 'record')}"
         yield from _lines(Line(step.sender, total), column)
     yield from _contents(explainer.finish(), column)
@@ -91,7 +88,7 @@ def _event(step: Happened) -> str:
 def _line(record: Record, content: Content) -> Line:
     name, detail, size = _describe(content)
     if record.keys:
-        opening, closing = "[]" if record.keys.startswith("application") else "{}"
+        opening, closing = "{}" if record.keys in ("early", "handshake") else "[]"
         name = f"{opening}{name}{closing}"
     elif record.keys is None:
         name = f"({name})"

@@ -26,6 +26,7 @@ from sansticket.wire.extensions import (
     PreSharedKeySelection,
     ServerNameList,
 )
+from sansticket.wire.extensions12 import SessionTicketExtension
 from sansticket.wire.message import Message
 from sansticket.wire.messages import (
     Certificate,
@@ -113,6 +114,7 @@ def _parts(content: Message) -> list[str]:
 def _client_hello(hello: ClientHello) -> list[str]:
     parts = []
     names, shares, psk = hello.find(ServerNameList), hello.find(KeyShareOffer), hello.find(PreSharedKeyOffer)
+    ticket = hello.find(SessionTicketExtension)
     if names is not None:
         parts.append(f"to {ascii(names.host_name)[2:-1]}")
     if shares is not None:
@@ -121,6 +123,8 @@ def _client_hello(hello: ClientHello) -> list[str]:
         parts += _protocols(alpn)
     if psk is not None:
         parts.append(count(len(psk.identities), "ticket"))
+    elif ticket is not None and ticket.ticket:
+        parts.append("1 ticket")
     return parts
 
 

@@ -14,6 +14,7 @@ from sansticket import (
     ClientAuthentication,
     Close,
     NamedGroup,
+    RequestClientCertificate,
     SendData,
     ServerConfig,
     Session,
@@ -160,6 +161,23 @@ def test_a_client_certificate_and_padding() -> None:
         ("client", 7),
         ("server", 0),
     }
+
+
+def test_a_certificate_after_the_handshake() -> None:
+    log = KeyLog()
+    pair = ConnectionPair(
+        client_config(key_log=log.add, credentials=[client_credential()], post_handshake_auth=True),
+        server_config(trust_anchors=anchors()),
+    )
+    pair.pump()
+    pair.send("client", SendData(b"before"))
+    pair.send("server", RequestClientCertificate())
+    pair.send("client", SendData(b", after"))
+    records = explain(pair.wire, log)
+    assert unread(records) == []
+    assert data_of(records, "client") == b"before, after"
+    shown = [name for side, keys, name in story(records) if (side, keys) == ("client", "application")]
+    assert shown == ["ApplicationData", "Certificate", "CertificateVerify", "Finished", "ApplicationData"]
 
 
 @pytest.mark.parametrize("suite", [0x1301, 0x1302, 0x1303])

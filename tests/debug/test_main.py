@@ -85,6 +85,16 @@ def test_a_client_certificate(output: Output) -> None:
     assert count(lines, "{CertificateRequest}") == 1
 
 
+def test_tls_1_2(output: Output) -> None:
+    lines = output("demo", "--tls", "1.2")
+    assert count(lines, "* HandshakeCompleted: full, TLS 1.2,") == 2
+    assert count(lines, "* HandshakeCompleted: resumed, TLS 1.2,") == 2
+    assert count(lines, "ClientHello: to server.example, ALPN demo/1, 1 ticket") == 1
+    table = figures(lines)
+    assert table["handshake messages"] == (9, 4)
+    assert table["signatures"] == table["tickets"] == (1, 0)
+
+
 @pytest.mark.parametrize("width", [60, 100])
 def test_the_width(output: Output, width: int) -> None:
     assert max(map(len, output("demo", "--width", str(width)))) == width
@@ -111,6 +121,7 @@ def test_states(output: Output) -> None:
         (["demo", "--tickets", "101"], "argument --tickets: '101'; expected an integer from 0 to 100"),
         (["demo", "--tickets", "two"], "argument --tickets: 'two'; expected an integer from 0 to 100"),
         (["demo", "--width", "59"], "argument --width: '59'; expected an integer from 60 to 500"),
+        (["demo", "--tls", "1.1"], "argument --tls: invalid choice: '1.1'"),
         (["states", "proxy"], "invalid choice: 'proxy'"),
         (["states", "--format", "png"], "invalid choice: 'png'"),
     ],
