@@ -99,6 +99,7 @@ COPIED_BY_A_FORK: Final = frozenset(
         "_handshake_bytes",
         "_messages_without_data",
         "_reader",
+        "_visit",
         "_writer",
     }
 )
@@ -221,9 +222,10 @@ class Connection:
         ticket keys, a session cache, the source of entropy.
         """
         fork = object.__new__(type(self))
-        for name in Connection.__slots__:
-            value = getattr(self, name)
-            setattr(fork, name, copy(value) if name in COPIED_BY_A_FORK else value)
+        for kind in type(self).__mro__:
+            for name in getattr(kind, "__slots__", ()):
+                value = getattr(self, name)
+                setattr(fork, name, copy(value) if name in COPIED_BY_A_FORK else value)
         return fork
 
     def __deepcopy__(self, memo: object) -> Self:
