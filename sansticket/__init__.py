@@ -58,9 +58,11 @@ from sansticket.events import (
     TicketReceived,
     VerifyPeer,
 )
+from sansticket.handshake.adoption import SessionNotAdopted, adopt_session
 from sansticket.tickets.cache import CacheMode, SessionCache
 from sansticket.tickets.decision import Resolution, TicketReturn, TicketStatus, resolve
 from sansticket.tickets.keyring import TicketKey, TicketKeyRing
+from sansticket.tickets.openssl_keys import OpenSSLTicketKey, OpenSSLTicketKeys
 from sansticket.tickets.protection import OpenedTicket, TicketKeys
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session, SessionFormatError
@@ -107,6 +109,8 @@ __all__ = [
     "LocalProtocolError",
     "LookUpSession",
     "NamedGroup",
+    "OpenSSLTicketKey",
+    "OpenSSLTicketKeys",
     "OpenTicket",
     "OpenedTicket",
     "PeerAuthenticated",
@@ -134,6 +138,7 @@ __all__ = [
     "Session",
     "SessionCache",
     "SessionFormatError",
+    "SessionNotAdopted",
     "Sign",
     "SignatureScheme",
     "StoreKey",
@@ -154,5 +159,6 @@ __all__ = [
     "VerifyPeer",
     "WindowedTicketKeys",
     "__version__",
+    "adopt_session",
     "resolve",
 ]

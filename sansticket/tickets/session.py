@@ -273,3 +273,42 @@ class Session:
         )
         source.finish()
         return session
+
+    # OpenSSL's format.  Its module takes long to import, and most programs do not need it.
+
+    def to_openssl_der(self, *, client: bool | None = None) -> bytes:
+        """The session as SSL_SESSION, for ``openssl`` and programs that use libssl; see ``tickets.openssl``.
+
+        ``client``: whether it is a client's, which leaves out its session id context.  None: it is if it has a
+        ticket; so say True for a client's session of TLS 1.2 that has an id only.
+        """
+        from sansticket.tickets import openssl
+
+        return openssl.encode(openssl.fields_of(self, client))
+
+    @classmethod
+    def from_openssl_der(
+        cls, der: bytes, *, client: bool | None = None, now: float | None = None
+    ) -> "Session":
+        """The session in an SSL_SESSION.  SessionFormatError for what is none, or needs what is not done here.
+
+        ``client`` as above; a client can offer it after ``adopt_session``.  ``now`` stands for a missing time.
+        """
+        from sansticket.tickets import openssl
+
+        return openssl.session_of(openssl.decode(der), client, now)
+
+    def to_openssl_pem(self, *, client: bool | None = None) -> bytes:
+        """``to_openssl_der`` in PEM: what ``openssl s_client -sess_in`` reads."""
+        from sansticket.tickets import openssl
+
+        return openssl.to_pem(self.to_openssl_der(client=client))
+
+    @classmethod
+    def from_openssl_pem(
+        cls, pem: bytes, *, client: bool | None = None, now: float | None = None
+    ) -> "Session":
+        """``from_openssl_der`` of the first such PEM block: what ``openssl s_client -sess_out`` writes."""
+        from sansticket.tickets import openssl
+
+        return cls.from_openssl_der(openssl.from_pem(pem), client=client, now=now)
