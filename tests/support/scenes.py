@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from sansticket.commands import (
+    AcceptPeer,
     Close,
     Command,
     FlushTickets,
@@ -29,7 +30,7 @@ from sansticket.commands import (
     TicketProtected,
     UpdateKeys,
 )
-from sansticket.config import ASK, Answer, ClientAuthentication, TicketFlush
+from sansticket.config import Answer, ClientAuthentication, TicketFlush
 from sansticket.connection import ClientConnection, ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign
@@ -38,10 +39,8 @@ from sansticket.events import (
     Event,
     LookUpSession,
     OpenTicket,
-    PrepareTicket,
     ProtectTicket,
     Question,
-    SelectConfig,
     Sign,
     TicketIssued,
     TicketReceived,
@@ -49,7 +48,7 @@ from sansticket.events import (
 )
 from sansticket.tickets.keyring import TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion
+from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import NOW, anchors, client_credential, server_credential
 from tests.support.pair import Side
@@ -153,7 +152,12 @@ class Scene:
         keys = Keys()
         sessions: list[Session] = []
         if self.resumes:
-            earlier = self.stage(keys, 40, sessions, {}, {})
+            # Who verifies is a part of the policy under which a session was made.
+            accepting: list[Answers] = [
+                {VerifyPeer: lambda _: AcceptPeer()} if VerifyPeer in (answers or {}) else {}
+                for answers in (client_answers, server_answers)
+            ]
+            earlier = self.stage(keys, 40, sessions, *accepting)
             parts = perform(earlier, (("server", SendData(b"x")),))
             sessions = [e.session for e in parts["client"].events if isinstance(e, TicketReceived)][:1]
             for event in parts["server"].events:
@@ -183,13 +187,13 @@ class Scene:
             "ticket_keys": keys.ring if not self.elsewhere else None,
             **self.server,
         }
-        elsewhere: Answers = {
+        elsewhere: dict[str, Answers] = {
             "": {},
             "keys": {OpenTicket: keys.open, ProtectTicket: keys.protect},
             "store": {LookUpSession: keys.look_up},
-        }[self.elsewhere]
+        }
         client["answers"] = {**client.get("answers", {}), **client_answers}
-        server["answers"] = {**elsewhere, **server.get("answers", {}), **server_answers}
+        server["answers"] = {**elsewhere[self.elsewhere], **server.get("answers", {}), **server_answers}
         return Stage(
             ClientConnection(client_config(**client), "server.example", sessions),
             ServerConnection(server_config(**server)),
@@ -255,6 +259,8 @@ def signs(credential: Credential) -> Callable[[Sign], Command]:
     return answer
 
 
+TLS_1_2: Final = {"versions": (ProtocolVersion.TLS_1_2,)}
+BOTH_VERSIONS: Final = {"versions": (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)}
 CLASSICAL: Final = (NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1)
 WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
 
@@ -297,23 +303,54 @@ SCENES: Final[tuple[Scene, ...]] = (
         server={"trust_anchors": anchors()},
         talk=(("server", RequestClientCertificate()), *TALK),
     ),
-    Scene("keys elsewhere", resumes=True, elsewhere="keys"),
+    Scene("keys elsewhere", elsewhere="keys"),
+    Scene("keys elsewhere, resumed", resumes=True, elsewhere="keys"),
     Scene("sessions elsewhere", resumes=True, elsewhere="store"),
     Scene("tickets with the first data", server={"ticket_flush": TicketFlush.WRITE}),
+    Scene("TLS 1.2", client=TLS_1_2, server=TLS_1_2, talk=SHORT_TALK),
+    Scene("TLS 1.2 where both versions are offered", client=BOTH_VERSIONS, server=TLS_1_2, talk=SHORT_TALK),
+    Scene("TLS 1.2, resumed by ticket", client=TLS_1_2, server=TLS_1_2, resumes=True, talk=SHORT_TALK),
+    Scene(
+        "TLS 1.2, resumed by id",
+        client=TLS_1_2,
+        server=TLS_1_2,
+        resumes=True,
+        elsewhere="store",
+        talk=SHORT_TALK,
+    ),
+    Scene("TLS 1.2, keys elsewhere", client=TLS_1_2, server=TLS_1_2, elsewhere="keys", talk=SHORT_TALK),
+    Scene(
+        "TLS 1.2, keys elsewhere, resumed",
+        client=TLS_1_2,
+        server=TLS_1_2,
+        resumes=True,
+        elsewhere="keys",
+        talk=SHORT_TALK,
+    ),
+    Scene(
+        "TLS 1.2, client certificate",
+        client={**TLS_1_2, "credentials": [client_credential("ed25519")]},
+        server={**TLS_1_2, **WITH_CLIENT},
+        talk=SHORT_TALK,
+    ),
+    Scene(
+        "TLS 1.2, no client certificate, no tickets",
+        client={**TLS_1_2, "tickets_in_tls12": False},
+        server={**TLS_1_2, **WITH_CLIENT, "client_authentication": ClientAuthentication.OPTIONAL},
+        talk=SHORT_TALK,
+    ),
+    Scene(
+        "TLS 1.2, other algorithms",
+        client={**TLS_1_2, "signature_schemes": (SignatureScheme.RSA_PKCS1_SHA384,)},
+        server={
+            **TLS_1_2,
+            "cipher_suites": (CipherSuite.ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,),
+            "credentials": [server_credential("rsa")],
+        },
+        talk=SHORT_TALK,
+    ),
 )
-
-ASK_EVERYTHING: Final[Answers] = {SelectConfig: ASK, VerifyPeer: ASK, PrepareTicket: ASK}
 
 
 def named(name: str) -> Scene:
     return next(scene for scene in SCENES if scene.name == name)
-
-
-def asking(scene: Scene, *kinds: type[Question]) -> Scene:
-    """The scene in which both sides ask these questions."""
-    answers = dict.fromkeys(kinds, ASK)
-    return evolve(
-        scene,
-        client={**scene.client, "answers": {**scene.client.get("answers", {}), **answers}},
-        server={**scene.server, "answers": {**scene.server.get("answers", {}), **answers}},
-    )
