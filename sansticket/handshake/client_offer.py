@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from sansticket.config import ClientConfig
+from sansticket.config import MAX_LIFETIME, ClientConfig
 from sansticket.crypto.groups import KeyExchange
 from sansticket.crypto.suites import SUITES
 from sansticket.handshake.authentication import check_certificates_again
@@ -148,15 +148,17 @@ def check_session(
             Check("version", False, f"version {session.version:#06x}, ticket of {len(session.ticket)} bytes"),
         )
     age, same_name = session.age(now), session.server_name == server_name
+    same_policy = session.session_id_context == config.verification_policy
+    lifetime = session.lifetime if session.version == TLS12 else min(session.lifetime, MAX_LIFETIME)
     return (
-        Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
+        Check("expiry", age < lifetime, f"age {age:.3f} s, lifetime {lifetime} s"),
         *(check_secret12(config, session) if session.version == TLS12 else check_secret13(config, session)),
         Check(
             "name",
             same_name or config.resume_with_other_name,
             "the same" if same_name else f"{session.server_name}, now {server_name}",
         ),
-        Check("verification policy", session.session_id_context == config.verification_policy),
+        Check("verification policy", same_policy, "" if same_policy else "the server was verified otherwise"),
         *check_certificates_again(config, session.peer_certificates, server_name, now),
     )
 

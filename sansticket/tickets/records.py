@@ -23,8 +23,8 @@ class Check:
     """The numbers behind it, such as ``age 7200.000 s, lifetime 7200 s``."""
 
     def __str__(self) -> str:
-        text = f"{self.name} {'ok' if self.passed else 'FAILED'}"
-        return f"{text} ({self.detail})" if self.detail else text
+        name = self.name if self.passed else f"{self.name} FAILED"
+        return f"{name} ({self.detail})" if self.detail else name
 
 
 @frozen
@@ -58,8 +58,13 @@ class IdentityRecord:
             parts.append(self.status.name)
         if self.ticket_return is not None:
             parts.append(f"-> {self.ticket_return.name}")
-        nothing = "not looked at" if self.status is None else "no checks"
-        return f"{' '.join(parts)}: {'; '.join(map(str, self.checks)) or nothing}"
+        if not self.checks:
+            return f"{' '.join(parts)}: {'not looked at' if self.status is None else 'no checks'}"
+        lines = [" ".join(parts)]
+        lines += [str(check) for check in self.checks if not check.passed]
+        if passed := ", ".join(str(check) for check in self.checks if check.passed):
+            lines.append(f"passed: {passed}")
+        return "\n    ".join(lines)
 
 
 @frozen
@@ -87,5 +92,6 @@ class ResumptionRecord:
         outcome = "full handshake" if self.winner is None else f"resumed identity {self.winner}"
         number = self.tickets_to_follow
         tickets = "" if number is None else f", {number} ticket{'' if number == 1 else 's'} to follow"
-        first = f"{outcome}{tickets}" + (f": {self.why}" if self.why else "")
+        why = self.why.removeprefix(f"{outcome}, ")
+        first = f"{outcome}{tickets}" + (f": {why}" if why else "")
         return "\n  ".join([first, *map(str, self.identities)])
