@@ -162,8 +162,9 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
 
 def check_offered(extensions: Sequence[Extension], offer: ClientOffer, also: int | None = None) -> None:
     """A server may answer only what was offered (RFC 9846 section 4.3)."""
+    offered = offer.extension_types
     for extension in extensions:
-        if extension.type not in offer.extension_types and also != extension.type:
+        if extension.type not in offered and also != extension.type:
             raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
 
 
