@@ -145,6 +145,8 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
         raise Fault(
             Reason.UNSUPPORTED_VERSION, f"the server selects {message.legacy_version:#06x}; expected TLS 1.3"
         )
+    if TLS13 not in offer.config.usable_versions:
+        raise Fault(Reason.UNSOLICITED_EXTENSION, repr(selected))
     if selected.version != TLS13:
         raise Fault(Reason.ILLEGAL_VALUE, f"selected version {selected.version:#06x} in supported_versions")
     if message.legacy_version <= 0x0300:  # SSL 3.0: appendix E.5 wants this alert

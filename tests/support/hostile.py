@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from sansticket.connection import ClientConnection, ServerConnection
 from sansticket.crypto.suites import SuiteParameters
@@ -20,7 +20,7 @@ from sansticket.errors import ALERTS, Fault, LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event, Question
 from sansticket.keys.schedule13 import next_traffic_secret, traffic_keys
 from sansticket.keys.transcript import Transcript
-from sansticket.record.protection import Opener13, Sealer13
+from sansticket.record.protection import Opener, Opener13, Sealer, Sealer13
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType
 from sansticket.wire.message import Message
@@ -63,6 +63,8 @@ class HostilePeer:
     the victim that are yet to come, the present one first.
     """
 
+    DECODERS: ClassVar[Mapping[int, Callable[[bytes], Message]]] = MESSAGES
+
     def __init__(
         self, victim: ClientConnection | ServerConnection, suite: SuiteParameters, edits: Edits | None = None
     ) -> None:
@@ -76,8 +78,8 @@ class HostilePeer:
         self.alerts: list[Alert] = []
         self.content_types: list[int] = []
         self.transcript = Transcript(suite.hash_name)
-        self.sealer: Sealer13 | None = None
-        self.openers: list[Opener13] = []
+        self.sealer: Sealer | None = None
+        self.openers: list[Opener] = []
         self.our_secret = b""
         self.their_secret = b""
         self._incoming = b""
@@ -187,7 +189,7 @@ class HostilePeer:
         held = self._handshake_bytes
         while len(held) >= 4 and len(held) >= (stop := 4 + int.from_bytes(held[1:4])):
             self.heard_raw.append(held[:stop])
-            self.heard.append(MESSAGES[held[0]](held[4:stop]))
+            self.heard.append(self.DECODERS[held[0]](held[4:stop]))
             self.took(self.heard[-1], held[:stop])
             held = held[stop:]
         self._handshake_bytes = held
