@@ -1,0 +1,542 @@
+"""The wrapper for asyncio, on loopback: with itself, with the standard library's TLS, and with bare sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from examples.asyncio_streams import Hooks, TLSError, TLSTransport, open_connection, start_server
+from sansticket import (
+    ASK,
+    AlertDescription,
+    ClientSessionStore,
+    Command,
+    Connection,
+    Event,
+    IssueTicket,
+    LookUpSession,
+    PrepareTicket,
+    ProvideSession,
+    Reason,
+    SealTicket,
+    SelectConfig,
+    ServerConfig,
+    Session,
+    TicketIssued,
+    UseConfig,
+)
+from sansticket import events as happenings
+from tests.support.certificates import authority, new_authority, server_identity
+from tests.support.command import PATIENCE
+from tests.support.configs import client_config, server_config
+from tests.support.credentials import anchors_of, server_credential
+from tests.support.stdlib_peer import client_context, server_context
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+NAME = "server.example"
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Bounded; no task is left behind, and the loop has nothing to complain about."""
+    complaints: list[dict[str, Any]] = []
+
+    async def bounded() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        async with asyncio.timeout(PATIENCE):
+            await main
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(bounded())
+    gc.collect()
+    assert complaints == []
+
+
+@asynccontextmanager
+async def serving(config: ServerConfig, handler: Handler | None = None, **options: Any) -> AsyncIterator[int]:
+    """The port of a server.  What its handlers raise is raised at the end."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.create_task(served(handler or capitals, reader, writer)))
+
+    server = await start_server(connected, "127.0.0.1", 0, config, **options)
+    try:
+        yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*tasks)
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def served(handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        await handler(reader, writer)
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def capitals(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the end of the stream."""
+    while data := await reader.read(65_536):
+        writer.write(data.upper())
+        await writer.drain()
+
+
+async def ask(port: int, question: bytes = b"hello", **options: Any) -> tuple[bytes, Connection]:
+    """One question and its answer, until the end of the stream."""
+    options.setdefault("config", client_config())
+    reader, writer = await open_connection("127.0.0.1", port, server_name=NAME, **options)
+    writer.write(question)
+    writer.write_eof()
+    answer = await reader.read()
+    await close(writer)
+    connection = writer.get_extra_info("tls")
+    assert isinstance(connection, Connection)
+    return answer, connection
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    await writer.wait_closed()
+
+
+def tls(writer: asyncio.StreamWriter) -> TLSTransport:
+    assert isinstance(writer.transport, TLSTransport)
+    return writer.transport
+
+
+def terminations(log: list[Event]) -> list[happenings.ConnectionTerminated]:
+    return [event for event in log if isinstance(event, happenings.ConnectionTerminated)]
+
+
+def observing(log: list[Event]) -> Callable[[], Hooks]:
+    """Hooks that note everything except data."""
+
+    async def observe(happened: Sequence[Event]) -> None:
+        log.extend(happened)
+
+    return lambda: Hooks(observe=observe)
+
+
+# --- what flows ----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_after_a_half_close() -> None:
+    async def main() -> None:
+        async with serving(server_config()) as port:
+            answer, connection = await ask(port)
+            assert answer == b"HELLO"
+            assert not connection.resumed
+
+    run(main())
+
+
+def test_the_second_connection_resumes() -> None:
+    async def main() -> None:
+        config = client_config(session_store=ClientSessionStore())
+        async with serving(server_config()) as port:
+            for resumed in (False, True, True):
+                answer, connection = await ask(port, config=config)
+                assert (answer, connection.resumed) == (b"HELLO", resumed)
+
+    run(main())
+
+
+def test_the_standard_librarys_client() -> None:
+    async def main() -> None:
+        async with serving(server_config()) as port:
+            context = client_context(authority())
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", port, ssl=context, server_hostname=NAME
+            )
+            writer.write(b"x" * 1_000_000)
+            assert await reader.readexactly(1_000_000) == b"X" * 1_000_000
+            await close(writer)
+
+    run(main())
+
+
+def test_the_standard_librarys_server() -> None:
+    async def main() -> None:
+        async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write((await reader.readexactly(5)).upper())
+            await close(writer)
+
+        server = await asyncio.start_server(once, "127.0.0.1", 0, ssl=server_context(server_identity()))
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+            writer.write(b"hello")
+            assert await reader.read() == b"HELLO"
+            await close(writer)
+
+    run(main())
+
+
+def test_a_writer_waits_for_a_reader_that_is_slow() -> None:
+    size, piece = 8_000_000, bytes(100_000)
+
+    async def main() -> None:
+        most = 0
+        stalled = asyncio.Event()
+
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal most
+            for _ in range(size // len(piece)):
+                writer.write(piece)
+                most = max(most, tls(writer).get_write_buffer_size())
+                drained = asyncio.ensure_future(writer.drain())
+                done, _ = await asyncio.wait([drained], timeout=None if stalled.is_set() else 0.2)
+                if not done:
+                    stalled.set()
+                await drained
+
+        async with serving(server_config(), handler) as port:
+            reader, writer = await open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+            await stalled.wait()  # nobody reads, so at some point nothing can be written any more
+            assert len(await reader.read(-1)) == size
+            await close(writer)
+        assert most < 400_000
+
+    run(main())
+
+
+def test_half_close_from_either_side() -> None:
+    async def main() -> None:
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"first me")
+            writer.write_eof()
+            received.append(await reader.read())
+
+        received: list[bytes] = []
+        async with serving(server_config(), handler) as port:
+            reader, writer = await open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+            assert await reader.read() == b"first me"
+            writer.write(b"then you")
+            await close(writer)
+        assert received == [b"then you"]
+
+    run(main())
+
+
+def test_tickets_on_request_leave_with_the_next_data() -> None:
+    async def main() -> None:
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readexactly(5)
+            tls(writer).command(IssueTicket(3))
+            writer.write(b"three tickets")
+
+        store = ClientSessionStore()
+        async with serving(server_config(num_tickets=0), handler) as port:
+            await ask(port, config=client_config(session_store=store))
+        assert len(store) == 3
+
+    run(main())
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("https_compatible", [False, True])
+def test_the_end_of_the_stream_without_close_notify(https_compatible: bool) -> None:
+    async def main() -> None:
+        async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"hello")
+            await writer.drain()
+            raw = tls(writer).get_extra_info("socket")
+            raw.shutdown(socket.SHUT_WR)
+            with suppress(TLSError):
+                await reader.read()
+
+        async with serving(server_config(), cut) as port:
+            reader, writer = await open_connection(
+                "127.0.0.1", port, client_config(), server_name=NAME, https_compatible=https_compatible
+            )
+            if https_compatible:
+                assert await reader.read() == b"hello"
+            else:
+                with pytest.raises(TLSError, match="end of stream without close_notify") as caught:
+                    await reader.read()
+                assert caught.value.event.reason is Reason.TRUNCATED
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    run(main())
+
+
+def test_the_alert_comes_before_the_end_even_if_bytes_were_left_unread() -> None:
+    """A socket closed with bytes unread in it sends RST, and the alert would be lost."""
+
+    async def main() -> None:
+        async with serving(server_config()) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: nowhere\r\n\r\n" + bytes(1_000_000))
+            assert (await reader.read())[:5] == bytes.fromhex("1503030002")
+            await close(writer)
+
+    run(main())
+
+
+def test_a_client_that_does_not_trust_the_server_says_so() -> None:
+    async def main() -> None:
+        log: list[Event] = []
+        async with serving(server_config(), hooks=observing(log)) as port:
+            stranger = client_config(trust_anchors=anchors_of(new_authority("stranger")))
+            with pytest.raises(TLSError, match="no path to a trust anchor"):
+                await ask(port, config=stranger)
+            assert (await ask(port))[0] == b"HELLO"
+        (event,) = terminations(log)
+        assert (event.by_peer, event.alert) == (True, AlertDescription.UNKNOWN_CA)
+
+    run(main())
+
+
+def test_a_peer_that_says_nothing_is_left() -> None:
+    async def main() -> None:
+        async with serving(server_config(), timeout=0.1) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert (await reader.read()).startswith(bytes.fromhex("15"))  # user_canceled
+            await close(writer)
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            await close(writer)
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(TimeoutError):
+                await open_connection("127.0.0.1", port, client_config(), server_name=NAME, timeout=0.1)
+
+    run(main())
+
+
+def test_a_peer_that_neither_reads_nor_closes_is_left() -> None:
+    async def main() -> None:
+        async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(bytes(20_000_000))
+            await close(writer)
+
+        async with serving(server_config(), flood, linger=0.2) as port:
+            _, writer = await open_connection("127.0.0.1", port, client_config(), server_name=NAME, limit=1)
+            await asyncio.sleep(0.1)
+            # The server's handler ends although we never read.
+        tls(writer).abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    run(main())
+
+
+def test_a_cancelled_connection_attempt_says_goodbye() -> None:
+    async def main() -> None:
+        goodbye = asyncio.get_running_loop().create_future()
+        hello_came = asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            hello_came.set()
+            goodbye.set_result(await reader.read())
+            await close(writer)
+
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            attempt = asyncio.create_task(
+                open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+            )
+            await hello_came.wait()
+            attempt.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await attempt
+            assert (await goodbye).endswith(bytes.fromhex("15030300020100"))  # close_notify
+
+    run(main())
+
+
+def test_a_session_that_was_never_sent_is_kept() -> None:
+    async def main() -> None:
+        store = ClientSessionStore()
+        config = client_config(session_store=store)
+        async with serving(server_config()) as port:
+            await ask(port, config=config)
+            before = len(store)
+        with pytest.raises(ConnectionRefusedError):
+            await ask(port, config=config)
+        assert len(store) == before == 2
+
+    run(main())
+
+
+# --- questions -----------------------------------------------------------------------------------------------
+
+
+class Store:
+    """A store that takes its time."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[bytes, Session] = {}
+        self.asked = 0
+
+    def hooks(self) -> Hooks:
+        return Hooks({LookUpSession: self.look_up}, self.observe)
+
+    async def look_up(self, question: LookUpSession) -> Command:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        return ProvideSession(self.sessions.pop(question.session_id, None))
+
+    async def observe(self, happened: Sequence[Event]) -> None:
+        for event in happened:
+            if isinstance(event, TicketIssued):
+                await asyncio.sleep(0.01)
+                self.sessions[event.session.session_id] = event.session
+
+
+def test_an_asynchronous_session_store() -> None:
+    async def main() -> None:
+        store = Store()
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+        async with serving(config, hooks=store.hooks) as port:
+            for resumed in (False, True, True):
+                answer, connection = await ask(port, b"x" * 300_000, config=client)
+                assert (answer, connection.resumed) == (b"X" * 300_000, resumed)
+        assert store.asked == 2
+        assert len(store.sessions) == 2
+
+    run(main())
+
+
+def test_a_client_that_talks_while_the_application_thinks_is_held_back() -> None:
+    """Nothing is read while a question is open, so whatever the client sends cannot be too much."""
+    size = 4_000_000
+
+    async def main() -> None:
+        async def think(question: PrepareTicket) -> Command:
+            await asyncio.sleep(0.05)
+            return SealTicket(b"thought")
+
+        config = server_config(answers={PrepareTicket: ASK}, max_buffered=65_536)
+        async with serving(config, hooks=lambda: Hooks({PrepareTicket: think})) as port:
+            answer, _ = await ask(port, b"x" * size)
+            assert len(answer) == size
+
+    run(main())
+
+
+def test_a_config_chosen_by_a_coroutine() -> None:
+    async def main() -> None:
+        other = server_config(credentials=[server_credential("ed25519", "other.example")])
+
+        async def choose(question: SelectConfig) -> Command:
+            await asyncio.sleep(0)
+            return UseConfig(other if question.server_name == "other.example" else server_config())
+
+        config = server_config(answers={SelectConfig: ASK})
+        async with serving(config, hooks=lambda: Hooks({SelectConfig: choose})) as port:
+            for name in (NAME, "other.example"):
+                _, writer = await open_connection("127.0.0.1", port, client_config(), server_name=name)
+                await close(writer)
+
+    run(main())
+
+
+async def fails(question: LookUpSession) -> Command:
+    raise RuntimeError("the store is on fire")
+
+
+async def wrong(question: LookUpSession) -> Command:
+    return SealTicket()
+
+
+async def nothing(happened: Sequence[Event]) -> None:
+    if any(isinstance(event, TicketIssued) for event in happened):
+        raise RuntimeError("the store is on fire")
+
+
+@pytest.mark.parametrize(
+    ("hooks", "message"),
+    [
+        (Hooks({LookUpSession: fails}), "the store is on fire"),
+        (Hooks({LookUpSession: wrong}), "SealTicket in AskLookUpSession"),
+    ],
+)
+def test_a_handler_that_fails_ends_its_connection_only(hooks: Hooks, message: str) -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+        async with serving(config, hooks=lambda: hooks) as port:
+            await ask(port, config=client)
+            with pytest.raises(TLSError) as caught:
+                await ask(port, config=client)
+            assert caught.value.event.alert == AlertDescription.INTERNAL_ERROR
+            assert (await ask(port))[0] == b"HELLO"
+
+    run(main())
+    (complaint,) = complaints
+    assert message in str(complaint["exception"])
+
+
+def test_an_observer_that_fails_ends_its_connection_only() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        async with serving(server_config(), hooks=lambda: Hooks(observe=nothing)) as port:
+            with pytest.raises(ConnectionError):
+                await ask(port)
+
+    run(main())
+    assert [str(complaint["exception"]) for complaint in complaints] == ["the store is on fire"]
+
+
+@pytest.mark.parametrize("hooks", [Hooks(), Hooks({LookUpSession: lambda question: asyncio.Event().wait()})])
+def test_a_question_without_an_answer_ends_in_bounded_time(hooks: Hooks) -> None:
+    async def main() -> None:
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+        async with serving(config, hooks=lambda: hooks, timeout=0.2) as port:
+            await ask(port, config=client)
+            with pytest.raises(TLSError) as caught:
+                await ask(port, config=client)
+            assert caught.value.event.alert == AlertDescription.INTERNAL_ERROR
+
+    run(main())
+
+
+def test_a_client_that_leaves_while_the_application_thinks() -> None:
+    async def main() -> None:
+        thinking, done = asyncio.Event(), asyncio.Event()
+
+        async def think(question: SelectConfig) -> Command:
+            thinking.set()
+            try:
+                await asyncio.sleep(0.1)
+            finally:
+                done.set()
+            return UseConfig(server_config())
+
+        config = server_config(answers={SelectConfig: ASK})
+        async with serving(config, hooks=lambda: Hooks({SelectConfig: think})) as port:
+            attempt = asyncio.create_task(
+                open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+            )
+            await thinking.wait()
+            attempt.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await attempt
+            await done.wait()
+            assert (await ask(port))[0] == b"HELLO"
+
+    run(main())
