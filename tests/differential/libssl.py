@@ -172,18 +172,20 @@ class LibsslServers(Servers):
 
 
 class LibsslClients(Clients):
+    """``received`` has the sessions (DER) that each client got."""
+
     def __init__(self) -> None:
         self._context = ClientContext()
-        self._received: list[list[bytes]] = []
+        self.received: list[list[bytes]] = []
 
     def connect(self, connection: Connection, log: Log, prepare: Prepare) -> ClientSide:
         assert not connection.also, "libssl's client offers one ticket"
         session = None
         if connection.offer is not None:
-            session = chosen(self._received, connection.offer)
+            session = chosen(self.received, connection.offer)
             session = _prepared(session, connection.offer, prepare) if session is not None else None
         received: list[bytes] = []
-        self._received.append(received)
+        self.received.append(received)
         return LibsslClient(self._context.connect(connection, log, received, session), received)
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ from sansticket.events import (
 from sansticket.tickets.cache import DEFAULT_SIZE, CacheMode, SessionCache
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.protection import TicketKeys
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion
 from tests.differential.identities import SERVER, identity, name_of
@@ -254,7 +255,7 @@ class OurServers(Servers):
 
     def __init__(self, scenario: Scenario) -> None:
         self.now = time.time()
-        self.keys = TicketKeyRing.generate(self.now, os.urandom)
+        self.keys: TicketKeys = TicketKeyRing.generate(self.now, os.urandom)
         self.log = Log()
         self._starts: list[float] = []
         self._outside: dict[bytes, Session] = {}
