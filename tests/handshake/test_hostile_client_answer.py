@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.config import ClientAuthentication, ServerConfig
-from sansticket.connection import MAX_SKIPPED_EARLY_DATA
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import certificate_verify_input, sign
+from sansticket.engine import MAX_SKIPPED_EARLY_DATA
 from sansticket.errors import Reason
 from sansticket.events import DataReceived, HandshakeCompleted
 from sansticket.wire.codes import NamedGroup, SignatureScheme

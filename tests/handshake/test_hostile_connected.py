@@ -6,8 +6,8 @@ import pytest
 
 from sansticket.commands import IssueTicket, RequestClientCertificate, SendData, UpdateKeys
 from sansticket.config import ClientAuthentication
-from sansticket.connection import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.crypto.signatures import certificate_verify_input, sign
+from sansticket.engine import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
 from sansticket.keys.schedule13 import finished_mac

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sansticket.commands import Close, SendData
-from sansticket.connection import MAX_WARNINGS
+from sansticket.engine import MAX_WARNINGS
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
 from sansticket.wire.alert import Alert

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sansticket.config import ASK
-from sansticket.connection import MAX_CHANGE_CIPHER_SPECS
+from sansticket.engine import MAX_CHANGE_CIPHER_SPECS
 from sansticket.errors import Reason
 from sansticket.events import DataReceived, HandshakeCompleted, SelectConfig
 from sansticket.record.reader import MAX_EMPTY_RECORDS

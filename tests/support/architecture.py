@@ -28,6 +28,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("tickets",),
     ("config", "events", "commands"),
     ("handshake",),
+    ("engine",),
     ("connection",),
     ("debug", "adapters"),
     ("__main__", "__init__"),

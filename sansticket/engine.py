@@ -1,0 +1,473 @@
+"""What moves a connection: the only mutable object of the package is made of this.
+
+    bytes -> RecordReader -> messages -> state -> Flight -> RecordWriter -> bytes
+                                           |
+                                           +-> events
+
+An engine owns the two halves of the record layer, the current state and what is on its way between them.  Every
+input is taken in the same way (``_step``): find the state's handler, call it with a fresh ``Flight``, carry the
+flight out, replace the state, and if the new state asks a question that the config answers itself, answer it.
+``connection`` puts the methods for the caller on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from sansticket.commands import UpdateKeys
+from sansticket.config import ASK, Config, ServerConfig
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    PeerClosed,
+    Question,
+    TicketIssued,
+)
+from sansticket.handshake.client13_hello import WaitServerHello
+from sansticket.handshake.established import Established
+from sansticket.handshake.machine import (
+    Asking,
+    ChangeCipherSpec,
+    Effect,
+    Establish,
+    Flight,
+    Input,
+    LogSecret,
+    ProtectReads,
+    ProtectWrites,
+    SendApplicationData,
+    SendChangeCipherSpec,
+    SendMessage,
+    SendWarning,
+    SkipEarlyData,
+    State,
+    StoreSession,
+    UseConnectionConfig,
+    accepted_by,
+    expected_in,
+    messages_accepted_by,
+)
+from sansticket.handshake.server_start import WaitClientHello
+from sansticket.record.protection import Opener12, Opener13, Sealer12, Sealer13
+from sansticket.record.reader import RecordReader
+from sansticket.record.writer import RecordWriter
+from sansticket.tickets.session import Session
+from sansticket.wire.alert import Alert
+from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion
+from sansticket.wire.messages import MESSAGES
+from sansticket.wire.messages12 import MESSAGES_12
+
+APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
+HANDSHAKE: Final = int(ContentType.HANDSHAKE)
+ALERT: Final = int(ContentType.ALERT)
+CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
+
+MAX_WARNINGS: Final = 4
+"""Warning alerts in a row; OpenSSL's limit is 5."""
+
+MAX_MESSAGES_WITHOUT_DATA: Final = {HandshakeType.KEY_UPDATE: 32, HandshakeType.NEW_SESSION_TICKET: 1024}
+"""Post-handshake messages of one kind that may come before any application data: 32 KeyUpdates as in OpenSSL
+and BoringSSL; libssl really sends a thousand tickets if it is told to."""
+
+TOO_MANY: Final = {
+    HandshakeType.NEW_SESSION_TICKET: Reason.TOO_MANY_TICKETS,
+    HandshakeType.HELLO_REQUEST: Reason.RENEGOTIATION,
+    HandshakeType.CLIENT_HELLO: Reason.RENEGOTIATION,
+}
+"""What more than that is called.  TLS 1.2 asks for a renegotiation with the last two."""
+
+MAX_SKIPPED_EARLY_DATA: Final = 65_536
+"""Bytes of early data that are dropped when it was not accepted.  No ticket of ours allows any, but the ticket
+may be another server's.  BoringSSL skips 16 KiB."""
+
+MAX_CHANGE_CIPHER_SPECS: Final = 32
+"""change_cipher_spec records of compatibility mode; honest peers send one, and nothing says that two are wrong."""
+
+
+@frozen
+class Ended(State):
+    """The connection is over: nothing is accepted any more."""
+
+
+class Engine:
+    """A connection without the methods for its caller."""
+
+    __slots__ = (
+        "_cached_sessions",
+        "_change_cipher_specs",
+        "_config",
+        "_end_of_stream",
+        "_established",
+        "_events",
+        "_handshake_bytes",
+        "_messages_without_data",
+        "_num_tickets",
+        "_pending",
+        "_read_closed",
+        "_reader",
+        "_silent",
+        "_state",
+        "_trailing_data",
+        "_unsent_tickets",
+        "_warnings",
+        "_write_closed",
+        "_writer",
+    )
+
+    def __init__(self, config: Config, state: State) -> None:
+        self._config = config
+        self._state = state
+        self._num_tickets: int | None = None
+        self._reader = RecordReader()
+        self._writer = RecordWriter(padding=config.padding)
+        self._handshake_bytes = bytearray()
+        self._events: list[Event] = []
+        self._pending: Question | None = None
+        self._established: Established | None = None
+        self._read_closed = False
+        self._write_closed = False
+        self._end_of_stream = False
+        self._silent = True
+        self._unsent_tickets = 0
+        self._trailing_data = b""
+        self._cached_sessions: list[Session] = []
+        self._warnings = 0
+        self._change_cipher_specs = 0
+        self._messages_without_data: dict[int, int] = {}
+
+    @property
+    def state(self) -> str:
+        """The name of the current state, as in the diagrams."""
+        return type(self._state).__name__
+
+    # --- bytes in --------------------------------------------------------------------------------------------
+
+    def _guarded_read(self) -> None:
+        """Work through the bytes that have come; whatever goes wrong ends the connection in good order."""
+        try:
+            self._read()
+        except Fault as fault:
+            self._fail(fault)
+        except Exception as error:
+            self._fail(Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+
+    def _read(self) -> None:
+        while self._pending is None and not self._read_closed:
+            if self._handshake_bytes and self._take_message():
+                continue
+            content = self._reader.next()
+            if content is None:
+                break
+            self._take_content(*content)
+        if self._pending is not None:
+            self._check_buffered()
+        elif self._end_of_stream and not self._read_closed:
+            self._terminate(ConnectionTerminated(Reason.TRUNCATED, None))
+
+    def _check_buffered(self) -> None:
+        held = self._reader.buffered + len(self._handshake_bytes)
+        if held > self._config.max_buffered:
+            raise Fault(Reason.TOO_MUCH_BUFFERED, f"{held} bytes; at most {self._config.max_buffered}")
+
+    def _take_content(self, content_type: int, content: bytes) -> None:
+        if self._handshake_bytes and content_type != HANDSHAKE:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, f"record of type {content_type} amid a handshake message")
+        if content_type == APPLICATION_DATA:
+            self._take_data(content)
+        elif content_type == HANDSHAKE:
+            self._handshake_bytes += content
+        elif content_type == ALERT:
+            self._take_alert(Alert.decode(content))
+        else:
+            self._take_change_cipher_spec()
+
+    def _take_data(self, data: bytes) -> None:
+        if not self._state.ESTABLISHED:
+            raise self._unexpected("application data")
+        if self._messages_without_data:
+            self._messages_without_data = {}
+        self._warnings = 0
+        self._events.append(DataReceived(data))
+
+    def _take_message(self) -> bool:
+        """Handle the first handshake message that is held, if it is complete."""
+        held = self._handshake_bytes
+        kind = held[0]
+        classes = messages_accepted_by(type(self._state)).get(kind)
+        if classes is None:
+            raise self._unexpected(_message_name(kind))
+        end = 4 + int.from_bytes(held[1:4])
+        if end > self._config.max_handshake_message and len(held) >= 4:
+            raise Fault(Reason.MESSAGE_TOO_LARGE, f"{_message_name(kind)} of {end} bytes")
+        if len(held) < max(end, 4):
+            return False
+        raw = bytes(held[:end])
+        del held[:end]
+        message = (MESSAGES_12 if self._state.IN_TLS_1_2 else MESSAGES)[kind](raw[4:])
+        if type(message) not in classes:
+            raise self._unexpected(type(message).__name__)
+        if self._state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST:
+            self._count_message(kind)
+        self._step(message, raw)
+        self._settle()
+        return True
+
+    def _count_message(self, kind: int) -> None:
+        """Bound what a peer can make us do without sending any data."""
+        count = self._messages_without_data.get(kind, 0) + 1
+        self._messages_without_data[kind] = count
+        if count > MAX_MESSAGES_WITHOUT_DATA.get(HandshakeType(kind), 32):
+            reason = TOO_MANY.get(HandshakeType(kind), Reason.TOO_MANY_KEY_UPDATES)
+            raise Fault(reason, f"{count} without any data between them")
+
+    def _take_alert(self, alert: Alert) -> None:
+        """RFC 9846 section 6: two alerts are no errors, and the level says nothing unless this is TLS 1.2."""
+        if alert.description == AlertDescription.USER_CANCELED or self._is_warning(alert):
+            self._warnings += 1
+            if self._warnings > MAX_WARNINGS:
+                raise Fault(Reason.TOO_MANY_WARNINGS)
+        elif alert.description == AlertDescription.CLOSE_NOTIFY and self._established is not None:
+            self._read_closed = True
+            self._trailing_data = self._reader.rest()
+            self._reader = RecordReader()
+            self._events.append(PeerClosed())
+        else:
+            self._terminate(
+                ConnectionTerminated(
+                    Reason.PEER_ALERT, alert.description, _alert_name(alert.description), by_peer=True
+                )
+            )
+
+    def _is_warning(self, alert: Alert) -> bool:
+        """RFC 5246 section 7.2.2.  A server may send one before its ServerHello (unrecognized_name)."""
+        if alert.level != AlertLevel.WARNING or alert.description == AlertDescription.CLOSE_NOTIFY:
+            return False
+        open_version = ProtocolVersion.TLS_1_2 in self._config.usable_versions
+        return self._state.IN_TLS_1_2 or (type(self._state) is WaitServerHello and open_version)
+
+    def _take_change_cipher_spec(self) -> None:
+        state = type(self._state)
+        if ChangeCipherSpec in accepted_by(state):
+            self._step(ChangeCipherSpec())
+            self._settle()
+            return
+        if self._established is not None or state is WaitClientHello or state.IN_TLS_1_2:
+            raise Fault(
+                Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"in {self.state}; expected {expected_in(state)}"
+            )
+        self._change_cipher_specs += 1
+        if self._change_cipher_specs > MAX_CHANGE_CIPHER_SPECS:
+            raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"more than {MAX_CHANGE_CIPHER_SPECS}")
+
+    def _unexpected(self, what: str) -> Fault:
+        return Fault(
+            Reason.UNEXPECTED_MESSAGE, f"{what} in {self.state}; expected {expected_in(type(self._state))}"
+        )
+
+    # --- steps -----------------------------------------------------------------------------------------------
+
+    def _step(self, item: Input, raw: bytes = b"") -> None:
+        """One transition.  When the handler raises, nothing has happened."""
+        handler = accepted_by(type(self._state)).get(type(item))
+        if handler is None:
+            expected = expected_in(type(self._state))
+            raise LocalProtocolError(f"{type(item).__name__} in {self.state}; expected {expected}")
+        config = self._config
+        flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, config.key_log is not None)
+        state = handler(self._state, item, flight)
+        if self._handshake_bytes and any(type(effect) is ProtectReads for effect in flight.effects):
+            raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
+        if self._change_cipher_specs and state.IN_TLS_1_2:
+            raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
+        self._state = state
+        self._pending = None
+        self._apply(flight)
+
+    def _settle(self) -> None:
+        """Answer the questions that the config answers itself; stop at the first that it does not."""
+        while isinstance(self._state, Asking):
+            state = self._state
+            answer = self._config.answers.get(state.QUESTION)
+            if answer is ASK:
+                self._pending = state.question()
+                self._events.append(self._pending)
+                return
+            try:
+                command = answer(state.question()) if answer else state.default_answer(self._config.clock())
+            except Fault:
+                raise
+            except Exception as error:
+                return self._answer_failed(state, error)
+            try:
+                self._step(command)
+            except LocalProtocolError as error:
+                return self._answer_failed(state, error)
+
+    def _answer_failed(self, state: Asking, error: Exception) -> None:
+        """The config's function raised, or gave what is no answer; there is no caller who could be told."""
+        detail = f"{state.QUESTION.__name__}: {type(error).__name__}"
+        self._fail(Fault(Reason.ANSWER_FAILED, detail), error)
+
+    def _apply(self, flight: Flight) -> None:
+        """Carry out what a step wants done.  Handshake messages under the same keys share their records."""
+        messages = b""
+        for effect in flight.effects:
+            if type(effect) is SendMessage:
+                messages += effect.raw
+                continue
+            if messages:
+                self._write(HANDSHAKE, messages)
+                messages = b""
+            CARRIED_OUT_BY[type(effect)](self, effect)
+        if messages:
+            self._write(HANDSHAKE, messages)
+        for event in flight.events:
+            self._heed(event, flight.now)
+        self._events.extend(flight.events)
+
+    def _heed(self, event: Event, now: float) -> None:
+        """What an event means to the connection itself."""
+        self._unsent_tickets += type(event) is TicketIssued
+
+    def _write(self, content_type: int, content: bytes) -> None:
+        if not self._write_closed:
+            self._writer.write(content_type, content)
+
+    def _send_application_data(self, effect: SendApplicationData) -> None:
+        self._write(APPLICATION_DATA, effect.data)
+
+    def _send_change_cipher_spec(self, effect: SendChangeCipherSpec) -> None:
+        self._write(CHANGE_CIPHER_SPEC, b"\x01")
+
+    def _send_warning(self, effect: SendWarning) -> None:
+        self._write_alert(AlertLevel.WARNING, effect.description)
+
+    def _protect_writes(self, effect: ProtectWrites) -> None:
+        sealer = Sealer12 if effect.version == ProtocolVersion.TLS_1_2 else Sealer13
+        self._writer.protect(sealer(effect.suite, effect.keys))
+
+    def _protect_reads(self, effect: ProtectReads) -> None:
+        opener = Opener12 if effect.version == ProtocolVersion.TLS_1_2 else Opener13
+        self._reader.protect(opener(effect.suite, effect.keys))
+
+    def _skip_early_data(self, effect: SkipEarlyData) -> None:
+        if effect.before_second_hello:
+            self._reader.skip_plaintext_application_data = MAX_SKIPPED_EARLY_DATA
+        else:
+            self._reader.skip_undecryptable = MAX_SKIPPED_EARLY_DATA
+
+    def _use_config(self, effect: UseConnectionConfig) -> None:
+        self._config = effect.config
+        self._writer.padding = effect.config.padding
+
+    def _log_secret(self, effect: LogSecret) -> None:
+        if self._config.key_log is not None:
+            self._config.key_log(f"{effect.label} {effect.client_random.hex()} {effect.secret.hex()}")
+
+    def _establish(self, effect: Establish) -> None:
+        first, self._established = self._established is None, effect.established
+        self._reader.accept_plaintext_alert = False
+        resumed = effect.established.resumed_session
+        if not first or resumed is None or not isinstance(self._config, ServerConfig):
+            return
+        if resumed.session_id and not self._config.single_use_tickets:
+            self._cached_sessions.append(resumed)
+
+    def _store_session(self, effect: StoreSession) -> None:
+        cache = self._config.session_cache if isinstance(self._config, ServerConfig) else None
+        if cache is not None and cache.add(effect.session, effect.now):
+            self._cached_sessions.append(effect.session)
+
+    def _forget_sessions(self, event: ConnectionTerminated) -> None:
+        """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2)."""
+        cache = self._config.session_cache if isinstance(self._config, ServerConfig) else None
+        sessions, self._cached_sessions = self._cached_sessions, []
+        if cache is not None:
+            for session in sessions:
+                cache.remove(session)
+
+    def _can_send_at_once(self, length: int) -> bool:
+        return self._state.sends_at_once and not self._write_closed and self._writer.has_room(length)
+
+    def _renew_keys_for(self, length: int) -> None:
+        """New keys before the old ones have protected too much (RFC 9846 section 5.5)."""
+        if not self._writer.has_room(length):
+            if self._state.IN_TLS_1_2:
+                left = self._writer.records_left
+                raise LocalProtocolError(
+                    f"SendData of {length} bytes, and the key is good for {left} more records"
+                )
+            self._step(UpdateKeys())
+
+    # --- the end ---------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        if self._write_closed or type(self._state) is Ended:
+            return
+        completed = self._established is not None and self._pending is None
+        if not completed:
+            self._write_alert(AlertLevel.WARNING, AlertDescription.USER_CANCELED)
+        self._write_alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)
+        self._write_closed = True
+        if not completed:
+            self._terminate(ConnectionTerminated(Reason.CANCELED, AlertDescription.USER_CANCELED))
+
+    def _ending(self) -> str:
+        return "the end of the connection" if type(self._state) is Ended else "Close"
+
+    def _fail(self, fault: Fault, cause: BaseException | None = None) -> None:
+        """End the connection because of ``fault``, and tell the peer."""
+        alert = fault.alert_of_tls_1_2 if self._state.IN_TLS_1_2 else fault.alert
+        sent = None if self._write_closed else alert  # close_notify was our last word
+        self._write_alert(AlertLevel.FATAL, alert)
+        self._terminate(ConnectionTerminated(fault.reason, sent, fault.detail, cause=cause))
+
+    def _write_alert(self, level: AlertLevel, description: AlertDescription) -> None:
+        self._write(ALERT, Alert(level, description).encode())
+
+    def _terminate(self, event: ConnectionTerminated) -> None:
+        """The last event.  What is in ``data_to_send`` can still be taken."""
+        try:
+            self._forget_sessions(event)
+        except Exception as error:  # a hook of the application: it must not hide why the connection ended
+            event = event if event.cause is not None else evolve(event, cause=error)
+        self._events.append(event)
+        self._state = Ended()
+        self._pending = None
+        self._read_closed = self._write_closed = True
+        self._handshake_bytes = bytearray()
+        self._reader = RecordReader()
+
+
+CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Engine, Any], None]]] = {
+    SendApplicationData: Engine._send_application_data,
+    SendChangeCipherSpec: Engine._send_change_cipher_spec,
+    SendWarning: Engine._send_warning,
+    ProtectWrites: Engine._protect_writes,
+    ProtectReads: Engine._protect_reads,
+    SkipEarlyData: Engine._skip_early_data,
+    UseConnectionConfig: Engine._use_config,
+    LogSecret: Engine._log_secret,
+    Establish: Engine._establish,
+    StoreSession: Engine._store_session,
+}
+"""What each effect of a flight does here; handshake messages are collected into records by ``_apply``."""
+
+
+def _message_name(kind: int) -> str:
+    try:
+        return HandshakeType(kind).name
+    except ValueError:
+        return f"handshake message of type {kind}"
+
+
+def _alert_name(description: int) -> str:
+    try:
+        return AlertDescription(description).name.lower()
+    except ValueError:
+        return f"alert {description}"
