@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar, cast
 
 from attrs import Factory, field, frozen
 
+from sansticket.crypto import groups, signatures
 from sansticket.crypto.certificates import Credential
-from sansticket.crypto.groups import GROUPS
 from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError
@@ -159,6 +159,14 @@ def _once(method: F) -> F:
     return cast(F, remembered)
 
 
+def _default_groups() -> tuple[int, ...]:
+    return tuple(group for group in DEFAULT_GROUPS if group in groups.supported())
+
+
+def _default_signature_schemes() -> tuple[int, ...]:
+    return tuple(scheme for scheme in DEFAULT_SIGNATURE_SCHEMES if scheme in signatures.supported())
+
+
 def _as_tuple(values: Any) -> tuple[Any, ...]:
     return tuple(values)
 
@@ -178,8 +186,10 @@ class Config:
     """The protocol versions; the highest that both sides have is used.  One without a cipher suite or a group
     among those below is not offered."""
     cipher_suites: tuple[int, ...] = field(default=DEFAULT_CIPHER_SUITES, converter=_as_tuple)
-    groups: tuple[int, ...] = field(default=DEFAULT_GROUPS, converter=_as_tuple)
-    signature_schemes: tuple[int, ...] = field(default=DEFAULT_SIGNATURE_SCHEMES, converter=_as_tuple)
+    groups: tuple[int, ...] = field(factory=_default_groups, converter=_as_tuple)
+    """``DEFAULT_GROUPS``, less those that the installed ``cryptography`` cannot do."""
+    signature_schemes: tuple[int, ...] = field(factory=_default_signature_schemes, converter=_as_tuple)
+    """``DEFAULT_SIGNATURE_SCHEMES``, less those that the installed ``cryptography`` cannot do."""
     alpn_protocols: tuple[bytes, ...] = field(default=(), converter=_as_tuple)
     credentials: tuple[Credential, ...] = field(default=(), converter=_as_tuple)
     """Certificate chains with their keys.  A server chooses by server name, then by the peer's signature schemes."""
@@ -233,8 +243,8 @@ class Config:
     def _check_lists(self) -> None:
         _check_known("versions", self.versions, KNOWN_VERSIONS)
         _check_known("cipher_suites", self.cipher_suites, SUITES)
-        _check_known("groups", self.groups, GROUPS)
-        _check_known("signature_schemes", self.signature_schemes, DEFAULT_SIGNATURE_SCHEMES)
+        _check_known("groups", self.groups, groups.supported())
+        _check_known("signature_schemes", self.signature_schemes, signatures.supported())
         if not self.usable_versions:
             raise ConfigError("versions", "cipher_suites and groups have nothing for any of them")
         for protocol in self.alpn_protocols:
