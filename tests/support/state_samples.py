@@ -94,6 +94,7 @@ class Collection:
             sample.scene != scene.name or sample.connection._state != connection._state for sample in known
         ):
             kept = copy(connection)
+            kept._writer.max_fragment = 2**14
             kept.data_to_send()  # so that whatever a test finds there is of its own making
             known.append(Sample(scene.name, kept, keys))
 
