@@ -12,7 +12,8 @@ Layout of format 1 (integers big-endian, ``vector`` is a length as varint follow
     lifetime            4 bytes     seconds
     issued_at           6 bytes     milliseconds since the epoch
     secret              vector
-    authenticated_at    6 bytes     bit 0x0001: it differs from issued_at
+    authenticated_at    6 bytes     milliseconds since the epoch, also where it is issued_at: a ticket's length
+                                    must not say whether its session was resumed
     age_add             4 bytes     bit 0x0002: not 0
     group               2 bytes     bit 0x0004: not 0
     max_early_data      4 bytes     bit 0x0008: not 0
@@ -50,7 +51,6 @@ _END_OF_TIME: Final = (1 << 48) / 1000
 _TLS_1_2_CODE: Final = int(ProtocolVersion.TLS_1_2)
 _TLS_1_3_CODE: Final = int(ProtocolVersion.TLS_1_3)
 
-_AUTHENTICATED_AT = 0x0001
 _AGE_ADD = 0x0002
 _GROUP = 0x0004
 _MAX_EARLY_DATA = 0x0008
@@ -63,7 +63,7 @@ _APP_DATA = 0x0200
 _CERTIFICATES = 0x0400
 _TLS_1_3 = 0x0800
 _EXTENDED_MASTER_SECRET = 0x1000
-_ALL_FLAGS = 0x1FFF
+_ALL_FLAGS = 0x1FFE
 
 _HEAD = 15  # bytes from the format to issued_at
 
@@ -205,10 +205,7 @@ class Session:
         flags = _TLS_1_3 if self.version == _TLS_1_3_CODE else 0
         if self.extended_master_secret:
             flags |= _EXTENDED_MASTER_SECRET
-        parts = [vector(self.secret)]
-        if self.authenticated_at != self.issued_at:
-            flags |= _AUTHENTICATED_AT
-            parts.append(round(self.authenticated_at * 1000).to_bytes(6))
+        parts = [vector(self.secret), round(self.authenticated_at * 1000).to_bytes(6)]
         for bit, number, width in (
             (_AGE_ADD, self.age_add, 4),
             (_GROUP, self.group, 2),
@@ -248,9 +245,7 @@ class Session:
             raise SessionFormatError("unknown flags")
         issued_at = (head & (1 << 48) - 1) / 1000
         secret = source.vector()
-        authenticated_at = source.number(6) / 1000 if flags & _AUTHENTICATED_AT else issued_at
-        if flags & _AUTHENTICATED_AT and authenticated_at == issued_at:
-            raise SessionFormatError("a field that should have been left out")
+        authenticated_at = source.number(6) / 1000
         session = cls(
             version=_TLS_1_3_CODE if flags & _TLS_1_3 else _TLS_1_2_CODE,
             cipher_suite=head >> 80 & 0xFFFF,

@@ -84,7 +84,7 @@ def test_the_encoding_is_the_documented_one() -> None:
         extended_master_secret=False,
     )
     head = bytes.fromhex("01 0000 c02b 00001c20 018bcfe56800")
-    assert least.to_bytes() == head + b"\x30" + bytes(range(48))
+    assert least.to_bytes() == head + b"\x30" + bytes(range(48)) + bytes.fromhex("018bcfe56800")
 
     most = Session(
         version=0x0304,
@@ -106,7 +106,7 @@ def test_the_encoding_is_the_documented_one() -> None:
         group=4,
     )
     assert most.to_bytes() == (
-        bytes.fromhex("01 1fff 1302 00000001 0000000005dc")
+        bytes.fromhex("01 1ffe 1302 00000001 0000000005dc")
         + b"\x01S"
         + bytes.fromhex("0000000004e2 00000002 0004 00000003")
         + b"\x01T\x01I\x01A\x02\xc3\xb6\x01C"
@@ -118,7 +118,6 @@ def test_the_encoding_is_the_documented_one() -> None:
 @pytest.mark.parametrize(
     "tail",
     [
-        "0001 000000000000",  # authenticated_at that is issued_at
         "0002 00000000",  # age_add 0
         "0004 0000",  # group 0
         "0008 00000000",  # max_early_data 0
@@ -134,13 +133,14 @@ def test_the_encoding_is_the_documented_one() -> None:
         "0020 8080808001",  # a length of five bytes
         "0080 01ff",  # a name that is not UTF-8
         "0020 21" + "00" * 33,  # a session id of 33 bytes
-        "2000",  # an unknown flag
+        "0001",  # an unknown flag
+        "2000",
         "8000",
     ],
 )
 def test_other_ways_to_say_the_same_are_refused(tail: str) -> None:
     flags, rest = bytes.fromhex(tail[:4]), bytes.fromhex(tail[4:])
-    data = bytes([FORMAT]) + flags + bytes.fromhex("c02b 00001c20 000000000000") + b"\x30" + bytes(48) + rest
+    data = bytes([FORMAT]) + flags + bytes.fromhex("c02b 00001c20 000000000000") + b"\x30" + bytes(54) + rest
     with pytest.raises(SessionFormatError):
         Session.from_bytes(data)
 
