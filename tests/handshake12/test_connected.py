@@ -1,0 +1,417 @@
+"""An established TLS 1.2 connection: no renegotiation, alerts that are only warnings, and what it does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sansticket.commands import (
+    Close,
+    Command,
+    FlushTickets,
+    IssueTicket,
+    RequestClientCertificate,
+    SendData,
+    UpdateKeys,
+)
+from sansticket.engine import MAX_WARNINGS
+from sansticket.errors import LocalProtocolError, Reason
+from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
+from sansticket.record.protection import Sealer12
+from sansticket.wire.alert import Alert
+from sansticket.wire.codes import AlertDescription, AlertLevel, ProtocolVersion, SignatureScheme
+from sansticket.wire.messages import EndOfEarlyData, KeyUpdate, ServerHello
+from sansticket.wire.messages12 import Certificate12, CertificateRequest12, HelloRequest
+from tests.support.credentials import client_credential
+from tests.support.hostile import ALERT, APPLICATION_DATA, HANDSHAKE, plain_record
+from tests.support.hostile12 import (
+    HostileClient12,
+    HostilePeer12,
+    HostileServer12,
+    client12,
+    lacking,
+    server12,
+)
+from tests.support.pair import ConnectionPair
+from tests.support.refusals import refused
+
+NO_RENEGOTIATION = Alert(AlertLevel.WARNING, AlertDescription.NO_RENEGOTIATION)
+
+
+def connected_client() -> HostilePeer12:
+    return HostileServer12().complete().listen()
+
+
+def connected_server() -> HostilePeer12:
+    return HostileClient12().complete()
+
+
+BOTH = pytest.mark.parametrize("connected", [connected_client, connected_server], ids=["client", "server"])
+Connected = Callable[[], HostilePeer12]
+
+
+def ask(peer: HostilePeer12) -> None:
+    """For a renegotiation."""
+    peer.send_message(HelloRequest() if peer.SERVER else peer.hello)
+
+
+def pair() -> ConnectionPair:
+    connected = ConnectionPair(client12(), server12())
+    connected.pump()
+    return connected
+
+
+# --- renegotiation -----------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_renegotiation_is_refused_and_the_connection_goes_on(connected: Connected) -> None:
+    """RFC 5246 section 7.2.2: whoever asked decides what to do then."""
+    peer = connected()
+    ask(peer)
+    peer.listen()
+    assert peer.alerts == [NO_RENEGOTIATION]
+    peer.send(APPLICATION_DATA, b"so be it")
+    assert peer.events[-1] == DataReceived(b"so be it")
+    peer.victim.send(SendData(b"good"))
+    assert peer.listen().data == b"good"
+
+
+@BOTH
+def test_who_asks_again_and_again_is_cut_off(connected: Connected) -> None:
+    peer = connected()
+    for _ in range(32):
+        ask(peer)
+    peer.listen()
+    assert peer.alerts == [NO_RENEGOTIATION] * 32
+    peer.send(APPLICATION_DATA, b"x")
+    for _ in range(32):
+        ask(peer)
+    assert not peer.over
+    ask(peer)
+    end = peer.events[-1]
+    assert isinstance(end, ConnectionTerminated)
+    assert (end.reason, end.alert) == (Reason.RENEGOTIATION, AlertDescription.NO_RENEGOTIATION)
+    assert peer.listen().alerts[-1] == Alert(AlertLevel.FATAL, AlertDescription.NO_RENEGOTIATION)
+
+
+@refused(Reason.MALFORMED_MESSAGE)
+def test_a_renegotiation_that_is_not_even_a_hello() -> HostilePeer12:
+    peer = connected_server()
+    peer.send_message(peer.hello.encode()[:-1])
+    peer.send_message(b"x")
+    return peer
+
+
+@BOTH
+@pytest.mark.parametrize("message", [KeyUpdate(0), EndOfEarlyData(), Certificate12(())])
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_other_handshake_messages(connected: Connected, message: KeyUpdate) -> HostilePeer12:
+    peer = connected()
+    peer.send_message(message)
+    return peer
+
+
+# --- alerts ------------------------------------------------------------------------------------------------------
+
+
+def before_the_hello() -> HostilePeer12:
+    return HostileServer12()
+
+
+def client_in_the_handshake() -> HostilePeer12:
+    return HostileServer12().say_hello()
+
+
+def server_in_the_handshake() -> HostilePeer12:
+    return HostileClient12().begin()
+
+
+MOMENTS = [
+    before_the_hello,
+    client_in_the_handshake,
+    server_in_the_handshake,
+    connected_client,
+    connected_server,
+]
+AT = pytest.mark.parametrize("moment", MOMENTS)
+
+
+@AT
+@pytest.mark.parametrize("description", [*AlertDescription, 41, 255])
+def test_a_warning_is_only_that(moment: Connected, description: int) -> None:
+    """All but close_notify (RFC 5246 section 7.2.2)."""
+    peer = moment()
+    peer.send_alert(description, AlertLevel.WARNING)
+    if description != AlertDescription.CLOSE_NOTIFY:
+        peer.assert_alive()
+    elif moment in (connected_client, connected_server):
+        assert peer.events[-1] == PeerClosed()
+    else:
+        end = peer.events[-1]
+        assert isinstance(end, ConnectionTerminated)
+        assert (end.reason, end.by_peer) == (Reason.PEER_ALERT, True)
+
+
+@AT
+@pytest.mark.parametrize("level", [AlertLevel.FATAL, 0, 3])
+def test_a_fatal_alert_is_the_end(moment: Connected, level: int) -> None:
+    peer = moment()
+    peer.send_alert(AlertDescription.HANDSHAKE_FAILURE, level)
+    end = peer.events[-1]
+    assert isinstance(end, ConnectionTerminated)
+    assert (end.reason, end.alert, end.by_peer) == (
+        Reason.PEER_ALERT,
+        AlertDescription.HANDSHAKE_FAILURE,
+        True,
+    )
+    peer.listen()
+    assert peer.alerts == []
+
+
+@AT
+@refused(Reason.TOO_MANY_WARNINGS)
+def test_warning_after_warning(moment: Connected) -> HostilePeer12:
+    peer = moment()
+    for _ in range(MAX_WARNINGS):
+        peer.send_alert(AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    peer.assert_alive()
+    peer.send_alert(AlertDescription.NO_RENEGOTIATION, AlertLevel.WARNING)
+    return peer
+
+
+@BOTH
+def test_data_between_warnings(connected: Connected) -> None:
+    peer = connected()
+    for _ in range(3 * MAX_WARNINGS):
+        peer.send_alert(AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+        peer.send(APPLICATION_DATA, b"x")
+    peer.assert_alive()
+
+
+def test_before_the_version_is_known_a_warning_is_fatal_for_a_client_of_tls13() -> None:
+    server = HostileServer12(client12(versions=[ProtocolVersion.TLS_1_3]))
+    server.send_alert(AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    assert server.over
+
+
+@BOTH
+def test_an_alert_in_clear(connected: Connected) -> None:
+    peer = connected()
+    peer.sealer = None
+    peer.send_alert(AlertDescription.CLOSE_NOTIFY, AlertLevel.WARNING)
+    peer.assert_refused(Reason.BAD_RECORD_MAC)
+
+
+# --- records -----------------------------------------------------------------------------------------------------
+
+
+@AT
+@refused(Reason.EMPTY_RECORD)
+def test_an_empty_handshake_fragment(moment: Connected) -> HostilePeer12:
+    """RFC 5246 section 6.2.1."""
+    peer = moment()
+    peer.send(HANDSHAKE, b"")
+    return peer
+
+
+@AT
+@refused(Reason.EMPTY_RECORD)
+def test_an_empty_alert(moment: Connected) -> HostilePeer12:
+    peer = moment()
+    peer.send(ALERT, b"")
+    return peer
+
+
+@BOTH
+def test_empty_data_is_nothing(connected: Connected) -> None:
+    """They were a countermeasure in TLS 1.0; a few are taken, and cause no event."""
+    peer = connected()
+    before = len(peer.events)
+    for _ in range(32):
+        peer.send(APPLICATION_DATA, b"")
+    assert len(peer.events) == before
+    peer.send(APPLICATION_DATA, b"x")
+    peer.assert_alive()
+
+
+@BOTH
+@refused(Reason.TOO_MANY_EMPTY_RECORDS)
+def test_too_much_empty_data(connected: Connected) -> HostilePeer12:
+    peer = connected()
+    for _ in range(33):
+        peer.send(APPLICATION_DATA, b"")
+    return peer
+
+
+@pytest.mark.parametrize("moment", [client_in_the_handshake, server_in_the_handshake])
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_data_in_the_handshake(moment: Connected) -> HostilePeer12:
+    peer = moment()
+    peer.send(APPLICATION_DATA, b"too early")
+    return peer
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_data_before_the_servers_finished() -> HostilePeer12:
+    server = HostileServer12().serve().listen().change_cipher_spec()
+    server.send(APPLICATION_DATA, b"too early")
+    return server
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_data_before_the_clients_finished() -> HostilePeer12:
+    client = HostileClient12().begin().answer_flight().change_cipher_spec()
+    client.send(APPLICATION_DATA, b"too early")
+    return client
+
+
+@BOTH
+@pytest.mark.parametrize("place", [5, 13, -1])
+@refused(Reason.BAD_RECORD_MAC)
+def test_a_record_with_one_bit_changed(connected: Connected, place: int) -> HostilePeer12:
+    """In the explicit nonce, the ciphertext and the tag."""
+    peer = connected()
+    record = bytearray(peer.record(APPLICATION_DATA, b"data"))
+    record[place] ^= 1
+    peer.deliver(bytes(record))
+    return peer
+
+
+@BOTH
+@refused(Reason.BAD_RECORD_MAC)
+def test_a_record_of_another_type(connected: Connected) -> HostilePeer12:
+    """The type is authenticated, although it is not encrypted."""
+    peer = connected()
+    record = peer.record(APPLICATION_DATA, b"data")
+    peer.deliver(bytes((HANDSHAKE,)) + record[1:])
+    return peer
+
+
+@BOTH
+@refused(Reason.BAD_RECORD_MAC)
+def test_the_same_record_again(connected: Connected) -> HostilePeer12:
+    peer = connected()
+    record = peer.record(APPLICATION_DATA, b"data")
+    peer.deliver(record)
+    peer.deliver(record)
+    return peer
+
+
+@BOTH
+@refused(Reason.BAD_RECORD_MAC)
+def test_records_in_another_order(connected: Connected) -> HostilePeer12:
+    peer = connected()
+    records = [peer.record(APPLICATION_DATA, b"one"), peer.record(APPLICATION_DATA, b"two")]
+    peer.deliver(records[1])
+    return peer
+
+
+@BOTH
+@refused(Reason.RECORD_OVERFLOW)
+def test_more_than_a_record_may_hold(connected: Connected) -> HostilePeer12:
+    peer = connected()
+    peer.send(APPLICATION_DATA, bytes(2**14 + 1))
+    return peer
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 7, 8, 23])
+@refused(Reason.BAD_RECORD_MAC)
+def test_less_than_nonce_and_tag(connected: Connected, size: int) -> HostilePeer12:
+    peer = connected()
+    peer.deliver(plain_record(APPLICATION_DATA, bytes(size)))
+    return peer
+
+
+# --- certificates ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("types", "scheme", "authorities"),
+    [
+        (b"\x01", SignatureScheme.ECDSA_SECP256R1_SHA256, ()),
+        (b"\x40", SignatureScheme.RSA_PSS_RSAE_SHA256, ()),
+        (b"\x40", SignatureScheme.ED25519, ()),
+        (b"\x02\x03", SignatureScheme.ECDSA_SECP256R1_SHA256, ()),
+        (b"\x40", SignatureScheme.ECDSA_SECP256R1_SHA256, (b"0\0",)),
+    ],
+    ids=["type", "algorithm", "curve", "fixed types", "authority"],
+)
+def test_a_client_shows_no_certificate_that_is_not_wanted(
+    types: bytes, scheme: int, authorities: tuple[bytes, ...]
+) -> None:
+    request = CertificateRequest12(types, (scheme,), authorities)
+    server = HostileServer12(client12(credentials=[client_credential()]), request=request).complete()
+    server.assert_alive()
+    assert Certificate12(()) in server.heard
+
+
+# --- what there is not -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", [UpdateKeys(), IssueTicket(), FlushTickets(), RequestClientCertificate()], ids=repr
+)
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_commands_of_tls13(side: str, command: Command) -> None:
+    connected = pair()
+    victim = connected.client if side == "client" else connected.server
+    with pytest.raises(LocalProtocolError, match=r"Connected12; expected .*SendData"):
+        victim.send(command)
+    connected.send("client", SendData(b"still there"))
+    assert connected.data("server") == b"still there"
+
+
+def test_a_key_that_is_used_up_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected = pair()
+    monkeypatch.setattr(Sealer12, "records_left", 20)
+    connected.client.send(SendData(b"x"))
+    with pytest.raises(LocalProtocolError, match="the key is good for 20 more records"):
+        connected.client.send(SendData(bytes(5 * 2**14)))
+    connected.send("client", Close())
+    assert connected.server_events[-1] == PeerClosed()
+
+
+# --- keying material ---------------------------------------------------------------------------------------------
+
+
+def test_exporters() -> None:
+    connected = pair()
+    client, server = connected.client, connected.server
+    for context in (None, b"", b"context"):
+        material = client.export_keying_material("EXPORTER-test", context, 40)
+        assert material == server.export_keying_material("EXPORTER-test", context, 40)
+        assert len(material) == 40
+    assert client.export_keying_material("EXPORTER-test", None, 9) != client.export_keying_material(
+        "EXPORTER-test", b"", 9
+    )
+    assert client.tls_exporter() == server.tls_exporter()
+    assert client.tls_exporter() == client.export_keying_material("EXPORTER-Channel-Binding", b"", 32)
+    with pytest.raises(LocalProtocolError, match="cannot be an exporter label"):
+        client.export_keying_material("master secret", None, 48)
+
+
+def test_no_channel_binding_without_extended_master_secret() -> None:
+    server = HostileServer12(edits={ServerHello: lacking_extended_master_secret}).complete()
+    assert len(server.victim.export_keying_material("EXPORTER-test", None, 16)) == 16
+    with pytest.raises(LocalProtocolError, match="binds to nothing"):
+        server.victim.tls_exporter()
+
+
+def lacking_extended_master_secret(hello: ServerHello) -> ServerHello:
+    from sansticket.wire.extensions import ExtendedMasterSecret
+
+    changed: ServerHello = lacking(ExtendedMasterSecret)(hello)
+    return changed
+
+
+def test_key_log() -> None:
+    lines: list[str] = []
+    connected = ConnectionPair(client12(key_log=lines.append), server12(key_log=lines.append))
+    connected.pump()
+    ours, theirs = lines
+    assert ours == theirs
+    label, random, secret = ours.split()
+    assert (label, len(random), len(secret)) == ("CLIENT_RANDOM", 64, 96)
