@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -52,6 +53,20 @@ class Command:
         self._process.stdin.write(text.encode())
         self._process.stdin.flush()
 
+    def give_and_take(self, text: str) -> None:
+        """Write to its standard input, while it writes, until it has printed the same again."""
+        writer = threading.Thread(target=self._type_if_it_reads, args=(text,), daemon=True)
+        writer.start()
+        with self._changed:
+            self._changed.wait_for(lambda: text in self.output or self._ended, PATIENCE)
+            assert text in self.output, f"{len(text)} bytes did not come back from {self.arguments}:\n{self.end}"
+        writer.join(PATIENCE)
+
+    @property
+    def end(self) -> str:
+        """The last of its output."""
+        return self.output[-4000:]
+
     def end_input(self) -> None:
         """The end of its standard input."""
         assert self._process.stdin is not None
@@ -74,6 +89,10 @@ class Command:
         status = self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         return status
+
+    def _type_if_it_reads(self, text: str) -> None:
+        with suppress(OSError):
+            self.type(text)
 
     def _find(self, texts: Sequence[str]) -> re.Match[str] | None:
         alternatives = "|".join(re.escape(text) for text in texts)

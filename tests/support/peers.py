@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 PEERS: Final[dict[str, Callable[[], bool]]] = {
+    "GnuTLS": lambda: all(map(shutil.which, ("gnutls-cli", "gnutls-serv"))),
     "curl": lambda: shutil.which("curl") is not None,
     "openssl command": lambda: shutil.which("openssl") is not None,
     "redis-server": lambda: shutil.which("redis-server") is not None,

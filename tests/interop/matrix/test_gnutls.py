@@ -1,0 +1,84 @@
+"""GnuTLS: ``gnutls-serv --echo`` and ``gnutls-cli``.
+
+Installed by Debian's ``gnutls-bin``.  The server is started with its certificate on a port that is free, and gives
+back what it gets; the client gets the payload on its standard input, and with ``--resume`` connects twice.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.interop.matrix.conftest import Matrix
+from tests.support.command import Command
+from tests.support.loopback import free_port
+from tests.support.matrix import HYBRID, RETRY_GROUP, Cannot, Cell, Peer, Role, Served, Task, cells
+
+GROUPS = {RETRY_GROUP: "GROUP-SECP384R1", HYBRID: "GROUP-X25519-MLKEM768"}
+
+
+def has_hybrid() -> bool:
+    return GROUPS[HYBRID] in subprocess.check_output(["gnutls-cli", "--list"], text=True)
+
+
+NO_HYBRID = Cannot("GnuTLS has X25519MLKEM768 from 3.8.9 on, where it is built with it.", has_hybrid)
+
+
+class GnuTLS(Peer):
+    name = "GnuTLS"
+    needs = ("GnuTLS",)
+    cannot = {  # noqa: RUF012
+        (Role.SERVER, Cell.HYBRID): NO_HYBRID,
+        (Role.CLIENT, Cell.HYBRID): NO_HYBRID,
+    }
+
+    def version(self) -> str:
+        return subprocess.check_output(["gnutls-cli", "--version"], text=True).split()[1]
+
+    @contextmanager
+    def serve(self, task: Task) -> Iterator[Served]:
+        port, files = free_port(), task.files
+        arguments = ["--echo", "--port", port, "--priority", self.priority(task, server=True)]
+        arguments += ["--x509certfile", files.chain, "--x509keyfile", files.key, "--x509cafile", files.ca]
+        arguments += ["--require-client-cert", "--verify-client-cert"] if task.certificate else ["-a"]
+        arguments += ["--alpn", task.alpn] if task.alpn else []
+        arguments += [] if task.tickets else ["--noticket"]
+        with Command("gnutls-serv", *map(str, arguments)) as server:
+            server.wait_for("IPv4 0.0.0.0 port")
+            yield Served(port)
+
+    def visit(self, task: Task, port: int) -> None:
+        files = task.files
+        arguments = ["127.0.0.1", "--port", port, "--x509cafile", files.ca]
+        arguments += ["--priority", self.priority(task, server=False)]
+        arguments += ["--sni-hostname", "server.example", "--verify-hostname", "server.example"]
+        arguments += ["--logfile", "/dev/null"]
+        if task.certificate:
+            arguments += ["--x509certfile", files.client_chain, "--x509keyfile", files.client_key]
+        arguments += ["--alpn", task.alpn] if task.alpn else []
+        arguments += [] if task.tickets else ["--noticket"]
+        if task.times > 1:
+            arguments += ["--resume"] + (["--waitresumption"] if task.tls13 else [])
+        with Command("gnutls-cli", *map(str, arguments)) as client:
+            client.give_and_take(task.payload.decode())
+            client.end_input()
+            assert client.wait_for_end() == 0, client.end
+
+    def priority(self, task: Task, *, server: bool) -> str:
+        only = task.group is not None and (server or task.group is HYBRID)
+        group = f":-GROUP-ALL:+{GROUPS[task.group]}" if task.group and only else ""
+        return f"NORMAL:-VERS-ALL:+VERS-TLS{task.dotted}{group}"
+
+
+PEER = GnuTLS()
+
+
+@cells()
+def test_our_client(cell: Cell, matrix: Matrix) -> None:
+    matrix.our_client(PEER, cell)
+
+
+@cells()
+def test_our_server(cell: Cell, matrix: Matrix) -> None:
+    matrix.our_server(PEER, cell)
