@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from sansticket.config import ServerConfig
 from sansticket.crypto.suites import SUITES, SuiteParameters
@@ -72,6 +72,19 @@ class Negotiated:
     @property
     def retried(self) -> bool:
         return bool(self.transcript.messages)
+
+    def for_hash(self, hash_name: str) -> Negotiated:
+        """With a suite of this hash, if both sides have one: a session goes on under its own hash only.
+
+        The session may come from a server that prefers other suites.  After a retry the suite is settled.
+        """
+        if hash_name == self.suite.hash_name or self.retried:
+            return self
+        suites = (SUITES[suite] for suite in self.config.suites_of(TLS13) if suite in self.hello.cipher_suites)
+        fitting = next((suite for suite in suites if suite.hash_name == hash_name), None)
+        if fitting is None:
+            return self
+        return evolve(self, suite=fitting, transcript=self.transcript.with_hash(hash_name))
 
     @property
     def takes_tickets(self) -> bool:

@@ -248,14 +248,26 @@ def decided(
 ) -> AfterHello:
     """Note the decision, with the checks if the session is to be used; on to the next identity."""
     checks: tuple[Check, ...] = ()
+    negotiated = search.negotiated
     if session is not None and answer.uses:
-        checks = check_session(search.negotiated, session, search.identity, flight.now)
+        negotiated = fitting(search, session)
+        checks = check_session(negotiated, session, search.identity, flight.now)
         if all(check.passed for check in checks):
-            check_binder(search.negotiated, search.offer, search.index, session)
-            checks = (*checks, Check("binder", True), *use_up(search.negotiated.config, session, flight.now))
+            check_binder(negotiated, search.offer, search.index, session)
+            checks = (*checks, Check("binder", True), *use_up(negotiated.config, session, flight.now))
     usable = bool(checks) and all(check.passed for check in checks)
+    if usable and negotiated is not search.negotiated:
+        search = evolve(search, negotiated=negotiated)
     record = IdentityRecord(search.index, key_name, status, answer, checks)
     return next_identity(search.decided(Decision(status, answer, usable), record, session), flight)
+
+
+def fitting(search: Search, session: Session) -> Negotiated:
+    """With a suite of the session's hash, if there is one, and if the client's binder shows that it means this hash."""
+    suite, shown = SUITES.get(session.cipher_suite), search.offer.binders[search.index]
+    if suite is None or suite.hash_length != len(shown):
+        return search.negotiated
+    return search.negotiated.for_hash(suite.hash_name)
 
 
 def use_up(config: ServerConfig, session: Session, now: float) -> tuple[Check, ...]:

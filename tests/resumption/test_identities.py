@@ -54,7 +54,9 @@ class Bench:
 
     def __init__(self) -> None:
         self.world = World()
-        self.config = self.world.server(num_tickets=40, alpn_protocols=[b"h2"])
+        self.config = self.world.server(
+            num_tickets=40, alpn_protocols=[b"h2"], cipher_suites=[CipherSuite.AES_128_GCM_SHA256]
+        )
         pair = self.world.connect(self.config)
         issued = [event.session for event in pair.events("server", TicketIssued)]
         self.pool = list(zip(issued, received(pair), strict=True))

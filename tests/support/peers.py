@@ -14,6 +14,7 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
     "GnuTLS": lambda: all(map(shutil.which, ("gnutls-cli", "gnutls-serv"))),
     "curl": lambda: shutil.which("curl") is not None,
     "openssl command": lambda: shutil.which("openssl") is not None,
+    "nginx": lambda: shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") is not None,
     "redis-server": lambda: shutil.which("redis-server") is not None,
 }
 """The name of each peer and how it is found."""
