@@ -1,0 +1,87 @@
+"""``python -m fuzz [--seconds 20] [target ...]``: every target, or those named, for a bounded time each.
+
+Each runs in a process of its own, on a copy of its corpus, so that a bounded run leaves the repository as it was
+(``--keep`` adds what was found new to the corpus).  An input that breaks the invariant is saved in ``fuzz/found``;
+``python -m fuzz target --replay file`` runs it alone, with its traceback.  The exit code is 1 if anything was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parent
+CORPUS: Final = FOLDER / "corpus"
+FOUND: Final = FOLDER / "found"
+TARGETS: Final = tuple(sorted(path.stem for path in (FOLDER / "targets").glob("[a-z]*.py")))
+
+MAX_LENGTH: Final = 12_000
+"""Bytes of an input: more than any seed has, and less than what may wait for an answer."""
+
+SECONDS_FOR_ONE: Final = 10
+"""An input that takes longer is a finding too."""
+
+MEGABYTES: Final = 2048
+"""So is one that takes more memory."""
+
+
+def run(target: str, seconds: int, keep: bool) -> bool:
+    """One target; whether it held."""
+    FOUND.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        found_new = CORPUS / target if keep else Path(scratch)
+        arguments = [
+            f"-max_total_time={seconds}",
+            f"-max_len={MAX_LENGTH}",
+            f"-timeout={SECONDS_FOR_ONE}",
+            f"-rss_limit_mb={MEGABYTES}",
+            f"-artifact_prefix={FOUND}/{target}-",
+            "-print_final_stats=1",
+            str(found_new),
+            str(CORPUS / target),
+        ]
+        command = [sys.executable, "-m", "fuzz.run", target, *arguments]
+        done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    runs = next((line.split()[-1] for line in output.splitlines() if "number_of_executed_units" in line), "?")
+    print(
+        f"{target:18} {'held' if done.returncode == 0 else 'BROKEN'}, {runs} inputs in {seconds} s",
+        flush=True,
+    )
+    if done.returncode:
+        print(output[-6000:], flush=True)
+    return done.returncode == 0
+
+
+def replay(target: str, file: Path) -> None:
+    """One input, without Atheris."""
+    importlib.import_module(f"fuzz.targets.{target}").one_input(file.read_bytes())
+    print(f"{file}: {target} holds")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; all without any")
+    parser.add_argument("--seconds", type=int, default=20, help="for each target (default: 20)")
+    parser.add_argument("--keep", action="store_true", help="add new inputs to the corpus")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="run the one target with this input")
+    options = parser.parse_args()
+    unknown = set(options.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"no target {', '.join(sorted(unknown))}")
+    if options.replay is not None:
+        if len(options.targets) != 1:
+            parser.error("--replay needs one target")
+        replay(options.targets[0], options.replay)
+        return 0
+    held = [run(target, options.seconds, options.keep) for target in options.targets or TARGETS]
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""A server that is fed any bytes in any pieces goes on or ends in good order, and the pieces do not matter.
+
+Byte 0: in which state it is, byte 1: the pieces, byte 2: whether the stream ends; then the bytes.
+"""
+
+from copy import copy
+
+from fuzz.checks import feed, pieces
+from fuzz.world import moments
+
+
+def one_input(data: bytes) -> None:
+    if len(data) < 4:
+        return
+    states, stream = moments("server"), data[3:]
+    moment, ends = states[data[0] % len(states)], bool(data[2] & 1)
+    whole = feed(copy(moment), [stream], ends)
+    cut = feed(copy(moment), pieces(stream, data[1]), ends)
+    assert cut.outcome() == whole.outcome()

@@ -1,0 +1,287 @@
+"""Clients and servers that are the same in every process, and forks of them in every state.
+
+Keys, certificates, clock and entropy are fixed, so that an input that once broke something breaks it again, and a
+recorded stream goes on to be understood.  The entropy has no state, since forks share it: whoever asks for the
+same number of bytes gets the same bytes.  Nothing of this is secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import shake_256
+from typing import Any, Final, Literal
+
+from attrs import frozen
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sansticket.commands import Close, Command, IssueTicket, RequestClientCertificate, SendData, UpdateKeys
+from sansticket.config import ASK, ClientAuthentication, ClientConfig, ServerConfig
+from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.verification import TrustAnchors
+from sansticket.events import (
+    DecideTicket,
+    PrepareTicket,
+    Question,
+    SelectConfig,
+    Sign,
+    TicketReceived,
+    VerifyPeer,
+)
+from sansticket.handshake.machine import Asking
+from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import NamedGroup, ProtocolVersion
+
+NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
+TIME: Final = NOW.timestamp()
+NAME: Final = "server.example"
+
+Side = Literal["client", "server"]
+Connection = ClientConnection | ServerConnection
+SIDES: Final[tuple[Side, Side]] = ("client", "server")
+
+ASKED: Final[tuple[type[Question], ...]] = (SelectConfig, DecideTicket, PrepareTicket, Sign, VerifyPeer)
+"""The questions that are asked; whoever drives a connection answers them with the defaults."""
+
+
+def entropy(size: int) -> bytes:
+    return shake_256(size.to_bytes(4)).digest(size)
+
+
+def clock() -> float:
+    return TIME
+
+
+# --- certificates ------------------------------------------------------------------------------------------------
+
+
+def _key(number: int) -> ec.EllipticCurvePrivateKey:
+    return ec.derive_private_key(number, ec.SECP256R1())
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _certificate(number: int, subject: str, *extensions: tuple[x509.ExtensionType, bool]) -> bytes:
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name("fuzz root"))
+        .public_key(_key(number).public_key())
+        .serial_number(number)
+        .not_valid_before(datetime(2025, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2045, 1, 1, tzinfo=UTC))
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return builder.sign(_key(100), SHA256(), ecdsa_deterministic=True).public_bytes(Encoding.DER)
+
+
+@cache
+def root() -> bytes:
+    return _certificate(100, "fuzz root", (x509.BasicConstraints(ca=True, path_length=None), True))
+
+
+@cache
+def anchors() -> TrustAnchors:
+    return TrustAnchors.from_der([root()])
+
+
+@cache
+def credential(side: Side) -> Credential:
+    client, server = (101, ExtendedKeyUsageOID.CLIENT_AUTH), (102, ExtendedKeyUsageOID.SERVER_AUTH)
+    number, usage = client if side == "client" else server
+    name = f"{side}.example"
+    leaf = _certificate(
+        number,
+        name,
+        (x509.SubjectAlternativeName([x509.DNSName(name)]), False),
+        (x509.ExtendedKeyUsage([usage]), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(_key(100).public_key()), False),
+    )
+    return Credential((leaf, root()), _key(number))
+
+
+# --- configs -----------------------------------------------------------------------------------------------------
+
+BOTH: Final = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
+COMMON: Final[dict[str, Any]] = {
+    "clock": clock,
+    "entropy": entropy,
+    "groups": (NamedGroup.X25519, NamedGroup.SECP256R1),
+    "trust_anchors": anchors(),
+    "answers": dict.fromkeys(ASKED, ASK),
+    "max_buffered": 20_000,
+    "max_handshake_message": 16_384,
+}
+
+
+def client_config(**changes: Any) -> ClientConfig:
+    defaults = {
+        "credentials": [credential("client")],
+        "alpn_protocols": (b"h2",),
+        "post_handshake_auth": True,
+    }
+    return ClientConfig(**{**COMMON, "versions": BOTH, **defaults, **changes})
+
+
+def server_config(**changes: Any) -> ServerConfig:
+    defaults = {
+        "credentials": [credential("server")],
+        "alpn_protocols": (b"h2",),
+        "ticket_keys": TicketKeyRing.generate(TIME, entropy),
+    }
+    return ServerConfig(**{**COMMON, "versions": BOTH, **defaults, **changes})
+
+
+# --- conversations -----------------------------------------------------------------------------------------------
+
+TALK: Final[tuple[tuple[Side, Command], ...]] = (
+    ("client", SendData(b"a question")),
+    ("server", RequestClientCertificate()),
+    ("client", UpdateKeys(request_peer=True)),
+    ("server", IssueTicket()),
+    ("server", SendData(b"an answer")),
+    ("server", Close()),
+    ("client", Close()),
+)
+SHORT_TALK: Final[tuple[tuple[Side, Command], ...]] = (
+    ("client", SendData(b"a question")),
+    ("server", SendData(b"an answer")),
+    ("server", Close()),
+    ("client", Close()),
+)
+
+ASKS_FOR_CERTIFICATE: Final = {"client_authentication": ClientAuthentication.OPTIONAL}
+TLS_1_2: Final = {"versions": (ProtocolVersion.TLS_1_2,)}
+
+
+@frozen
+class Conversation:
+    """What the server has otherwise than by default, and whether the client comes back with a session."""
+
+    name: str
+    server: dict[str, Any]
+    resumes: bool = False
+
+    @property
+    def talk(self) -> tuple[tuple[Side, Command], ...]:
+        return SHORT_TALK if "versions" in self.server else TALK
+
+    def open(self) -> tuple[ClientConnection, ServerConnection]:
+        sessions: list[Session] = []
+        if self.resumes:
+            earlier = self._connections([])
+            for _, _, events in converse(*earlier, self.talk[:3]):
+                sessions += [event.session for event in events if isinstance(event, TicketReceived)]
+        return self._connections(sessions[:2])
+
+    def _connections(self, sessions: list[Session]) -> tuple[ClientConnection, ServerConnection]:
+        return ClientConnection(client_config(), NAME, sessions), ServerConnection(
+            server_config(**self.server)
+        )
+
+
+CONVERSATIONS: Final = (
+    Conversation("full", {}),
+    Conversation("resumed", {}, resumes=True),
+    Conversation("retry", {"groups": (NamedGroup.SECP256R1,)}),
+    Conversation("certificate", ASKS_FOR_CERTIFICATE),
+    Conversation("full12", TLS_1_2),
+    Conversation("resumed12", TLS_1_2, resumes=True),
+    Conversation("certificate12", {**TLS_1_2, **ASKS_FOR_CERTIFICATE}),
+)
+
+Step = tuple[Side, bytes | Command, list[Any]]
+
+
+def converse(
+    client: ClientConnection, server: ServerConnection, talk: tuple[tuple[Side, Command], ...]
+) -> Iterator[Step]:
+    """Play it record by record; yields every input right after it was taken: whose, what, and the events."""
+    sides: dict[Side, Connection] = {"client": client, "server": server}
+    yield from _carry(sides)
+    for side, command in talk:
+        yield side, command, sides[side].send(command)
+        yield from _answer(side, sides[side])
+        yield from _carry(sides)
+
+
+def _carry(sides: dict[Side, Connection]) -> Iterator[Step]:
+    moved = True
+    while moved:
+        moved = False
+        for sender, receiver in ((SIDES[0], SIDES[1]), (SIDES[1], SIDES[0])):
+            for record in records(sides[sender].data_to_send()):
+                moved = True
+                yield receiver, record, sides[receiver].receive_data(record)
+                yield from _answer(receiver, sides[receiver])
+
+
+def _answer(side: Side, connection: Connection) -> Iterator[Step]:
+    while connection.pending is not None:
+        command = default_answer(connection)
+        yield side, command, connection.send(command)
+
+
+def default_answer(connection: Connection) -> Command:
+    state = connection._state
+    assert isinstance(state, Asking)
+    return state.default_answer(TIME)
+
+
+def records(data: bytes) -> Iterator[bytes]:
+    """The records of which ``data`` consists."""
+    while data:
+        stop = 5 + int.from_bytes(data[3:5])
+        yield data[:stop]
+        data = data[stop:]
+
+
+# --- forks -------------------------------------------------------------------------------------------------------
+
+
+Place = tuple[str, str]
+"""A conversation and a state in it."""
+
+
+@cache
+def places(side: Side) -> dict[Place, Connection]:
+    """A connection in each state of each conversation, to be copied before it is used."""
+    found: dict[Place, Connection] = {}
+    for conversation in CONVERSATIONS:
+        client, server = conversation.open()
+        connection: Connection = client if side == "client" else server
+        for other in (client, server):
+            other._writer.max_fragment = 1  # every record one byte: no state is passed over within one
+        _note(found, conversation.name, connection)
+        for whose, _, _ in converse(client, server, conversation.talk[:-2]):
+            if whose == side and not connection._handshake_bytes:
+                _note(found, conversation.name, connection)
+    return found
+
+
+@cache
+def moments(side: Side) -> tuple[Connection, ...]:
+    """The same by number."""
+    return tuple(places(side).values())
+
+
+def place_number(side: Side, place: Place) -> int:
+    return list(places(side)).index(place)
+
+
+def _note(found: dict[Place, Connection], name: str, connection: Connection) -> None:
+    fork = copy(connection)
+    fork.data_to_send()
+    fork._writer.max_fragment = 2**14
+    found.setdefault((name, connection.state), fork)
