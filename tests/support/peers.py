@@ -5,19 +5,43 @@ A peer is looked for once; a test that needs one says ``require("openssl command
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Final
 
 import pytest
 
+ELSEWHERE: Final = (os.path.dirname(sys.executable), "/usr/local/sbin", "/usr/sbin")
+"""Where programs are that PATH need not name: those of pip, and the system's servers on Debian."""
+
 PEERS: Final[dict[str, Callable[[], bool]]] = {
+    "Chromium": lambda: shutil.which("chromium") is not None,
     "GnuTLS": lambda: all(map(shutil.which, ("gnutls-cli", "gnutls-serv"))),
+    "Go": lambda: _found("go") is not None,
+    "Java": lambda: all(map(shutil.which, ("java", "javac"))),
+    "NSS": lambda: all(map(shutil.which, ("certutil", "pk12util", "selfserv", "tstclnt", "strsclnt"))),
+    "Node.js": lambda: shutil.which("node") is not None,
     "curl": lambda: shutil.which("curl") is not None,
+    "haproxy": lambda: _found("haproxy") is not None,
+    "nginx": lambda: _found("nginx") is not None,
     "openssl command": lambda: shutil.which("openssl") is not None,
-    "nginx": lambda: shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") is not None,
     "redis-server": lambda: shutil.which("redis-server") is not None,
+    "tlslite-ng": lambda: find_spec("tlslite") is not None,
 }
 """The name of each peer and how it is found."""
+
+
+def _found(program: str) -> str | None:
+    """Where a program is: on PATH, among the tools of this interpreter's environment, or among the system's."""
+    return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", ""), *ELSEWHERE)))
+
+
+def tool(program: str) -> str:
+    """Where a program is that must be there."""
+    found = _found(program)
+    assert found is not None, f"{program} is gone"
+    return found
 
 
 def require(peer: str) -> None:

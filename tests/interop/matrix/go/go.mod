@@ -1,0 +1,3 @@
+module sansticket.example/peer
+
+go 1.24
