@@ -63,6 +63,10 @@ class Command:
         writer.join(PATIENCE)
 
     @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def end(self) -> str:
         """The last of its output."""
         return self.output[-4000:]

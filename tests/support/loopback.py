@@ -25,6 +25,7 @@ from sansticket.events import (
 from sansticket.tickets.session import Session
 from sansticket.wire.messages import HELLO_RETRY_RANDOM
 from tests.support.command import PATIENCE
+from tests.support.command import Command as Program
 
 KEPT: Final = 16_384
 """Bytes of what the peer and we sent first: enough for any HelloRetryRequest."""
@@ -195,9 +196,10 @@ def echo(line: Line, payload: bytes) -> bytes:
     return line.take(len(payload))
 
 
-def http(line: Line, payload: bytes, method: str = "POST", path: str = "/") -> bytes:
-    """An HTTP request with this body; the body of the answer."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: server.example\r\nContent-Length: {len(payload)}\r\n\r\n"
+def http(line: Line, payload: bytes, method: str = "POST", path: str = "/", *, last: bool = False) -> bytes:
+    """An HTTP request with this body; the body of the answer.  After the ``last`` one the server is to close."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: server.example\r\nContent-Length: {len(payload)}\r\n"
+    head += "Connection: close\r\n\r\n" if last else "\r\n"
     line.send(SendData(head.encode() + payload))
     answer = line.take_until(b"\r\n\r\n")
     if not answer.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2")):
@@ -233,7 +235,7 @@ class Visit(Line):
         """Answer one request; whether there can be another."""
         head = self.take_until(b"\r\n\r\n")
         body = self.take(content_length(head)) or PAGE
-        leaving = b" HTTP/1.0\r\n" in head or b"\r\nconnection: close" in head.lower() or b"/close" in head
+        leaving = b" /close HTTP" in head  # otherwise it is the client that closes: it knows the length
         lines = [
             "HTTP/1.1 200 OK",
             "Content-Type: text/html",
@@ -311,13 +313,68 @@ def free_port() -> int:
     return port
 
 
-def wait_for_port(port: int) -> None:
-    """Until something listens there."""
+def wait_for_port(port: int, program: Program) -> None:
+    """Until the program listens there."""
     deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), PATIENCE).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, f"nothing listens on port {port}"
-            time.sleep(0.02)
+    while not _listening(port):
+        assert time.monotonic() < deadline and program.running, f"nothing on port {port}:\n{program.end}"
+        time.sleep(0.02)
+
+
+def _listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+class PlainEcho:
+    """A server without TLS that gives back everything, on a free port of loopback."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.1)
+        self._leaving = False
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        self._acceptor.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving = True
+        self._acceptor.join(PATIENCE)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._leaving:
+            try:
+                sock, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        sock.settimeout(PATIENCE)
+        with sock, suppress(OSError):
+            while data := sock.recv(65536):
+                sock.sendall(data)
+
+
+def plain_exchange(port: int, payload: bytes) -> bytes:
+    """Send over a connection without TLS, and take as much; then close it."""
+    back = bytearray()
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+        writer = threading.Thread(target=sock.sendall, args=(payload,), daemon=True)
+        writer.start()
+        while len(back) < len(payload) and (data := sock.recv(65536)):
+            back += data
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass
+        writer.join(PATIENCE)
+    return bytes(back)
