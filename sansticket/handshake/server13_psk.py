@@ -14,6 +14,7 @@ second ClientHello is searched: no question is asked twice, and no ticket is use
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import evolve, frozen
@@ -310,10 +311,19 @@ def conclude(search: Search, why_not: tuple[Check, ...], flight: Flight) -> AskS
     if resolution.failure is not None:
         raise Fault(resolution.failure, resolution.why, alert=resolution.alert)
     session = search.found[resolution.winner] if resolution.winner is not None else None
-    others = range(search.index, min(len(search.offer.identities), MAX_IDENTITIES))
-    identities = (*search.identities, *(IdentityRecord(index, checks=why_not) for index in others))
+    identities = (*search.identities, *not_looked_at(search, why_not))
     record = ResumptionRecord(identities, resolution.winner, resolution.tickets, resolution.why)
     return answer_hello(negotiated, Outcome(session, search.decisions, record), flight)
+
+
+def not_looked_at(search: Search, why_not: tuple[Check, ...]) -> Iterator[IdentityRecord]:
+    """The identities after the winner, or all of them; of those beyond the limit the first, for them all."""
+    number = len(search.offer.identities)
+    for index in range(search.index, min(number, MAX_IDENTITIES)):
+        yield IdentityRecord(index, checks=why_not)
+    if search.index == MAX_IDENTITIES < number:
+        limit = Check("limit", False, f"of {number} identities {MAX_IDENTITIES} are looked at")
+        yield IdentityRecord(MAX_IDENTITIES, checks=(limit,))
 
 
 def check_binder(negotiated: Negotiated, offer: PreSharedKeyOffer, index: int, session: Session) -> None:

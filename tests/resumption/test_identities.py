@@ -209,7 +209,7 @@ def test_no_more_than_the_limit() -> None:
     pair, asked = BENCH.connect(kinds, [None] * len(kinds))
     assert len(asked) == MAX_IDENTITIES
     assert outcome(pair) == (False, NUMBER)
-    assert len(record(pair).identities) == MAX_IDENTITIES
+    assert failed_checks(pair, MAX_IDENTITIES) == ["limit"]
 
 
 def test_the_last_one_within_the_limit() -> None:
