@@ -216,7 +216,12 @@ def judge(
     negotiated: Negotiated12, status: TicketStatus, answer: TicketReturn, session: Session, now: float
 ) -> tuple[Decision, tuple[Check, ...]]:
     """Can the session go on; or, if everything else is right, does its client do what it must not?"""
-    checks = check_session12(negotiated, session, now)
+    version = check_version(session)
+    if not version.passed:
+        return Decision(status, answer, usable=False), (version,)
+    checks = check_policy(
+        negotiated.config, session, negotiated.session_id_context, negotiated.server_name, now
+    )
     secret, suite = check_secret(negotiated, session), check_suite(negotiated, session)
     usable, fault = all(check.passed for check in (*checks, secret, suite)), None
     if all(check.passed for check in checks):
@@ -227,15 +232,11 @@ def judge(
     return Decision(status, answer, usable, fault), (*checks, secret, suite)
 
 
-def check_session12(negotiated: Negotiated12, session: Session, now: float) -> tuple[Check, ...]:
-    """What may have changed since without anybody's fault."""
+def check_version(session: Session) -> Check:
+    """It is a session of this version, with a suite that we have."""
     suite = SUITES.get(session.cipher_suite)
-    if session.version != TLS12 or suite is None or suite.tls12_authentication is None:
-        detail = f"session of version {session.version:#06x}, suite {session.cipher_suite:#06x}"
-        return (Check("version", False, detail),)
-    return check_policy(
-        negotiated.config, session, negotiated.session_id_context, negotiated.server_name, now
-    )
+    fits = session.version == TLS12 and suite is not None and suite.tls12_authentication is not None
+    return Check("version", fits, f"version {session.version:#06x}, suite {session.cipher_suite:#06x}")
 
 
 def check_secret(negotiated: Negotiated12, session: Session) -> Check:
