@@ -151,7 +151,7 @@ def _once(method: F) -> F:
 
     @wraps(method)
     def remembered(self: Any, *args: int) -> Any:
-        known, key = self._known, (method, *args)
+        known, key = self._known, (method.__name__, *args)
         if key not in known:
             known[key] = method(self, *args)
         return known[key]

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Final, Self
+from io import BytesIO
+from pickle import Pickler, loads
+from typing import Any, Final, Self, get_args
 
 from attrs import evolve
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from sansticket.commands import Close, Command, SendData
 from sansticket.config import MAX_NUM_TICKETS, ClientConfig, ServerConfig
+from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey
 from sansticket.engine import APPLICATION_DATA, Ended, Engine
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import (
@@ -42,6 +46,24 @@ COPIED_BY_A_FORK: Final = frozenset(
     }
 )
 """The parts of a connection that change in place; all others are replaced."""
+
+LIBRARY_PUBLIC_KEYS: Final = tuple(kind for kind in get_args(PublicKey) if kind is not RsaPssPublicKey)
+
+
+class _Pickler(Pickler):
+    """Knows what to do with the library's public keys, which cannot be pickled."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, LIBRARY_PUBLIC_KEYS):
+            return load_der_public_key, (value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),)
+        return NotImplemented
+
+
+def _restore(kind: type[Connection], pickled: bytes) -> Connection:
+    connection = object.__new__(kind)
+    for name, value in loads(pickled).items():
+        setattr(connection, name, value)
+    return connection
 
 
 class Connection(Engine):
@@ -123,6 +145,21 @@ class Connection(Engine):
 
     def __deepcopy__(self, memo: object) -> Self:
         return copy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A fork for another process, with the secrets, the config and all that it refers to.
+
+        The config's functions must be known there by the same names.  As always with pickle: read only what
+        you have written yourself.
+        """
+        values = {
+            name: getattr(self, name)
+            for kind in type(self).__mro__
+            for name in getattr(kind, "__slots__", ())
+        }
+        pickled = BytesIO()
+        _Pickler(pickled).dump(values)
+        return _restore, (type(self), pickled.getvalue())
 
     # --- what is known ---------------------------------------------------------------------------------------
 

@@ -64,6 +64,10 @@ class SuiteParameters:
         """Bytes of ``TrafficKeys.iv``."""
         return 4 if self.explicit_nonce else 12
 
+    def __reduce__(self) -> tuple[Callable[[int], "SuiteParameters"], tuple[int]]:
+        # By number: pickle cannot import the class of the AEAD.
+        return suite_of, (int(self.suite),)
+
 
 def _gcm(
     suite: CipherSuite, hash_name: str, key_length: int, authentication: Tls12Authentication | None = None
@@ -98,3 +102,8 @@ SUITES: Final[dict[int, SuiteParameters]] = {
     )
 }
 """Every suite sansticket can use, by its number.  TLS 1.3 suites have no ``tls12_authentication``."""
+
+
+def suite_of(number: int) -> SuiteParameters:
+    """What a pickled suite becomes again."""
+    return SUITES[number]
