@@ -384,7 +384,12 @@ class Engine:
             self._cached_sessions.append(effect.session)
 
     def _forget_sessions(self, event: ConnectionTerminated) -> None:
-        """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2)."""
+        """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2).
+
+        Not one whose stream ends after our own close_notify: browsers and proxies seldom answer it.
+        """
+        if event.reason is Reason.TRUNCATED and self._write_closed:
+            return
         cache = self._config.session_cache if isinstance(self._config, ServerConfig) else None
         sessions, self._cached_sessions = self._cached_sessions, []
         if cache is not None:

@@ -214,6 +214,17 @@ def test_a_remove_hook_that_fails_does_not_hide_why_the_connection_ended(world: 
     assert isinstance(ending(pair).cause, Trouble)
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_end_of_the_stream_after_our_close_keeps_the_session(world: World, *, closed: bool) -> None:
+    config = world.stateful()
+    pair = world.connect(config)
+    if closed:
+        pair.send("server", Close())
+    pair.deliver("server", b"")
+    assert ending(pair).reason is Reason.TRUNCATED
+    assert resumed(world.connect(config, received(pair)[-1])) == closed
+
+
 # --- an external store, asked by a question ------------------------------------------------------------------
 
 

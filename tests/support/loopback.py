@@ -317,7 +317,8 @@ def wait_for_port(port: int, program: Program) -> None:
     """Until the program listens there."""
     deadline = time.monotonic() + PATIENCE
     while not _listening(port):
-        assert time.monotonic() < deadline and program.running, f"nothing on port {port}:\n{program.end}"
+        waiting = program.running and time.monotonic() < deadline
+        assert waiting, f"nothing listens on port {port}:\n{program.end}"
         time.sleep(0.02)
 
 
