@@ -104,8 +104,7 @@ class ClientKeyed12:
         if session is not None:
             place = offer.place_of(session)
             return ResumptionRecord(offer.identities, place, tickets, "the server took this session")
-        shown = offer.session12 is not None
-        why = "the server did not take the session" if shown else "no session was offered"
+        why = "the server took none of the sessions" if offer.offered else "no session was offered"
         return ResumptionRecord(offer.identities, None, tickets, why)
 
     def new_session(self, ticket: NewSessionTicket12 | None, now: float) -> Session | None:

@@ -307,7 +307,7 @@ class ClientFinished:
         offer, session = self.handshake.offer, self.handshake.session
         tickets = self.handshake.announced_tickets
         if session is None:
-            why = "the server took none of the sessions" if offer.sessions else "no session was offered"
+            why = "the server took none of the sessions" if offer.offered else "no session was offered"
             return ResumptionRecord(offer.identities, None, tickets, why)
         why = "the server took this session"
         return ResumptionRecord(offer.identities, offer.place_of(session), tickets, why)
