@@ -10,6 +10,7 @@ from attrs import evolve
 from sansticket.config import ClientConfig
 from sansticket.crypto.groups import KeyExchange, generate
 from sansticket.crypto.inspection import is_ip_address
+from sansticket.crypto.suites import SUITES
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
 from sansticket.handshake.authentication import signature_extensions
@@ -65,6 +66,8 @@ def start(
     room = MAX_EXTENSIONS - len(hello.encode()) if sessions else 0
     fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
     sessions13 = tuple(session for session in fit if session.version == TLS13)
+    if sessions13:
+        hello = preferring(hello, SUITES[sessions13[0].cipher_suite].hash_name)
     session12 = next((session for session in fit if session.version == TLS12), None)
     if session12 is not None:
         hello = with_session12(hello, session12, flight)
@@ -111,6 +114,18 @@ def extensions13(config: ClientConfig, key_exchanges: Sequence[KeyExchange]) -> 
         yield PostHandshakeAuth()
     if config.ticket_request is not None:
         yield TicketRequest(*config.ticket_request)
+
+
+def preferring(hello: ClientHello, hash_name: str) -> ClientHello:
+    """With the TLS 1.3 suites of this hash before the others.
+
+    A session goes on under its own hash only, and there are servers, OpenSSL's among them, that choose the
+    client's favourite suite before they look at its ticket.  A session that was made by another program, or
+    under another config, may not have the hash of our favourite.
+    """
+    suites = hello.cipher_suites
+    fitting = tuple(one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name)
+    return evolve(hello, cipher_suites=fitting + tuple(one for one in suites if one not in fitting))
 
 
 def with_session12(hello: ClientHello, session: Session, flight: Flight) -> ClientHello:

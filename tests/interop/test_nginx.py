@@ -165,8 +165,9 @@ def test_a_ticket_of_nginx_resumes_on_our_server(nginx: Start, size: int, versio
     assert told[0] == "r"
 
 
-def test_nginx_takes_the_clients_favourite_suite_and_we_one_of_its_hash(nginx: Start) -> None:
-    """A ticket of TLS 1.3 is bound to a hash.  nginx chooses as the client prefers, we as our config does."""
+def test_servers_that_prefer_other_suites(nginx: Start) -> None:
+    """A ticket of TLS 1.3 is bound to a hash.  nginx takes the client's favourite suite, ours its config's; so our
+    client prefers those of its session's hash, and our server takes one of them if it can."""
     content = os.urandom(80)
     client = our_client(
         VERSIONS[0], cipher_suites=[CipherSuite.AES_256_GCM_SHA384, *DEFAULT_CIPHER_SUITES[:1]]
@@ -180,9 +181,9 @@ def test_nginx_takes_the_clients_favourite_suite_and_we_one_of_its_hash(nginx: S
         assert second.connection.cipher_suite == CipherSuite.AES_256_GCM_SHA384
         third = come(server, client)
         assert third.connection.cipher_suite == CipherSuite.AES_128_GCM_SHA256
-    for visited, expected in ((second, "r"), (third, ".")):
+    for visited in (second, third):
         _, told = ask(port, client, visited.sessions[-1])
-        assert told[0] == expected
+        assert told[0] == "r"
 
 
 @every_version

@@ -7,12 +7,22 @@ import os
 import pytest
 from attrs import evolve
 
-from sansticket import CipherSuite, ServerConfig, Session, TicketKeyRing
-from sansticket.wire.codes import NamedGroup
-from tests.support.resumption import START, World, failed_checks, outcome, record, resumed
+from sansticket import (
+    CipherSuite,
+    ClientConnection,
+    NamedGroup,
+    ProtocolVersion,
+    ServerConfig,
+    Session,
+    TicketKeyRing,
+)
+from sansticket.wire.messages import ClientHello
+from tests.support.resumption import NAME, START, World, failed_checks, outcome, record, resumed
 
 SHORT, LONG = CipherSuite.AES_128_GCM_SHA256, CipherSuite.AES_256_GCM_SHA384
 CHACHA = CipherSuite.CHACHA20_POLY1305_SHA256
+OLD = CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+VERSIONS = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
 
 
 class Fleet:
@@ -98,3 +108,25 @@ def test_a_binder_of_another_length_means_another_hash() -> None:
     pair = fleet.world.connect(fleet.server(SHORT, LONG), mistaken)
     assert outcome(pair) == (False, 2)
     assert failed_checks(pair) == ["hash"]
+
+
+def offered(sessions: list[Session], *suites: CipherSuite, fleet: Fleet) -> list[int]:
+    """The TLS 1.3 suites of a client's hello, in its order."""
+    config = fleet.world.client(cipher_suites=suites, versions=VERSIONS)
+    connection = ClientConnection(config, NAME, sessions)
+    hello = ClientHello.decode(connection.data_to_send()[9:])
+    assert sorted(hello.cipher_suites) == sorted(suites)
+    assert [suite for suite in hello.cipher_suites if suite not in (SHORT, LONG, CHACHA)] == [OLD]
+    return list(hello.cipher_suites)
+
+
+def test_a_client_prefers_the_hash_of_its_session() -> None:
+    """Some servers take the client's favourite suite before they look at its ticket."""
+    fleet = Fleet()
+    short, long = fleet.session(SHORT), fleet.session(LONG)
+    all_of_them = (SHORT, LONG, CHACHA, OLD)
+    assert offered([], *all_of_them, fleet=fleet) == [SHORT, LONG, CHACHA, OLD]
+    assert offered([short], *all_of_them, fleet=fleet) == [SHORT, CHACHA, LONG, OLD]
+    assert offered([long], *all_of_them, fleet=fleet) == [LONG, SHORT, CHACHA, OLD]
+    assert offered([long, short], *all_of_them, fleet=fleet) == [LONG, SHORT, CHACHA, OLD]
+    assert offered([long], CHACHA, SHORT, OLD, fleet=fleet) == [CHACHA, SHORT, OLD]  # it is not offered

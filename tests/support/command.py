@@ -119,19 +119,19 @@ def example(name: str, *arguments: str | Path) -> Command:
     return Command(sys.executable, "-u", "-m", f"examples.{name}", *arguments)
 
 
-def s_client(port: int, authority: Path, *arguments: str | Path) -> Command:
+def s_client(port: int, authority: Path, *arguments: str | Path, version: str = "-tls1_3") -> Command:
     """``openssl s_client`` that verifies the chain and the name of the server on that port."""
     return Command(
-        *("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3", "-CAfile", authority),
+        *("openssl", "s_client", "-connect", f"127.0.0.1:{port}", version, "-CAfile", authority),
         *("-servername", "server.example", "-verify_hostname", "server.example", "-verify_return_error"),
         *arguments,
     )
 
 
-def s_server(chain: Path, key: Path, *arguments: str | Path) -> Command:
+def s_server(chain: Path, key: Path, *arguments: str | Path, version: str = "-tls1_3") -> Command:
     """``openssl s_server`` on a free port, which answers every line with its reverse."""
     return Command(
-        *("openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_3", "-cert", chain, "-key", key, "-rev"),
+        *("openssl", "s_server", "-accept", "127.0.0.1:0", version, "-cert", chain, "-key", key, "-rev"),
         *arguments,
     )
 
