@@ -55,8 +55,12 @@ class _Pickler(Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, LIBRARY_PUBLIC_KEYS):
-            return load_der_public_key, (value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),)
+            return _public_key, (value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),)
         return NotImplemented
+
+
+def _public_key(der: bytes) -> Any:
+    return load_der_public_key(der)
 
 
 def _restore(kind: type[Connection], pickled: bytes) -> Connection:
