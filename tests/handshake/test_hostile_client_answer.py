@@ -109,7 +109,7 @@ def test_certificate_is_refused(edit: Callable[[Certificate], object], reason: R
 
 
 def issued(**named: object) -> Callable[[], Credential]:
-    return lambda: credential_of(authority().issue("client.example", **{"client": True, **named}))  # type: ignore[arg-type]
+    return lambda: credential_of(authority().issue("client.example", **{"client": True, **named}))
 
 
 def of_another_authority() -> Credential:
@@ -312,7 +312,7 @@ def test_hello_in_many_records() -> None:
 def with_early(config: ServerConfig, **named: object) -> HostileClient:
     """A client that has sent its hello and announced early data, which we never accept."""
     session = session_from(config)
-    client = HostileClient(config, {ClientHello: with_early_data}, sessions=(session,), **named)  # type: ignore[arg-type]
+    client = HostileClient(config, {ClientHello: with_early_data}, sessions=(session,), **named)
     return client.say_hello()
 
 

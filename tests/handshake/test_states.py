@@ -159,7 +159,7 @@ def ended(connection: Connection, events: list[Event], reason: Reason | None = N
     assert end.cause is None
     assert connection.state == "Ended"
     assert connection.pending is None
-    assert held_bytes(connection) == 0  # type: ignore[arg-type]
+    assert held_bytes(connection) == 0
     return end
 
 
