@@ -1,0 +1,54 @@
+"""A server's choice of config, when the ClientHello is there."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from attrs import evolve
+
+from sansticket.adapters.settings import Profile, refuse_ask
+from sansticket.commands import AbortHandshake, UseConfig
+from sansticket.config import ClientAuthentication, ServerConfig
+from sansticket.errors import Fault
+from sansticket.events import SelectConfig
+from sansticket.handshake.versions import select_version
+from sansticket.wire.codes import AlertDescription, ProtocolVersion
+
+
+def refusal(returned: object) -> AbortHandshake | None:
+    """What an sni_callback means by what it returns: None goes on, an alert refuses, all else is an internal error."""
+    if returned is None:
+        return None
+    try:
+        return AbortHandshake(AlertDescription(cast(int, returned)))
+    except ValueError:
+        return AbortHandshake(AlertDescription.INTERNAL_ERROR)
+
+
+def config_for(profile: Profile, question: SelectConfig) -> UseConfig | AbortHandshake:
+    """What the application's own answer says, or else the config of the context, with what OpenSSL would make of it."""
+    config = cast(ServerConfig, profile.config)
+    if SelectConfig in config.answers:
+        return _application_says(config, question)
+    if profile.lenient_alpn and set(config.alpn_protocols).isdisjoint(question.alpn_protocols):
+        config = evolve(config, alpn_protocols=())
+    if profile.post_handshake_auth and _will_be_tls13(config, question):
+        config = evolve(config, client_authentication=ClientAuthentication.NONE)
+    return UseConfig(config)
+
+
+def _application_says(config: ServerConfig, question: SelectConfig) -> UseConfig | AbortHandshake:
+    command: object = config.answers[SelectConfig](question)  # type: ignore[operator]
+    if isinstance(command, UseConfig):
+        refuse_ask(command.config.answers)
+        return command
+    if isinstance(command, AbortHandshake):
+        return command
+    raise TypeError(f"{command!r} as answer to SelectConfig; expected UseConfig or AbortHandshake")
+
+
+def _will_be_tls13(config: ServerConfig, question: SelectConfig) -> bool:
+    try:
+        return select_version(config, question.client_hello) == ProtocolVersion.TLS_1_3
+    except Fault:
+        return False

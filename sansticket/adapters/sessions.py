@@ -1,0 +1,44 @@
+"""A session, as the standard library shows one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from attrs import field, frozen
+
+from sansticket.tickets.session import Session
+
+
+@frozen
+class SSLSession:
+    """What ``ssl.SSLSession`` tells, of a ``Session`` of ours.
+
+    ``session`` is what sansticket works with: it can be stored with ``to_bytes``, and moved to another process
+    or context.
+    """
+
+    session: Session = field(repr=False)
+
+    @property
+    def id(self) -> bytes:
+        """The session id; for a session that has none the SHA-256 of its ticket."""
+        return self.session.session_id or sha256(self.session.ticket).digest()
+
+    @property
+    def time(self) -> int:
+        """When it was made or came, in seconds since the epoch."""
+        return int(self.session.issued_at)
+
+    @property
+    def timeout(self) -> int:
+        """Seconds from ``time`` for which it can be resumed."""
+        return self.session.lifetime
+
+    @property
+    def ticket_lifetime_hint(self) -> int:
+        """The lifetime that the ticket came with, in seconds; 0 without a ticket."""
+        return self.session.lifetime if self.has_ticket else 0
+
+    @property
+    def has_ticket(self) -> bool:
+        return bool(self.session.ticket)

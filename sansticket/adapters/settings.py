@@ -1,0 +1,281 @@
+"""What a context has been told, and the config that comes of it.
+
+A context of the standard library is changed step by step, and need not make sense until a connection is made
+from it; a config is complete and never changes.  ``Settings`` collects the steps as fields of a config to
+be, and ``profile`` makes the config when it is needed: once, until the next step.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import RLock
+from typing import Any, Final, cast
+
+from attrs import evolve, fields, frozen
+
+from sansticket.commands import AcceptPeer
+from sansticket.config import ASK, KNOWN_VERSIONS, ClientAuthentication, ClientConfig, ServerConfig
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.verification import TrustAnchors, verify_server_chain
+from sansticket.errors import ConfigError
+from sansticket.events import SelectConfig, VerifyPeer
+from sansticket.wire.codes import ProtocolVersion
+
+VERIFY_MODES: Final = {
+    ClientAuthentication.NONE: ssl.CERT_NONE,
+    ClientAuthentication.OPTIONAL: ssl.CERT_OPTIONAL,
+    ClientAuthentication.REQUIRED: ssl.CERT_REQUIRED,
+}
+
+NO_VERSION: Final = {
+    ProtocolVersion.TLS_1_2: ssl.OP_NO_TLSv1_2,
+    ProtocolVersion.TLS_1_3: ssl.OP_NO_TLSv1_3,
+}
+"""The option that turns a protocol version off."""
+
+_BOUNDS: Final[dict[int, int]] = {
+    ssl.TLSVersion.MINIMUM_SUPPORTED: min(KNOWN_VERSIONS),
+    ssl.TLSVersion.MAXIMUM_SUPPORTED: max(KNOWN_VERSIONS),
+}
+
+
+@frozen
+class Profile:
+    """What a connection needs to know of its context, as it was when the connection was made."""
+
+    config: ClientConfig | ServerConfig
+    live: ClientConfig | ServerConfig
+    """The same for the connection itself: a server's asks ``SelectConfig``, which the SSLObject answers."""
+
+    verifies: bool
+    checks_name: bool
+    post_handshake_auth: bool
+    """A server verifies clients, but asks those of TLS 1.3 only after the handshake."""
+
+    lenient_alpn: bool
+    """A server goes on without ALPN when there is no common protocol, as OpenSSL's do."""
+
+    ignore_eof: bool
+    """The end of the stream without close_notify is an end like any other (OP_IGNORE_UNEXPECTED_EOF)."""
+
+    sni_callback: Callable[..., Any] | None
+
+
+class Settings:
+    """See the module.  Safe to be used by many threads: some frameworks make connections in a worker thread."""
+
+    def __init__(self, given: ClientConfig | ServerConfig | None, *, server: bool, options: int) -> None:
+        self.server = server
+        self.kind: type[ClientConfig] | type[ServerConfig] = ServerConfig if server else ClientConfig
+        self.lock = RLock()
+        self.fields: dict[str, Any] = {"answers": {}}
+        self.check_hostname = not server
+        self.optional = False
+        self.lenient_alpn = given is None
+        self.post_handshake_auth = False
+        self.sni_callback: Callable[..., Any] | None = None
+        self._loaded: dict[type, Credential] = {}
+        self._profile: Profile | None = None
+        self.options = options
+        self.minimum = min(self["versions"])
+        self.maximum = int(ssl.TLSVersion.MAXIMUM_SUPPORTED)
+        if given is not None:
+            self._adopt(given)
+
+    def _adopt(self, given: ClientConfig | ServerConfig) -> None:
+        """Start with what a config says; the settings that are derived from it follow."""
+        refuse_ask(given.answers)
+        self.fields = {name: getattr(given, name) for name in self._names}
+        self._follow(self._names)
+
+    @property
+    def _names(self) -> frozenset[str]:
+        return frozenset(attribute.name for attribute in fields(self.kind) if attribute.init)
+
+    def _follow(self, changed: Collection[str]) -> None:
+        """What the standard library's settings say after these fields have changed."""
+        if "versions" in changed:
+            versions = self["versions"]
+            newest = ProtocolVersion.TLS_1_3 in versions
+            self.minimum = min(versions)
+            self.maximum = int(ssl.TLSVersion.MAXIMUM_SUPPORTED) if newest else max(versions)
+            for version, option in NO_VERSION.items():
+                self._set_option(option, self.options & option and version not in versions)
+        self._set_option(ssl.OP_NO_TICKET, not self["tickets_in_tls12"])
+        if not self.server:
+            self._set_option(ssl.OP_ENABLE_MIDDLEBOX_COMPAT, self["middlebox_compatibility"])
+            self.post_handshake_auth = self["post_handshake_auth"]
+            self.check_hostname &= self["verify_peer"] and VerifyPeer not in self["answers"]
+
+    def _set_option(self, option: int, on: int) -> None:
+        self.options = self.options | option if on else self.options & ~option
+
+    def __getitem__(self, name: str) -> Any:
+        """A field of the config to be."""
+        if name in self.fields:
+            return self.fields[name]
+        return getattr(fields(self.kind), name).default
+
+    @contextmanager
+    def changing(self) -> Iterator[dict[str, Any]]:
+        """Change fields: all of it or, when something raises, nothing.
+
+        What can be checked already is: a context without a credential or trust anchors is not complete yet.
+        """
+        with self.lock:
+            before = dict(self.fields)
+            try:
+                yield self.fields
+                refuse_ask(self["answers"])
+            except BaseException:
+                self.fields = before
+                raise
+            self._profile = None
+
+    def change(self, **changes: Any) -> None:
+        """Change fields by name.  TypeError for one that the config does not have, ConfigError as it says."""
+        for name in changes:
+            if name not in self._names:
+                raise TypeError(f"{self.kind.__name__} has no field {name!r}")
+        with self.changing() as changed:
+            changed.update(changes)
+            if self._complete:
+                self.kind(**changed)
+        self._follow(changes)
+
+    @property
+    def _complete(self) -> bool:
+        if self.server:
+            return bool(self["credentials"])
+        return self["trust_anchors"] is not None or not self["verify_peer"] or VerifyPeer in self["answers"]
+
+    # --- settings of the standard library that are more than a field ---------------------------------------------
+
+    @property
+    def verify_mode(self) -> ssl.VerifyMode:
+        if self.server:
+            return VERIFY_MODES[self["client_authentication"]]
+        if not self["verify_peer"]:
+            return ssl.CERT_NONE
+        return ssl.CERT_OPTIONAL if self.optional else ssl.CERT_REQUIRED
+
+    @verify_mode.setter
+    def verify_mode(self, mode: ssl.VerifyMode) -> None:
+        with self.changing() as changed:
+            self.optional = mode is ssl.CERT_OPTIONAL
+            if self.server:
+                changed["client_authentication"] = {v: k for k, v in VERIFY_MODES.items()}[mode]
+            else:
+                changed["verify_peer"] = mode is not ssl.CERT_NONE
+
+    def use_bounds(self, minimum: int | None = None, maximum: int | None = None) -> None:
+        """The lowest and the highest protocol version; the magic values of ``ssl.TLSVersion`` too."""
+        with self.changing() as changed:
+            self.minimum = self.minimum if minimum is None else minimum
+            self.maximum = self.maximum if maximum is None else maximum
+            changed["versions"] = self._versions()
+
+    def _versions(self) -> tuple[int, ...]:
+        lowest, highest = _BOUNDS.get(self.minimum, self.minimum), _BOUNDS.get(self.maximum, self.maximum)
+        return tuple(
+            version
+            for version in KNOWN_VERSIONS
+            if lowest <= version <= highest and not self.options & NO_VERSION[version]
+        )
+
+    def offers(self, version: int) -> bool:
+        return version in self["versions"]
+
+    def use_options(self, options: int) -> None:
+        with self.changing() as changed:
+            before, self.options = self.options, options
+            if (before ^ options) & (ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3):
+                changed["versions"] = self._versions()
+            changed["tickets_in_tls12"] = not options & ssl.OP_NO_TICKET
+            if not self.server:
+                changed["middlebox_compatibility"] = bool(options & ssl.OP_ENABLE_MIDDLEBOX_COMPAT)
+
+    def use_post_handshake_auth(self, wanted: bool) -> None:
+        with self.changing() as changed:
+            self.post_handshake_auth = wanted
+            if not self.server:
+                changed["post_handshake_auth"] = wanted
+
+    def add_credential(self, credential: Credential) -> None:
+        """One of each kind of key, as in OpenSSL; those that a config brought stay, behind it."""
+        with self.changing() as changed:
+            others = [one for one in self["credentials"] if one not in self._loaded.values()]
+            self._loaded[type(credential.private_key)] = credential
+            changed["credentials"] = (*self._loaded.values(), *others)
+
+    def add_anchors(self, certificates: tuple[bytes, ...]) -> None:
+        with self.changing() as changed:
+            known = self["trust_anchors"].certificates if self["trust_anchors"] is not None else ()
+            new = tuple(der for der in dict.fromkeys(certificates) if der not in known)
+            if new:
+                changed["trust_anchors"] = TrustAnchors((*known, *new))
+
+    # --- the config ----------------------------------------------------------------------------------------------
+
+    def profile(self) -> Profile:
+        """What a new connection goes by.  ConfigError when something is missing."""
+        with self.lock:
+            if self._profile is None:
+                config = self._config()
+                self._profile = Profile(
+                    config,
+                    self._live(config),
+                    self.verify_mode is not ssl.CERT_NONE,
+                    self.check_hostname,
+                    self.post_handshake_auth,
+                    self.lenient_alpn,
+                    bool(self.options & getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)),
+                    self.sni_callback,
+                )
+            return self._profile
+
+    def forget_profile(self) -> None:
+        """Something that is no field has changed."""
+        with self.lock:
+            self._profile = None
+
+    def _config(self) -> ClientConfig | ServerConfig:
+        if self.server:
+            config = ServerConfig(**self.fields)
+            self.fields["ticket_keys"] = config.ticket_keys  # perhaps a random ring: made once
+            return config
+        return ClientConfig(**self.fields)
+
+    def _live(self, config: ClientConfig | ServerConfig) -> ClientConfig | ServerConfig:
+        if isinstance(config, ServerConfig):
+            return evolve(config, answers={**config.answers, SelectConfig: ASK})
+        if config.verify_peer and not self.check_hostname and VerifyPeer not in config.answers:
+            return evolve(config, answers={**config.answers, VerifyPeer: chain_alone(config)})
+        return config
+
+
+def refuse_ask(answers: Mapping[Any, Any]) -> None:
+    """Whoever drives an SSLObject knows nothing of questions: only a function can answer one."""
+    for question, answer in answers.items():
+        if answer is ASK:
+            raise ConfigError(
+                "answers",
+                f"ASK for {question.__name__}, but nobody behind an SSLObject can answer; expected a function",
+            )
+
+
+def chain_alone(config: ClientConfig) -> Callable[[VerifyPeer], AcceptPeer]:
+    """The answer of a client that verifies the chain and not the name (``check_hostname`` is False).
+
+    A Fault that it raises is the verdict, with its reason.
+    """
+
+    def answer(question: VerifyPeer) -> AcceptPeer:
+        anchors = cast(TrustAnchors, question.trust_anchors)
+        verify_server_chain(question.certificates, anchors, None, datetime.fromtimestamp(config.clock(), UTC))
+        return AcceptPeer()
+
+    return answer

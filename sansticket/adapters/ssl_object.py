@@ -1,0 +1,486 @@
+"""``ssl.SSLObject`` over a connection of sansticket.
+
+    incoming (ssl.MemoryBIO) -> Connection.receive_data -> plaintext, kept until it is read
+    write -> Connection.send -> outgoing (ssl.MemoryBIO)
+
+Every call hands what is in the incoming buffer to the connection only if it needs more than it has: the
+buffers fill up when nobody reads, and whoever counts their bytes for back-pressure counts right.  What the
+connection has to send is in the outgoing buffer when a call returns, and also when it raises: the alert too.
+
+The standard library's documentation says what each call does.  Where it says nothing, OpenSSL decides, apart
+from what follows a fatal error: there each call raises that error again, and never pretends that the stream
+has come to its end.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+from attrs import evolve
+
+from sansticket.adapters.arguments import as_session
+from sansticket.adapters.certificates import as_dictionary
+from sansticket.adapters.ciphers import CIPHERS, VERSION_NAMES, CipherTuple, cipher_tuples
+from sansticket.adapters.failures import closed, failure, terminated, want_read
+from sansticket.adapters.selection import config_for, refusal
+from sansticket.adapters.sessions import SSLSession
+from sansticket.adapters.settings import Profile
+from sansticket.commands import AbortHandshake, Close, Command, RequestClientCertificate, SendData, UseConfig
+from sansticket.config import ServerConfig
+from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.crypto.verification import verify_client_chain, verify_server_chain
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    HandshakeCompleted,
+    PeerClosed,
+    Question,
+    SelectConfig,
+    TicketIssued,
+    TicketReceived,
+)
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.wire.codes import AlertDescription, ProtocolVersion
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from sansticket.adapters.context import SSLContext
+
+CHANNEL_BINDING_TYPES: Final = ["tls-exporter"]
+"""What ``get_channel_binding`` knows: RFC 9266.  tls-unique is not defined for TLS 1.3 (RFC 9846 appendix C.5)."""
+
+HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"CONNE")
+"""The beginnings by which OpenSSL knows somebody who speaks HTTP where TLS is spoken."""
+
+
+class SSLObject(ssl.SSLObject):
+    """One connection.  Made by ``SSLContext.wrap_bio``.
+
+    Beyond the standard library: ``connection``, ``resumption_record``, ``termination`` and ``send``.
+    """
+
+    def __init__(
+        self,
+        context: SSLContext,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool,
+        server_hostname: str | None,
+        session: Session | None,
+    ) -> None:
+        self._context = context
+        self._profile: Profile = context._settings.profile()
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._server_side = server_side
+        self._server_hostname = server_hostname
+        self._session = session
+        self._connection: ClientConnection | ServerConnection | None = None
+        self._data = b""
+        self._read_to = 0
+        self._completed: HandshakeCompleted | None = None
+        self._completed_at = 0.0
+        self._peer_closed = False
+        self._closed = False
+        self._ignored_eof = False
+        self._termination: ConnectionTerminated | None = None
+        self._cause: BaseException | None = None
+        self._offered: tuple[int, ...] = ()
+        self._speaks_http = False
+
+    def __repr__(self) -> str:
+        side = "server" if self._server_side else "client"
+        state = self._connection.state if self._connection is not None else "new"
+        return f"<{type(self).__name__} of a {side}, {state}>"
+
+    # --- what sansticket has to say ------------------------------------------------------------------------------
+
+    @property
+    def connection(self) -> ClientConnection | ServerConnection | None:
+        """The connection beneath, for what it knows; None until the handshake has begun.
+
+        It is to be looked at.  Bytes and commands go through this object.
+        """
+        return self._connection
+
+    @property
+    def resumption_record(self) -> ResumptionRecord | None:
+        """Why a session was resumed, or why not; None until the handshake is done."""
+        return self._completed.record if self._completed is not None else None
+
+    @property
+    def termination(self) -> ConnectionTerminated | None:
+        """Why the connection has ended, in sansticket's words; None while it has not."""
+        return self._termination
+
+    def send(self, command: Command) -> None:
+        """Give the connection a command, such as ``IssueTicket(2)`` or ``UpdateKeys()``.
+
+        What it causes to be sent is in the outgoing buffer, and leaves with the framework's next write or read.
+        LocalProtocolError when the state does not allow it.
+        """
+        if self._connection is None:
+            raise LocalProtocolError(f"{type(command).__name__} before the handshake")
+        self._closed |= type(command) is Close
+        self._take(self._connection.send(command))
+
+    # --- settings ------------------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> SSLContext:
+        """The context in use.  A server's ``sni_callback`` may set another one; later it cannot be changed."""
+        return self._context
+
+    @context.setter
+    def context(self, context: ssl.SSLContext) -> None:
+        if not isinstance(context, type(self._context)):
+            raise TypeError("The value must be a SSLContext of sansticket")
+        if context.protocol is not self._context.protocol:
+            raise ValueError("The context is for the other side")
+        if self._connection is not None and self._connection.pending is None:
+            raise ValueError("The context cannot be changed any more")
+        self._profile = context._settings.profile()
+        self._context = context
+
+    @property
+    def session(self) -> Any:
+        """A client's: the session that is to be resumed, and later the freshest that the server gave.
+
+        A server's: the session of the last ticket that was made, or the one that was resumed.  Can be set on a
+        client before the handshake, to an ``SSLSession`` of the adapters or a ``Session``.
+        """
+        return SSLSession(self._session) if self._session is not None else None
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        if self._server_side:
+            raise ValueError("Cannot set session for server-side SSLObject.")
+        if self._connection is not None:
+            raise ValueError("Cannot set session after handshake.")
+        self._session = as_session(session)
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether a session was resumed."""
+        return self._completed is not None and self._completed.resumed
+
+    @property
+    def server_side(self) -> bool:
+        return self._server_side
+
+    @property
+    def server_hostname(self) -> str | None:
+        """The name that a client asks for and verifies, as A-labels."""
+        return self._server_hostname
+
+    # --- handshake, read, write, unwrap --------------------------------------------------------------------------
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake.  SSLWantReadError when it needs more from the peer."""
+        if self._completed is None:
+            self._pull()
+        if self._completed is None:
+            raise self._error() or want_read()
+
+    def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> Any:
+        """Up to ``len`` bytes that the peer sent; into ``buffer``, if there is one, and then how many.
+
+        ``b""`` or 0 when it has said that no more will come.
+        """
+        return self._read(len) if buffer is None else self._read_into(len, buffer)
+
+    def _read(self, length: int) -> bytes:
+        if length < 0:
+            raise ValueError("size should not be negative")
+        if length == 0 or not self._find_data():
+            return b""
+        data, start = self._data, self._read_to
+        chunk = data if not start and length >= len(data) else data[start : start + length]
+        self._consume(len(chunk))
+        return chunk
+
+    def _read_into(self, length: int, buffer: WriteableBuffer) -> int:
+        with memoryview(buffer) as whole, whole.cast("B") as view:
+            room = min(length, view.nbytes) if length > 0 else view.nbytes
+            if room == 0 or not self._find_data():
+                return 0
+            start = self._read_to
+            count = min(room, len(self._data) - start)
+            view[:count] = memoryview(self._data)[start : start + count]
+        self._consume(count)
+        return count
+
+    def _consume(self, count: int) -> None:
+        self._read_to += count
+        if self._read_to == len(self._data):
+            self._data, self._read_to = b"", 0
+
+    def _find_data(self) -> bool:
+        """Whether there is something to read, or the stream has come to its end."""
+        if not self._data:
+            self._pull()
+        if self._data:
+            return True
+        if self._peer_closed:
+            if self._closed:
+                raise closed()
+            return False
+        raise self._error() or want_read()
+
+    def write(self, data: ReadableBuffer) -> int:
+        """Send ``data``, all of it; how many bytes that were."""
+        self.do_handshake()
+        if self._closed:
+            raise failure("PROTOCOL_IS_SHUTDOWN")
+        if (error := self._error()) is not None:
+            raise error
+        if not isinstance(data, bytes | bytearray):
+            data = memoryview(data).cast("B")
+        if not data:
+            return 0
+        try:
+            self.send(SendData(data))
+        except LocalProtocolError as problem:  # a key of TLS 1.2 that is used up
+            raise failure("SEQUENCE_EXHAUSTED", str(problem)) from problem
+        return len(data)
+
+    def unwrap(self) -> None:
+        """Send close_notify and wait for the peer's: SSLWantReadError until it is there.
+
+        What came behind it goes back into the incoming buffer.  SSLError when there is data that nobody read.
+        """
+        if self._ignored_eof:
+            return
+        if (error := self._error()) is not None:
+            raise error
+        if self._completed is None:
+            raise failure("SHUTDOWN_WHILE_IN_INIT")
+        if not self._closed:
+            self.send(Close())
+        if not self._data:
+            self._pull()
+        if self._data:
+            raise failure("APPLICATION_DATA_AFTER_CLOSE_NOTIFY")
+        if not self._peer_closed:
+            raise self._error() or want_read()
+
+    def pending(self) -> int:
+        """Bytes that are there to be read without more from the peer."""
+        return len(self._data) - self._read_to
+
+    def verify_client_post_handshake(self) -> None:
+        """Ask a client of TLS 1.3 for its certificate, with the next write; it comes with one of the next reads."""
+        if not self._server_side:
+            raise failure("NOT_SERVER")
+        if self._completed is None:
+            raise failure("STILL_IN_INIT")
+        if self._completed.version != ProtocolVersion.TLS_1_3:
+            raise failure("WRONG_SSL_VERSION")
+        try:
+            self.send(RequestClientCertificate())
+        except LocalProtocolError as error:
+            raise failure("EXTENSION_NOT_RECEIVED", str(error)) from error
+
+    # --- what was agreed on --------------------------------------------------------------------------------------
+
+    def version(self) -> str | None:
+        """``TLSv1.3`` or ``TLSv1.2``; None until the handshake is done."""
+        done = self._completed
+        return VERSION_NAMES[ProtocolVersion(done.version)] if done is not None else None
+
+    def cipher(self) -> CipherTuple | None:
+        """Name, protocol version and secret bits of the cipher suite."""
+        done = self._completed
+        return CIPHERS[done.cipher_suite].as_tuple() if done is not None else None
+
+    def shared_ciphers(self) -> list[CipherTuple] | None:
+        """A server's: what the client offers and we have too, in its order; None on a client."""
+        if not self._server_side or self._completed is None:
+            return None
+        config = self._profile.config
+        ours = {suite for version in config.usable_versions for suite in config.suites_of(version)}
+        return cipher_tuples(suite for suite in self._offered if suite in ours)
+
+    def compression(self) -> None:
+        """None: there is no compression."""
+        return None
+
+    def selected_alpn_protocol(self) -> str | None:
+        protocol = self._completed.alpn_protocol if self._completed is not None else None
+        return protocol.decode("utf-8", "backslashreplace") if protocol is not None else None
+
+    def selected_npn_protocol(self) -> None:
+        """None: NPN is history."""
+        return None
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        """``tls-exporter`` (RFC 9266), 32 bytes; None until the handshake is done.  ValueError for other types."""
+        if cb_type not in CHANNEL_BINDING_TYPES:
+            raise ValueError(f"{cb_type!r} channel binding type not implemented")
+        return self._connection.tls_exporter() if self._connection is not None and self._completed else None
+
+    # --- certificates --------------------------------------------------------------------------------------------
+
+    @overload
+    def getpeercert(self, binary_form: Literal[False] = False) -> dict[str, Any] | None: ...
+    @overload
+    def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
+    @overload
+    def getpeercert(self, binary_form: bool) -> dict[str, Any] | bytes | None: ...
+
+    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        """The peer's certificate; None if there is none, and {} for one that was not verified.
+
+        In DER with ``binary_form``, whether verified or not.
+        """
+        if self._completed is None:
+            raise ValueError("handshake not done yet")
+        chain = self.get_unverified_chain()
+        if not chain:
+            return None
+        if binary_form:
+            return chain[0]
+        return as_dictionary(chain[0]) if self._profile.verifies else {}
+
+    def get_unverified_chain(self) -> list[bytes]:
+        """The peer's certificates as it sent them, in DER."""
+        return list(self._connection.peer_certificates) if self._connection is not None else []
+
+    def get_verified_chain(self) -> list[bytes]:
+        """The path from the peer's certificate to a trust anchor, in DER; [] if there is none.
+
+        Where nothing is verified, or the application does it, the same as ``get_unverified_chain``.
+        """
+        chain, config = self.get_unverified_chain(), self._profile.live
+        anchors = config.trust_anchors
+        if not chain or not self._profile.verifies or anchors is None:
+            return chain
+        moment = datetime.fromtimestamp(self._completed_at, UTC)
+        try:
+            if self._server_side:
+                return list(verify_client_chain(chain, anchors, moment))
+            name = self._server_hostname if self._profile.checks_name else None
+            return list(verify_server_chain(chain, anchors, name, moment))
+        except Fault:
+            return []
+
+    # --- the connection ------------------------------------------------------------------------------------------
+
+    def _start(self) -> ClientConnection | ServerConnection:
+        live = self._profile.live
+        connection: ClientConnection | ServerConnection
+        if isinstance(live, ServerConfig):
+            connection = ServerConnection(live)
+        else:
+            connection = ClientConnection(live, self._server_hostname, self._session)
+        self._connection = connection
+        self._context._count("accept" if self._server_side else "connect")
+        self._flush()
+        return connection
+
+    def _pull(self) -> None:
+        """Hand what is in the incoming buffer to the connection."""
+        connection = self._connection
+        if connection is None:
+            connection = self._start()
+        if not self._may_come():
+            return
+        data = self._incoming.read()
+        if data:
+            if self._completed is None:
+                self._speaks_http |= self._server_side and data.startswith(HTTP_METHODS)
+            self._take(connection.receive_data(data))
+        if self._incoming.eof and self._may_come():
+            self._take(connection.receive_data(b""))
+
+    def _may_come(self) -> bool:
+        return not self._peer_closed and self._termination is None
+
+    def _take(self, events: list[Event]) -> None:
+        """Note what has happened, answer the question if it ends with one, and fill the outgoing buffer."""
+        for event in events:
+            if type(event) is DataReceived:
+                unread = self._data[self._read_to :]
+                self._data, self._read_to = unread + event.data if unread else event.data, 0
+            else:
+                self._note(event)
+        self._flush()
+        if events and isinstance(events[-1], Question):
+            self._answer(events.pop())
+        if self._context.on_event is not None:
+            for event in events:
+                self._context.on_event(self, event)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case HandshakeCompleted():
+                self._completed = event
+                if not self._server_side or self._session is None:
+                    self._session = event.session
+                self._completed_at = self._profile.config.clock()
+                self._context._count("accept_good" if self._server_side else "connect_good")
+                self._context._count("hits" if event.resumed else "misses")
+            case TicketReceived(session) | TicketIssued(session):
+                self._session = session
+            case PeerClosed():
+                self._peer_closed = True
+                self._give_back()
+            case ConnectionTerminated():
+                self._terminate(event)
+
+    def _terminate(self, event: ConnectionTerminated) -> None:
+        if event.reason is Reason.TRUNCATED and self._profile.ignore_eof and self._completed is not None:
+            self._peer_closed = self._ignored_eof = True
+        if event.cause is None and self._cause is not None:
+            event = evolve(event, cause=self._cause)
+        self._termination = event
+
+    def _error(self) -> ssl.SSLError | None:
+        """What ended the connection, as an exception; None while it goes on."""
+        if self._termination is None:
+            return None
+        if self._termination.reason is Reason.NOT_TLS and self._speaks_http:
+            return failure("HTTP_REQUEST")
+        return terminated(self._termination, self._server_hostname)
+
+    def _give_back(self) -> None:
+        """What came behind the peer's close_notify is not ours.  It is lost when the buffer is at its end."""
+        assert self._connection is not None
+        if self._connection.trailing_data and not self._incoming.eof:
+            self._incoming.write(self._connection.trailing_data)
+
+    def _flush(self) -> None:
+        assert self._connection is not None
+        data = self._connection.data_to_send()
+        if data:
+            with suppress(ssl.SSLError):  # after write_eof: nobody is there to send it
+                self._outgoing.write(data)
+
+    # --- a server's choice of config -----------------------------------------------------------------------------
+
+    def _answer(self, question: Event) -> None:
+        assert isinstance(question, SelectConfig)
+        assert self._connection is not None
+        self._offered = question.client_hello.cipher_suites
+        command: UseConfig | AbortHandshake
+        try:
+            command = self._call_back(question) or config_for(self._profile, question)
+        except Exception as error:
+            self._cause = error
+            documented = self._profile.sni_callback is not None
+            command = AbortHandshake(
+                AlertDescription.HANDSHAKE_FAILURE if documented else AlertDescription.INTERNAL_ERROR
+            )
+        self._take(self._connection.send(command))
+
+    def _call_back(self, question: SelectConfig) -> AbortHandshake | None:
+        """The sni_callback may set ``context``, and refuse the client with an alert."""
+        callback = self._profile.sni_callback
+        return refusal(callback(self, question.server_name, self._context)) if callback is not None else None
