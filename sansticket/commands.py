@@ -58,7 +58,7 @@ class RequestClientCertificate(Command):
 class AbortHandshake(Command):
     """An answer to any question: end the connection with this alert."""
 
-    alert: AlertDescription = AlertDescription.INTERNAL_ERROR
+    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=AlertDescription)
 
 
 @frozen
@@ -93,7 +93,7 @@ class ResolveTicket(Command):
     """Answers ``DecideTicket``.  ``alert`` is used with ABORT only."""
 
     ticket_return: TicketReturn = field(validator=validators.instance_of(TicketReturn))
-    alert: AlertDescription = AlertDescription.INTERNAL_ERROR
+    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=AlertDescription)
 
 
 @frozen
@@ -126,9 +126,9 @@ class TicketProtected(Command):
 
 @frozen
 class ProvideSignature(Command):
-    """Answers ``Sign``."""
+    """Answers ``Sign``.  At most 65,535 bytes."""
 
-    signature: bytes
+    signature: bytes = field(validator=[validators.instance_of(bytes), validators.max_len(0xFFFF)])
 
 
 @frozen
@@ -140,4 +140,4 @@ class AcceptPeer(Command):
 class RejectPeer(Command):
     """Answers ``VerifyPeer``."""
 
-    alert: AlertDescription = AlertDescription.BAD_CERTIFICATE
+    alert: AlertDescription = field(default=AlertDescription.BAD_CERTIFICATE, converter=AlertDescription)

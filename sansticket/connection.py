@@ -108,7 +108,7 @@ class Connection(Engine):
         if type(command) is Close:
             self._close()
             return self._events
-        if self._write_closed or type(self._state) is Ended:
+        if type(self._state) is Ended or (self._write_closed and self._pending is None):
             raise LocalProtocolError(
                 f"{type(command).__name__} after {self._ending()}; expected nothing more"
             )
@@ -221,6 +221,8 @@ class Connection(Engine):
             raise LocalProtocolError(
                 f"export_keying_material in {self.state}; expected a completed handshake"
             )
+        if not label.isascii():
+            raise LocalProtocolError(f"exporter label {label!r}; expected ASCII")
         return self._established.exporter.export(label.encode("ascii"), context, length)
 
     def tls_exporter(self) -> bytes:
