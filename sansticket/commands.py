@@ -128,7 +128,7 @@ class TicketProtected(Command):
 class ProvideSignature(Command):
     """Answers ``Sign``.  At most 65,535 bytes."""
 
-    signature: bytes = field(validator=[validators.instance_of(bytes), validators.max_len(0xFFFF)])
+    signature: bytes = field(validator=validators.and_(validators.instance_of(bytes), validators.max_len(0xFFFF)))
 
 
 @frozen
