@@ -21,6 +21,7 @@ from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
 from sansticket.record.protection import Sealer12
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel, ProtocolVersion, SignatureScheme
+from sansticket.wire.extensions import ExtendedMasterSecret
 from sansticket.wire.messages import EndOfEarlyData, KeyUpdate, ServerHello
 from sansticket.wire.messages12 import Certificate12, CertificateRequest12, HelloRequest
 from tests.support.credentials import client_credential
@@ -401,8 +402,6 @@ def test_no_channel_binding_without_extended_master_secret() -> None:
 
 
 def lacking_extended_master_secret(hello: ServerHello) -> ServerHello:
-    from sansticket.wire.extensions import ExtendedMasterSecret
-
     changed: ServerHello = lacking(ExtendedMasterSecret)(hello)
     return changed
 
