@@ -1,0 +1,303 @@
+"""Certificates as the standard library would show and read them; its own decoder is the judge."""
+
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, ObjectIdentifier
+
+from sansticket.adapters.certificates import as_dictionary, usable_anchors
+from tests.support.certificates import (
+    Identity,
+    authority,
+    client_identity,
+    new_authority,
+    server_identity,
+)
+from tests.support.ssl_objects import OURS, STDLIB, House
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def name(**attributes: str) -> x509.Name:
+    return x509.Name(
+        [x509.NameAttribute(getattr(NameOID, kind.upper()), value) for kind, value in attributes.items()]
+    )
+
+
+def certificate(
+    *extensions: x509.ExtensionType,
+    subject: x509.Name | None = None,
+    serial: int = 4711,
+    start: datetime.datetime = datetime.datetime(2024, 1, 5, 9, 4, 3),
+) -> x509.Certificate:
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject or name(common_name="subject"))
+        .issuer_name(name(common_name="issuer", country_name="AT"))
+        .public_key(KEY.public_key())
+        .serial_number(serial)
+        .not_valid_before(start)
+        .not_valid_after(datetime.datetime(2051, 12, 31, 23, 59, 59))
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(KEY, SHA256())
+
+
+def of_stdlib(one: x509.Certificate, folder: Path) -> dict[str, Any]:
+    file = folder / "certificate.pem"
+    file.write_bytes(one.public_bytes(Encoding.PEM))
+    decoded: dict[str, Any] = ssl._ssl._test_decode_cert(file)  # type: ignore[attr-defined]
+    return decoded
+
+
+NAMES = x509.SubjectAlternativeName(
+    [
+        x509.DNSName("*.example"),
+        x509.DNSName("xn--bcher-kva.example"),
+        x509.IPAddress(ipaddress.ip_address("192.0.2.1")),
+        x509.IPAddress(ipaddress.ip_address("2001:db8::1:a0")),
+        x509.RFC822Name("somebody@example"),
+        x509.UniformResourceIdentifier("https://example/path"),
+        x509.RegisteredID(ObjectIdentifier("1.2.3.4")),
+        x509.DirectoryName(name(common_name="a directory", organization_name="of something")),
+        x509.OtherName(ObjectIdentifier("1.2.3.5"), b"\x0c\x05other"),
+    ]
+)
+
+POINTS = x509.CRLDistributionPoints(
+    [
+        x509.DistributionPoint([x509.UniformResourceIdentifier(f"http://example/{i}.crl")], None, None, None)
+        for i in range(2)
+    ]
+)
+
+ACCESS = x509.AuthorityInformationAccess(
+    [
+        x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+        for method, url in (
+            (AuthorityInformationAccessOID.OCSP, "http://ocsp.example"),
+            (AuthorityInformationAccessOID.OCSP, "http://ocsp2.example"),
+            (AuthorityInformationAccessOID.CA_ISSUERS, "http://example/issuer.der"),
+        )
+    ]
+)
+
+SUBJECT = name(
+    country_name="DE",
+    state_or_province_name="Bavaria",
+    locality_name="München",
+    organization_name="An Organization",
+    organizational_unit_name="A Unit",
+    common_name="server.example",
+    email_address="somebody@example",
+    serial_number="123",
+    given_name="Given",
+    surname="Sur",
+    title="Dr",
+    initials="GS",
+    pseudonym="who",
+    domain_component="example",
+    user_id="me",
+    street_address="Street 1",
+    postal_code="12345",
+    business_category="Private",
+    jurisdiction_country_name="DE",
+    jurisdiction_locality_name="Munich",
+    jurisdiction_state_or_province_name="Bavaria",
+    dn_qualifier="q",
+    generation_qualifier="jr",
+    organization_identifier="id",
+    unstructured_name="un",
+    postal_address="address",
+)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        certificate(),
+        certificate(NAMES, POINTS, ACCESS),
+        certificate(subject=SUBJECT),
+        certificate(subject=x509.Name([])),
+        certificate(subject=x509.Name([x509.NameAttribute(ObjectIdentifier("1.2.3.4.5"), "unknown kind")])),
+        certificate(
+            subject=x509.Name(
+                [
+                    x509.RelativeDistinguishedName(
+                        [
+                            x509.NameAttribute(NameOID.COMMON_NAME, "two"),
+                            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "at once"),
+                        ]
+                    )
+                ]
+            )
+        ),
+        certificate(serial=0xABC),
+        certificate(serial=0x80_0000_0000_0000_0001),
+        certificate(start=datetime.datetime(2024, 11, 30)),
+        authority().certificate,
+        server_identity().certificate,
+    ],
+    ids=lambda one: "",
+)
+def test_dictionaries(one: x509.Certificate, tmp_path: Path) -> None:
+    assert as_dictionary(one.public_bytes(Encoding.DER)) == of_stdlib(one, tmp_path)
+
+
+def test_a_certificate_that_cannot_be_read() -> None:
+    with pytest.raises(ssl.SSLError) as caught:
+        as_dictionary(b"0\x03\x02\x01\x00")
+    assert caught.value.library == "X509"
+
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[OURS, STDLIB], ids=lambda house: house.name)
+def house(request: pytest.FixtureRequest) -> House:
+    chosen: House = request.param
+    return chosen
+
+
+def encrypted(identity: Identity, password: bytes) -> bytes:
+    pem: bytes = identity.key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
+    )
+    return pem
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_chains_and_keys(house: House, tmp_path: Path, together: bool) -> None:
+    identity = server_identity()
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(identity.chain_pem + (identity.key_pem if together else b""))
+    key.write_bytes(identity.key_pem)
+    context = house.context(ssl.PROTOCOL_TLS_SERVER)
+    if together:
+        context.load_cert_chain(str(chain))
+    else:
+        context.load_cert_chain(chain, key)
+
+
+@pytest.mark.parametrize("password", ["secret", b"secret", bytearray(b"secret"), lambda: "secret"])
+def test_passwords(house: House, tmp_path: Path, password: Any) -> None:
+    file = tmp_path / "both.pem"
+    file.write_bytes(server_identity().chain_pem + encrypted(server_identity(), b"secret"))
+    house.context(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=password)
+
+
+def test_a_password_that_nobody_asked_for(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "both.pem"
+    file.write_bytes(server_identity().chain_pem + server_identity().key_pem)
+    house.context(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password="not needed")
+
+
+@pytest.mark.parametrize(
+    ("password", "error"), [("wrong", ssl.SSLError), (5, TypeError), ("x" * 1025, ValueError)]
+)
+def test_wrong_passwords(house: House, tmp_path: Path, password: Any, error: type[Exception]) -> None:
+    file = tmp_path / "both.pem"
+    file.write_bytes(server_identity().chain_pem + encrypted(server_identity(), b"secret"))
+    with pytest.raises(error):
+        house.context(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=password)
+
+
+def test_files_that_do_not_fit(house: House, tmp_path: Path) -> None:
+    chain, other = tmp_path / "chain.pem", tmp_path / "other.pem"
+    chain.write_bytes(server_identity().chain_pem)
+    other.write_bytes(client_identity().key_pem)
+    context = house.context(ssl.PROTOCOL_TLS_SERVER)
+    with pytest.raises(ssl.SSLError) as caught:
+        context.load_cert_chain(chain, other)
+    assert caught.value.reason == "KEY_VALUES_MISMATCH"
+    for files in ((chain,), (other,), (other, other)):
+        with pytest.raises(ssl.SSLError):
+            context.load_cert_chain(*files)
+    with pytest.raises(FileNotFoundError):
+        context.load_cert_chain(tmp_path / "nothing.pem")
+    with pytest.raises(FileNotFoundError):
+        context.load_cert_chain(chain, tmp_path / "nothing.pem")
+
+
+def test_trust_anchors_from_everywhere(house: House, tmp_path: Path) -> None:
+    roots = [new_authority(f"root {i}") for i in range(5)]
+    context = house.context(ssl.PROTOCOL_TLS_CLIENT)
+    file = tmp_path / "bundle.pem"
+    file.write_bytes(roots[0].pem + b"a comment\n" + roots[1].pem)
+    context.load_verify_locations(file)
+    context.load_verify_locations(cadata=roots[2].pem.decode())
+    context.load_verify_locations(cadata=roots[3].der + roots[4].der)
+    context.load_verify_locations(cadata=memoryview(roots[3].der))
+    assert set(context.get_ca_certs(binary_form=True)) == {root.der for root in roots}
+    assert context.cert_store_stats() == {"x509": 5, "crl": 0, "x509_ca": 5}
+    subjects = {one["subject"] for one in context.get_ca_certs()}
+    assert subjects == {((("commonName", f"root {i}"),),) for i in range(5)}
+
+
+def test_trust_anchors_in_a_folder(tmp_path: Path) -> None:
+    """Ours are read at once."""
+    (tmp_path / "0a1b2c3d.0").write_bytes(authority().pem)
+    (tmp_path / "README").write_text("no certificate")
+    context = OURS.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(capath=tmp_path)
+    assert context.get_ca_certs(binary_form=True) == [authority().der]
+    context.load_verify_locations(capath=tmp_path / "nothing")
+    assert context.cert_store_stats()["x509"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({}, TypeError),
+        ({"cadata": "no PEM"}, ssl.SSLError),
+        ({"cadata": "ü"}, TypeError),
+        ({"cadata": b"no DER"}, ssl.SSLError),
+        ({"cadata": b"\x30"}, ssl.SSLError),
+        ({"cadata": b""}, ValueError),
+        ({"cadata": ""}, ValueError),
+        ({"cafile": "/nothing/there.pem"}, FileNotFoundError),
+        ({"cafile": __file__}, ssl.SSLError),
+    ],
+)
+def test_what_is_no_trust_anchor(house: House, arguments: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        house.context(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(**arguments)
+
+
+def test_half_a_certificate_more(house: House) -> None:
+    context = house.context(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(ssl.SSLError):
+        context.load_verify_locations(cadata=authority().der + authority().der[:-1])
+
+
+def test_what_the_system_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(authority().pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "nothing"))
+    context = OURS.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    assert context.get_ca_certs(binary_form=True) == [authority().der]
+    with pytest.raises(TypeError):
+        context.load_default_certs("server")  # type: ignore[arg-type]
+
+
+def test_a_system_that_trusts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "nothing"))
+    context = OURS.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    assert context.get_ca_certs() == []
+
+
+def test_odd_certificates_of_the_system_are_passed_over() -> None:
+    assert list(usable_anchors([b"nonsense", authority().der])) == [authority().der]
