@@ -42,9 +42,9 @@ class Watched:
         self._note(self.connection.receive_data(b""))
 
     def answer(self) -> None:
-        """The default answers to all questions that are open."""
+        """The default answers to all questions that are open; none of them may be refused."""
         while self.connection.pending is not None:
-            self.command(answer_of(self.connection))
+            self._note(self.connection.send(answer_of(self.connection)))
 
     def command(self, command: Command) -> None:
         """A command; that it is not allowed now is no fault, and has changed nothing."""

@@ -28,6 +28,7 @@ from sansticket.connection import Connection
 from sansticket.errors import ALERTS, LocalProtocolError, Reason
 from sansticket.events import (
     ConnectionTerminated,
+    DataReceived,
     DecideTicket,
     Event,
     LookUpSession,
@@ -44,9 +45,10 @@ from sansticket.handshake.machine import Asking
 from sansticket.tickets.decision import TicketReturn
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel
-from tests.support.hostile import held_bytes
+from tests.support.credentials import client_credential
+from tests.support.hostile import APPLICATION_DATA, held_bytes
 from tests.support.hostile_client import HostileClient, quick_server, session_from
-from tests.support.hostile_server import HostileServer, quick_client
+from tests.support.hostile_server import HostileServer, certificate_request, quick_client
 from tests.support.pair import Side, every, whole
 from tests.support.refusals import ends, refused
 from tests.support.scenes import SCENES, TIME, Keys, Scene, named, without_cuts
@@ -407,6 +409,47 @@ def test_close_while_a_question_is_open(kind: type[Question]) -> None:
         assert len(list(records(connection.data_to_send()))) == 2  # user_canceled and close_notify
         with pytest.raises(LocalProtocolError):
             connection.send(AbortHandshake())
+
+
+def test_answers_after_close() -> None:
+    """Half-closed, we still read, and what is read can ask: the answer is taken, and nothing goes out."""
+    config = quick_client(post_handshake_auth=True, credentials=[client_credential()], answers={Sign: ASK})
+    server = HostileServer(config).complete()
+    client = server.victim
+    client.send(Close())
+    client.data_to_send()
+    server.send_message(certificate_request(context=b"late"))
+    assert isinstance(client.pending, Sign)
+    with pytest.raises(LocalProtocolError, match="SendData in AskSignAgain"):
+        client.send(SendData(b"x"))
+    assert client.send(Close()) == []
+    client.send(ProvideSignature(b"signature"))
+    assert (client.pending, client.state) == (None, "ClientConnected13")
+    assert client.data_to_send() == b""
+    assert server.send(APPLICATION_DATA, b"still heard") == [DataReceived(b"still heard")]
+    with pytest.raises(LocalProtocolError, match="SendData after Close"):
+        client.send(SendData(b"x"))
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: ProvideSignature("text"), TypeError),
+        (lambda: ProvideSignature(bytes(65_536)), ValueError),
+        (lambda: RejectPeer(256), ValueError),
+        (lambda: AbortHandshake("handshake_failure"), ValueError),
+        (lambda: ResolveTicket(TicketReturn.ABORT, alert=-1), ValueError),
+    ],
+)
+def test_answers_that_cannot_be_are_refused_when_they_are_made(
+    make: Callable[[], Command], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        make()
+
+
+def test_an_alert_can_be_a_number() -> None:
+    assert AbortHandshake(40) == AbortHandshake(AlertDescription.HANDSHAKE_FAILURE)
 
 
 def test_questions_come_in_their_order() -> None:
