@@ -1,8 +1,9 @@
 """``python -m fuzz [--seconds 20] [target ...]``: every target, or those named, for a bounded time each.
 
-Each runs in a process of its own, on a copy of its corpus, so that a bounded run leaves the repository as it was
-(``--keep`` adds what was found new to the corpus).  An input that breaks the invariant is saved in ``fuzz/found``;
-``python -m fuzz target --replay file`` runs it alone, with its traceback.  The exit code is 1 if anything was found.
+Each runs in a process of its own, from seeds made on the spot (``fuzz.seed``) and from ``fuzz/corpus``; with
+``--keep`` inputs that lead somewhere new are added to the corpus.  An input that breaks the invariant is saved in
+``fuzz/found``; ``python -m fuzz target --replay file`` runs it alone, with its traceback.  The exit code is 1 if
+anything was found.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Final
+
+from fuzz.seed import Seeds
 
 FOLDER: Final = Path(__file__).parent
 CORPUS: Final = FOLDER / "corpus"
@@ -32,9 +35,12 @@ MEGABYTES: Final = 2048
 
 def run(target: str, seconds: int, keep: bool) -> bool:
     """One target; whether it held."""
-    FOUND.mkdir(exist_ok=True)
+    for folder in (FOUND, CORPUS / target):
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        found_new = CORPUS / target if keep else Path(scratch)
+        seeds, new = Path(scratch, "seeds"), Path(scratch, "new")
+        new.mkdir()
+        Seeds().write(seeds)
         arguments = [
             f"-max_total_time={seconds}",
             f"-max_len={MAX_LENGTH}",
@@ -42,8 +48,7 @@ def run(target: str, seconds: int, keep: bool) -> bool:
             f"-rss_limit_mb={MEGABYTES}",
             f"-artifact_prefix={FOUND}/{target}-",
             "-print_final_stats=1",
-            str(found_new),
-            str(CORPUS / target),
+            *map(str, (CORPUS / target, seeds / target) if keep else (new, CORPUS / target, seeds / target)),
         ]
         command = [sys.executable, "-m", "fuzz.run", target, *arguments]
         done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)

@@ -1,11 +1,12 @@
-"""Makes the corpus anew, from the conversations of ``fuzz.world``: ``python -m fuzz.seed``.
+"""Makes seeds from the conversations of ``fuzz.world``: ``python -m fuzz.seed folder`` writes them to look at.
 
-Every seed is something real: a message, a stream of records, a session, a certificate.  The files are named by
-what they are, so that the corpus can be read, and what a fuzzer added later (named by its hash) is kept.
+Every seed is something real: a message, a stream of records, a session, a certificate.  The runner makes them anew
+each time, so that they are what the present code says and understands; ``fuzz/corpus`` keeps what was found since.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -29,21 +30,9 @@ from sansticket.tickets.session import Session
 from sansticket.wire.messages import MESSAGES
 from sansticket.wire.messages12 import MESSAGES_12
 
-CORPUS: Final = Path(__file__).parent / "corpus"
-
+HANDSHAKE: Final = 0
 ANSWER: Final = 1
-"""The number of the operation that answers."""
-
-
-def write(target: str, name: str, data: bytes) -> None:
-    if (target, data) not in _written:
-        _written.add((target, data))
-        folder = CORPUS / target
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.seed").write_bytes(data)
-
-
-_written: set[tuple[str, bytes]] = set()
+"""The numbers of the operations that send a handshake record, and that answer."""
 
 
 class _Watched(Connection):
@@ -68,66 +57,88 @@ class _Server(_Watched, ServerConnection):
 _taken: list[tuple[type[Connection], type[State], bytes]] = []
 
 
-def seed_messages(conversation: Conversation) -> None:
-    """Every message of a conversation: to its decoder, and to whom it was meant for, in that state."""
-    client, server = conversation.open()
-    client.__class__, server.__class__ = _Client, _Server
-    _taken.clear()
-    sessions: list[Session] = []
-    for _, _, events in converse(client, server, conversation.talk):
-        sessions += [event.session for event in events if isinstance(event, TicketIssued | TicketReceived)]
-    tls12 = conversation.name.endswith("12")
-    table = sorted(MESSAGES_12 if tls12 else MESSAGES)
-    for number, (kind, state, raw) in enumerate(_taken):
-        side: Side = "client" if kind is _Client else "server"
-        name = f"{conversation.name}-{number:02}-{state.__name__}"
-        if raw[0] in table:
-            write("messages12" if tls12 else "messages", name, bytes((table.index(raw[0]),)) + raw[4:])
-        place = place_number(side, (conversation.name, state.__name__))
-        write(f"{side}_messages", name, bytes((place,)) + step(0, raw) + step(ANSWER))
-    for number, session in enumerate(sessions[:3]):
-        write("session", f"{conversation.name}-{number}", session.to_bytes())
-        write("openssl_session", f"{conversation.name}-{number}-der", session.to_openssl_der())
-        write("openssl_session", f"{conversation.name}-{number}-pem", session.to_openssl_pem())
+class Seeds:
+    """``contents`` by target and name; each content once."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, dict[str, bytes]] = {}
+        for conversation in CONVERSATIONS:
+            self._add_messages(conversation)
+            self._add_streams(conversation)
+        self._add_scripts()
+        self._add_certificates()
+
+    def add(self, target: str, name: str, data: bytes) -> None:
+        known = self.contents.setdefault(target, {})
+        if data not in known.values():
+            known[name] = data
+
+    def write(self, folder: Path) -> None:
+        """One folder for each target, one file for each seed."""
+        for target, contents in self.contents.items():
+            (folder / target).mkdir(parents=True, exist_ok=True)
+            for name, data in contents.items():
+                (folder / target / name).write_bytes(data)
+
+    def _add_messages(self, conversation: Conversation) -> None:
+        """Every message: to its decoder, and to whom it was meant for, in that state.  And the sessions made."""
+        client, server = conversation.open()
+        client.__class__, server.__class__ = _Client, _Server
+        _taken.clear()
+        sessions: list[Session] = []
+        for _, _, events in converse(client, server, conversation.talk):
+            sessions += [
+                event.session for event in events if isinstance(event, TicketIssued | TicketReceived)
+            ]
+        tls12 = conversation.name.endswith("12")
+        table = sorted(MESSAGES_12 if tls12 else MESSAGES)
+        for number, (kind, state, raw) in enumerate(_taken):
+            side: Side = "client" if kind is _Client else "server"
+            name = f"{conversation.name}-{number:02}-{state.__name__}"
+            if raw[0] in table:
+                self.add("messages12" if tls12 else "messages", name, bytes((table.index(raw[0]),)) + raw[4:])
+            place = place_number(side, (conversation.name, state.__name__))
+            self.add(f"{side}_messages", name, bytes((place,)) + step(HANDSHAKE, raw) + step(ANSWER))
+        for number, session in enumerate(sessions[:3]):
+            self.add("session", f"{conversation.name}-{number}", session.to_bytes())
+            self.add("openssl_session", f"{conversation.name}-{number}-der", session.to_openssl_der())
+            self.add("openssl_session", f"{conversation.name}-{number}-pem", session.to_openssl_pem())
+
+    def _add_streams(self, conversation: Conversation) -> None:
+        """What each side gets, from the beginning to the end."""
+        streams: dict[Side, bytes] = {"client": b"", "server": b""}
+        for side, item, _ in converse(*conversation.open(), conversation.talk):
+            if not isinstance(item, Command):
+                streams[side] += item
+        for side in SIDES:
+            first = next(iter(state for name, state in places(side) if name == conversation.name))
+            place = place_number(side, (conversation.name, first))
+            self.add(f"{side}_bytes", conversation.name, bytes((place, 7, 1)) + streams[side])
+
+    def _add_scripts(self) -> None:
+        """Every operation in every state in which the application has something to say."""
+        everything = b"".join(step(number, b"\1\0") for number in range(1, len(OPERATIONS) - 2))
+        for side in SIDES:
+            for (name, state), connection in places(side).items():
+                if connection.cipher_suite is not None or connection.pending is not None:
+                    place = place_number(side, (name, state))
+                    self.add(f"{side}_messages", f"script-{name}-{state}", bytes((place,)) + everything)
+
+    def _add_certificates(self) -> None:
+        for how in range(4):
+            for name, der in (
+                ("leaf", credential("client" if how & 2 else "server").chain[0]),
+                ("root", root()),
+            ):
+                self.add("certificate", f"{name}-{how}", bytes((how,)) + der)
 
 
-def seed_bytes(conversation: Conversation) -> None:
-    """What each side gets, from the beginning to the end."""
-    client, server = conversation.open()
-    streams: dict[Side, bytes] = {"client": b"", "server": b""}
-    for side, item, _ in converse(client, server, conversation.talk):
-        if not isinstance(item, Command):
-            streams[side] += item
-    for side in SIDES:
-        first = next(iter(state for name, state in places(side) if name == conversation.name))
-        place = place_number(side, (conversation.name, first))
-        write(f"{side}_bytes", conversation.name, bytes((place, 7, 1)) + streams[side])
-
-
-def seed_scripts() -> None:
-    """Every operation in every state in which the application has something to say."""
-    everything = b"".join(step(number, b"\1\0") for number in range(1, len(OPERATIONS) - 2))
-    for side in SIDES:
-        for (name, state), connection in places(side).items():
-            if connection.cipher_suite is not None or connection.pending is not None:
-                number = place_number(side, (name, state))
-                write(f"{side}_messages", f"script-{name}-{state}", bytes((number,)) + everything)
-
-
-def main() -> None:
-    for old in CORPUS.glob("*/*.seed"):
-        old.unlink()
-    for conversation in CONVERSATIONS:
-        seed_messages(conversation)
-        seed_bytes(conversation)
-    seed_scripts()
-    for how, der in enumerate((credential("server").chain[0], root(), credential("client").chain[0], root())):
-        for variant in (how, how ^ 1):
-            write("certificate", f"{how}-{variant}", bytes((variant,)) + der)
-    count = len(list(CORPUS.glob("*/*")))
-    size = sum(path.stat().st_size for path in CORPUS.glob("*/*"))
-    print(f"{count} seeds, {size} bytes")
+def main(folder: str) -> None:
+    seeds = Seeds()
+    seeds.write(Path(folder))
+    for target, contents in sorted(seeds.contents.items()):
+        print(f"{target:18} {len(contents):3} seeds, {sum(map(len, contents.values()))} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,23 +1,37 @@
-"""Every input of the fuzzers' corpus holds, also where there is no Atheris; and the seeds are what they seem to be."""
+"""The fuzzers' seeds and their corpus hold, also where there is no Atheris; and the seeds are what they seem to be."""
 
 from __future__ import annotations
 
 import importlib
 import random
+import subprocess
+import sys
 from copy import copy
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from fuzz import seed
 from fuzz.__main__ import CORPUS, MAX_LENGTH, TARGETS
 from fuzz.checks import feed, pieces
 from fuzz.script import OPERATIONS, perform, step
+from fuzz.seed import Seeds
 from fuzz.world import CONVERSATIONS, SIDES, Conversation, Side, moments, place_number, places
 from sansticket.events import DataReceived, HandshakeCompleted, PeerClosed
 
-INPUTS = sorted(CORPUS.glob("*/*"))
+
+@cache
+def seeds() -> dict[str, dict[str, bytes]]:
+    return Seeds().contents
+
+
+def inputs_of(target: str) -> dict[str, bytes]:
+    """The seeds, and what was found since."""
+    found = {path.name: path.read_bytes() for path in sorted((CORPUS / target).glob("*"))}
+    return {**seeds()[target], **found}
+
+
 EVERY_TARGET = pytest.mark.parametrize("target", TARGETS)
 
 
@@ -34,11 +48,8 @@ def test_target_says_its_invariant(target: str) -> None:
 
 @EVERY_TARGET
 def test_corpus_holds(target: str) -> None:
-    inputs = [path for path in INPUTS if path.parent.name == target]
-    assert inputs
-    for path in inputs:
-        data = path.read_bytes()
-        assert len(data) <= MAX_LENGTH, path
+    for name, data in inputs_of(target).items():
+        assert len(data) <= MAX_LENGTH, name
         module(target).one_input(data)
 
 
@@ -46,7 +57,7 @@ def test_corpus_holds(target: str) -> None:
 def test_damaged_corpus_holds(target: str) -> None:
     """A little fuzzing for those who have no fuzzer: the same every time."""
     source = random.Random(target)
-    inputs = [path.read_bytes() for path in INPUTS if path.parent.name == target]
+    inputs = list(inputs_of(target).values())
     module(target).one_input(b"")
     for _ in range(100 if target.endswith("_bytes") else 300):
         data = bytearray(source.choice(inputs))
@@ -57,21 +68,25 @@ def test_damaged_corpus_holds(target: str) -> None:
         module(target).one_input(bytes(data))
 
 
-def test_seeds_are_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``python -m fuzz.seed`` would change nothing."""
-    monkeypatch.setattr(seed, "CORPUS", tmp_path)
-    seed._written.clear()
-    seed.main()
-    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.glob("*/*.seed")}
-    kept = {path.relative_to(CORPUS): path.read_bytes() for path in CORPUS.glob("*/*.seed")}
-    assert made == kept, "run: python -m fuzz.seed"
+def test_seeds_are_the_same_every_time(tmp_path: Path) -> None:
+    """In every process: an input that once broke something breaks it again."""
+    assert Seeds().contents == seeds()
+    assert set(seeds()) == set(TARGETS)
+    root = Path(__file__).parent.parent.parent
+    subprocess.run(
+        [sys.executable, "-m", "fuzz.seed", str(tmp_path)], cwd=root, check=True, capture_output=True
+    )
+    written = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.glob("*/*")}
+    assert written == {
+        f"{target}/{name}": data for target, found in seeds().items() for name, data in found.items()
+    }
 
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda conversation: conversation.name)
 @pytest.mark.parametrize("side", SIDES)
 def test_streams_are_understood(conversation: Conversation, side: Side) -> None:
     """What was recorded goes on to be decrypted: fuzzers start from whole handshakes, not from garbage."""
-    data = (CORPUS / f"{side}_bytes" / f"{conversation.name}.seed").read_bytes()
+    data = seeds()[f"{side}_bytes"][conversation.name]
     watched = feed(copy(moments(side)[data[0]]), pieces(data[3:], data[1]), end=False)
     kinds = [type(event) for event in watched.events]
     assert HandshakeCompleted in kinds
