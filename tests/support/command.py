@@ -53,13 +53,14 @@ class Command:
         self._process.stdin.write(text.encode())
         self._process.stdin.flush()
 
-    def give_and_take(self, text: str) -> None:
-        """Write to its standard input, while it writes, until it has printed the same again."""
+    def give_and_take(self, text: str, back: str | None = None) -> None:
+        """Write to its standard input, while it writes, until it has printed ``back``: without it, the same again."""
+        back = text if back is None else back
         writer = threading.Thread(target=self._type_if_it_reads, args=(text,), daemon=True)
         writer.start()
         with self._changed:
-            self._changed.wait_for(lambda: text in self.output or self._ended, PATIENCE)
-            assert text in self.output, f"{len(text)} bytes did not come back from {self.arguments}:\n{self.end}"
+            self._changed.wait_for(lambda: back in self.output or self._ended, PATIENCE)
+            assert back in self.output, f"{len(back)} bytes did not come back from {self.arguments}:\n{self.end}"
         writer.join(PATIENCE)
 
     @property

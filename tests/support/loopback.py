@@ -32,7 +32,18 @@ KEPT: Final = 16_384
 
 HTTP_METHODS: Final = (b"GET ", b"POST", b"PUT ", b"HEAD")
 
-PAGE: Final = b"<!doctype html><title>sansticket</title><p>served by sansticket\n"
+PAGE: Final = b"""<!doctype html><title>sansticket</title><link rel="icon" href="data:,"><p id="came">
+<script>
+const asked = new URLSearchParams(location.search), body = "x".repeat(asked.get("size"));
+for (let left = asked.get("times") - 1; left >= 0; left--) {
+  const request = new XMLHttpRequest();
+  request.open("POST", left ? "/close" : "/", false);
+  request.send(body);
+  if (request.responseText === body) document.getElementById("came").append("there and back ");
+}
+</script>
+"""
+"""For browsers: posts ``size`` bytes ``times`` times; all connections but the last are closed by the server."""
 
 
 class Refused(AssertionError):

@@ -27,7 +27,7 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
     "nginx": lambda: _found("nginx") is not None,
     "openssl command": lambda: shutil.which("openssl") is not None,
     "redis-server": lambda: shutil.which("redis-server") is not None,
-    "tlslite-ng": lambda: find_spec("tlslite") is not None,
+    "tlslite-ng": lambda: None not in map(find_spec, ("tlslite", "kyber_py")),
 }
 """The name of each peer and how it is found."""
 
