@@ -7,8 +7,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
 
+from sansticket.debug.command_line import Command, Commands
+from sansticket.debug.explain_command import add_explain
+from sansticket.debug.keys_command import add_ticket_keys
+from sansticket.debug.session_command import add_session
 from sansticket.errors import SansticketError
 
 WIDEST = 100
@@ -16,7 +19,9 @@ WIDEST = 100
 
 VERSIONS = {"1.2": 0x0303, "1.3": 0x0304}
 
-DESCRIPTION = "TLS as state machines: see it work, and see how it is made."
+DESCRIPTION = (
+    "TLS as state machines: see it work, see how it is made, and look into sessions, keys and captured bytes."
+)
 
 DEMO = """\
 A client and a server in memory, with certificates made on the spot.  Two connections: a full handshake, after
@@ -46,9 +51,6 @@ examples:
   python -m sansticket states client --format dot | dot -Tsvg      with Graphviz
   python -m sansticket states --format markdown > docs/states.md   the page in docs/
 """
-
-Command = Callable[[argparse.Namespace], Iterable[str]]
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def demo(options: argparse.Namespace) -> Iterable[str]:
@@ -85,6 +87,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    add_explain(commands)
+    add_session(commands)
+    add_ticket_keys(commands)
     _add_states(commands)
     return top
 
@@ -151,7 +156,7 @@ def _add_states(commands: Commands) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.  The exit code: 0, or 1 when it did not work; argparse exits with 2 itself."""
-    options = parser().parse_args(arguments)
+    options = _options(arguments)
     run: Command = options.run
     try:
         for line in run(options):
@@ -164,6 +169,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What argparse says, and whether the options go together."""
+    top = parser()
+    options = top.parse_args(arguments)
+    check = getattr(options, "check", None)
+    if check is not None and (problem := check(options)):
+        top.error(problem)
+    return options
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:

@@ -140,7 +140,7 @@ def session_of(fields: SslSession, client: bool | None = None, now: float | None
         version=fields.ssl_version,
         cipher_suite=int.from_bytes(fields.cipher),
         secret=fields.master_key,
-        lifetime=_lifetime(fields, client),
+        lifetime=_lifetime(fields),
         issued_at=issued_at,
         ticket=ticket,
         session_id=b"" if ticket and fields.session_id == _id_of(ticket) else fields.session_id,
@@ -189,10 +189,10 @@ def fields_of(session: Session, client: bool | None = None) -> SslSession:
     )
 
 
-def _lifetime(fields: SslSession, client: bool) -> int:
-    """A client's own time-out and the server's hint both count; TLS 1.2 has hints of 0 that say nothing."""
+def _lifetime(fields: SslSession) -> int:
+    """With a ticket the server's hint counts as well as the time-out; TLS 1.2 has hints of 0 that say nothing."""
     timeout = min(fields.timeout or DEFAULT_TIMEOUT, MAX_LIFETIME)
-    if not client or (fields.ssl_version == ProtocolVersion.TLS_1_2 and not fields.lifetime_hint):
+    if fields.ticket is None or (fields.ssl_version == ProtocolVersion.TLS_1_2 and not fields.lifetime_hint):
         return timeout
     return min(timeout, fields.lifetime_hint or 0)
 

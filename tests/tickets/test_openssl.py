@@ -112,6 +112,7 @@ def test_pem(sample: Sample) -> None:
 CERTIFICATES: Final = (client_identity().chain_der[0], server_identity().chain_der[0])
 
 
+@example(session=ORDINARY, client=True, certificates=[])  # without a ticket: nothing to be hinted at
 @given(session=sessions(), client=st.booleans(), certificates=st.lists(st.sampled_from(CERTIFICATES)))
 def test_what_is_kept_of_any_session(session: Session, client: bool, certificates: list[bytes]) -> None:
     session = evolve(session, peer_certificates=tuple(certificates))

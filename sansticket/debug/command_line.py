@@ -1,0 +1,85 @@
+"""What the commands of ``python -m sansticket`` share: how they are added, and how files are read and written.
+
+A command is a function from the options to lines of text.  What goes wrong is a ``SansticketError``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from sansticket.errors import SansticketError
+
+Command = Callable[[argparse.Namespace], Iterable[str]]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+STANDARD: str = "-"
+"""Standard input or output in the place of a file."""
+
+
+class CommandError(SansticketError):
+    """A command cannot do what was asked; the text says what and why."""
+
+
+def add(
+    commands: Commands, name: str, run: Command, *, help: str, description: str, examples: str
+) -> argparse.ArgumentParser:
+    """A command whose ``--help`` has a description before its options and examples behind them."""
+    made = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.set_defaults(run=run)
+    return made
+
+
+def read(path: str) -> bytes:
+    """The content of a file, or of standard input."""
+    try:
+        return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
+    except OSError as error:
+        raise _said(path, error) from None
+
+
+def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
+    """Put content into a file that only its owner can read; all of it or nothing.
+
+    ``new``: refuse if there is such a file already.
+    """
+    if new and Path(path).exists():
+        raise CommandError(f"{path} exists already")
+    temporary = f"{path}.new"
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _said(path, error) from None
+
+
+def write_out(content: bytes, *, binary: bool) -> None:
+    """Put content on standard output; binary not on a terminal."""
+    if binary and sys.stdout.isatty():
+        raise CommandError(
+            "this is binary, and standard output is a terminal; expected --output FILE, or > FILE"
+        )
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+
+
+def table(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
+    """Names and values in two columns."""
+    listed = list(rows)
+    width = max((len(name) for name, _ in listed), default=0)
+    return (f"  {name.ljust(width)}  {value}" for name, value in listed)
+
+
+def _said(path: str, error: OSError) -> CommandError:
+    return CommandError(f"{path}: {error.strerror or error}")
