@@ -429,7 +429,10 @@ class Engine:
         """End the connection because of ``fault``, and tell the peer."""
         alert = fault.alert_of_tls_1_2 if self._state.IN_TLS_1_2 else fault.alert
         sent = None if self._write_closed else alert  # close_notify was our last word
-        self._write_alert(AlertLevel.FATAL, alert)
+        try:
+            self._write_alert(AlertLevel.FATAL, alert)
+        except Exception as error:  # the config's padding fails, or the key is used up: it may be why we are here
+            sent, cause = None, cause or error
         self._terminate(ConnectionTerminated(fault.reason, sent, fault.detail, cause=cause))
 
     def _write_alert(self, level: AlertLevel, description: AlertDescription) -> None:
