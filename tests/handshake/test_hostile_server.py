@@ -158,6 +158,11 @@ RETRIES = [
     case("retry with an unknown extension", Reason.UNSOLICITED_EXTENSION, with_(UNKNOWN)),
     case("retry that selects a session", Reason.FORBIDDEN_EXTENSION, with_(PreSharedKeySelection(0))),
     case("retry with an empty cookie", Reason.MALFORMED_MESSAGE, with_(Cookie(b""))),
+    case(
+        "retry with an extension twice",
+        Reason.DUPLICATE_EXTENSION,
+        lambda message: evolve(message, extensions=(*message.extensions, message.extensions[0])),
+    ),
     case("retry twice", Reason.UNEXPECTED_MESSAGE, lambda message: (message, message)),
 ]
 
@@ -301,6 +306,7 @@ CERTIFICATES = [
     case("no status wanted", Reason.UNSOLICITED_EXTENSION, first_entry_with(CertificateStatusResponse(b"x"))),
     case("unknown", Reason.UNSOLICITED_EXTENSION, first_entry_with(UNKNOWN)),
     case("of EncryptedExtensions", Reason.FORBIDDEN_EXTENSION, first_entry_with(ServerNameAck())),
+    case("one twice", Reason.DUPLICATE_EXTENSION, first_entry_with(UNKNOWN, UNKNOWN)),
     case("left out", Reason.UNEXPECTED_MESSAGE, lambda m: None),
     case("twice", Reason.UNEXPECTED_MESSAGE, lambda m: (m, m)),
 ]

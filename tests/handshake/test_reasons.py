@@ -16,7 +16,6 @@ ROOMS: Final = ("handshake", "handshake12")
 """The folders whose tests say which reasons they reach."""
 
 NEVER: Final = {
-    Reason.INTERNAL_ERROR: "It is a mistake of ours, and the hostile tests assert that it is something else.",
     Reason.ILLEGAL_TICKET_USE: "What resolve() says of it; a connection refuses such an answer before that "
     "(test_questions.test_use_of_a_ticket_that_did_not_decrypt).",
 }
