@@ -16,12 +16,12 @@ A key is 48 or 80 bytes, and the two are not laid out alike:
 Tickets resume across servers that have the key, and agree on three things more:
 
 - the *session id context*, which is part of the session.  Set ``ServerConfig.session_id_context`` to that of the
-  others: ``nginx_session_id_context`` computes nginx's, and ``python -m sansticket ticket-keys open`` shows the
-  context in any ticket.
+  others: ``nginx_session_id_context`` computes nginx's, ``HAPROXY_CONTEXT`` is haproxy's, and ``python -m
+  sansticket ticket-keys open`` shows the context in any ticket.
 - in TLS 1.3 the *hash of the suite*.  Our server takes a suite of the ticket's hash where it can.  OpenSSL's do
-  not: they choose first, normally the client's favourite, and then look whether the ticket fits.  Our client
-  prefers the hash of its session; others go by their own order, which is AES_256_GCM_SHA384 first for OpenSSL's
-  and AES_128_GCM_SHA256 first for browsers, as in our config.
+  not: they choose first, nginx the client's favourite and haproxy its own, and then look whether the ticket fits.
+  Our client prefers the hash of its session; others go by their own order, which is AES_256_GCM_SHA384 first for
+  OpenSSL's (and for haproxy) and AES_128_GCM_SHA256 first for browsers, as in our config.
 - the *server name*.  OpenSSL keeps it only where a callback acknowledged it, as nginx's does.  A session without a
   name does not resume here for a client that names one, unless ``resume_with_other_name`` says so.
 
@@ -64,7 +64,11 @@ KEY_SIZES: Final = (48, 80)
 HAPROXY_KEYS: Final = 3
 """TLS_TICKETS_NO: how many keys of its file haproxy uses."""
 
+HAPROXY_CONTEXT: Final = b"haproxy"
+"""The session id context of all haproxy's sessions."""
+
 MAX_LIFETIME: Final = (1 << 32) - 1
+"""Seconds: what a ``Session`` can have."""
 
 
 @frozen

@@ -6,7 +6,6 @@ nginx says itself what it made of a connection: ``r`` for a resumed one, ``.`` f
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -34,7 +33,7 @@ from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
 from tests.support.loopback import Line, OurServer, dial, echo
-from tests.support.peers import require
+from tests.support.peers import require, tool
 
 CONFIGURATION = """
 daemon off;
@@ -70,8 +69,6 @@ Start = Callable[..., int]
 def nginx(tmp_path: Path) -> Iterator[Start]:
     """Starts nginx with key files and other settings; gives its port.  All end with the test."""
     require("nginx")
-    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-    assert program is not None
     with ExitStack() as running:
 
         def start(
@@ -88,7 +85,7 @@ def nginx(tmp_path: Path) -> Iterator[Start]:
             values = {"folder": folder, "port": port, "settings": "\n        ".join(lines)}
             (folder / "nginx.conf").write_text(CONFIGURATION.format(**values))
             process = subprocess.Popen(
-                [program, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "log"],
+                [tool("nginx"), "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "log"],
                 env={**os.environ, "NGINX": f"{listener.fileno()};"},
                 pass_fds=[listener.fileno()],
             )
