@@ -1,7 +1,7 @@
 """What the contenders have in common, and the identity that all of them use.
 
-A handshake is: leaf P-256 signed by a root P-256, X25519, chain and name verified, two tickets after a full
-handshake and one after a resumption, both delivered to the client.
+A handshake is: leaf P-256 signed by a root P-256, X25519, chain and name verified.  In TLS 1.3 two tickets follow a
+full handshake and one a resumption; in TLS 1.2 it is one, and none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Pair(Protocol):
 
 
 class Contender(Protocol):
-    """One implementation of TLS 1.3, both sides in one thread, over memory."""
+    """One implementation of one version, both sides in one thread, over memory."""
 
     name: str
 

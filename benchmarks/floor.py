@@ -63,16 +63,7 @@ class Floor:
         secret = self._key_exchange()
         self._key_schedule(secret, tickets=2)
         self._transcript(CLIENT_HELLO, SERVER_HELLO, ENCRYPTED_EXTENSIONS, b"".join(self._chain), SIGNATURE)
-        digest = hashlib.sha256(b"signed").digest()
-        signature = self._key.sign(digest, _PREHASHED)
-        leaf = x509.load_der_x509_certificate(self._chain[0])
-        verifier = (
-            PolicyBuilder().store(self._store).time(datetime.now(UTC)).build_server_verifier(self._name)
-        )
-        verifier.verify(leaf, [])
-        public_key = leaf.public_key()
-        assert isinstance(public_key, ec.EllipticCurvePublicKey)
-        public_key.verify(signature, digest, _PREHASHED)
+        self._authentication()
         self._protection(records=4)
         self._seal_tickets(2)
 
@@ -85,6 +76,19 @@ class Floor:
         self._transcript(CLIENT_HELLO + TICKET, SERVER_HELLO, ENCRYPTED_EXTENSIONS)
         self._protection(records=3)
         self._seal_tickets(1)
+
+    def _authentication(self) -> None:
+        """A signature, and on the other side its verification and that of the chain."""
+        digest = hashlib.sha256(b"signed").digest()
+        signature = self._key.sign(digest, _PREHASHED)
+        leaf = x509.load_der_x509_certificate(self._chain[0])
+        verifier = (
+            PolicyBuilder().store(self._store).time(datetime.now(UTC)).build_server_verifier(self._name)
+        )
+        verifier.verify(leaf, [])
+        public_key = leaf.public_key()
+        assert isinstance(public_key, ec.EllipticCurvePublicKey)
+        public_key.verify(signature, digest, _PREHASHED)
 
     def _key_exchange(self) -> bytes:
         """X25519 on both sides."""

@@ -46,25 +46,32 @@ def _move(sender: Connection, receiver: Connection, data: bytes) -> int:
 class Ours:
     name = "sansticket"
 
-    def __init__(self, suite: CipherSuite = CipherSuite.AES_128_GCM_SHA256) -> None:
+    def __init__(
+        self,
+        suite: CipherSuite = CipherSuite.AES_128_GCM_SHA256,
+        tickets: tuple[int, int] = (2, 1),
+    ) -> None:
+        """``suite`` is the only one, and with it the version; ``tickets`` come after full and resumed handshakes."""
+        # In TLS 1.2 the groups of a client are the curves of certificates too; the first is used for the exchange.
+        groups = [NamedGroup.X25519, NamedGroup.SECP256R1] if suite >> 8 != 0x13 else [NamedGroup.X25519]
         self._client_config = ClientConfig(
             trust_anchors=TrustAnchors.from_der([AUTHORITY.der]),
             cipher_suites=[suite],
-            groups=[NamedGroup.X25519],
+            groups=groups,
         )
         self._server_config = ServerConfig(
             credentials=[Credential(IDENTITY.chain_der, IDENTITY.key)],
             cipher_suites=[suite],
-            groups=[NamedGroup.X25519],
+            groups=groups,
         )
         pair, events = self._connect(None)
         assert pair.client.cipher_suite == pair.server.cipher_suite == suite
         sessions = [event.session for event in events if isinstance(event, TicketReceived)]
-        assert len(sessions) == 2
+        assert len(sessions) == tickets[0]
         self._session = sessions[0]
         pair, events = self._connect(self._session)
         assert pair.server.resumed
-        assert sum(isinstance(event, TicketReceived) for event in events) == 1
+        assert sum(isinstance(event, TicketReceived) for event in events) == tickets[1]
 
     def full(self) -> object:
         return self._connect(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import ssl
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from benchmarks.contenders import Contender, Pair, check
 from benchmarks.floor import Floor, FloorPair
+from benchmarks.floor12 import Floor12
 from benchmarks.footprint import FLOOR_MODULES, idle_memory, import_times
 from benchmarks.harness import Operation, Plan, measure
 from benchmarks.ours import Ours
@@ -33,17 +35,36 @@ def contenders(suite: str = AES) -> list[Contender]:
     return made
 
 
+def contenders12() -> list[Contender]:
+    name = "ECDHE-ECDSA-AES128-GCM-SHA256"
+    made: list[Contender] = [
+        Ours(CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tickets=(1, 0)),
+        Stdlib(name, ssl.TLSVersion.TLSv1_2),
+    ]
+    if HAVE_PYOPENSSL:
+        from benchmarks.pyopenssl import PyOpenSSL
+
+        made.append(PyOpenSSL(name, ssl.TLSVersion.TLSv1_2))
+    return made
+
+
 def handshakes(plan: Plan) -> str:
+    return _handshakes("TLS 1.3", Floor(), contenders(), plan)
+
+
+def handshakes12(plan: Plan) -> str:
+    return _handshakes("TLS 1.2", Floor12(), contenders12(), plan)
+
+
+def _handshakes(version: str, floor: Floor, rivals: list[Contender], plan: Plan) -> str:
     """Time of both sides, relative to the floor."""
-    floor = Floor()
-    rivals = contenders()
     rows = []
     for kind in ("full", "resumed"):
         operations: dict[str, Operation] = {each.name: getattr(each, kind) for each in rivals}
         measured = measure({"floor": getattr(floor, kind), **operations}, plan)
         base = measured["floor"]
         ratios = [f"{measured[each.name].times(base):.2f}" for each in rivals]
-        rows.append([f"TLS 1.3 {kind}", f"{base.best * 1e6:.0f} µs", *ratios])
+        rows.append([f"{version} {kind}", f"{base.best * 1e6:.0f} µs", *ratios])
     return "Handshakes, time / floor\n\n" + table(["", "floor", *(each.name for each in rivals)], rows)
 
 
@@ -124,6 +145,7 @@ def imports(plan: Plan) -> str:
 
 PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "handshakes": handshakes,
+    "handshakes-12": handshakes12,
     "bulk-aes": bulk_aes,
     "bulk-chacha20": bulk_chacha20,
     "memory-floor": memory_floor,

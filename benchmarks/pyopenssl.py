@@ -46,21 +46,29 @@ def _move(sender: Any, receiver: Any, data: bytes) -> int:
 class PyOpenSSL:
     name = "pyOpenSSL"
 
-    def __init__(self, suite: str = "TLS_AES_128_GCM_SHA256") -> None:
-        self._server_context = context(identity=IDENTITY, groups=["X25519"], cipher_suites=[suite])
-        self._client_context = context(authority=AUTHORITY, groups=["X25519"], cipher_suites=[suite])
+    def __init__(self, suite: str = "TLS_AES_128_GCM_SHA256", version: int = SSL.TLS1_3_VERSION) -> None:
+        suites = [suite] if version == SSL.TLS1_3_VERSION else []
+        # In TLS 1.2 the groups of a client are the curves of certificates too; the first is used for the exchange.
+        groups = ["X25519"] if suites else ["X25519", "P-256"]
+        common: Any = {"groups": groups, "cipher_suites": suites, "version": version}
+        self._server_context = context(identity=IDENTITY, **common)
+        self._client_context = context(authority=AUTHORITY, **common)
+        if version == SSL.TLS1_2_VERSION:
+            self._client_context.set_cipher_list(suite.encode())
         pair = self._connect(None)
         assert pair.client.get_cipher_name() == suite
         self._session = pair.client.get_session()
         self._first = pair  # when it goes without a close_notify, OpenSSL marks its session as not resumable
         for _ in range(2):
-            assert SSL._lib.SSL_session_reused(self._connect(self._session).server._ssl)
+            assert SSL._lib.SSL_session_reused(self.resumed().server._ssl)
 
     def full(self) -> object:
         return self._connect(None)
 
-    def resumed(self) -> object:
-        return self._connect(self._session)
+    def resumed(self) -> PyOpenSSLPair:
+        pair = self._connect(self._session)
+        pair.client.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)  # or TLS 1.2 marks the session too
+        return pair
 
     def pair(self) -> PyOpenSSLPair:
         return self._connect(None)

@@ -65,15 +65,20 @@ def _move(sender: Endpoint, receiver: Endpoint, data: bytes) -> int:
 class Stdlib:
     name = "ssl"
 
-    def __init__(self, suite: str = "TLS_AES_128_GCM_SHA256") -> None:
+    def __init__(
+        self, suite: str = "TLS_AES_128_GCM_SHA256", version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    ) -> None:
         self._server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with IDENTITY.files() as (chain, key):
             self._server_context.load_cert_chain(chain, key)
         self._client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._client_context.load_verify_locations(cadata=AUTHORITY.der)
         for context in (self._server_context, self._client_context):
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
-            context.set_ecdh_curve("X25519")
+            context.minimum_version = context.maximum_version = version
+            if version is ssl.TLSVersion.TLSv1_2:
+                context.set_ciphers(suite)
+            if context is self._server_context or version is ssl.TLSVersion.TLSv1_3:
+                context.set_ecdh_curve("X25519")  # a client's groups are in TLS 1.2 the curves of certificates too
         pair = self._connect(None)
         cipher = pair.server.tls.cipher()
         assert cipher is not None

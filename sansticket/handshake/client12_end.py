@@ -51,7 +51,8 @@ class ClientHandshake12:
     transcript: Transcript
 
     def plus(self, raw: bytes) -> ClientHandshake12:
-        return evolve(self, transcript=self.transcript.plus(raw))
+        transcript = self.transcript.plus(raw)
+        return ClientHandshake12(self.offer, self.hellos, self.session_id, self.ticket_promised, transcript)
 
 
 @frozen
@@ -66,7 +67,8 @@ class ClientKeyed12:
     """The one that is resumed."""
 
     def plus(self, raw: bytes) -> ClientKeyed12:
-        return evolve(self, handshake=self.handshake.plus(raw))
+        handshake = self.handshake.plus(raw)
+        return ClientKeyed12(handshake, self.keys, self.peer_certificates, self.group, self.session)
 
     def finish(self, flight: Flight) -> WaitNewSessionTicket12 | WaitServerChangeCipherSpec12:
         """Our half of the end comes first, after a key exchange."""

@@ -56,7 +56,8 @@ class ServerHandshake12:
     transcript: Transcript
 
     def plus(self, raw: bytes) -> ServerHandshake12:
-        return evolve(self, transcript=self.transcript.plus(raw))
+        transcript = self.transcript.plus(raw)
+        return ServerHandshake12(self.negotiated, self.outcome, self.hellos, self.session_id, transcript)
 
 
 @frozen
@@ -69,7 +70,7 @@ class ServerKeyed12:
     peer_certificates: tuple[bytes, ...] = field(repr=False)
 
     def plus(self, raw: bytes) -> ServerKeyed12:
-        return evolve(self, handshake=self.handshake.plus(raw))
+        return ServerKeyed12(self.handshake.plus(raw), self.keys, self.group, self.peer_certificates)
 
     # Our half of the end
 

@@ -55,11 +55,11 @@ class Search12:
         return len(self.identities)
 
     def decided(self, decision: Decision, identity: IdentityRecord, session: Session | None) -> Search12:
-        return evolve(
-            self,
-            decisions=(*self.decisions, decision),
-            identities=(*self.identities, identity),
-            found=(*self.found, session),
+        return Search12(
+            self.negotiated,
+            (*self.decisions, decision),
+            (*self.identities, identity),
+            (*self.found, session),
         )
 
 
