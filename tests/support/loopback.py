@@ -32,7 +32,7 @@ KEPT: Final = 16_384
 
 HTTP_METHODS: Final = (b"GET ", b"POST", b"PUT ", b"HEAD")
 
-PAGE: Final = b"""<!doctype html><title>sansticket</title><link rel="icon" href="data:,"><p id="came">
+PAGE: Final = b"""<!doctype html><title>sansticket</title><link rel="icon" href="data:,"><p id="came"></p>
 <script>
 const asked = new URLSearchParams(location.search), body = "x".repeat(asked.get("size"));
 for (let left = asked.get("times") - 1; left >= 0; left--) {

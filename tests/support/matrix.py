@@ -325,6 +325,7 @@ def _check_visits(task: Task, visits: list[Visit], server: OurServer) -> None:
 # --- the table ----------------------------------------------------------------------------------------------
 
 YES: Final = "yes"
+TITLES: Final = {Role.SERVER: "Our client with the server of", Role.CLIENT: "Our server with the client of"}
 
 HEAD: Final = """\
 # Interoperability
@@ -352,10 +353,9 @@ def table(versions: Mapping[str, str], outcome: Mapping[tuple[str, Role, Cell], 
         return f"({sentences.index(text) + 1})"
 
     lines = [HEAD.rstrip("\n"), ""]
-    titles = {Role.SERVER: "Our client with the server of", Role.CLIENT: "Our server with the client of"}
-    for role, title in titles.items():
+    for role, title in TITLES.items():
         lines += [f"## {title}", "", _row("", *(cell.value for cell in Cell)), _row(*["---"] * (len(Cell) + 1))]
-        for name, version in versions.items():
+        for name, version in sorted(versions.items()):
             if (name, role, Cell.FULL_13) in outcome:
                 entries = (entry(outcome[name, role, cell]) for cell in Cell)
                 lines.append(_row(f"{name} {version}", *entries))

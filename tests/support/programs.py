@@ -1,11 +1,11 @@
 """Peers that are libraries: a small program of ours around each, and all of them take the same arguments.
 
 An argument is ``name=value``.  ``mode=serve``: listen on a free port of 127.0.0.1, print "listening on port N", and
-give back on each connection what comes, until close_notify.  ``mode=visit``: ``times`` times connect to ``port``, verify
-server.example, send the file ``payload``, take it back, close, and print "visited"; resume from the second time on,
-and fail where that is not so, if the library tells.  ``version`` is 1.3 or 1.2, ``group`` the only group if it is there,
-``alpn`` the protocol, ``ca``, ``cert`` and ``key`` are PEM files, ``request=yes`` demands a client certificate, and
-``tickets=no`` is without them.
+give back on each connection what comes, until close_notify.  ``mode=visit``: ``times`` times connect to ``port``,
+verify server.example, send the file ``payload``, take it back, close, and print "visited"; resume from the second
+time on, and fail where that is not so, if the library tells.  ``version`` is 1.3 or 1.2, ``group`` the only group if
+it is there, ``alpn`` the protocol, ``ca``, ``cert`` and ``key`` are PEM files, ``request=yes`` demands a client
+certificate, and ``tickets=no`` is without them.
 """
 
 from __future__ import annotations

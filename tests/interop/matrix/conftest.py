@@ -1,4 +1,4 @@
-"""``--write-interop``: write docs/interop.md from what passed in this run."""
+"""``--write-interop``: write docs/interop.md from what passed in this run, if nothing failed."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 def matrix(files: Files, request: pytest.FixtureRequest) -> Iterator[Matrix]:
     made = Matrix(files)
     yield made
-    if request.config.getoption("--write-interop", default=False):
+    if request.config.getoption("--write-interop", default=False) and request.session.testsfailed == 0:
         TABLE.write_text(table(made.versions, made.outcome))

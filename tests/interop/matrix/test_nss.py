@@ -1,9 +1,9 @@
 """NSS: ``selfserv`` and ``tstclnt``.
 
 Installed by Debian's ``libnss3-tools``.  Certificates and keys are put into a database in a folder of the test by
-``certutil`` and ``pk12util``.  The server is started on a port that is free; it answers an HTTP request with a page that
-repeats the request, and closes.  The client sends a request from a file, on as many connections as ``-L`` says; it
-does not close by itself, so the request tells our server to.
+``certutil`` and ``pk12util``.  The server is started on a port that is free; it answers an HTTP request with a page
+that repeats the request, and closes.  The client sends a request from a file, on as many connections as ``-L`` says;
+it does not close by itself, so the request tells our server to.
 """
 
 from __future__ import annotations
