@@ -389,7 +389,7 @@ class ServerConfig(Config):
     """Seconds since the last full handshake after which no renewal helps any more."""
     session_id_context: bytes | None = None
     """The context within which sessions can be resumed, at most 32 bytes.  None derives one from the policy
-    for client certificates (mode and trust anchors)."""
+    for client certificates: the mode, the trust anchors, and whether the application verifies."""
     resume_with_other_name: bool = False
     """Resume a session also under a server name other than its own.  See CVE-2025-23419 for what that can mean."""
     single_use_tickets: bool = False

@@ -375,7 +375,8 @@ class Engine:
         resumed = effect.established.resumed_session
         if not first or resumed is None or not isinstance(self._config, ServerConfig):
             return
-        if resumed.session_id and not self._config.single_use_tickets:
+        used_up = self._config.single_use_tickets and resumed.version == ProtocolVersion.TLS_1_3
+        if resumed.session_id and not used_up:
             self._cached_sessions.append(resumed)
 
     def _store_session(self, effect: StoreSession) -> None:

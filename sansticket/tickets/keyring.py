@@ -165,7 +165,7 @@ class TicketKeyRing:
 
     @property
     def keys(self) -> tuple[TicketKey, ...]:
-        """All keys, the current one first."""
+        """All keys: the current one first, then those that were announced, then the others, the newest first."""
         keys = self._keys
         return (keys.current, *(key for key in keys.known.values() if key.name != keys.current.name))
 
@@ -208,7 +208,8 @@ class TicketKeyRing:
         with self._lock:
             self._check_name(key)
             keys = self._keys
-            self._keys = _Keys(keys.current, MappingProxyType({**keys.known, key.name: key}))
+            known = {keys.current.name: keys.current, key.name: key, **keys.known}
+            self._keys = _Keys(keys.current, MappingProxyType(known))
 
     def retire(self, name: bytes) -> bool:
         """Forget the key called ``name``: none of its tickets opens again.  False if there is no such key.
@@ -230,7 +231,7 @@ class TicketKeyRing:
 
     def _make_current(self, key: TicketKey, now: float) -> None:
         """Called with the lock held."""
-        known = {**self._keys.known, key.name: key}
+        known = {key.name: key, **self._keys.known}
         left = {name: one for name, one in known.items() if not self._retired(one, key, now)}
         self._keys = _Keys(left[key.name], MappingProxyType(left))
 

@@ -235,3 +235,15 @@ class RingMachine(RuleBasedStateMachine):
 
 
 TestRingMachine = RingMachine.TestCase
+
+
+def test_keys_are_in_the_order_in_which_they_are_forgotten() -> None:
+    ring = TicketKeyRing([key(1)])
+    ring.rotate(key(2), NOW)
+    ring.rotate(key(3), NOW)
+    ring.add(key(4))
+    assert ring.keys == (key(3), key(4), key(2), key(1)), "the current one, what was announced, the newest first"
+    ring.rotate(key(4), NOW)
+    assert ring.keys == (key(4), key(3), key(2), key(1))
+    ring.rotate(key(2), NOW)
+    assert ring.keys == (key(2), key(4), key(3), key(1)), "back to an older one"

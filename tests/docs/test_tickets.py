@@ -1,0 +1,457 @@
+"""docs/tickets.md: every piece of its code runs and does what the text says, and its tables are true."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from attrs import evolve, fields
+
+import sansticket
+from sansticket import (
+    ClientConfig,
+    ClientConnection,
+    Close,
+    Command,
+    Event,
+    HandshakeCompleted,
+    PrepareTicket,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    TicketIssued,
+    TicketKeyRing,
+    TicketReceived,
+    TicketReturn,
+    TicketStatus,
+    resolve,
+)
+from sansticket.handshake.server13_psk import MAX_IDENTITIES
+from sansticket.tickets.decision import Decision, default_return, may_return
+from sansticket.wire.codes import ProtocolVersion
+from tests.support.certificates import authority, server_identity
+from tests.support.command import ROOT
+from tests.support.configs import client_config, server_config
+from tests.support.pair import ConnectionPair
+from tests.support.resumption import outcome, received, record, resumed
+
+TEXT: Final = (ROOT / "docs" / "tickets.md").read_text(encoding="utf-8")
+
+Names = dict[str, Any]
+Handle = Callable[[Event], Awaitable[list[Command]]]
+
+
+def section(title: str) -> str:
+    """The text under a heading, up to the next one of any level."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    assert found is not None, title
+    return found[1]
+
+
+def code(text: str) -> str:
+    """Its blocks of Python, as one program."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+RUN: Final[set[str]] = set()
+"""The recipes that a test has run; the last test compares."""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Names]:
+    """Runs the code of a section after that of the introduction; its names."""
+    identity = server_identity()
+    for name, content in (
+        ("chain.pem", identity.chain_pem),
+        ("key.pem", identity.key_pem),
+        ("ca.pem", authority().pem),
+    ):
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+
+    def run(title: str) -> Names:
+        RUN.add(title)
+        names: Names = {}
+        introduction = code(TEXT.partition("\n## ")[0])
+        exec(compile(introduction, "docs/tickets.md, introduction", "exec"), names)
+        exec(compile(code(section(title)), f"docs/tickets.md, {title}", "exec"), names)
+        return names
+
+    return run
+
+
+def connect(config: ServerConfig, session: Session | None = None, **named: Any) -> ConnectionPair:
+    pair = ConnectionPair(client_config(), config, session=session, **named)
+    pair.pump()
+    return pair
+
+
+async def drive(config: ServerConfig, handle: Handle, session: Session | None = None) -> ConnectionPair:
+    """The driver loop of the README, in memory, for the server's side."""
+    pair = ConnectionPair(client_config(), config, session=session)
+    happened: deque[Event] = deque()
+    seen = 0
+    while True:
+        pair.pump()
+        happened.extend(pair.server_events[seen:])
+        seen = len(pair.server_events)
+        if not happened:
+            return pair
+        for command in await handle(happened.popleft()):
+            pair.send("server", command, pump=False)
+
+
+# --- recipes for servers -------------------------------------------------------------------------------------
+
+
+def test_rotate_keys(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Rotate keys")
+    ring, config = names["ring"], names["config"]
+    sessions = []
+    for _ in range(4):
+        sessions.append(received(connect(config))[0])
+        names["rotate"](ring)
+    assert len(ring.keys) == 3
+    assert [outcome(connect(config, session)) for session in sessions] == [
+        (False, 2),
+        (False, 2),
+        (True, 1),
+        (True, 1),
+    ]
+    before = ring.current
+    start = time.time()
+    later = evolve(config, clock=lambda: start + 3601)
+    assert resumed(connect(later, sessions[-1]))
+    assert ring.current != before, "by the clock"
+
+
+def test_share_keys_over_a_fleet(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Share keys over a fleet")
+    server_of, old, new = names["server_of_the_fleet"], bytes(32), bytes(range(32))
+    start = time.time()
+    one, other = (evolve(server_of(old), clock=lambda off=off: start + off) for off in (-150, 150))
+    assert resumed(connect(other, received(connect(one))[0]))
+    assert resumed(connect(one, received(connect(other))[0]))
+    stages = [server_of(old), *names["steps"](old, new)]
+    for before, after in pairwise(stages):
+        assert resumed(connect(after, received(connect(before))[0]))
+        if after is not stages[-1]:
+            assert resumed(connect(before, received(connect(after))[0]))
+
+
+class KeyService:
+    """Slow, and sometimes away."""
+
+    def __init__(self) -> None:
+        self.ring = TicketKeyRing.generate(time.time(), lambda number: bytes(range(number)))
+        self.away = False
+
+    async def open(self, ticket: bytes) -> bytes | None:
+        await asyncio.sleep(0)
+        return self.ring.open(ticket, time.time()).plaintext
+
+    async def seal(self, plaintext: bytes) -> bytes:
+        await asyncio.sleep(0)
+        if self.away:
+            raise ConnectionRefusedError
+        return self.ring.seal(plaintext, time.time(), lambda number: bytes(number))
+
+
+def test_keys_that_are_elsewhere(recipe: Callable[[str], Names]) -> None:
+    names, service = recipe("Keys that are elsewhere"), KeyService()
+
+    def run(session: Session | None = None) -> ConnectionPair:
+        return asyncio.run(drive(names["config"], lambda event: names["handle"](event, service), session))
+
+    first = run()
+    assert outcome(first) == (False, 2)
+    assert outcome(run(received(first)[0])) == (True, 1)
+    assert outcome(run(evolve(received(first)[0], ticket=b"unknown"))) == (False, 2)
+    service.away = True
+    assert outcome(run(received(first)[1])) == (True, 0)
+
+
+def test_data_in_tickets(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Data in tickets")
+    session, seen = None, []
+    for _ in range(3):
+        visitor = names["Visitor"]()
+        pair = connect(names["config"], session)
+        for event in pair.server_events:  # which grow while we look
+            for command in visitor.handle(pair.server, event):
+                pair.send("server", command)
+        seen.append(visitor.seen)
+        session = received(pair)[0]
+        assert session.app_data == b""
+    assert seen == [0, 1, 2]
+
+
+def test_a_ticket_after_the_login(recipe: Callable[[str], Names]) -> None:
+    names = recipe("A ticket after the login")
+    pair = connect(names["config"])
+    assert received(pair) == []
+    events = names["logged_in"](pair.server, "alice")
+    assert [type(event) for event in events] == [TicketIssued]
+    pair.pump()
+    again = connect(evolve(names["config"], answers={}), received(pair)[0])
+    assert again.server.session is not None
+    assert again.server.session.app_data == b"alice"
+
+
+def test_refuse_a_users_tickets(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Refuse a user's tickets")
+    config = names["config"]
+
+    def prepare(question: PrepareTicket) -> sansticket.SealTicket:
+        return sansticket.SealTicket(b"mallory")
+
+    session = received(connect(evolve(config, answers={**config.answers, PrepareTicket: prepare})))[0]
+    assert outcome(connect(config, session)) == (True, 1)
+    assert outcome(connect(config, evolve(session, ticket=session.ticket[:-1]))) == (False, 2)
+    names["logged_out"].add("mallory")
+    pair = connect(config, session)
+    assert outcome(pair) == (False, 2)
+    assert outcome(connect(config, received(pair)[0])) == (True, 1), "anonymous again"
+
+
+class Redis:
+    """As much of its client as the recipe uses."""
+
+    def __init__(self) -> None:
+        self.data: dict[bytes, bytes] = {}
+        self.expiry: set[int] = set()
+        self.down = False
+
+    async def get(self, key: bytes) -> bytes | None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise ConnectionResetError
+        return self.data.get(key)
+
+    async def set(self, key: bytes, value: bytes, *, ex: int) -> None:
+        await asyncio.sleep(0)
+        self.data[key] = value
+        self.expiry.add(ex)
+
+
+def test_an_asynchronous_store(recipe: Callable[[str], Names]) -> None:
+    names, store = recipe("An asynchronous store"), Redis()
+
+    def run(session: Session | None = None) -> ConnectionPair:
+        return asyncio.run(drive(names["config"], lambda event: names["handle"](event, store), session))
+
+    first = run()
+    assert outcome(first) == (False, 2)
+    assert sorted(store.data) == sorted(session.ticket for session in received(first))
+    assert store.expiry == {7200}
+    one, two = received(first)
+    assert outcome(run(one)) == (True, 1)
+    store.data[two.ticket] = b"damaged"
+    assert outcome(run(two)) == (False, 2)
+    store.down = True
+    assert outcome(run(one)) == (False, 2)
+
+
+def test_single_use(recipe: Callable[[str], Names]) -> None:
+    config = recipe("Single use")["config"]
+    session = received(connect(config))[0]
+    assert [outcome(connect(config, session)) for _ in range(2)] == [(True, 1), (False, 2)]
+
+
+def test_several_hosts_behind_one_address(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Several hosts behind one address")
+    client = client_config(verify_peer=False, trust_anchors=None)
+    numbers = []
+    for name in ("a.example", "b.example", "c.example"):
+        pair = ConnectionPair(client, names["config"], server_name=name)
+        pair.pump()
+        numbers.append((pair.server.session_id_context, outcome(pair)[1]))
+    assert numbers == [(b"a.example", 2), (b"b.example", 1), (b"a.example", 2)]
+
+
+def test_why_was_it_not_resumed(recipe: Callable[[str], Names]) -> None:
+    explain = recipe("Why was it not resumed?")["explain"]
+    start = time.time()
+    config = ServerConfig(credentials=recipe("Single use")["config"].credentials)
+    session = received(connect(config))[0]
+    late = evolve(config, clock=lambda: session.issued_at + 7200)
+    pair = ConnectionPair(
+        client_config(clock=lambda: start), late, session=evolve(session, issued_at=start - 7199)
+    )
+    pair.pump()
+    said = explain(pair.event("server", HandshakeCompleted))
+    assert said == str(record(pair))
+    assert explain(pair.events("client", TicketReceived)[0]) == ""
+    shown = re.findall(r"^```text\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)[0]
+    assert without_numbers(said) == without_numbers(shown.strip())
+
+
+def without_numbers(text: str) -> str:
+    return re.sub(r"[0-9a-f]{32}|\d+\.\d+", "#", text)
+
+
+# --- recipes for clients -------------------------------------------------------------------------------------
+
+
+@cache
+def ordinary_server() -> ServerConfig:
+    return server_config()
+
+
+def carry(client: ClientConnection) -> list[Event]:
+    """The client's handshake with an ordinary server; its events."""
+    server, events = ServerConnection(ordinary_server()), list[Event]()
+    while data := client.data_to_send():
+        server.receive_data(data)
+        events += client.receive_data(server.data_to_send())
+    events += client.send(Close())
+    return events
+
+
+def test_a_clients_store(recipe: Callable[[str], Names], tmp_path: Path) -> None:
+    names = recipe("A client's store")
+    config: ClientConfig = names["config"]
+    assert not carry_and_tell(names["connection"])
+    assert carry_and_tell(ClientConnection(config, "server.example"))
+    names["save"](tmp_path / "sessions")
+    assert (tmp_path / "sessions").stat().st_mode & 0o077 == 0
+    stored = evolve(config, session_store=names["load"](tmp_path / "sessions"))
+    assert carry_and_tell(ClientConnection(stored, "server.example"))
+
+
+def carry_and_tell(connection: ClientConnection) -> bool:
+    (completed,) = (event for event in carry(connection) if isinstance(event, HandshakeCompleted))
+    return completed.resumed
+
+
+def test_a_clients_sessions_by_hand(recipe: Callable[[str], Names]) -> None:
+    names = recipe("A client's sessions by hand")
+    found = []
+    for _ in range(4):
+        reservation, connection = names["connect"](time.time())
+        for event in carry(connection):
+            names["heed"](reservation, event, time.time())
+        found.append(connection.resumed)
+    assert found == [False, True, True, True]
+
+
+# --- tables --------------------------------------------------------------------------------------------------
+
+
+def rows(title: str, heading: str = "") -> list[list[str]]:
+    """The rows of a table in a section: the one after ``heading``, without its head."""
+    text = section(title).partition(heading)[2] if heading else section(title)
+    table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert table is not None
+    lines = table[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in (lines[0], *lines[2:])]
+
+
+@pytest.mark.parametrize(
+    ("version", "heading", "number"),
+    [(ProtocolVersion.TLS_1_3, "For TLS 1.3", "n"), (ProtocolVersion.TLS_1_2, "For TLS 1.2", "1")],
+)
+def test_the_decision_table(version: int, heading: str, number: str) -> None:
+    (_, *head, _), *table = rows("The decision", heading)
+    statuses = [TicketStatus[row[0].strip("`")] for row in table]
+    assert set(TicketStatus) - set(statuses) == ({TicketStatus.EMPTY} if number == "n" else set())
+    returns = [TicketReturn[name.strip("`")] for name in head]
+    assert set(returns) == set(TicketReturn)
+    for status, (_, *cells, default) in zip(statuses, table, strict=True):
+        assert f"`{default_return(status, version).name}`" == default
+        for answer, cell in zip(returns, cells, strict=True):
+            assert cell == said(status, answer, version, number), (status, answer)
+
+
+def said(status: TicketStatus, answer: TicketReturn, version: int, number: str) -> str:
+    if not may_return(status, answer):
+        return "refused"
+    resolution = resolve([Decision(status, answer, status.decrypted)], version, 7)
+    if resolution.failure is not None:
+        return "fatal"
+    if resolution.winner is not None:
+        return f"resumed, {resolution.tickets}"
+    return f"full, {number if resolution.tickets else 0}"
+
+
+def test_the_questions_and_answers_are_there() -> None:
+    for _, question, answers, _ in rows("When each question is asked")[1:]:
+        assert issubclass(getattr(sansticket, question.strip("`")), sansticket.Question)
+        for answer in answers.split(", "):
+            command = getattr(sansticket, answer.strip("`"))
+            assert issubclass(command, Command)
+            assert f"``{question.strip('`')}``" in (command.__doc__ or "")
+
+
+FUNCTIONS: Final = {
+    "SSL_CTX_set_session_ticket_cb",
+    "SSL_SESSION_get0_ticket_appdata",
+    "SSL_SESSION_set1_ticket_appdata",
+    "SSL_CTX_generate_session_ticket_fn",
+    "SSL_CTX_decrypt_session_ticket_fn",
+    "SSL_set_num_tickets",
+    "SSL_get_num_tickets",
+    "SSL_CTX_set_num_tickets",
+    "SSL_CTX_get_num_tickets",
+    "SSL_new_session_ticket",
+    "SSL_CTX_sess_set_new_cb",
+    "SSL_CTX_sess_set_remove_cb",
+    "SSL_CTX_sess_set_get_cb",
+    "SSL_CTX_sess_get_new_cb",
+    "SSL_CTX_sess_get_remove_cb",
+    "SSL_CTX_sess_get_get_cb",
+    "SSL_CTX_set_session_id_context",
+    "SSL_set_session_id_context",
+}
+"""All that the manual pages describe."""
+
+
+def test_every_function_of_the_manual_pages_has_its_counterpart() -> None:
+    table = rows("From the manual pages to sansticket")[1:]
+    named = {name for left, _ in table for name in re.findall(r"`(\w+)`", left)}
+    assert named >= FUNCTIONS
+    for left, right in table:
+        counterparts = re.findall(r"\b([A-Z][A-Za-z]+[a-z])\b(?:\.([a-z_0-9]+))?", right.replace("SSL_", ""))
+        assert counterparts, left
+        for name, attribute in counterparts:
+            if not hasattr(sansticket, name):
+                assert name in ("False",), (name, left)
+            elif attribute:
+                owner = getattr(sansticket, name)
+                known = {
+                    *dir(owner),
+                    *getattr(owner, "__annotations__", ()),
+                    *vars(sansticket.SessionCache()).keys(),
+                }
+                assert attribute in known, (name, attribute)
+
+
+def test_the_numbers_that_are_named() -> None:
+    assert f"At most {MAX_IDENTITIES} identities" in TEXT
+    plain = {field.name: field.default for field in fields(ServerConfig)}
+    assert f"`max_tickets_requested` ({plain['max_tickets_requested']})" in TEXT
+    assert f"`num_tickets` ({plain['num_tickets']} unless" in TEXT
+    assert plain["max_session_age"] == 7 * 86_400
+    assert "`max_session_age` (7 days)" in TEXT
+
+
+def test_links_lead_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#([^)]*)\)", TEXT)) <= anchors
+
+
+def test_every_recipe_was_run() -> None:
+    recipes = {title for title in re.findall(r"^### (.*)$", TEXT, re.MULTILINE) if code(section(title))}
+    if len(RUN) > 1:  # not when this test runs by itself
+        assert recipes == RUN
