@@ -6,11 +6,13 @@ once per run, without the network.
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 from tests.interop.matrix.conftest import Matrix
@@ -32,7 +34,9 @@ def go(*arguments: str | Path) -> str:
 
 @cache
 def program() -> Path:
-    built = Path(mkdtemp(prefix="sansticket-go-"), "peer")
+    folder = Path(mkdtemp(prefix="sansticket-go-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    built = folder / "peer"
     go("build", "-o", built, ".")
     return built
 

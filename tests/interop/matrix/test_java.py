@@ -5,10 +5,12 @@ Installed by Debian's ``default-jdk-headless``.  The program is compiled once pe
 
 from __future__ import annotations
 
+import atexit
 import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 from tests.interop.matrix.conftest import Matrix
@@ -22,6 +24,7 @@ COMPILING = 120
 @cache
 def classes() -> Path:
     folder = Path(mkdtemp(prefix="sansticket-java-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
     source = Path(__file__).with_name("Peer.java")
     subprocess.run(["javac", "-d", folder, source], check=True, timeout=COMPILING)
     return folder
