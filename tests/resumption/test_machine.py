@@ -222,7 +222,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=150, stateful_step_count=40)
+TestMachine.settings = settings(max_examples=100, stateful_step_count=40)
 
 
 def test_the_model_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
