@@ -218,7 +218,17 @@ class OurClient(OurSide, ClientSide):
 
     def noted(self, event: Event) -> None:
         if isinstance(event, TicketReceived):
+            if event.session.version == ProtocolVersion.TLS_1_2:
+                self._received.clear()
             self._received.append(event.session)
+
+    def take(self, events: Sequence[Event]) -> None:
+        """In 1.2 the session that is resumed goes on being the session, if no ticket takes its place."""
+        for event in events:
+            match event:
+                case HandshakeCompleted(version=ProtocolVersion.TLS_1_2, session=Session() as session):
+                    self._received.append(session)
+        super().take(events)
 
     def present(self, name: str) -> None:
         """It has had it from the beginning."""
@@ -302,6 +312,11 @@ class OurServers(Servers):
     def _on_get(self, session_id: bytes) -> Session | None:
         self.log.lookups += 1
         return self._outside.get(session_id)
+
+
+def _kept_by_id(session: Session) -> bool:
+    """Of 1.2: no ticket, but an id."""
+    return session.version == ProtocolVersion.TLS_1_2 and bool(session.session_id)
 
 
 class OurServer(OurSide, ServerSide):
@@ -389,7 +404,7 @@ class OurServer(OurSide, ServerSide):
     # What the runner wants.
 
     def noted(self, event: Event) -> None:
-        if isinstance(event, TicketIssued):
+        if isinstance(event, TicketIssued) and not _kept_by_id(event.session):
             self.log.tickets += 1
 
     @property

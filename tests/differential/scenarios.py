@@ -266,6 +266,8 @@ def stores() -> Named:
 def cut_off() -> Named:
     """A connection that resumed a session and was cut off, and then the same session and its newest again."""
     for version, stateful, ticket in product(Version, (False, True), (0, 1)):
+        if version is Version.TLS12 and ticket:
+            continue  # there is but one
         first = Connection(version=version, stateful=stateful)
         again = first.but(offer=Offer(connection=0, ticket=ticket))
         dropped = again.but(ending=Ending.DROP)
@@ -314,8 +316,11 @@ def single_use() -> Named:
 
 
 def chains() -> Named:
-    """Resumptions of resumptions: a 1.2 ticket keeps its time, a 1.3 ticket starts anew."""
-    ages = (LIFETIME // 3, LIFETIME * 2 // 3)
+    """Resumptions of resumptions: a 1.2 ticket keeps its time, a 1.3 ticket starts anew.
+
+    No sum of the ages is the lifetime, about which libssl's versions differ.
+    """
+    ages = (LIFETIME // 3 + 1, LIFETIME * 2 // 3)
     for version, age, decision in product(Version, ages, (None, Return.USE_RENEW)):
         first = Connection(version=version)
         again = first.but(offer=Offer(age=age), decision=decision)

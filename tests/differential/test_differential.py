@@ -12,14 +12,12 @@ import pytest
 from tests.differential.deviations import DEVIATIONS, clients_of, comparable, expected, libssl
 from tests.differential.libssl import LibsslClients
 from tests.differential.sansticket_side import OurClients, ours_can, run_sansticket
-from tests.differential.scenario import Connection, Scenario, Version
+from tests.differential.scenario import Connection, Scenario
 from tests.differential.scenarios import GROUPS
 
 
 def not_yet(connection: Connection) -> str | None:
     """Why sansticket cannot run such a connection."""
-    if connection.version is Version.TLS12:
-        return "TLS 1.2"
     if connection.psk is not None:
         return "external PSKs"
     if connection.max_early_data:
