@@ -1,0 +1,320 @@
+"""Trio over sansticket: ``TLSStream`` is a ``trio.abc.HalfCloseableStream`` over any other stream.
+
+    async with await open_tls_over_tcp_stream("example.org", 443, config) as stream:
+        await stream.send_all(b"hello")
+        await stream.send_eof()
+        async for data in stream: ...
+
+    await serve_tls_over_tcp(handler, 4433, config)
+
+One task may send while another one receives.  Three things are shared between them, each with its lock:
+
+- the handshake, which whoever comes first does;
+- the connection's turn: what happens is worked off, and questions are answered, before the next step is taken.
+  Nothing is written during a turn, so a peer that does not read cannot keep us from reading;
+- the outgoing bytes.  Whoever writes them goes on until there are none left, so what a receiver has to send
+  (a KeyUpdate, an alert) it need not wait for.
+
+Time-outs are Trio's: put a cancel scope around what may take too long.  A ``receive_some`` or ``do_handshake``
+that was cancelled can be called again, a question that was open is asked again; a ``send_all`` that was cancelled
+has broken the stream, because nobody knows which half of a record was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import index
+from typing import Any, Final
+
+import trio
+
+from sansticket import (
+    AbortHandshake,
+    ClientConfig,
+    ClientConnection,
+    Close,
+    Command,
+    Connection,
+    Event,
+    Question,
+    Reason,
+    SendData,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    events,
+)
+
+READ_SIZE: Final = 65_536
+LINGER: Final = 3.0
+TIMEOUT: Final = 30.0
+
+Answers = Mapping[type[Question], Callable[[Any], Awaitable[Command]]]
+
+
+class TLSError(Exception):
+    """Why TLS has ended; the cause of the ``trio.BrokenResourceError`` that is raised."""
+
+    def __init__(self, event: events.ConnectionTerminated) -> None:
+        super().__init__(str(event))
+        self.event = event
+
+
+class TLSStream(trio.abc.HalfCloseableStream):
+    """``connection`` over ``transport``, which belongs to this stream from now on.
+
+    ``answers``: a coroutine function for each class of questions that the config answers with ``ASK``.
+    ``observe``: gets what has happened, data too, before the bytes are written that it caused; again, if it was
+    cancelled.
+    ``https_compatible``: a stream that ends without close_notify has ended; otherwise it is broken.
+    ``linger``: how long ``aclose`` may take, in seconds.  After close_notify or an alert it waits for the peer to
+    close as well: a socket closed with unread bytes in it sends RST, which can destroy what the peer has not read.
+    """
+
+    def __init__(
+        self,
+        transport: trio.abc.Stream,
+        connection: Connection,
+        *,
+        answers: Answers | None = None,
+        observe: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
+        https_compatible: bool = False,
+        linger: float = LINGER,
+    ) -> None:
+        self.transport = transport
+        self.connection = connection
+        self._answers = answers or {}
+        self._observe = observe
+        self._https_compatible = https_compatible
+        self._linger = linger
+        self._handshake = trio.Lock()
+        self._turn = trio.Lock()
+        self._outgoing = trio.StrictFIFOLock()
+        self._busy: set[str] = set()
+        self._incoming: bytes | bytearray | None = None
+        self._happened: list[Event] = []
+        self._received = bytearray()
+        self._ready = False
+        self._peer_closed = False
+        self._write_closed = False
+        self._closed = False
+        self._cut_off = False
+        """A send was, or the peer has gone: nothing more can be written."""
+        self._broken: TLSError | None = None
+        self._answer_failed: Exception | None = None
+
+    # --- trio.abc.HalfCloseableStream
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        with self._only_one("sending"):
+            await self.do_handshake()
+            if self._write_closed:
+                raise trio.ClosedResourceError("send_all after send_eof")
+            if self._cut_off:
+                raise trio.BrokenResourceError("nothing more can be sent")
+            if data:
+                await self._step(lambda: self.connection.send(SendData(data)))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        with self._only_one("sending"):
+            await self.do_handshake()
+            async with self._outgoing:
+                await self.transport.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Send close_notify: the peer can go on sending, and we receiving."""
+        with self._only_one("sending"):
+            await self.do_handshake()
+            self._write_closed = True
+            await self._step(lambda: self.connection.send(Close()))
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if max_bytes is not None and index(max_bytes) < 1:
+            raise ValueError("max_bytes must be 1 or more")
+        with self._only_one("receiving"):
+            if not self._received or self._closed:
+                await self.do_handshake()
+            while not self._received and not self._peer_closed:
+                await self._receive()
+            await trio.lowlevel.checkpoint()
+            data = bytes(self._received[:max_bytes])
+            del self._received[:max_bytes]
+            return data
+
+    async def aclose(self) -> None:
+        if self._closed:
+            await trio.lowlevel.checkpoint()
+            return
+        self._closed = True
+        try:
+            with trio.move_on_after(self._linger):
+                await self._say_goodbye()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            pass
+        finally:
+            self.connection.receive_data(b"")  # so that it knows, too
+            await self.transport.aclose()
+
+    # --- and more
+
+    async def do_handshake(self) -> None:
+        """Raises ``trio.BrokenResourceError`` from a ``TLSError`` if it fails.  All other methods do it as well."""
+        self._check()
+        if self._ready:
+            await trio.lowlevel.checkpoint()
+            return
+        async with self._handshake:
+            await self._flush()
+            while not self._ready:
+                await self._receive()
+
+    async def command(self, command: Command) -> None:
+        """Any command besides data and the end: ``IssueTicket``, ``UpdateKeys`` and so on."""
+        await self.do_handshake()
+        await self._step(lambda: self.connection.send(command))
+
+    # --- steps
+
+    async def _receive(self) -> None:
+        """Take in what comes next.  Cancelled at any point, it can be called again."""
+        self._check()
+        if self._incoming is None and self.connection.pending is None:
+            self._incoming = await self.transport.receive_some(READ_SIZE)
+        await self._step(self._take_incoming, wait=not self._ready)
+
+    def _take_incoming(self) -> list[Event]:
+        data, self._incoming = self._incoming, None
+        return [] if data is None else self.connection.receive_data(data)
+
+    async def _step(self, act: Callable[[], list[Event]], *, wait: bool = True) -> None:
+        """Do one thing, and all that follows from it; then write.
+
+        ``wait``: for others that are writing, too; they take what there is along.
+        """
+        async with self._turn:
+            self._check()
+            await self._attend(act())
+        if wait or not self._outgoing.locked():
+            await self._flush()
+        if self._answer_failed is not None:
+            error, self._answer_failed = self._answer_failed, None
+            raise error
+
+    async def _attend(self, happened: list[Event]) -> None:
+        self._happened += happened
+        while True:
+            if self._observe is not None and self._happened:
+                await self._observe(tuple(self._happened))
+            happened, self._happened = self._happened, []
+            for event in happened:
+                self._handle(event)
+            question = self.connection.pending
+            if question is None:
+                break
+            self._happened += await self._answer(question)
+
+    async def _answer(self, question: Question) -> list[Event]:
+        """What a handler raises reaches the caller, after the alert that it causes."""
+        try:
+            return self.connection.send(await self._answers[type(question)](question))
+        except Exception as error:
+            self._answer_failed = error
+            return self.connection.send(AbortHandshake())
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case events.HandshakeCompleted():
+                self._ready = True
+            case events.DataReceived(data):
+                self._received += data
+            case events.PeerClosed():
+                self._peer_closed = True
+            case events.ConnectionTerminated(Reason.TRUNCATED) if self._https_compatible and self._ready:
+                self._peer_closed = self._cut_off = True
+            case events.ConnectionTerminated():
+                self._broken = TLSError(event)
+
+    async def _flush(self) -> None:
+        async with self._outgoing:
+            while data := self.connection.data_to_send():
+                if self._cut_off:
+                    raise trio.BrokenResourceError("nothing more can be sent")
+                try:
+                    await self.transport.send_all(data)
+                except BaseException:
+                    self._cut_off = True
+                    raise
+
+    async def _say_goodbye(self) -> None:
+        """close_notify if there was nothing worse, then let the peer read it."""
+        self.connection.send(Close())
+        await self._flush()
+        if isinstance(self.transport, trio.abc.HalfCloseableStream) and not self._peer_closed:
+            await self.transport.send_eof()
+            while await self.transport.receive_some(READ_SIZE):
+                pass
+
+    # --- what may not be done
+
+    def _check(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this stream was closed")
+        if self._broken is not None:
+            raise trio.BrokenResourceError(str(self._broken)) from self._broken
+
+    @contextmanager
+    def _only_one(self, what: str) -> Iterator[None]:
+        if what in self._busy:
+            raise trio.BusyResourceError(f"another task is {what}")
+        self._busy.add(what)
+        try:
+            yield
+        finally:
+            self._busy.remove(what)
+
+
+async def open_tls_over_tcp_stream(
+    host: str,
+    port: int,
+    config: ClientConfig,
+    *,
+    server_name: str | None = None,
+    session: Session | None = None,
+    **options: Any,
+) -> TLSStream:
+    """Connect.  The handshake takes place with the first use; ``options`` are those of ``TLSStream``."""
+    connection = ClientConnection(config, server_name or host, session, port=port)
+    try:
+        transport = await trio.open_tcp_stream(host, port)
+    except BaseException:
+        connection.send(Close())  # nothing was sent: a session that was taken from the store goes back
+        raise
+    return TLSStream(transport, connection, **options)
+
+
+async def serve_tls_over_tcp(
+    handler: Callable[[TLSStream], Awaitable[object]],
+    port: int,
+    config: ServerConfig,
+    *,
+    host: str | None = None,
+    timeout: float = TIMEOUT,
+    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+    **options: Any,
+) -> None:
+    """Listen, for ever.  ``handler`` is called after each handshake that takes no longer than ``timeout`` seconds.
+
+    ``options`` are those of ``TLSStream``.
+    """
+
+    async def serve(transport: trio.SocketStream) -> None:
+        async with TLSStream(transport, ServerConnection(config), **options) as stream:
+            try:
+                with trio.fail_after(timeout):
+                    await stream.do_handshake()
+            except (trio.BrokenResourceError, trio.TooSlowError):
+                return  # observe has heard of it
+            await handler(stream)
+
+    await trio.serve_tcp(serve, port, host=host, task_status=task_status)

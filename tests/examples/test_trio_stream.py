@@ -1,0 +1,489 @@
+"""The wrapper for Trio: Trio's own checks of a stream, and loopback with itself and with Trio's SSLStream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from examples.trio_stream import TLSError, TLSStream, open_tls_over_tcp_stream, serve_tls_over_tcp
+from sansticket import (
+    ASK,
+    AcceptPeer,
+    AlertDescription,
+    ClientConnection,
+    ClientSessionStore,
+    Command,
+    Event,
+    IssueTicket,
+    LookUpSession,
+    PrepareTicket,
+    ProvideSession,
+    Reason,
+    SealTicket,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    TicketIssued,
+    UpdateKeys,
+    VerifyPeer,
+)
+from tests.support.certificates import authority, new_authority, server_identity
+from tests.support.command import PATIENCE
+from tests.support.configs import client_config, server_config
+from tests.support.credentials import anchors_of
+from tests.support.stdlib_peer import client_context, server_context
+
+NAME = "server.example"
+Handler = Callable[[TLSStream], Awaitable[None]]
+
+
+def run(main: Callable[[], Awaitable[None]], **options: Any) -> None:
+    async def bounded() -> None:
+        with trio.fail_after(PATIENCE):
+            await main()
+
+    trio.run(bounded, **options)
+
+
+def run_on_mock_clock(main: Callable[[], Awaitable[None]]) -> None:
+    """Time passes at once when nobody can go on."""
+    run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@asynccontextmanager
+async def serving(config: ServerConfig, handler: Handler | None = None, **options: Any) -> AsyncIterator[int]:
+    """The port of a server.  What its handlers raise is raised here."""
+    async with trio.open_nursery() as nursery:
+        serve = partial(serve_tls_over_tcp, handler or capitals, 0, config, host="127.0.0.1", **options)
+        (listener,) = await nursery.start(serve)
+        yield listener.socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+async def capitals(stream: TLSStream) -> None:
+    """Until the end of the stream."""
+    async for data in stream:
+        await stream.send_all(data.upper())
+    await stream.send_eof()
+
+
+async def ask(port: int, question: bytes = b"hello", **options: Any) -> tuple[bytes, TLSStream]:
+    """One question and its answer, until the end of the stream."""
+    options.setdefault("config", client_config())
+    stream = await open_tls_over_tcp_stream("127.0.0.1", port, server_name=NAME, **options)
+    async with stream:
+        await stream.do_handshake()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_and_end, stream, question)
+            answer = await read(stream)
+    return answer, stream
+
+
+async def send_and_end(stream: TLSStream, data: bytes) -> None:
+    await stream.send_all(data)
+    await stream.send_eof()
+
+
+async def read(stream: trio.abc.ReceiveStream) -> bytes:
+    data = b""
+    async for piece in stream:
+        data += piece
+    return data
+
+
+def over(one: trio.abc.Stream, other: trio.abc.Stream, **changes: Any) -> tuple[TLSStream, TLSStream]:
+    """A client and a server over two ends of a stream."""
+    client, server = ClientConnection(client_config(), NAME), ServerConnection(server_config(**changes))
+    return TLSStream(one, client, linger=0.05), TLSStream(other, server, linger=0.05)
+
+
+# --- what Trio says of streams -------------------------------------------------------------------------------
+
+
+def test_trios_own_checks() -> None:
+    async def make() -> tuple[TLSStream, TLSStream]:
+        return over(*trio.testing.memory_stream_pair())
+
+    async def make_clogged() -> tuple[TLSStream, TLSStream]:
+        client, server = over(*trio.testing.lockstep_stream_pair(), num_tickets=0)
+        async with trio.open_nursery() as nursery:  # a handshake has to be read, even where nothing else is
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        return client, server
+
+    async def main() -> None:
+        await trio.testing.check_half_closeable_stream(make, make_clogged)
+
+    run(main)
+
+
+def test_a_send_that_was_cancelled_breaks_the_stream_and_a_receive_does_not() -> None:
+    async def main() -> None:
+        client, server = over(*trio.testing.lockstep_stream_pair(), num_tickets=0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        with trio.move_on_after(1):
+            await server.receive_some()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.send_all, b"hello")
+            assert await server.receive_some() == b"hello"
+        with trio.move_on_after(1):
+            await client.send_all(b"never read")
+        with pytest.raises(trio.BrokenResourceError):
+            await client.send_all(b"hello")
+        await trio.aclose_forcefully(client)
+        await trio.aclose_forcefully(server)
+
+    run_on_mock_clock(main)
+
+
+def test_a_handshake_that_was_cancelled_can_go_on() -> None:
+    """Here with a question open, which is asked again."""
+
+    async def think(question: VerifyPeer) -> Command:
+        for _ in range(3):
+            await trio.sleep(1)
+        return AcceptPeer()
+
+    async def impatiently(stream: TLSStream, interruptions: list[float]) -> None:
+        for patience in range(10):
+            with trio.move_on_after(0.5 + patience):
+                await stream.do_handshake()
+                return
+            interruptions.append(trio.current_time())
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        config = client_config(answers={VerifyPeer: ASK})
+        client = TLSStream(one, ClientConnection(config, NAME), answers={VerifyPeer: think})
+        server = TLSStream(other, ServerConnection(server_config()))
+        interruptions: list[float] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(impatiently, client, interruptions)
+            nursery.start_soon(server.do_handshake)
+        assert len(interruptions) == 3
+        await client.send_all(b"hello")
+        assert await server.receive_some() == b"hello"
+
+    run_on_mock_clock(main)
+
+
+# --- what flows ----------------------------------------------------------------------------------------------
+
+
+def test_the_second_connection_resumes() -> None:
+    async def main() -> None:
+        config = client_config(session_store=ClientSessionStore())
+        async with serving(server_config()) as port:
+            for resumed in (False, True, True):
+                answer, stream = await ask(port, config=config)
+                assert (answer, stream.connection.resumed) == (b"HELLO", resumed)
+
+    run(main)
+
+
+def test_much_data_both_ways_at_once() -> None:
+    """The server answers while it is still being asked, and neither side stops the other."""
+    size = 5_000_000
+
+    async def main() -> None:
+        async with serving(server_config()) as port:
+            answer, _ = await ask(port, b"x" * size)
+            assert len(answer) == size
+
+    run(main)
+
+
+def test_a_sender_waits_for_a_receiver_that_is_slow() -> None:
+    async def main() -> None:
+        sent = 0
+
+        async def flood(stream: TLSStream) -> None:
+            nonlocal sent
+            for _ in range(200):
+                await stream.wait_send_all_might_not_block()
+                await stream.send_all(bytes(100_000))
+                sent += 100_000
+
+        async with serving(server_config(), flood) as port:
+            stream = await open_tls_over_tcp_stream("127.0.0.1", port, client_config(), server_name=NAME)
+            async with stream:
+                await stream.do_handshake()
+                before = -1
+                while sent != before:
+                    before = sent
+                    await trio.sleep(0.2)
+                assert sent < 15_000_000
+                received = 0
+                while received < 20_000_000:
+                    received += len(await stream.receive_some())
+
+    run(main)
+
+
+def test_keys_are_updated_and_tickets_sent_amid_data() -> None:
+    async def main() -> None:
+        async def handler(stream: TLSStream) -> None:
+            await stream.command(UpdateKeys(request_peer=True))
+            await stream.command(IssueTicket(3))
+            await capitals(stream)
+
+        store = ClientSessionStore()
+        config = client_config(session_store=store)
+        async with serving(server_config(num_tickets=0), handler) as port:
+            assert (await ask(port, b"x" * 500_000, config=config))[0] == b"X" * 500_000
+        assert len(store) == 3
+
+    run(main)
+
+
+def test_trios_own_client_and_server() -> None:
+    async def main() -> None:
+        async with serving(server_config()) as port:
+            theirs = await trio.open_ssl_over_tcp_stream(
+                "127.0.0.1", port, ssl_context=client_context(authority()), https_compatible=True
+            )
+            async with theirs:
+                await theirs.send_all(b"hello")
+                assert await theirs.receive_some() == b"HELLO"
+
+        async with trio.open_nursery() as nursery:
+
+            async def handler(stream: trio.SSLStream[trio.SocketStream]) -> None:
+                await stream.send_all((await stream.receive_some()).upper())
+                await stream.aclose()
+
+            context = server_context(server_identity())
+            serve = partial(trio.serve_ssl_over_tcp, handler, 0, context, host="127.0.0.1")
+            (listener,) = await nursery.start(serve)
+            port = listener.transport_listener.socket.getsockname()[1]
+            answer, _ = await ask(port)
+            assert answer == b"HELLO"
+            nursery.cancel_scope.cancel()
+
+    run(main)
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("https_compatible", [False, True])
+def test_the_end_of_the_stream_without_close_notify(https_compatible: bool) -> None:
+    async def main() -> None:
+        async def cut(stream: TLSStream) -> None:
+            await stream.send_all(b"hello")
+            assert isinstance(stream.transport, trio.SocketStream)
+            await stream.transport.send_eof()
+            with pytest.raises(trio.BrokenResourceError):
+                await stream.receive_some()
+
+        async with serving(server_config(), cut) as port:
+            stream = await open_tls_over_tcp_stream(
+                "127.0.0.1", port, client_config(), server_name=NAME, https_compatible=https_compatible
+            )
+            async with stream:
+                received = [await stream.receive_some(3), await stream.receive_some()]
+                assert received == [b"hel", b"lo"]
+                if https_compatible:
+                    assert await stream.receive_some() == b""
+                else:
+                    with pytest.raises(trio.BrokenResourceError) as caught:
+                        await stream.receive_some()
+                    assert isinstance(caught.value.__cause__, TLSError)
+                    assert caught.value.__cause__.event.reason is Reason.TRUNCATED
+                with pytest.raises(trio.BrokenResourceError):
+                    await stream.send_all(b"hello")
+
+    run(main)
+
+
+def test_the_alert_comes_before_the_end_even_if_bytes_were_left_unread() -> None:
+    async def main() -> None:
+        async with serving(server_config()) as port:
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            async with stream, trio.open_nursery() as nursery:
+                nursery.start_soon(stream.send_all, b"GET / HTTP/1.1\r\n" + bytes(1_000_000))
+                assert (await read(stream))[:5] == bytes.fromhex("1503030002")
+                nursery.cancel_scope.cancel()
+
+    run(main)
+
+
+def test_a_client_that_does_not_trust_the_server_says_so() -> None:
+    async def main() -> None:
+        log: list[Event] = []
+
+        async def observe(happened: Sequence[Event]) -> None:
+            log.extend(happened)
+
+        async with serving(server_config(), observe=observe) as port:
+            stranger = client_config(trust_anchors=anchors_of(new_authority("stranger")))
+            with pytest.raises(trio.BrokenResourceError, match="no path to a trust anchor"):
+                await ask(port, config=stranger)
+            assert (await ask(port))[0] == b"HELLO"
+        (alert,) = (event.alert for event in log if type(event).__name__ == "ConnectionTerminated")
+        assert alert == AlertDescription.UNKNOWN_CA
+
+    run(main)
+
+
+def test_a_client_that_says_nothing_is_left() -> None:
+    async def main() -> None:
+        async with (
+            serving(server_config(), timeout=0.1) as port,
+            await trio.open_tcp_stream("127.0.0.1", port) as stream,
+        ):
+            assert (await read(stream)).startswith(bytes.fromhex("15"))  # user_canceled
+
+    run(main)
+
+
+def test_a_peer_that_neither_reads_nor_closes_is_left() -> None:
+    async def main() -> None:
+        async def handler(stream: TLSStream) -> None:
+            with trio.move_on_after(0.1):
+                await stream.send_all(bytes(20_000_000))
+            started = trio.current_time()
+            await stream.aclose()
+            took.append(trio.current_time() - started)
+            ended.set()
+
+        took: list[float] = []
+        ended = trio.Event()
+        async with serving(server_config(), handler, linger=0.1) as port:
+            stream = await open_tls_over_tcp_stream("127.0.0.1", port, client_config(), server_name=NAME)
+            await stream.do_handshake()
+            await ended.wait()
+            await trio.aclose_forcefully(stream)
+        assert took[0] < PATIENCE / 2
+
+    run(main)
+
+
+def test_a_session_that_was_never_sent_is_kept() -> None:
+    async def main() -> None:
+        store = ClientSessionStore()
+        config = client_config(session_store=store)
+        async with serving(server_config()) as port:
+            await ask(port, config=config)
+        with pytest.raises(OSError, match="attempts to connect"):
+            await ask(port, config=config)
+        assert len(store) == 2
+
+    run(main)
+
+
+# --- questions -----------------------------------------------------------------------------------------------
+
+
+def test_an_asynchronous_session_store() -> None:
+    sessions: dict[bytes, Session] = {}
+
+    async def look_up(question: LookUpSession) -> Command:
+        await trio.sleep(0.01)
+        return ProvideSession(sessions.pop(question.session_id, None))
+
+    async def observe(happened: Sequence[Event]) -> None:
+        for event in happened:
+            if isinstance(event, TicketIssued):
+                await trio.sleep(0.01)
+                sessions[event.session.session_id] = event.session
+
+    async def main() -> None:
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+        async with serving(config, answers={LookUpSession: look_up}, observe=observe) as port:
+            for resumed in (False, True, True):
+                answer, stream = await ask(port, b"x" * 300_000, config=client)
+                assert (answer, stream.connection.resumed) == (b"X" * 300_000, resumed)
+        assert len(sessions) == 2
+
+    run(main)
+
+
+def test_a_question_that_a_send_raises() -> None:
+    """A ticket on request is prepared when the next data are sent."""
+
+    async def prepare(question: PrepareTicket) -> Command:
+        await trio.sleep(0.01)
+        return SealTicket(b"prepared")
+
+    async def main() -> None:
+        async def handler(stream: TLSStream) -> None:
+            await stream.command(IssueTicket())
+            await capitals(stream)
+
+        store = ClientSessionStore()
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        async with serving(config, handler, answers={PrepareTicket: prepare}) as port:
+            await ask(port, b"x" * 300_000, config=client_config(session_store=store))
+        assert len(store) == 1
+
+    run(main)
+
+
+async def fails(question: LookUpSession) -> Command:
+    raise RuntimeError("the store is on fire")
+
+
+async def wrong(question: LookUpSession) -> Command:
+    return SealTicket()
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({LookUpSession: fails}, "the store is on fire"),
+        ({LookUpSession: wrong}, "SealTicket in AskLookUpSession"),
+        ({}, "LookUpSession"),
+    ],
+)
+def test_a_handler_that_fails_raises_after_its_alert(answers: Any, message: str) -> None:
+    async def main() -> None:
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+
+        async def serve(transport: trio.abc.Stream) -> None:
+            async with TLSStream(transport, ServerConnection(config), answers=answers) as stream:
+                await capitals(stream)
+
+        async def fail(transport: trio.abc.Stream) -> None:
+            with pytest.raises(Exception, match=message):
+                await serve(transport)
+
+        one, other = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery, TLSStream(one, ClientConnection(client, NAME)) as stream:
+            nursery.start_soon(serve, other)
+            await stream.send_eof()
+            assert await read(stream) == b""
+
+        one, other = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery, TLSStream(one, ClientConnection(client, NAME)) as stream:
+            nursery.start_soon(fail, other)
+            with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                await stream.do_handshake()
+
+    run(main)
+
+
+def test_a_question_without_an_answer_ends_in_bounded_time() -> None:
+    async def never(question: LookUpSession) -> Command:
+        await trio.sleep_forever()
+
+    async def main() -> None:
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+        async with serving(config, answers={LookUpSession: never}, timeout=0.2) as port:
+            await ask(port, config=client)
+            with pytest.raises(trio.BrokenResourceError):
+                await ask(port, config=client)
+            assert (await ask(port))[0] == b"HELLO"
+
+    run(main)
