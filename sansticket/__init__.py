@@ -1,4 +1,4 @@
-"""TLS 1.3 as sans-I/O state machines, with session tickets and resumption as first-class things.
+"""TLS 1.3 and 1.2 as sans-I/O state machines, with session tickets and resumption as first-class things.
 
 events = connection.receive_data(data)    # bytes in
 events = connection.send(command)         # commands in

@@ -183,8 +183,8 @@ class Config:
     """
 
     versions: tuple[int, ...] = field(default=KNOWN_VERSIONS, converter=_as_tuple)
-    """The protocol versions; the highest that both sides have is used.  One without a cipher suite or a group
-    among those below is not offered."""
+    """The protocol versions; the highest that both sides have is used.  One without a cipher suite, a group or a
+    signature scheme among those below is not offered."""
     cipher_suites: tuple[int, ...] = field(default=DEFAULT_CIPHER_SUITES, converter=_as_tuple)
     groups: tuple[int, ...] = field(factory=_default_groups, converter=_as_tuple)
     """``DEFAULT_GROUPS``, less those that the installed ``cryptography`` cannot do."""
@@ -246,7 +246,9 @@ class Config:
         _check_known("groups", self.groups, groups.supported())
         _check_known("signature_schemes", self.signature_schemes, signatures.supported())
         if not self.usable_versions:
-            raise ConfigError("versions", "cipher_suites and groups have nothing for any of them")
+            raise ConfigError(
+                "versions", "cipher_suites, groups or signature_schemes have nothing for any of them"
+            )
         for protocol in self.alpn_protocols:
             if not 1 <= len(protocol) <= 255:
                 raise ConfigError("alpn_protocols", f"{protocol!r}; expected 1 to 255 bytes")
@@ -261,9 +263,13 @@ class Config:
     @property
     @_once
     def usable_versions(self) -> tuple[int, ...]:
-        """Those of ``versions`` that have a cipher suite and a group, the highest first."""
+        """Those of ``versions`` that have a cipher suite, a group and a signature scheme, the highest first."""
         named = sorted(self.versions, reverse=True)
-        return tuple(version for version in named if self.suites_of(version) and self.groups_of(version))
+        return tuple(
+            version
+            for version in named
+            if self.suites_of(version) and self.groups_of(version) and self.schemes_of(version)
+        )
 
     @_once
     def suites_of(self, version: int) -> tuple[int, ...]:

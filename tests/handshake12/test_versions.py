@@ -229,15 +229,18 @@ def test_one_hello_for_all_versions(versions: tuple[int, ...]) -> None:
     [
         {"cipher_suites": [CipherSuite.AES_128_GCM_SHA256]},
         {"groups": [NamedGroup.X25519_MLKEM768]},
+        {"signature_schemes": [SignatureScheme.MLDSA65]},
     ],
 )
-def test_a_version_without_suite_or_group_is_not_offered(change: dict[str, Any]) -> None:
+def test_a_version_without_suite_group_or_scheme_is_not_offered(change: dict[str, Any]) -> None:
     config = client_config(**change)
     assert config.usable_versions == (TLS13,)
     named = hello_of(config).find(SupportedVersions)
     assert named is not None
     assert named.versions == (TLS13,)
-    with pytest.raises(ConfigError, match=r"versions: cipher_suites and groups have nothing"):
+    with pytest.raises(
+        ConfigError, match=r"versions: cipher_suites, groups or signature_schemes have nothing"
+    ):
         client_config(versions=[TLS12], **change)
 
 
