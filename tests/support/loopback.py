@@ -161,7 +161,9 @@ class Line:
 
     def _take(self, happened: Iterable[Event]) -> None:
         for event in happened:
-            self.events.append(event if not isinstance(event, DataReceived) else DataReceived(event.data[:20]))
+            self.events.append(
+                event if not isinstance(event, DataReceived) else DataReceived(event.data[:20])
+            )
             match event:
                 case HandshakeCompleted():
                     self.completed = event
@@ -253,7 +255,9 @@ class Visit(Line):
             f"Content-Length: {len(body)}",
             f"Connection: {'close' if leaving else 'keep-alive'}",
         ]
-        self.send(SendData("\r\n".join((*lines, "", "")).encode() + (b"" if head.startswith(b"HEAD") else body)))
+        self.send(
+            SendData("\r\n".join((*lines, "", "")).encode() + (b"" if head.startswith(b"HEAD") else body))
+        )
         if leaving:
             self.close()
         return not leaving
@@ -262,8 +266,11 @@ class Visit(Line):
 class OurServer:
     """Our server on a free port of loopback, with a thread for each connection.
 
-    ``visits`` are the connections whose handshake was tried, in the order in which they came.
+    ``visits`` are the connections whose handshake was tried, in the order in which they came; a subclass may have
+    a ``visit`` of its own.
     """
+
+    visit: type[Visit] = Visit
 
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
@@ -306,7 +313,7 @@ class OurServer:
                 sock, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            visit = Visit(sock, ServerConnection(self.config))
+            visit = self.visit(sock, ServerConnection(self.config))
             thread = threading.Thread(target=self._serve, args=(visit,), daemon=True)
             self._visits.append(visit)
             self._threads.append(thread)
