@@ -16,10 +16,10 @@ from sansticket.handshake.client12_end import (
     WaitNewSessionTicket12,
     WaitServerChangeCipherSpec12,
 )
-from sansticket.handshake.client13 import selected_protocol
 from sansticket.handshake.client_offer import ClientOffer
 from sansticket.handshake.common12 import TLS12, Hellos12, Keys12
 from sansticket.handshake.machine import Flight
+from sansticket.handshake.names import selected_protocol
 from sansticket.handshake.versions import check_downgrade
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import ExtensionType
@@ -52,7 +52,7 @@ def take_server_hello12(offer: ClientOffer, message: ServerHello, flight: Flight
         client_random=offer.hello.random,
         server_random=message.random,
         extended_master_secret=bound,
-        alpn_protocol=selected_protocol(offer, message),
+        alpn_protocol=selected_protocol(offer.config, message),
         server_name=offer.server_name,
     )
     session = resumed_session(offer, message, hellos)

@@ -35,6 +35,7 @@ from sansticket.handshake.client13_connected import ClientConnected13
 from sansticket.handshake.client_offer import ClientOffer
 from sansticket.handshake.established import Established, Exporter13
 from sansticket.handshake.machine import Asking, Flight, State
+from sansticket.handshake.names import selected_protocol
 from sansticket.keys.schedule13 import (
     ApplicationTraffic,
     HandshakeSecret,
@@ -46,13 +47,12 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.wire.codes import ProtocolVersion
-from sansticket.wire.extensions import ApplicationProtocols, TicketRequestHint
+from sansticket.wire.extensions import TicketRequestHint
 from sansticket.wire.messages import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
     EncryptedExtensions,
-    ExtensionsMessage,
     Finished,
 )
 
@@ -108,24 +108,12 @@ class WaitEncryptedExtensions(State):
         hint = message.find(TicketRequestHint)
         handshake = evolve(
             self.handshake.plus(flight.received),
-            alpn_protocol=selected_protocol(offer, message),
+            alpn_protocol=selected_protocol(offer.config, message),
             announced_tickets=hint.expected_count if hint is not None else None,
         )
         if handshake.session is not None:
             return WaitServerFinished(handshake, handshake.session.peer_certificates, None)
         return WaitCertificateOrRequest(handshake)
-
-
-def selected_protocol(offer: ClientOffer, message: ExtensionsMessage) -> bytes | None:
-    """RFC 7301 section 3.1: exactly one protocol, of those that were offered."""
-    answer = message.find(ApplicationProtocols)
-    if answer is None:
-        return None
-    if len(answer.protocols) != 1:
-        raise Fault(Reason.ILLEGAL_VALUE, f"{len(answer.protocols)} protocols in ALPN; expected exactly one")
-    if answer.protocols[0] not in offer.config.alpn_protocols:
-        raise Fault(Reason.UNOFFERED_APPLICATION_PROTOCOL, repr(answer.protocols[0]))
-    return answer.protocols[0]
 
 
 # --- the server's certificate --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.events import LookUpSession
 from sansticket.handshake.authentication12 import curve_is_accepted, scheme_for12
 from sansticket.handshake.common12 import TLS12
-from sansticket.handshake.server13_negotiation import select_protocol, server_name_of
+from sansticket.handshake.names import select_protocol, server_name_of
 from sansticket.tickets.cache import CacheMode
 from sansticket.wire.codes import CipherSuite, NamedGroup
 from sansticket.wire.extensions import (

@@ -10,14 +10,13 @@ from sansticket.config import ServerConfig
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine import Flight, State
+from sansticket.handshake.names import select_protocol, server_name_of
 from sansticket.handshake.server13_negotiation import (
     TLS13,
     Negotiated,
     check_hello,
     select_group,
-    select_protocol,
     select_suite,
-    server_name_of,
 )
 from sansticket.handshake.server13_psk import AfterHello, search
 from sansticket.keys.transcript import Transcript

@@ -13,12 +13,10 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.decision import TicketCounts
 from sansticket.wire.codes import ProtocolVersion, PskKeyExchangeMode
 from sansticket.wire.extensions import (
-    ApplicationProtocols,
     KeyShareEntry,
     KeyShareOffer,
     PreSharedKeyOffer,
     PskKeyExchangeModes,
-    ServerNameList,
     SignatureAlgorithms,
     SupportedGroups,
     TicketRequest,
@@ -26,9 +24,6 @@ from sansticket.wire.extensions import (
 from sansticket.wire.messages import ClientHello
 
 TLS13: Final = ProtocolVersion.TLS_1_3
-
-MAX_NAME: Final = 255
-"""Bytes of a host name: the limit of the DNS (RFC 1035 section 2.3.4), and of what a session can hold."""
 
 
 @frozen
@@ -100,17 +95,6 @@ class Negotiated:
         return TicketPolicy(takes, self.config.num_tickets, wanted, self.config.max_tickets_requested)
 
 
-def server_name_of(hello: ClientHello) -> str | None:
-    """The host name of the server_name extension, in lower case (RFC 6066 section 3)."""
-    extension = hello.find(ServerNameList)
-    if extension is None:
-        return None
-    name = extension.host_name
-    if len(name) > MAX_NAME:
-        raise Fault(Reason.ILLEGAL_VALUE, f"a host_name of {len(name)} bytes; no host has more than {MAX_NAME}")
-    return name.decode("ascii").lower()  # the wire has made sure that it is ASCII
-
-
 def check_hello(hello: ClientHello) -> None:
     """RFC 9846 sections 4.2.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
     if hello.compression_methods != b"\0":
@@ -167,17 +151,6 @@ def select_group(config: ServerConfig, hello: ClientHello) -> tuple[KeyShareEntr
         if group in entries:
             return entries[group], group
     return None, common[0]
-
-
-def select_protocol(config: ServerConfig, hello: ClientHello) -> bytes | None:
-    """RFC 7301 section 3.2: ours in our order; no overlap is fatal."""
-    offered = hello.find(ApplicationProtocols)
-    if offered is None or not config.alpn_protocols:
-        return None
-    for protocol in config.alpn_protocols:
-        if protocol in offered.protocols:
-            return protocol
-    raise Fault(Reason.NO_COMMON_APPLICATION_PROTOCOL, f"the client offers {offered.protocols!r}")
 
 
 def _hex(values: tuple[int, ...]) -> str:

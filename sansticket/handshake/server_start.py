@@ -8,9 +8,9 @@ from sansticket.commands import UseConfig
 from sansticket.config import ServerConfig
 from sansticket.events import SelectConfig
 from sansticket.handshake.machine import Asking, Flight, State
+from sansticket.handshake.names import server_name_of
 from sansticket.handshake.server12_search import AfterHello12, begin12
 from sansticket.handshake.server13_hello import WaitSecondClientHello, begin
-from sansticket.handshake.server13_negotiation import server_name_of
 from sansticket.handshake.server13_psk import AfterHello
 from sansticket.handshake.versions import select_version
 from sansticket.wire.codes import ProtocolVersion
