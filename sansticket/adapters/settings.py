@@ -90,6 +90,12 @@ class Settings:
         refuse_ask(given.answers)
         self.fields = {name: getattr(given, name) for name in self._names}
         self._follow(self._names)
+        self.check_hostname = self._verifies_names
+
+    @property
+    def _verifies_names(self) -> bool:
+        """What a client's config means by itself; ``check_hostname`` can be False where this is True."""
+        return not self.server and self["verify_peer"] and VerifyPeer not in self["answers"]
 
     @property
     def _names(self) -> frozenset[str]:
@@ -108,7 +114,6 @@ class Settings:
         if not self.server:
             self._set_option(ssl.OP_ENABLE_MIDDLEBOX_COMPAT, self["middlebox_compatibility"])
             self.post_handshake_auth = self["post_handshake_auth"]
-            self.check_hostname &= self["verify_peer"] and VerifyPeer not in self["answers"]
 
     def _set_option(self, option: int, on: int) -> None:
         self.options = self.options | option if on else self.options & ~option
@@ -140,17 +145,24 @@ class Settings:
         for name in changes:
             if name not in self._names:
                 raise TypeError(f"{self.kind.__name__} has no field {name!r}")
-        with self.changing() as changed:
-            changed.update(changes)
-            if self._complete:
-                self.kind(**changed)
-        self._follow(changes)
+        with self.lock:
+            verified = self._verifies_names
+            with self.changing() as changed:
+                changed.update(changes)
+                if self._complete:
+                    self.kind(**changed)
+            self._follow(changes)
+            if self._verifies_names is not verified:
+                self.check_hostname = not verified
 
     @property
     def _complete(self) -> bool:
+        """Whether nothing is missing that the standard library would not ask for before there is a connection."""
+        trusts = self["trust_anchors"] is not None or VerifyPeer in self["answers"]
         if self.server:
-            return bool(self["credentials"])
-        return self["trust_anchors"] is not None or not self["verify_peer"] or VerifyPeer in self["answers"]
+            asks = self["client_authentication"] is not ClientAuthentication.NONE
+            return bool(self["credentials"]) and (trusts or not asks)
+        return trusts or not self["verify_peer"]
 
     # --- settings of the standard library that are more than a field ---------------------------------------------
 

@@ -211,6 +211,15 @@ def test_wrong_passwords(house: House, tmp_path: Path, password: Any, error: typ
         house.context(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=password)
 
 
+def test_a_password_that_is_missing(tmp_path: Path) -> None:
+    """OpenSSL would ask at the terminal."""
+    file = tmp_path / "both.pem"
+    file.write_bytes(server_identity().chain_pem + encrypted(server_identity(), b"secret"))
+    for password in (None, lambda: None):
+        with pytest.raises(ssl.SSLError, match="Password was not given"):
+            OURS.context(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=password)
+
+
 def test_files_that_do_not_fit(house: House, tmp_path: Path) -> None:
     chain, other = tmp_path / "chain.pem", tmp_path / "other.pem"
     chain.write_bytes(server_identity().chain_pem)

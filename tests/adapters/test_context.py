@@ -12,9 +12,11 @@ import pytest
 
 from sansticket import (
     ClientAuthentication,
+    ClientConnection,
     ClientSessionStore,
     ConfigError,
     ConnectionTerminated,
+    LocalProtocolError,
     PrepareTicket,
     Reason,
     SealTicket,
@@ -35,7 +37,7 @@ from sansticket.debug.key_log import KeyLog
 from sansticket.wire.codes import NamedGroup, ProtocolVersion
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
-from tests.support.credentials import credential_of
+from tests.support.credentials import anchors, credential_of
 from tests.support.ssl_objects import NAME, OURS, TLS12, TLS13, End, Link, shaken
 
 CLIENT, SERVER = ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER
@@ -166,7 +168,7 @@ def test_a_context_is_what_its_config_says() -> None:
         versions=[ProtocolVersion.TLS_1_2],
         tickets_in_tls12=False,
         client_authentication=ClientAuthentication.OPTIONAL,
-        trust_anchors=client_config().trust_anchors,
+        trust_anchors=anchors(),
         num_tickets=7,
         alpn_protocols=[b"h2"],
     )
@@ -257,6 +259,16 @@ def test_what_is_not_complete_yet_can_be_changed() -> None:
     assert set(context.answers) == {PrepareTicket}
 
 
+def test_steps_in_any_order() -> None:
+    context = OURS.server()
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(["h2"])
+    context.num_tickets = 1
+    context.load_verify_locations(cadata=authority().der)
+    link = shaken(client(credentials=[credential_of(client_identity())], alpn_protocols=[b"h2"]), context)
+    assert link.server.tls.selected_alpn_protocol() == "h2"
+
+
 def test_credentials_of_a_config_stay_behind_those_that_are_loaded() -> None:
     rsa = server_identity("rsa")
     context = server(credentials=[credential_of(rsa)])
@@ -307,6 +319,20 @@ def test_a_client_whose_application_verifies() -> None:
     link = shaken(context, server(), server_hostname="whatever.example")
     assert seen[0].server_name == "whatever.example"
     assert link.client.tls.get_verified_chain() == list(server_identity().chain_der)
+
+
+def test_names_are_verified_again_when_the_application_does_not() -> None:
+    for config, changes in (
+        (client_config(answers={VerifyPeer: lambda question: AcceptPeer()}), {"answers": {}}),
+        (client_config(verify_peer=False), {"verify_peer": True}),
+    ):
+        context = SSLContext(config)
+        assert not context.check_hostname
+        context.configure(**changes)
+        assert context.check_hostname
+        context.check_hostname = False
+        context.configure(middlebox_compatibility=False)
+        assert not context.check_hostname
 
 
 def test_flags_that_say_what_is_always_done() -> None:
@@ -501,9 +527,7 @@ def test_chains() -> None:
 
 
 def test_chains_of_clients() -> None:
-    asking = server(
-        client_authentication=ClientAuthentication.REQUIRED, trust_anchors=client_config().trust_anchors
-    )
+    asking = server(client_authentication=ClientAuthentication.REQUIRED, trust_anchors=anchors())
     link = shaken(client(credentials=[credential_of(client_identity())]), asking)
     assert link.server.tls.get_verified_chain() == [*client_identity().chain_der, authority().der]
 
@@ -539,6 +563,53 @@ def test_an_error_is_repeated() -> None:
         with pytest.raises(ssl.SSLError) as caught:
             link.client.tls.read()
         assert caught.value.reason == "SSLV3_ALERT_BAD_RECORD_MAC"
+
+
+def test_asking_for_a_certificate_at_the_wrong_time() -> None:
+    link = Link(client(), server())
+    with pytest.raises(ssl.SSLError) as caught:
+        link.server.tls.verify_client_post_handshake()
+    assert caught.value.reason == "STILL_IN_INIT"
+
+
+def test_asking_later_and_no_common_version() -> None:
+    asking = server(
+        versions=[TLS13], client_authentication=ClientAuthentication.OPTIONAL, trust_anchors=anchors()
+    )
+    asking.post_handshake_auth = True
+    link = Link(client(versions=[TLS12]), asking)
+    link.client.step()
+    link.carry()
+    with pytest.raises(ssl.SSLError) as caught:
+        link.server.step()
+    assert caught.value.reason == "UNSUPPORTED_PROTOCOL"
+
+
+def test_data_that_was_read_in_part_is_in_the_way_too() -> None:
+    link = shaken(client(), server())
+    link.server.tls.write(b"some data")
+    link.carry()
+    assert link.client.tls.read(4) == b"some"
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError) as caught:
+            link.client.tls.unwrap()
+        assert caught.value.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
+    assert link.client.tls.read() == b" data"
+    with pytest.raises(ssl.SSLWantReadError):
+        link.client.tls.unwrap()
+
+
+def test_a_key_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS 1.2 has no new ones."""
+    link = shaken(client(versions=[TLS12]), server())
+
+    def refuse(self: Any, command: Any) -> Any:
+        raise LocalProtocolError("the key is good for no more records")
+
+    monkeypatch.setattr(ClientConnection, "send", refuse)
+    with pytest.raises(ssl.SSLError, match="the key is good for no more records") as caught:
+        link.client.tls.write(b"data")
+    assert caught.value.reason == "SEQUENCE_EXHAUSTED"
 
 
 def test_alerts_without_a_name() -> None:

@@ -65,7 +65,8 @@ def server(**changes: Any) -> SSLContext:
 
 def test_a_store_resumes_by_itself() -> None:
     store = ClientSessionStore()
-    context, other = client(session_store=store), server()
+    context, other = client(), server()
+    context.session_store = store
     assert not shaken(context, other).client.tls.session_reused
     assert len(store) == 2
     link = shaken(context, other)
