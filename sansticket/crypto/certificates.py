@@ -18,7 +18,14 @@ from sansticket.crypto.inspection import (
     parse_errors,
     public_key_of,
 )
-from sansticket.crypto.signatures import PrivateKey, PublicKey, RsaPssPublicKey, schemes_of
+from sansticket.crypto.signatures import (
+    PrivateKey,
+    PublicKey,
+    RsaPssPublicKey,
+    schemes_of,
+    tls12_authentication,
+)
+from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
 from sansticket.wire.codes import SignatureScheme
@@ -40,6 +47,9 @@ class _Leaf:
     names: tuple[str, ...]
     public_key: PublicKey
     issuer_names: tuple[bytes, ...]
+    schemes12: tuple[SignatureScheme, ...]
+    schemes13: tuple[SignatureScheme, ...]
+    authentication12: Tls12Authentication | None
 
 
 def _inspect(credential: "Credential") -> _Leaf:
@@ -47,10 +57,14 @@ def _inspect(credential: "Credential") -> _Leaf:
         raise ConfigError("credentials", "a chain needs at least one certificate")
     try:
         certificates = [load(der) for der in credential.chain]
+        public_key = public_key_of(credential.chain[0])
         return _Leaf(
             names_of(certificates[0]),
-            public_key_of(credential.chain[0]),
+            public_key,
             tuple(certificate.issuer.public_bytes() for certificate in certificates),
+            schemes_of(public_key, tls13=False),
+            schemes_of(public_key, tls13=True),
+            tls12_authentication(public_key),
         )
     except parse_errors(Fault) as error:
         raise ConfigError("credentials", str(error)) from error
@@ -116,9 +130,14 @@ class Credential:
         """Whether the leaf is for this host name or IP address.  A wildcard covers one label."""
         return name_matches(self._leaf.names, server_name)
 
+    @property
+    def tls12_authentication(self) -> Tls12Authentication | None:
+        """Which suites of TLS 1.2 it goes with (RFC 8422 section 2); None for none."""
+        return self._leaf.authentication12
+
     def usable_schemes(self, tls13: bool) -> tuple[SignatureScheme, ...]:
         """The schemes this credential signs handshakes with, best first."""
-        fitting = schemes_of(self._leaf.public_key, tls13)
+        fitting = self._leaf.schemes13 if tls13 else self._leaf.schemes12
         if self.schemes is None:
             return fitting
         return tuple(SignatureScheme(scheme) for scheme in self.schemes if scheme in fitting)

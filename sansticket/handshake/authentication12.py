@@ -57,7 +57,7 @@ def certificate_request12(config: Config) -> CertificateRequest12:
 def answer_request12(message: CertificateRequest12, config: Config) -> ShowCertificate | ShowNothing:
     """The first credential that the server can verify and, if it names authorities, seems to want."""
     for credential in config.credentials:
-        kind = tls12_authentication(credential.public_key)
+        kind = credential.tls12_authentication
         if kind is None or CERTIFICATE_TYPES[kind] not in message.certificate_types:
             continue
         if message.authorities and not set(credential.issuer_names) & set(message.authorities):

@@ -6,7 +6,6 @@ from attrs import field, frozen
 
 from sansticket.config import ServerConfig
 from sansticket.crypto.certificates import Credential
-from sansticket.crypto.signatures import tls12_authentication
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.events import LookUpSession
@@ -123,7 +122,7 @@ def select12(negotiated: Negotiated12) -> Selected12:
 
 def goes_with(suite: SuiteParameters, credential: Credential) -> bool:
     """A suite says whether the certificate is one for ECDSA or one for RSA (RFC 8422 section 2)."""
-    return tls12_authentication(credential.public_key) == suite.tls12_authentication
+    return credential.tls12_authentication == suite.tls12_authentication
 
 
 def select_group12(negotiated: Negotiated12) -> int:
