@@ -17,7 +17,7 @@ from __future__ import annotations
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from attrs import evolve
 
@@ -27,7 +27,7 @@ from sansticket.adapters.ciphers import CIPHERS, VERSION_NAMES, CipherTuple, cip
 from sansticket.adapters.failures import closed, failure, terminated, want_read
 from sansticket.adapters.selection import config_for, refusal
 from sansticket.adapters.sessions import SSLSession
-from sansticket.adapters.settings import Profile
+from sansticket.adapters.settings import Profile, Settings
 from sansticket.commands import AbortHandshake, Close, Command, RequestClientCertificate, SendData, UseConfig
 from sansticket.config import ServerConfig
 from sansticket.connection import ClientConnection, ServerConnection
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 CHANNEL_BINDING_TYPES: Final = ["tls-exporter"]
 """What ``get_channel_binding`` knows: RFC 9266.  tls-unique is not defined for TLS 1.3 (RFC 9846 appendix C.5)."""
 
-HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"CONNE")
+HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ")
 """The beginnings by which OpenSSL knows somebody who speaks HTTP where TLS is spoken."""
 
 
@@ -140,14 +140,15 @@ class SSLObject(ssl.SSLObject):
 
     @context.setter
     def context(self, context: ssl.SSLContext) -> None:
-        if not isinstance(context, type(self._context)):
+        settings = getattr(context, "_settings", None)
+        if not isinstance(settings, Settings):
             raise TypeError("The value must be a SSLContext of sansticket")
-        if context.protocol is not self._context.protocol:
+        if settings.server is not self._server_side:
             raise ValueError("The context is for the other side")
         if self._connection is not None and self._connection.pending is None:
             raise ValueError("The context cannot be changed any more")
-        self._profile = context._settings.profile()
-        self._context = context
+        self._profile = settings.profile()
+        self._context = cast("SSLContext", context)
 
     @property
     def session(self) -> Any:

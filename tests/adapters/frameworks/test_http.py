@@ -239,7 +239,7 @@ def recipe() -> type[SSLContext]:
 
 def test_urllib3(port: int) -> None:
     client = Client(recipe())
-    with urllib3.PoolManager(ssl_context=client.context, maxsize=1, retries=False) as pool:
+    with urllib3.PoolManager(ssl_context=client.context, maxsize=1, retries=False, timeout=60) as pool:
         for _ in range(2):
             response = pool.request("POST", url(port), body=b"question", headers={"Connection": "close"})
             assert response.data == BODY + b"question"
