@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.crypto.inspection import public_key_of
@@ -106,8 +106,15 @@ class WaitEncryptedExtensions(State):
             if extension.type not in offered:
                 raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
         hint = message.find(TicketRequestHint)
-        handshake = evolve(
-            self.handshake.plus(flight.received),
+        before = self.handshake
+        handshake = ClientHandshake(
+            before.offer,
+            before.suite,
+            before.group,
+            before.session,
+            before.transcript.plus(flight.received),
+            before.secret,
+            before.traffic,
             alpn_protocol=selected_protocol(offer.config, message),
             announced_tickets=hint.expected_count if hint is not None else None,
         )

@@ -50,6 +50,14 @@ MAX_EXTENSIONS: Final = 65_535
 """Bytes of extensions in a ClientHello; its few other bytes are not worth telling apart."""
 
 
+AMPLE: Final = 32_768
+"""Bytes that are free in any ClientHello: who has no large tickets need not measure."""
+
+
+def is_large(session: Session) -> bool:
+    return len(session.ticket) > AMPLE // 8
+
+
 def start(
     config: ClientConfig, server_name: str | None, sessions: Sequence[Session], flight: Flight
 ) -> WaitServerHello:
@@ -63,7 +71,7 @@ def start(
         cipher_suites=tuple(suite for version in versions for suite in config.suites_of(version)),
         extensions=hello_extensions(config, server_name, key_exchanges),
     )
-    room = MAX_EXTENSIONS - len(hello.encode()) if sessions else 0
+    room = MAX_EXTENSIONS - len(hello.encode()) if any(map(is_large, sessions)) else AMPLE
     fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
     sessions13 = tuple(session for session in fit if session.version == TLS13)
     if sessions13:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.config import ClientAuthentication
@@ -329,7 +329,8 @@ class WaitClientFinished(State):
         if tickets and connected.remaining_lifetime(flight.now) <= 0:
             tickets, why = 0, f"{why}, but the session is too old for another ticket"
         flight.establish(established)
-        flight.emit(established.completed(evolve(outcome.record, tickets_to_follow=tickets, why=why)))
+        record = ResumptionRecord(outcome.record.identities, outcome.record.winner, tickets, why)
+        flight.emit(established.completed(record))
         return after_handshake(connected, tickets, flight)
 
     def established(self, now: float) -> Established:

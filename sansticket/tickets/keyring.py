@@ -17,7 +17,6 @@ What the wire shows is the name of the ring key, which all clients of one period
 ciphertext of the same length as the session: two tickets of one client have nothing else in common.
 """
 
-import hmac
 from collections.abc import Iterable, Mapping
 from threading import Lock
 from types import MappingProxyType
@@ -27,6 +26,7 @@ from attrs import field, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from sansticket.crypto.hkdf import hmac_digest
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket
@@ -65,14 +65,14 @@ class TicketKey:
         """A ticket under this key, with a new salt."""
         salt = entropy(SALT_LENGTH)
         header = self.name + salt
-        return header + AESGCM(hmac.digest(self.secret, salt, "sha256")).encrypt(_NONCE, plaintext, header)
+        return header + AESGCM(hmac_digest("sha256", self.secret, salt)).encrypt(_NONCE, plaintext, header)
 
     def open(self, ticket: bytes) -> bytes | None:
         """The plaintext, or None when the ticket was altered.  Its name must be this key's."""
         if len(ticket) < OVERHEAD:
             return None
         header = ticket[:_HEADER]
-        aead = AESGCM(hmac.digest(self.secret, header[KEY_NAME_LENGTH:], "sha256"))
+        aead = AESGCM(hmac_digest("sha256", self.secret, header[KEY_NAME_LENGTH:]))
         try:
             return aead.decrypt(_NONCE, ticket[_HEADER:], header)
         except InvalidTag:
