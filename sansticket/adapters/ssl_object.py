@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from attrs import evolve
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.adapters.arguments import as_session
 from sansticket.adapters.certificates import as_dictionary
@@ -366,11 +367,13 @@ class SSLObject(ssl.SSLObject):
         moment = datetime.fromtimestamp(self._completed_at, UTC)
         try:
             if self._server_side:
-                return list(verify_client_chain(chain, anchors, moment))
-            name = self._server_hostname if self._profile.checks_name else None
-            return list(verify_server_chain(chain, anchors, name, moment))
+                path = verify_client_chain(chain, anchors, moment)
+            else:
+                name = self._server_hostname if self._profile.checks_name else None
+                path = verify_server_chain(chain, anchors, name, moment)
         except Fault:
             return []
+        return [certificate.public_bytes(Encoding.DER) for certificate in path]
 
     # --- the connection ------------------------------------------------------------------------------------------
 

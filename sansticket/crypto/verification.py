@@ -194,7 +194,7 @@ def _subject(server_name: str) -> "x509.DNSName | x509.IPAddress":
 
 def verify_server_chain(
     chain: Sequence[bytes], anchors: TrustAnchors, server_name: str | None, now: datetime
-) -> tuple[bytes, ...]:
+) -> "list[x509.Certificate]":
     """Check that a chain (DER, leaf first) leads to an anchor, is for ``server_name`` and valid at ``now``.
 
     ``server_name`` is a host name in ASCII (A-labels) or an IP address; one that can be neither is a
@@ -213,7 +213,9 @@ def verify_server_chain(
     return _verify(verifier.verify, chain, anchors, server_name, now)
 
 
-def verify_client_chain(chain: Sequence[bytes], anchors: TrustAnchors, now: datetime) -> tuple[bytes, ...]:
+def verify_client_chain(
+    chain: Sequence[bytes], anchors: TrustAnchors, now: datetime
+) -> "list[x509.Certificate]":
     """Check that a client's chain (DER, leaf first) leads to an anchor and is valid at ``now``.
 
     ``now`` without time zone is UTC.  Fault CERTIFICATE_... with the reason of the refusal; otherwise the
@@ -243,8 +245,7 @@ def _verify(
     anchors: TrustAnchors,
     server_name: str | None,
     now: datetime,
-) -> tuple[bytes, ...]:
-    from cryptography.hazmat.primitives.serialization import Encoding
+) -> "list[x509.Certificate]":
     from cryptography.x509.verification import VerificationError
 
     if not chain:
@@ -252,7 +253,7 @@ def _verify(
     leaf, *intermediates = [load(der) for der in chain]
     try:
         try:
-            return tuple(each.public_bytes(Encoding.DER) for each in verify(leaf, intermediates))
+            return verify(leaf, intermediates)
         except VerificationError as error:
             reason = _diagnose(leaf, intermediates, anchors, server_name, now, str(error))
             raise Fault(reason, str(error)) from None

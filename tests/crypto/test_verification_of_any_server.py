@@ -22,6 +22,10 @@ from tests.support.credentials import (
 NAME = "server.example"
 
 
+def in_der(path: list[x509.Certificate]) -> tuple[bytes, ...]:
+    return tuple(certificate.public_bytes(Encoding.DER) for certificate in path)
+
+
 def leaf(*purposes: ObjectIdentifier) -> bytes:
     """A leaf without names, for these purposes."""
     extensions = [(x509.ExtendedKeyUsage(purposes), False)] if purposes else []
@@ -32,7 +36,7 @@ def leaf(*purposes: ObjectIdentifier) -> bytes:
 @pytest.mark.parametrize("kind", KEYS)
 def test_any_name_will_do(kind: str) -> None:
     chain = server_credential(kind, "whatever.example").chain
-    assert verify_server_chain(chain, anchors(), None, NOW) == (*chain, authority().der)
+    assert in_der(verify_server_chain(chain, anchors(), None, NOW)) == (*chain, authority().der)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +70,10 @@ def test_the_path_is_what_led_to_the_anchor(name: str | None) -> None:
     middle = subordinate(authority())
     sent = with_chain(middle.issue(NAME), middle, new_authority("not asked for")).chain_der
     path = verify_server_chain(sent, anchors(), name, NOW)
-    assert path == (sent[0], middle.der, authority().der)
+    assert in_der(path) == (sent[0], middle.der, authority().der)
 
 
 def test_the_path_of_a_client() -> None:
     middle = subordinate(authority())
     sent = with_chain(middle.issue("client.example", client=True), middle).chain_der
-    assert verify_client_chain(sent, anchors(), NOW) == (*sent, authority().der)
+    assert in_der(verify_client_chain(sent, anchors(), NOW)) == (*sent, authority().der)
