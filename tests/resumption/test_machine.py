@@ -212,6 +212,8 @@ class Machine(RuleBasedStateMachine):
         ticket = self.ticket(which)
         changed = bytearray(ticket.session.ticket)
         changed[bit // 8 % len(changed)] ^= 1 << bit % 8
+        if any(known.session.ticket == changed for known in self.tickets):
+            return  # changed back
         self.tickets.append(evolve(ticket, session=evolve(ticket.session, ticket=bytes(changed)), gone=True))
 
     @invariant()
