@@ -14,7 +14,7 @@ RSA-PSS and ML-DSA signatures contain randomness that the library draws itself.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from attrs import frozen
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -74,13 +74,32 @@ _FIXED: Final[tuple[tuple[tuple[type, type], Scheme], ...]] = (
 _TLS13_ONLY: Final = (Scheme.MLDSA44, Scheme.MLDSA65, Scheme.MLDSA87)
 
 
+_KINDS: Final[dict[type, str]] = {}
+
+
+def _kind_of(key: object) -> str:
+    """What kind of key it is: ec, rsa, or nothing for those without a choice of hash.
+
+    Remembered by class: those of the library are abstract, and ``isinstance`` with them takes longer than all else
+    that is done here.
+    """
+    cls = type(key)
+    kind = _KINDS.get(cls)
+    if kind is None:
+        ec_key = isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey)
+        rsa_key = isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey)
+        kind = _KINDS[cls] = "ec" if ec_key else "rsa" if rsa_key else ""
+    return kind
+
+
 def schemes_of(key: PrivateKey | PublicKey, tls13: bool) -> tuple[Scheme, ...]:
     """The schemes a key can sign handshakes with, best first; none for a key that is of no use."""
-    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
-        return _ecdsa_schemes(key.curve.name, tls13)
-    if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
+    kind = _kind_of(key)
+    if kind == "ec":
+        return _ecdsa_schemes(cast(ec.EllipticCurvePublicKey, key).curve.name, tls13)
+    if kind == "rsa":
         schemes = _RSAE_SCHEMES if tls13 else _RSAE_SCHEMES + _PKCS1_SCHEMES
-        return tuple(scheme for scheme in schemes if _is_long_enough(key, scheme))
+        return tuple(scheme for scheme in schemes if _is_long_enough(cast(rsa.RSAPublicKey, key), scheme))
     if isinstance(key, RsaPssPublicKey):
         return tuple(
             scheme
@@ -140,17 +159,17 @@ def _works(probe: Callable[[], object]) -> bool:
 
 def sign(key: PrivateKey, scheme: int, message: bytes, tls13: bool = True) -> bytes:
     """Sign a handshake.  Fault ILLEGAL_VALUE for a scheme that does not fit the key."""
-    schemes = schemes_of(key, tls13)
+    schemes, kind = schemes_of(key, tls13), _kind_of(key)
+    if kind == "ec" and scheme in schemes:
+        return cast(ec.EllipticCurvePrivateKey, key).sign(message, _ecdsa(scheme))
     if isinstance(key, rsa.RSAPrivateKey):
         # The key of an id-RSASSA-PSS certificate is such an object too.
         schemes += schemes_of(RsaPssPublicKey(key.public_key()), tls13)
     if scheme not in schemes:
         raise _misfit(scheme)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.sign(message, _ecdsa(scheme))
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(message, _rsa_padding(scheme), _HASHES[scheme])
-    return key.sign(message)
+    return cast(ed25519.Ed25519PrivateKey, key).sign(message)  # and all others without a choice of hash
 
 
 def verify(public_key: PublicKey, scheme: int, message: bytes, signature: bytes, tls13: bool = True) -> None:
@@ -162,14 +181,14 @@ def verify(public_key: PublicKey, scheme: int, message: bytes, signature: bytes,
     if scheme not in schemes_of(public_key, tls13):
         raise _misfit(scheme)
     try:
-        if isinstance(public_key, ec.EllipticCurvePublicKey):
-            public_key.verify(signature, message, _ecdsa(scheme))
+        if _kind_of(public_key) == "ec":
+            cast(ec.EllipticCurvePublicKey, public_key).verify(signature, message, _ecdsa(scheme))
         elif isinstance(public_key, rsa.RSAPublicKey):
             public_key.verify(signature, message, _rsa_padding(scheme), _HASHES[scheme])
         elif isinstance(public_key, RsaPssPublicKey):
             public_key.key.verify(signature, message, _rsa_padding(scheme), _HASHES[scheme])
         else:
-            public_key.verify(signature, message)
+            cast(ed25519.Ed25519PublicKey, public_key).verify(signature, message)
     except InvalidSignature:
         raise Fault(Reason.BAD_SIGNATURE, Scheme(scheme).name.lower()) from None
 
