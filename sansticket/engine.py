@@ -280,7 +280,7 @@ class Engine:
         config = self._config
         flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, config.key_log is not None)
         state = handler(self._state, item, flight)
-        if self._handshake_bytes and any(type(effect) is ProtectReads for effect in flight.effects):
+        if flight.changes_reading_keys and self._handshake_bytes:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
         if self._change_cipher_specs and state.IN_TLS_1_2:
             raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
@@ -315,6 +315,8 @@ class Engine:
 
     def _apply(self, flight: Flight) -> None:
         """Carry out what a step wants done.  Handshake messages under the same keys share their records."""
+        if not flight.effects and not flight.events:
+            return
         messages = b""
         for effect in flight.effects:
             if type(effect) is SendMessage:

@@ -141,7 +141,16 @@ class Flight:
     ``logs_secrets`` says whether anybody wants the lines of a key log.
     """
 
-    __slots__ = ("effects", "entropy", "events", "logs_secrets", "now", "num_tickets", "received")
+    __slots__ = (
+        "changes_reading_keys",
+        "effects",
+        "entropy",
+        "events",
+        "logs_secrets",
+        "now",
+        "num_tickets",
+        "received",
+    )
 
     def __init__(
         self,
@@ -156,6 +165,7 @@ class Flight:
         self.entropy = entropy
         self.received = received
         self.num_tickets = num_tickets
+        self.changes_reading_keys = False
         self.effects: list[Effect] = []
         self.events: list[Event] = []
 
@@ -181,6 +191,7 @@ class Flight:
         self.effects.append(ProtectWrites(version, suite, keys))
 
     def protect_reads(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
+        self.changes_reading_keys = True
         self.effects.append(ProtectReads(version, suite, keys))
 
     def skip_early_data(self, *, before_second_hello: bool) -> None:
