@@ -50,6 +50,9 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
         async with asyncio.timeout(PATIENCE):
             await main
+            # Before Python 3.12 a server does not wait for its handlers.
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(bounded())
@@ -72,6 +75,8 @@ async def serving(config: ServerConfig, handler: Handler | None = None, **option
     finally:
         server.close()
         await server.wait_closed()
+        while getattr(server, "_active_count", 0):  # Python 3.11 does not wait for the connections
+            await asyncio.sleep(0.01)
 
 
 async def served(handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
