@@ -6,7 +6,7 @@ on the wire, never a re-encoding.
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, field, frozen
 
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 
+HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384}
+
+
 def _hash_messages(transcript: "Transcript") -> "_Hash | None":
     if transcript.hash_name is None:
         return None
-    return hashlib.new(transcript.hash_name, b"".join(transcript.messages))
+    return HASHES[transcript.hash_name](b"".join(transcript.messages))
 
 
 @frozen

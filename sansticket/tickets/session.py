@@ -143,9 +143,30 @@ class Session:
     """The group of the key exchange, 16 bits; 0 when not known."""
 
     def __attrs_post_init__(self) -> None:
-        field_name = self._out_of_range() or self._too_long()
-        if field_name:
-            raise SessionFormatError(f"{field_name} is out of range")
+        if not self._is_in_range():
+            raise SessionFormatError(f"{self._out_of_range() or self._too_long()} is out of range")
+
+    def _is_in_range(self) -> bool:
+        """All ranges at once, since a session is made for every ticket; the two below find out which one it was."""
+        name, protocol = self.server_name, self.alpn
+        return (
+            (0 < len(self.secret) < 256 if self.version == _TLS_1_3_CODE else len(self.secret) == 48)
+            and (self.version == _TLS_1_3_CODE or self.version == _TLS_1_2_CODE)
+            and 0 <= self.cipher_suite < 1 << 16
+            and 0 <= self.group < 1 << 16
+            and 0 <= self.lifetime < 1 << 32
+            and 0 <= self.age_add < 1 << 32
+            and 0 <= self.max_early_data < 1 << 32
+            and 0 <= self.issued_at < _END_OF_TIME
+            and 0 <= self.authenticated_at < _END_OF_TIME
+            and len(self.ticket) < 1 << 16
+            and len(self.session_id) <= MAX_SESSION_ID
+            and len(self.session_id_context) <= MAX_CONTEXT
+            and (protocol is None or 0 < len(protocol) < 256)
+            and (name is None or (0 < len(name) < 256 if name.isascii() else 0 < utf8_length(name) < 256))
+            and len(self.app_data) <= MAX_FIELD
+            and all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates)
+        )
 
     def _out_of_range(self) -> str:
         """The name of the first number that is, or nothing."""
@@ -168,7 +189,7 @@ class Session:
         return ""
 
     def _too_long(self) -> str:
-        """The name of the first byte string that is, or too short, or nothing."""
+        """The name of the first byte string that is, or too short; of those, one is."""
         low, high = (1, 255) if self.version == _TLS_1_3_CODE else (48, 48)
         if not low <= len(self.secret) <= high:
             return "secret"
@@ -184,9 +205,7 @@ class Session:
             return "server_name"
         if len(self.app_data) > MAX_FIELD:
             return "app_data"
-        if not all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates):
-            return "peer_certificates"
-        return ""
+        return "peer_certificates"
 
     def age(self, now: float) -> float:
         """Seconds since the ticket was issued, to the millisecond; 0 when the issuer's clock is ahead."""
