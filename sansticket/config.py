@@ -148,10 +148,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _once(method: F) -> F:
     """A config does not change: what follows from it is worked out once, not in every handshake."""
+    name = method.__name__
 
     @wraps(method)
     def remembered(self: Any, *args: int) -> Any:
-        known, key = self._known, (method.__name__, *args)
+        known, key = self._known, (name, *args)
         if key not in known:
             known[key] = method(self, *args)
         return known[key]

@@ -276,6 +276,7 @@ class ClientConnection(Connection):
         super().__init__(config, start(config, name, sessions, flight))
         self._writer.legacy_record_version = 0x0301
         self._apply(flight)
+        self._write_messages()
         self._writer.legacy_record_version = 0x0303
 
     def _heed(self, event: Event, now: float) -> None:

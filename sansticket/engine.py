@@ -114,6 +114,7 @@ class Engine:
         "_state",
         "_trailing_data",
         "_unsent_tickets",
+        "_unwritten",
         "_warnings",
         "_write_closed",
         "_writer",
@@ -126,6 +127,7 @@ class Engine:
         self._reader = RecordReader()
         self._writer = RecordWriter(padding=config.padding)
         self._handshake_bytes = bytearray()
+        self._unwritten = b""
         self._events: list[Event] = []
         self._pending: Question | None = None
         self._established: Established | None = None
@@ -196,9 +198,9 @@ class Engine:
 
     def _take_message(self) -> bool:
         """Handle the first handshake message that is held, if it is complete."""
-        held = self._handshake_bytes
+        held, state = self._handshake_bytes, self._state
         kind = held[0]
-        classes = messages_accepted_by(type(self._state)).get(kind)
+        classes = messages_accepted_by(type(state)).get(kind)
         if classes is None:
             raise self._unexpected(_message_name(kind))
         end = 4 + int.from_bytes(held[1:4])
@@ -208,10 +210,10 @@ class Engine:
             return False
         raw = bytes(held[:end])
         del held[:end]
-        message = (MESSAGES_12 if self._state.IN_TLS_1_2 else MESSAGES)[kind](raw[4:])
+        message = (MESSAGES_12 if state.IN_TLS_1_2 else MESSAGES)[kind](raw[4:])
         if type(message) not in classes:
             raise self._unexpected(type(message).__name__)
-        if self._state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST:
+        if state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST:
             self._count_message(kind)
         self._step(message, raw)
         self._settle()
@@ -273,13 +275,13 @@ class Engine:
 
     def _step(self, item: Input, raw: bytes = b"") -> None:
         """One transition.  When the handler raises, nothing has happened."""
-        handler = accepted_by(type(self._state)).get(type(item))
+        state, config = self._state, self._config
+        handler = accepted_by(type(state)).get(type(item))
         if handler is None:
-            expected = expected_in(type(self._state))
+            expected = expected_in(type(state))
             raise LocalProtocolError(f"{type(item).__name__} in {self.state}; expected {expected}")
-        config = self._config
         flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, config.key_log is not None)
-        state = handler(self._state, item, flight)
+        state = handler(state, item, flight)
         if flight.changes_reading_keys and self._handshake_bytes:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
         if self._change_cipher_specs and state.IN_TLS_1_2:
@@ -296,7 +298,7 @@ class Engine:
             if answer is ASK:
                 self._pending = state.question()
                 self._events.append(self._pending)
-                return
+                break
             try:
                 command = answer(state.question()) if answer else state.default_answer(self._config.clock())
             except Fault:
@@ -307,6 +309,7 @@ class Engine:
                 self._step(command)
             except LocalProtocolError as error:
                 return self._answer_failed(state, error)
+        self._write_messages()
 
     def _answer_failed(self, state: Asking, error: Exception) -> None:
         """The config's function raised, or gave what is no answer; there is no caller who could be told."""
@@ -314,23 +317,26 @@ class Engine:
         self._fail(Fault(Reason.ANSWER_FAILED, detail), error)
 
     def _apply(self, flight: Flight) -> None:
-        """Carry out what a step wants done.  Handshake messages under the same keys share their records."""
-        if not flight.effects and not flight.events:
-            return
-        messages = b""
+        """Carry out what a step wants done.
+
+        Handshake messages under the same keys share their records, also those of several steps: they are written
+        when something else is to be done, or when the connection has come to rest (``_settle``).
+        """
         for effect in flight.effects:
             if type(effect) is SendMessage:
-                messages += effect.raw
+                self._unwritten += effect.raw
                 continue
-            if messages:
-                self._write(HANDSHAKE, messages)
-                messages = b""
+            if self._unwritten:
+                self._write_messages()
             CARRIED_OUT_BY[type(effect)](self, effect)
-        if messages:
-            self._write(HANDSHAKE, messages)
         for event in flight.events:
             self._heed(event, flight.now)
-        self._events.extend(flight.events)
+            self._events.append(event)
+
+    def _write_messages(self) -> None:
+        if self._unwritten:
+            messages, self._unwritten = self._unwritten, b""
+            self._write(HANDSHAKE, messages)
 
     def _heed(self, event: Event, now: float) -> None:
         """What an event means to the connection itself."""
@@ -439,6 +445,7 @@ class Engine:
         self._terminate(ConnectionTerminated(fault.reason, sent, fault.detail, cause=cause))
 
     def _write_alert(self, level: AlertLevel, description: AlertDescription) -> None:
+        self._write_messages()
         self._write(ALERT, Alert(level, description).encode())
 
     def _terminate(self, event: ConnectionTerminated) -> None:

@@ -262,14 +262,13 @@ def _handlers(state: type[State]) -> list[Handler]:
 
 def _once_per_state(function: Callable[[type[State]], T]) -> Callable[[type[State]], T]:
     """Remember the result: annotations are read at the first use of a state, not at import."""
-    known: dict[type[State], T] = {}
 
-    def remembered(state: type[State]) -> T:
-        if state not in known:
-            known[state] = function(state)
-        return known[state]
+    class Known(dict[type[State], T]):
+        def __missing__(self, state: type[State]) -> T:
+            self[state] = result = function(state)
+            return result
 
-    return remembered
+    return Known().__getitem__
 
 
 @_once_per_state

@@ -49,6 +49,7 @@ from tests.support.credentials import client_credential
 from tests.support.hostile import APPLICATION_DATA, held_bytes
 from tests.support.hostile_client import HostileClient, quick_server, session_from
 from tests.support.hostile_server import HostileServer, certificate_request, quick_client
+from tests.support.noting import Said, what_it_says
 from tests.support.pair import Side, every, whole
 from tests.support.refusals import ends, refused
 from tests.support.scenes import SCENES, TIME, Keys, Scene, named, without_cuts
@@ -111,10 +112,12 @@ class Play:
         self.scene, self.asker, self.answer = scene, asker, answer
         answers = {kind: how(kind) for kind in (kinds_in(scene) if kinds is None else kinds)}
         self.stage = scene.open(*((answers, {}) if asker == "client" else ({}, answers)))
-        self.sides = {"client": self.stage.client, "server": self.stage.server}
+        self.sides: dict[Side, Connection] = {"client": self.stage.client, "server": self.stage.server}
         self.heard: dict[Side, list[Event]] = {"client": [], "server": []}
         self.events: dict[Side, list[Event]] = {"client": [], "server": []}
-        self.wire: dict[Side, bytes] = {"client": b"", "server": b""}
+        self.said: dict[Side, Said] = {}
+        for side, connection in self.sides.items():
+            self.said[side] = what_it_says(connection)
         self.asked: list[Question] = []
         self.most_held = 0
 
@@ -139,7 +142,6 @@ class Play:
             moved = False
             for sender, receiver in ((SIDES[0], SIDES[1]), (SIDES[1], SIDES[0])):
                 data = self.sides[sender].data_to_send()
-                self.wire[sender] += data
                 for piece in cut(data) if data else ():
                     self.hear(receiver, self.sides[receiver].receive_data(piece))
                     self.most_held = max(self.most_held, held_bytes(self.sides[self.asker]))
@@ -173,10 +175,10 @@ class Play:
         self.events[side] += events
 
     def seen(self) -> tuple[Any, ...]:
-        """Everything but the questions: the bytes of both sides, the asker's events, what the other side heard."""
+        """Everything but the questions: what both sides said, the asker's events, what the other side heard."""
         other: Side = "server" if self.asker == "client" else "client"
         own = [event for event in self.events[self.asker] if not isinstance(event, Question)]
-        return self.wire, without_cuts(own), without_cuts(self.heard[other]), self.sides[self.asker].state
+        return self.said, without_cuts(own), without_cuts(self.heard[other]), self.sides[self.asker].state
 
 
 def play(scene: Scene, asker: Side, way: Way, **named_: Any) -> Play:

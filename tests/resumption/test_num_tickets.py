@@ -152,7 +152,7 @@ def test_they_leave_when_the_clients_finished_has_come_and_not_before(world: Wor
     pair.carry("client")
     assert kinds(pair.server_events) == ["HandshakeCompleted"] + 3 * ["TicketIssued"]
     assert pair.server.unsent_tickets == 3
-    assert len(records_of(pair.server.data_to_send())) == 3, "one record each"
+    assert len(records_of(pair.server.data_to_send())) == 1, "all in one record"
     assert pair.server.unsent_tickets == 0
 
 
