@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.commands import UpdateKeys
 from sansticket.config import ASK, Config, ServerConfig
@@ -57,6 +57,7 @@ from sansticket.record.protection import Opener12, Opener13, Sealer12, Sealer13
 from sansticket.record.reader import RecordReader
 from sansticket.record.writer import RecordWriter
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion
 from sansticket.wire.messages import MESSAGES
@@ -89,7 +90,7 @@ MAX_CHANGE_CIPHER_SPECS: Final = 32
 """change_cipher_spec records of compatibility mode; honest peers send one, and nothing says that two are wrong."""
 
 
-@frozen
+@value
 class Ended(State):
     """The connection is over: nothing is accepted any more."""
 

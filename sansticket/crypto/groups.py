@@ -21,12 +21,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 
 from sansticket.errors import Fault, Reason
+from sansticket.values import value
 from sansticket.wire.codes import NamedGroup
 
 Entropy = Callable[[int], bytes]
@@ -253,7 +254,7 @@ def _works(group: int) -> bool:
     return True
 
 
-@frozen
+@value
 class KeyExchange:
     """One side's ephemeral key, whose share has been sent.
 

@@ -6,8 +6,6 @@ import hmac
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from attrs import frozen
-
 from sansticket.config import CERTIFICATE_ONLY_SCHEMES, Config, ResumedCertificates
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input, sign, verify
@@ -21,6 +19,7 @@ from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.keys.schedule13 import finished_mac
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import Check
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import (
     CertificateAuthorities,
@@ -71,7 +70,7 @@ def certificate_message(context: bytes, credential: Credential | None) -> Certif
     return Certificate(context, tuple(CertificateEntry(der) for der in chain))
 
 
-@frozen
+@value
 class ShowCertificate:
     """A client that is asked for a certificate has one that fits."""
 
@@ -79,7 +78,7 @@ class ShowCertificate:
     scheme: int
 
 
-@frozen
+@value
 class ShowNothing:
     """A client that is asked for a certificate has none that fits: it sends an empty Certificate."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.crypto.groups import respond
@@ -35,6 +35,7 @@ from sansticket.handshake.client12_end import (
 )
 from sansticket.handshake.common12 import Asking12, Keys12
 from sansticket.handshake.machine import Flight
+from sansticket.values import value
 from sansticket.wire.messages import CertificateVerify
 from sansticket.wire.messages12 import (
     Certificate12,
@@ -48,7 +49,7 @@ Answer = ShowCertificate | ShowNothing
 """What we show when the server asks for our certificate."""
 
 
-@frozen
+@value
 class ServerProof:
     """The server's chain, and the share that it signed."""
 
@@ -57,7 +58,7 @@ class ServerProof:
     share: bytes
 
 
-@frozen
+@value
 class WaitCertificate12(ClientState12):
     """The server takes no session of ours, and owes its certificate."""
 
@@ -73,7 +74,7 @@ class WaitCertificate12(ClientState12):
         return WaitServerKeyExchange12(handshake.plus(flight.received), chain, public_key)
 
 
-@frozen
+@value
 class WaitServerKeyExchange12(ClientState12):
     """The server owes its share of the key exchange, signed."""
 
@@ -88,7 +89,7 @@ class WaitServerKeyExchange12(ClientState12):
         return AskVerifyPeer12(handshake.plus(flight.received), proof, self.public_key)
 
 
-@frozen
+@value
 class AskVerifyPeer12(Asking12):
     """The server holds its key; is it the server that it should be?"""
 
@@ -115,7 +116,7 @@ class AskVerifyPeer12(Asking12):
         raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
 
 
-@frozen
+@value
 class WaitRequestOrDone12(ClientState12):
     """The server may ask for our certificate."""
 
@@ -132,7 +133,7 @@ class WaitRequestOrDone12(ClientState12):
         return exchange_keys(self.handshake.plus(flight.received), self.proof, flight).finish(flight)
 
 
-@frozen
+@value
 class WaitServerHelloDone12(ClientState12):
     """The server asked for our certificate, and has nothing else to say."""
 
@@ -159,7 +160,7 @@ def exchange_keys(handshake: ClientHandshake12, proof: ServerProof, flight: Flig
     return ClientKeyed12(handshake, keys, proof.chain, proof.group, None)
 
 
-@frozen
+@value
 class AskSign12(Asking12):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 

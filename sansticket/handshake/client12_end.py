@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, Self
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.config import MAX_LIFETIME
 from sansticket.events import TicketReceived
@@ -22,6 +22,7 @@ from sansticket.handshake.machine import ChangeCipherSpec, Flight
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.messages import Finished
 from sansticket.wire.messages12 import HelloRequest, NewSessionTicket12
 
@@ -29,7 +30,7 @@ UNKNOWN_LIFETIME: Final = 7200
 """Seconds that a session is kept of which the server does not say how long it keeps it: libssl's default."""
 
 
-@frozen
+@value
 class ClientState12(State12):
     """A client in the middle of a handshake."""
 
@@ -38,7 +39,7 @@ class ClientState12(State12):
         return self
 
 
-@frozen
+@value
 class ClientHandshake12:
     """What every state after the ServerHello shares."""
 
@@ -55,7 +56,7 @@ class ClientHandshake12:
         return ClientHandshake12(self.offer, self.hellos, self.session_id, self.ticket_promised, transcript)
 
 
-@frozen
+@value
 class ClientKeyed12:
     """The keys are there: what remains is to prove it."""
 
@@ -145,7 +146,7 @@ def renewed(session: Session, ticket: NewSessionTicket12, now: float) -> Session
     return session
 
 
-@frozen
+@value
 class WaitNewSessionTicket12(ClientState12):
     """The server promised a ticket, and may still take that back with an empty one."""
 
@@ -157,7 +158,7 @@ class WaitNewSessionTicket12(ClientState12):
         return WaitServerChangeCipherSpec12(self.keyed.plus(flight.received), message)
 
 
-@frozen
+@value
 class WaitServerChangeCipherSpec12(ClientState12):
     """What comes next is the end of unprotected records."""
 
@@ -169,7 +170,7 @@ class WaitServerChangeCipherSpec12(ClientState12):
         return WaitServerFinished12(self.keyed, self.ticket)
 
 
-@frozen
+@value
 class WaitServerFinished12(ClientState12):
     """The server owes the proof that it has the keys and saw the same messages."""
 

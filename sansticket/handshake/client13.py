@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.crypto.inspection import public_key_of
@@ -46,6 +46,7 @@ from sansticket.keys.schedule13 import (
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import TicketRequestHint
 from sansticket.wire.messages import (
@@ -60,7 +61,7 @@ Answer = ShowCertificate | ShowNothing
 """What we show when the server asks for our certificate."""
 
 
-@frozen
+@value
 class ClientHandshake:
     """What every state after the ServerHello shares."""
 
@@ -91,7 +92,7 @@ class ClientHandshake:
         )
 
 
-@frozen
+@value
 class WaitEncryptedExtensions(State):
     """RFC 9846 appendix A.1, WAIT_EE."""
 
@@ -126,7 +127,7 @@ class WaitEncryptedExtensions(State):
 # --- the server's certificate --------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class WaitCertificateOrRequest(State):
     """RFC 9846 appendix A.1, WAIT_CERT_CR."""
 
@@ -142,7 +143,7 @@ class WaitCertificateOrRequest(State):
         return take_certificate(self.handshake, None, message, flight)
 
 
-@frozen
+@value
 class WaitCertificate(State):
     """The server asked for our certificate and owes its own.  RFC 9846 appendix A.1, WAIT_CERT."""
 
@@ -166,7 +167,7 @@ def take_certificate(
     return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key_of(chain[0]))
 
 
-@frozen
+@value
 class WaitCertificateVerify(State):
     """RFC 9846 appendix A.1, WAIT_CV."""
 
@@ -183,7 +184,7 @@ class WaitCertificateVerify(State):
         return AskVerifyPeer(handshake.plus(flight.received), self.answer, self.chain, self.public_key)
 
 
-@frozen
+@value
 class AskVerifyPeer(Asking):
     """The server holds its key; is it the server that it should be?"""
 
@@ -214,7 +215,7 @@ class AskVerifyPeer(Asking):
 # --- Finished ------------------------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class WaitServerFinished(State):
     """RFC 9846 appendix A.1, WAIT_FINISHED."""
 
@@ -246,7 +247,7 @@ class WaitServerFinished(State):
                 return AskSign(finished.plus(flight.send(certificate_message(b"", credential))), self.answer)
 
 
-@frozen
+@value
 class ClientFinished:
     """The server is done; what we still owe ends with our Finished."""
 
@@ -308,7 +309,7 @@ class ClientFinished:
         return ResumptionRecord(offer.identities, offer.place_of(session), tickets, why)
 
 
-@frozen
+@value
 class AskSign(Asking):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.commands import ProvideSignature, SendData
 from sansticket.config import MAX_LIFETIME, ClientConfig
@@ -21,12 +21,13 @@ from sansticket.handshake.machine import Asking, Flight
 from sansticket.keys.schedule13 import resumption_psk
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import EarlyDataLimit
 from sansticket.wire.messages import CertificateRequest, CertificateVerify, NewSessionTicket
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class ClientConnected13(Connected13):
     """RFC 9846 appendix A.1, CONNECTED."""
 
@@ -87,7 +88,7 @@ class ClientConnected13(Connected13):
         )
 
 
-@frozen
+@value
 class AskSignAgain(Asking):
     """Post-handshake: our Certificate is sent, its CertificateVerify is to be made."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.crypto.groups import KeyExchange, generate
 from sansticket.crypto.suites import SUITES, SuiteParameters
@@ -19,6 +19,7 @@ from sansticket.handshake.client_offer import ClientOffer
 from sansticket.handshake.machine import Flight, State
 from sansticket.keys.schedule13 import EarlySecret, traffic_keys
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.codes import ExtensionType, ProtocolVersion
 from sansticket.wire.extensions import (
     Cookie,
@@ -40,7 +41,7 @@ IN_SERVER_HELLO: Final = frozenset(
 """What a TLS 1.3 ServerHello may carry; the rest belongs into EncryptedExtensions (RFC 9846 section 4.2.3)."""
 
 
-@frozen
+@value
 class WaitServerHello(State):
     """RFC 9846 appendix A.1, WAIT_SH."""
 
@@ -72,7 +73,7 @@ class WaitServerHello(State):
         return WaitServerHelloAfterRetry(offer.sent(flight), suite, group)
 
 
-@frozen
+@value
 class WaitServerHelloAfterRetry(State):
     """We sent a second ClientHello.  RFC 9846 appendix A.1, WAIT_SH; a second retry is not accepted."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.config import MAX_LIFETIME, ClientConfig
 from sansticket.crypto.groups import KeyExchange
@@ -16,6 +16,7 @@ from sansticket.keys.schedule13 import EarlySecret, binder
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import Check, IdentityRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import Extension, PreSharedKeyOffer, PskIdentity
 from sansticket.wire.messages import ClientHello
@@ -29,7 +30,7 @@ IDENTITY_OVERHEAD: Final = 6 + 1 + 48
 """Bytes that an identity takes besides its ticket: length, age, and a binder of the longest hash."""
 
 
-@frozen
+@value
 class ClientOffer:
     """Every later state of the client looks back at this: a server may only answer what was asked.
 

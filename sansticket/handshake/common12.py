@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from typing import ClassVar, Final, Self
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, Reason
@@ -19,27 +19,28 @@ from sansticket.handshake.machine import Asking, Flight, State
 from sansticket.keys.schedule12 import ConnectionKeys, MasterSecret12
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.messages import Finished
 
 TLS12: Final = ProtocolVersion.TLS_1_2
 
 
-@frozen
+@value
 class State12(State):
     """A state in which handshake messages are those of TLS 1.2."""
 
     IN_TLS_1_2: ClassVar[bool] = True
 
 
-@frozen
+@value
 class Asking12(Asking):
     """A question asked in TLS 1.2."""
 
     IN_TLS_1_2: ClassVar[bool] = True
 
 
-@frozen
+@value
 class Hellos12:
     """What ClientHello and ServerHello settle."""
 
@@ -51,7 +52,7 @@ class Hellos12:
     server_name: str | None
 
 
-@frozen
+@value
 class Keys12:
     """The master secret, and what the two randoms make of it."""
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from attrs import frozen
-
 from sansticket.commands import SendData
 from sansticket.handshake.common12 import State12
 from sansticket.handshake.established import Established
 from sansticket.handshake.machine import Flight
+from sansticket.values import value
 from sansticket.wire.codes import AlertDescription
 from sansticket.wire.messages import ClientHello
 from sansticket.wire.messages12 import HelloRequest
 
 
-@frozen
+@value
 class Connected12(State12):
     """Both Finished messages were right."""
 
@@ -36,14 +35,14 @@ class Connected12(State12):
         return self
 
 
-@frozen
+@value
 class ClientConnected12(Connected12):
     def on_hello_request(self, message: HelloRequest, flight: Flight) -> Self:
         flight.send_warning(AlertDescription.NO_RENEGOTIATION)
         return self
 
 
-@frozen
+@value
 class ServerConnected12(Connected12):
     def on_client_hello(self, message: ClientHello, flight: Flight) -> Self:
         flight.send_warning(AlertDescription.NO_RENEGOTIATION)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.commands import UpdateKeys
 from sansticket.events import KeysUpdated
 from sansticket.handshake.established import Established
 from sansticket.handshake.machine import Flight, State
 from sansticket.keys.schedule13 import next_traffic_secret, traffic_keys
+from sansticket.values import value
 from sansticket.wire.codes import KeyUpdateRequest, ProtocolVersion
 from sansticket.wire.messages import KeyUpdate
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Connected13(State):
     """RFC 9846 appendix A, CONNECTED.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.events import HandshakeCompleted
@@ -10,9 +10,10 @@ from sansticket.keys.schedule12 import MasterSecret12
 from sansticket.keys.schedule13 import export
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 
 
-@frozen
+@value
 class Exporter13:
     """The exporter_secret of TLS 1.3 (RFC 9846 section 7.5)."""
 
@@ -23,7 +24,7 @@ class Exporter13:
         return export(self.hash_name, self.secret, label, context or b"", length)
 
 
-@frozen
+@value
 class Exporter12:
     """What the exporter of TLS 1.2 works with (RFC 5705)."""
 
@@ -35,7 +36,7 @@ class Exporter12:
         return self.master.export(self.client_random, self.server_random, label, context, length)
 
 
-@frozen
+@value
 class Established:
     """The result of a handshake, as the connection's properties show it.
 

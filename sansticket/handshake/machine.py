@@ -24,7 +24,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from sansticket.commands import AbortHandshake, Command
 from sansticket.config import ClientConfig, ServerConfig
@@ -33,11 +33,12 @@ from sansticket.errors import Fault, Reason
 from sansticket.events import Event, Question
 from sansticket.handshake.established import Established
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.codes import AlertDescription
 from sansticket.wire.message import Message
 
 
-@frozen
+@value
 class ChangeCipherSpec:
     """The one-byte record of TLS 1.2, and of the compatibility mode of TLS 1.3 (RFC 9846 appendix E.4)."""
 
@@ -214,7 +215,7 @@ class Flight:
         self.events.append(event)
 
 
-@frozen
+@value
 class State:
     """Base of all states.  ``IN_TLS_1_2`` says by whose table handshake messages are decoded."""
 
@@ -228,7 +229,7 @@ class State:
         return False
 
 
-@frozen
+@value
 class Asking(State):
     """A question is open: the state accepts only its answers."""
 

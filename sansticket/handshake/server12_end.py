@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.commands import SealTicket, TicketProtected
 from sansticket.errors import LocalProtocolError
@@ -22,6 +22,7 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.messages import Finished
 from sansticket.wire.messages12 import NewSessionTicket12
 
@@ -32,7 +33,7 @@ NO_HINT: Final = 0
 """The lifetime of a renewed ticket: it ends with its session, whose time the client knows (RFC 5077 section 3.3)."""
 
 
-@frozen
+@value
 class Outcome12:
     """What the search for a session found: the session that goes on, or None, and the account of the search."""
 
@@ -44,7 +45,7 @@ class Outcome12:
         return bool(self.record.tickets_to_follow)
 
 
-@frozen
+@value
 class ServerHandshake12:
     """What every state after the ServerHello shares."""
 
@@ -60,7 +61,7 @@ class ServerHandshake12:
         return ServerHandshake12(self.negotiated, self.outcome, self.hellos, self.session_id, transcript)
 
 
-@frozen
+@value
 class ServerKeyed12:
     """The keys are there: what remains is to prove it, and perhaps a ticket."""
 
@@ -146,7 +147,7 @@ class ServerKeyed12:
 # --- the ticket ----------------------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class AskPrepareTicket12(Asking12):
     """The promised ticket is about to be made: what data does the application put in?
 
@@ -190,7 +191,7 @@ class AskPrepareTicket12(Asking12):
         return take_back(self.keyed, flight).finish(flight)
 
 
-@frozen
+@value
 class AskProtectTicket12(Asking12):
     """The ticket's plaintext is to be encrypted by keys that are elsewhere."""
 
@@ -232,7 +233,7 @@ def send_ticket12(keyed: ServerKeyed12, session: Session, ticket: bytes, flight:
 # --- the client's half ---------------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class WaitClientChangeCipherSpec12(State12):
     """What comes next is the end of unprotected records."""
 
@@ -243,7 +244,7 @@ class WaitClientChangeCipherSpec12(State12):
         return WaitClientFinished12(self.keyed)
 
 
-@frozen
+@value
 class WaitClientFinished12(State12):
     """The client owes the proof that it has the keys and saw the same messages."""
 

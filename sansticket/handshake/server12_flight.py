@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.config import ClientAuthentication
@@ -40,6 +40,7 @@ from sansticket.handshake.server12_hello import Negotiated12, Selected12, select
 from sansticket.handshake.versions import random_for_tls12
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.extensions import (
     ApplicationProtocols,
     EcPointFormats,
@@ -129,7 +130,7 @@ def hello_extensions(negotiated: Negotiated12, outcome: Outcome12) -> list[Exten
 # --- the rest of our flight ----------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class AskSignExchange12(Asking12):
     """Our Certificate is sent, the signature of our share is to be made."""
 
@@ -167,12 +168,12 @@ class AskSignExchange12(Asking12):
 # --- the client's answer -------------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class NoCertificate:
     """The client was not asked for a certificate, or has none."""
 
 
-@frozen
+@value
 class Shown:
     """The client's chain, whose key it has not yet proved to have."""
 
@@ -180,7 +181,7 @@ class Shown:
     public_key: PublicKey = field(repr=False)
 
 
-@frozen
+@value
 class WaitClientCertificate12(State12):
     """We asked for a certificate."""
 
@@ -199,7 +200,7 @@ class WaitClientCertificate12(State12):
         return WaitClientKeyExchange12(handshake, self.exchange, NoCertificate())
 
 
-@frozen
+@value
 class WaitClientKeyExchange12(State12):
     """The client owes its share."""
 
@@ -220,7 +221,7 @@ class WaitClientKeyExchange12(State12):
         return WaitClientChangeCipherSpec12(keyed)
 
 
-@frozen
+@value
 class WaitCertificateVerify12(State12):
     """The client showed a certificate and owes the proof."""
 
@@ -236,7 +237,7 @@ class WaitCertificateVerify12(State12):
         return AskVerifyPeer12(keyed, self.shown.public_key)
 
 
-@frozen
+@value
 class AskVerifyPeer12(Asking12):
     """The client holds its key; does the application accept the certificate?"""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.config import ServerConfig
 from sansticket.crypto.certificates import Credential
@@ -13,6 +13,7 @@ from sansticket.handshake.authentication12 import curve_is_accepted, scheme_for1
 from sansticket.handshake.common12 import TLS12
 from sansticket.handshake.names import select_protocol, server_name_of
 from sansticket.tickets.cache import CacheMode
+from sansticket.values import value
 from sansticket.wire.codes import CipherSuite, NamedGroup
 from sansticket.wire.extensions import (
     EcPointFormats,
@@ -25,7 +26,7 @@ from sansticket.wire.extensions import (
 from sansticket.wire.messages import ClientHello
 
 
-@frozen
+@value
 class Negotiated12:
     """What is settled by the ClientHello alone; every later state of the handshake shares it."""
 
@@ -91,7 +92,7 @@ def negotiate12(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> N
 # --- for a full handshake ------------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class Selected12:
     """What a full handshake is done with."""
 

@@ -9,7 +9,7 @@ session id counts if no ticket was shown (RFC 5077 section 3.4).  ``resolve`` sa
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.commands import ProvideSession, ResolveTicket, TicketNotOpened, TicketOpened
 from sansticket.config import ServerConfig
@@ -38,10 +38,11 @@ from sansticket.tickets.decision import (
 from sansticket.tickets.protection import KEY_NAME_LENGTH, NATIVE, session_in
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.messages import ClientHello
 
 
-@frozen
+@value
 class Search12:
     """How far the search has come.  ``found`` are the sessions of the decisions, None where there is none."""
 
@@ -90,7 +91,7 @@ def opened_ticket(
     )
 
 
-@frozen
+@value
 class AskOpenTicket12(Asking12):
     """The keys are elsewhere."""
 
@@ -117,7 +118,7 @@ class AskOpenTicket12(Asking12):
         return named or self.ticket[:KEY_NAME_LENGTH]
 
 
-@frozen
+@value
 class AskDecideTicket12(Asking12):
     """Decryption was attempted, or there was nothing to decrypt; what shall become of the ticket?"""
 
@@ -163,7 +164,7 @@ def look_up(search: Search12, flight: Flight) -> AfterHello12:
     return AskLookUpSession12(search) if session is None else found(search, session, flight)
 
 
-@frozen
+@value
 class AskLookUpSession12(Asking12):
     """The internal cache does not have the session: does an external store?"""
 

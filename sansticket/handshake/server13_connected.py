@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.commands import (
     AcceptPeer,
@@ -39,6 +39,7 @@ from sansticket.keys.schedule13 import resumption_psk
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.messages import Certificate, CertificateVerify, Finished, NewSessionTicket
 
@@ -56,7 +57,7 @@ CONTEXT_LENGTH: Final = 16
 """Bytes of a certificate_request_context: unique and not to be foreseen (RFC 9846 section 4.4.2)."""
 
 
-@frozen
+@value
 class CertificateRequested:
     """A post-handshake request that was not answered yet.  ``transcript`` ends with it."""
 
@@ -64,12 +65,12 @@ class CertificateRequested:
     transcript: Transcript
 
 
-@frozen
+@value
 class NoResponse:
     """The client is not in the middle of an answer to a request."""
 
 
-@frozen
+@value
 class CertificateShown:
     """It sent a certificate, and owes the proof."""
 
@@ -78,7 +79,7 @@ class CertificateShown:
     public_key: PublicKey = field(repr=False)
 
 
-@frozen
+@value
 class CertificateProved:
     """It proved that it has the key, or declined; it owes the Finished."""
 
@@ -89,7 +90,7 @@ class CertificateProved:
 Response = NoResponse | CertificateShown | CertificateProved
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class ServerConnected13(Connected13):
     """RFC 9846 appendix A.2, CONNECTED.
 
@@ -226,7 +227,7 @@ class ServerConnected13(Connected13):
         )
 
 
-@frozen
+@value
 class Batch:
     """What remains to be done before the connection is at rest again."""
 
@@ -255,7 +256,7 @@ def go_on(connected: ServerConnected13, batch: Batch, flight: Flight) -> AfterHa
     return connected
 
 
-@frozen
+@value
 class AskPrepareTicket(Asking):
     """A ticket is about to be made: what data does the application put in?"""
 
@@ -306,7 +307,7 @@ class AskPrepareTicket(Asking):
         return go_on(send_ticket(connected, session, ticket, flight), self.batch.one_less(), flight)
 
 
-@frozen
+@value
 class AskProtectTicket(Asking):
     """A ticket's plaintext is to be encrypted by keys that are elsewhere."""
 
@@ -334,7 +335,7 @@ class AskProtectTicket(Asking):
         return go_on(connected, self.batch.one_less(), flight)
 
 
-@frozen
+@value
 class AskVerifyAgain(Asking):
     """Post-handshake: the client holds its key; does the application accept the certificate?"""
 

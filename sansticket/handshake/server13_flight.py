@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.config import ClientAuthentication
@@ -48,6 +48,7 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.decision import Decision, resolve
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.extensions import (
     ApplicationProtocols,
     EarlyData,
@@ -71,7 +72,7 @@ from sansticket.wire.messages import (
 )
 
 
-@frozen
+@value
 class Outcome:
     """What the search for a session found: the session that goes on, or None, and the account of the search."""
 
@@ -80,7 +81,7 @@ class Outcome:
     record: ResumptionRecord
 
 
-@frozen
+@value
 class ServerHandshake:
     """What every state after the ServerHello shares."""
 
@@ -96,7 +97,7 @@ class ServerHandshake:
         return ServerHandshake(self.negotiated, self.outcome, transcript, self.secret, self.traffic)
 
 
-@frozen
+@value
 class ServerFinished:
     """What every state after our Finished shares besides."""
 
@@ -189,7 +190,7 @@ def select_credential(negotiated: Negotiated) -> tuple[Credential, int]:
     raise Fault(Reason.NO_COMMON_SIGNATURE_SCHEME, "no credential has a key that the client can verify")
 
 
-@frozen
+@value
 class AskSign(Asking):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 
@@ -237,7 +238,7 @@ def finish_flight(handshake: ServerHandshake, flight: Flight) -> ServerFinished:
 # --- the client's answer -------------------------------------------------------------------------------------
 
 
-@frozen
+@value
 class WaitClientCertificate(State):
     """We asked for a certificate.  RFC 9846 appendix A.2, WAIT_CERT."""
 
@@ -258,7 +259,7 @@ class WaitClientCertificate(State):
         return WaitClientFinished(finished, ())
 
 
-@frozen
+@value
 class WaitClientCertificateVerify(State):
     """The client sent a certificate and owes the proof.  RFC 9846 appendix A.2, WAIT_CV."""
 
@@ -273,7 +274,7 @@ class WaitClientCertificateVerify(State):
         return AskVerifyPeer(self.finished.plus(flight.received), self.chain, self.public_key)
 
 
-@frozen
+@value
 class AskVerifyPeer(Asking):
     """The client holds its key; does the application accept the certificate?"""
 
@@ -299,7 +300,7 @@ class AskVerifyPeer(Asking):
         raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
 
 
-@frozen
+@value
 class WaitClientFinished(State):
     """The client owes its Finished.  RFC 9846 appendix A.2, WAIT_FINISHED."""
 

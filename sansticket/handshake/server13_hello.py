@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.config import ServerConfig
 from sansticket.crypto.suites import SuiteParameters
@@ -20,6 +20,7 @@ from sansticket.handshake.server13_negotiation import (
 )
 from sansticket.handshake.server13_psk import AfterHello, search
 from sansticket.keys.transcript import Transcript
+from sansticket.values import value
 from sansticket.wire.codes import ExtensionType
 from sansticket.wire.extensions import (
     EarlyData,
@@ -98,7 +99,7 @@ def retry(
     return WaitSecondClientHello(config, hello, suite, group, transcript)
 
 
-@frozen
+@value
 class WaitSecondClientHello(State):
     """We asked for a key share of another group.  RFC 9846 appendix A.2, START again."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.config import ServerConfig
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.decision import TicketCounts
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion, PskKeyExchangeMode
 from sansticket.wire.extensions import (
     KeyShareEntry,
@@ -26,7 +27,7 @@ from sansticket.wire.messages import ClientHello
 TLS13: Final = ProtocolVersion.TLS_1_3
 
 
-@frozen
+@value
 class TicketPolicy:
     """What the number of automatic tickets depends on.
 
@@ -47,7 +48,7 @@ class TicketPolicy:
         return TicketCounts.of(number, self.wanted, self.limit)
 
 
-@frozen
+@value
 class Negotiated:
     """What is settled by the ClientHello alone; every later state of the handshake shares it.
 

@@ -17,7 +17,7 @@ import hmac
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.commands import ProvideSession, ResolveTicket, TicketNotOpened, TicketOpened
 from sansticket.config import ServerConfig
@@ -41,6 +41,7 @@ from sansticket.tickets.decision import (
 from sansticket.tickets.protection import KEY_NAME_LENGTH, NATIVE, session_in
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.values import value
 from sansticket.wire.extensions import PreSharedKeyOffer, PskIdentity
 
 MAX_IDENTITIES: Final = 8
@@ -49,7 +50,7 @@ MAX_IDENTITIES: Final = 8
 USED_BEFORE: Final = Check("single use", False, "used before")
 
 
-@frozen
+@value
 class Search:
     """How far the search has come.  ``found`` are the sessions of the identities decided, None where there is none."""
 
@@ -124,7 +125,7 @@ def opened_ticket(
     )
 
 
-@frozen
+@value
 class AskOpenTicket(Asking):
     """The keys are elsewhere."""
 
@@ -151,7 +152,7 @@ class AskOpenTicket(Asking):
         return named or self.search.identity.identity[:KEY_NAME_LENGTH]
 
 
-@frozen
+@value
 class AskDecideTicket(Asking):
     """Decryption was attempted; what shall become of the ticket?"""
 
@@ -194,7 +195,7 @@ def look_up(search: Search, session_id: bytes, flight: Flight) -> AfterHello:
     return AskLookUpSession(search) if session is None else found(search, session, flight)
 
 
-@frozen
+@value
 class AskLookUpSession(Asking):
     """The internal cache does not have the session: does an external store?"""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from sansticket.commands import UseConfig
 from sansticket.config import ServerConfig
 from sansticket.events import SelectConfig
@@ -13,12 +11,13 @@ from sansticket.handshake.server12_search import AfterHello12, begin12
 from sansticket.handshake.server13_hello import WaitSecondClientHello, begin
 from sansticket.handshake.server13_psk import AfterHello
 from sansticket.handshake.versions import select_version
+from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
 from sansticket.wire.extensions import ApplicationProtocols
 from sansticket.wire.messages import ClientHello
 
 
-@frozen
+@value
 class WaitClientHello(State):
     """Nothing has come yet.  RFC 9846 appendix A.2, START."""
 
@@ -28,7 +27,7 @@ class WaitClientHello(State):
         return AskSelectConfig(self.config, message, flight.received)
 
 
-@frozen
+@value
 class AskSelectConfig(Asking):
     """Which config serves this client?  Asked before anything of the hello is acted upon."""
 

@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Self
 
-from attrs import frozen
-
 from sansticket.errors import ALERTS, Reason
+from sansticket.values import value
 from sansticket.wire.codes import AlertDescription, ProtocolVersion
 
 
@@ -107,7 +106,7 @@ def may_return(status: TicketStatus, ticket_return: TicketReturn) -> bool:
     return status.decrypted or not ticket_return.uses
 
 
-@frozen
+@value
 class Decision:
     """What is known about one identity once it was decided."""
 
@@ -134,7 +133,7 @@ class Decision:
         return cls(status, default_return(status, version), usable)
 
 
-@frozen
+@value
 class Resolution:
     """What ``resolve`` found."""
 
@@ -154,7 +153,7 @@ class Resolution:
     """The alert that goes with ``failure``."""
 
 
-@frozen
+@value
 class TicketCounts:
     """How many TLS 1.3 tickets follow, in the two cases."""
 

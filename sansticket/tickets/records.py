@@ -5,12 +5,11 @@ check with the numbers behind it.  A client tells the same about what it offered
 a short text for people; the fields are for programs.
 """
 
-from attrs import frozen
-
 from sansticket.tickets.decision import TicketReturn, TicketStatus
+from sansticket.values import value
 
 
-@frozen
+@value
 class Check:
     """One test that an identity had to pass."""
 
@@ -27,7 +26,7 @@ class Check:
         return f"{name} ({self.detail})" if self.detail else name
 
 
-@frozen
+@value
 class IdentityRecord:
     """What became of one identity."""
 
@@ -67,7 +66,7 @@ class IdentityRecord:
         return "\n    ".join(lines)
 
 
-@frozen
+@value
 class ResumptionRecord:
     """The account of one handshake."""
 

@@ -20,7 +20,7 @@ from attrs import frozen
 PACKAGE: Final = "sansticket"
 
 ROOMS: Final[tuple[tuple[str, ...], ...]] = (
-    ("errors", "wire.codes"),
+    ("errors", "values", "wire.codes"),
     ("wire",),
     ("crypto",),
     ("record",),
