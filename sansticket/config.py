@@ -144,6 +144,7 @@ TLS_1_3_ONLY_SCHEMES: Final = (SignatureScheme.MLDSA44, SignatureScheme.MLDSA65,
 
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def _once(method: F) -> F:
@@ -260,6 +261,14 @@ class Config:
         _check_range("max_certificates", self.max_certificates, 1, 1000)
         if self.resumed_certificates is ResumedCertificates.VERIFY and self.trust_anchors is None:
             raise ConfigError("resumed_certificates", "VERIFY, but there are no trust_anchors")
+
+    def derived(self, make: Callable[[Any], T]) -> T:
+        """What ``make`` makes of this config, which is worked out once: a config does not change."""
+        known = self._known
+        if make not in known:
+            known[make] = make(self)
+        made: T = known[make]
+        return made
 
     @property
     @_once

@@ -72,8 +72,9 @@ def take_server_hello12(offer: ClientOffer, message: ServerHello, flight: Flight
 
 def check_extensions(offer: ClientOffer, message: ServerHello) -> None:
     """A server answers only what was offered; some of its answers are not free."""
+    offered = offer.extension_types
     for extension in message.extensions:
-        if extension.type not in offer.extension_types:
+        if extension.type not in offered:
             raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
         if extension.type in ONLY_IN_TLS13:
             raise Fault(Reason.FORBIDDEN_EXTENSION, f"{extension!r} in a TLS 1.2 ServerHello")

@@ -80,12 +80,26 @@ class ClientOffer:
         """Send the hello; the transcript has it then."""
         hello = self.hello
         if self.sessions:
-            hello = evolve(hello, extensions=(*hello.extensions, self._unbound_offer(flight.now)))
+            offer = self._unbound_offer(flight.now)
+            hello = ClientHello(
+                hello.random, hello.session_id, hello.cipher_suites, (*hello.extensions, offer)
+            )
         raw = hello.encode()
         if self.sessions:
             raw = self._with_binders(raw)
         flight.send_raw(raw)
-        return evolve(self, transcript=self.transcript.plus(raw))
+        return ClientOffer(
+            self.config,
+            self.server_name,
+            self.key_exchanges,
+            self.hello,
+            self.offered,
+            self.sessions,
+            self.session12,
+            self.identities,
+            self.transcript.plus(raw),
+            self.retried,
+        )
 
     def _unbound_offer(self, now: float) -> PreSharedKeyOffer:
         """The offer with binders of zeros: their sizes count, since the hash covers all lengths before them."""

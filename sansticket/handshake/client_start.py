@@ -68,12 +68,12 @@ def start(
     hello = ClientHello(
         random=flight.entropy(32),
         session_id=flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b"",
-        cipher_suites=tuple(suite for version in versions for suite in config.suites_of(version)),
+        cipher_suites=config.derived(suites_offered),
         extensions=hello_extensions(config, server_name, key_exchanges),
     )
     room = MAX_EXTENSIONS - len(hello.encode()) if any(map(is_large, sessions)) else AMPLE
     fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
-    sessions13 = tuple(session for session in fit if session.version == TLS13)
+    sessions13 = tuple([session for session in fit if session.version == TLS13])
     if sessions13:
         hello = preferring(hello, SUITES[sessions13[0].cipher_suite].hash_name)
     session12 = next((session for session in fit if session.version == TLS12), None)
@@ -85,22 +85,35 @@ def start(
     return WaitServerHello(offer.sent(flight))
 
 
+def suites_offered(config: ClientConfig) -> tuple[int, ...]:
+    """Those of the higher version first."""
+    return tuple(suite for version in config.usable_versions for suite in config.suites_of(version))
+
+
 def hello_extensions(
     config: ClientConfig, server_name: str | None, key_exchanges: Sequence[KeyExchange]
 ) -> tuple[Extension, ...]:
     """All but pre_shared_key, which must be the last and depends on the others."""
-    versions = config.usable_versions
-    extensions: list[Extension] = []
+    extensions = config.derived(fixed_extensions)
     if server_name is not None and not is_ip_address(server_name):
-        extensions.append(ServerNameList(server_name.encode("ascii")))
-    extensions.append(SupportedGroups(config.groups_of(versions[0])))
+        extensions = (ServerNameList(server_name.encode("ascii")), *extensions)
+    if key_exchanges:
+        shares = tuple([KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges])
+        extensions = (*extensions, KeyShareOffer(shares))
+    return extensions
+
+
+def fixed_extensions(config: ClientConfig) -> tuple[Extension, ...]:
+    """What every hello of a config says."""
+    versions = config.usable_versions
+    extensions: list[Extension] = [SupportedGroups(config.groups_of(versions[0]))]
     extensions.extend(signature_extensions(config.schemes_of(*versions)))
     if config.alpn_protocols:
         extensions.append(ApplicationProtocols(config.alpn_protocols))
     if TLS12 in versions:
         extensions.extend(extensions12(config))
     if TLS13 in versions:
-        extensions.extend(extensions13(config, key_exchanges))
+        extensions.extend(extensions13(config))
     return tuple(extensions)
 
 
@@ -113,11 +126,10 @@ def extensions12(config: ClientConfig) -> Iterator[Extension]:
         yield SessionTicketExtension(b"")
 
 
-def extensions13(config: ClientConfig, key_exchanges: Sequence[KeyExchange]) -> Iterator[Extension]:
-    """What only a server of TLS 1.3 looks at."""
+def extensions13(config: ClientConfig) -> Iterator[Extension]:
+    """What only a server of TLS 1.3 looks at, but for the key shares."""
     yield SupportedVersions(config.usable_versions)
     yield PskKeyExchangeModes((PskKeyExchangeMode.PSK_DHE_KE,))
-    yield KeyShareOffer(tuple(KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges))
     if config.post_handshake_auth:
         yield PostHandshakeAuth()
     if config.ticket_request is not None:
@@ -132,8 +144,10 @@ def preferring(hello: ClientHello, hash_name: str) -> ClientHello:
     under another config, may not have the hash of our favourite.
     """
     suites = hello.cipher_suites
-    fitting = tuple(one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name)
-    return evolve(hello, cipher_suites=fitting + tuple(one for one in suites if one not in fitting))
+    fitting = tuple([one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name])
+    if suites[: len(fitting)] == fitting:
+        return hello
+    return evolve(hello, cipher_suites=fitting + tuple([one for one in suites if one not in fitting]))
 
 
 def with_session12(hello: ClientHello, session: Session, flight: Flight) -> ClientHello:
@@ -145,10 +159,11 @@ def with_session12(hello: ClientHello, session: Session, flight: Flight) -> Clie
     if not session.ticket or hello.find(SessionTicketExtension) is None:
         return evolve(hello, session_id=session.session_id)
     ticket = SessionTicketExtension(session.ticket)
-    return evolve(
-        hello,
+    return ClientHello(
+        random=hello.random,
         session_id=hello.session_id or flight.entropy(32),
-        extensions=tuple(ticket if one.type == ticket.type else one for one in hello.extensions),
+        cipher_suites=hello.cipher_suites,
+        extensions=tuple([ticket if one.type == ticket.type else one for one in hello.extensions]),
     )
 
 

@@ -125,6 +125,7 @@ class ServerNameList(Extension):
     """
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.SERVER_NAME
+    RECURS: ClassVar[bool] = True
     host_name: bytes
 
     @classmethod
@@ -154,6 +155,7 @@ class ApplicationProtocols(Extension):
     """application_layer_protocol_negotiation (RFC 7301): the client's list, or the server's list of one."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
+    RECURS: ClassVar[bool] = True
     protocols: tuple[bytes, ...]
 
     @classmethod
@@ -207,6 +209,7 @@ class SupportedVersions(Extension):
     """supported_versions in a ClientHello (RFC 9846 section 4.3.1), the preferred one first."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
+    RECURS: ClassVar[bool] = True
     versions: tuple[int, ...]
 
     @classmethod
@@ -222,6 +225,7 @@ class SelectedVersion(Extension):
     """supported_versions in a ServerHello or HelloRetryRequest (RFC 9846 section 4.3.1)."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
+    RECURS: ClassVar[bool] = True
     version: int
 
     @classmethod
@@ -237,6 +241,7 @@ class SupportedGroups(Extension):
     """supported_groups (RFC 9846 section 4.3.7), the preferred one first."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_GROUPS
+    RECURS: ClassVar[bool] = True
     groups: tuple[int, ...]
 
     @classmethod
@@ -252,6 +257,7 @@ class SignatureAlgorithms(Extension):
     """signature_algorithms (RFC 9846 section 4.3.3): for CertificateVerify, the preferred one first."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.SIGNATURE_ALGORITHMS
+    RECURS: ClassVar[bool] = True
     schemes: tuple[int, ...]
 
     @classmethod
@@ -267,6 +273,7 @@ class SignatureAlgorithmsCert(Extension):
     """signature_algorithms_cert (RFC 9846 section 4.3.3): for the signatures in certificates."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.SIGNATURE_ALGORITHMS_CERT
+    RECURS: ClassVar[bool] = True
     schemes: tuple[int, ...]
 
     @classmethod
@@ -426,6 +433,7 @@ class PskKeyExchangeModes(Extension):
     """psk_key_exchange_modes (RFC 9846 section 4.3.9)."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.PSK_KEY_EXCHANGE_MODES
+    RECURS: ClassVar[bool] = True
     modes: tuple[int, ...]
 
     @classmethod

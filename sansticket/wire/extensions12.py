@@ -21,6 +21,7 @@ class RenegotiationInfo(Extension):
     """renegotiation_info (RFC 5746 section 3.2): empty in a first handshake."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.RENEGOTIATION_INFO
+    RECURS: ClassVar[bool] = True
     renegotiated_connection: bytes
 
     @classmethod
@@ -54,6 +55,7 @@ class EcPointFormats(Extension):
     """ec_point_formats (RFC 8422 section 5.1.2): one byte each; 0 is uncompressed, the only one in use."""
 
     TYPE: ClassVar[ExtensionType] = ExtensionType.EC_POINT_FORMATS
+    RECURS: ClassVar[bool] = True
     formats: bytes
 
     @classmethod

@@ -1,7 +1,7 @@
 """What every handshake message is, and the block of extensions that many of them end with."""
 
-from collections.abc import Iterable, Mapping
-from struct import Struct
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import ClassVar, Final, Self, TypeVar
 
 from sansticket.errors import Fault, Reason
@@ -13,7 +13,8 @@ E = TypeVar("E", bound=Extension)
 
 ExtensionTable = dict[int, type[Extension]]
 
-_HEADER: Final = Struct(">HH")
+MAX_REMEMBERED: Final = 128
+"""Bytes of an extension that is remembered: a list of 60 numbers is longer than any that programs send."""
 
 
 class Message:
@@ -90,7 +91,8 @@ def decode_extensions(
         kind = table.get(number)
         if kind is not None:
             try:
-                found[number] = kind.decode(body)
+                repeats = kind.RECURS and len(body) <= MAX_REMEMBERED
+                found[number] = _decode_once(kind, body) if repeats else kind.decode(body)
             except Fault as fault:
                 raise Fault(fault.reason, f"{kind.__name__}: {fault.detail}") from fault
         elif number in known:
@@ -100,13 +102,17 @@ def decode_extensions(
     return found
 
 
+def _decode(kind: type[Extension], body: bytes) -> Extension:
+    return kind.decode(body)
+
+
+_decode_once: Final[Callable[..., Extension]] = lru_cache(maxsize=512)(_decode)
+"""Hellos come from few programs, which say mostly the same.  Extensions do not change and can be shared."""
+
+
 def encode_extensions(extensions: Iterable[Extension]) -> bytes:
     """The block with its length of two bytes."""
-    parts: list[bytes] = []
-    for extension in extensions:
-        body = extension.encode()
-        parts += (_HEADER.pack(extension.type, len(body)), body)
-    return vector16(b"".join(parts))
+    return vector16(b"".join([extension.written() for extension in extensions]))
 
 
 def encode_optional_extensions(extensions: tuple[Extension, ...]) -> bytes:
