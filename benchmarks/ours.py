@@ -92,5 +92,6 @@ class Ours:
         events: list[Event] = []
         while data := client.data_to_send():
             server.receive_data(data)
-            events += client.receive_data(server.data_to_send())
+            if answer := server.data_to_send():
+                events += client.receive_data(answer)
         return OurPair(client, server), events

@@ -68,6 +68,8 @@ HANDSHAKE: Final = int(ContentType.HANDSHAKE)
 ALERT: Final = int(ContentType.ALERT)
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 
+CHANGED_CIPHER_SPEC: Final = ChangeCipherSpec()
+
 MAX_WARNINGS: Final = 4
 """Warning alerts in a row; OpenSSL's limit is 5."""
 
@@ -256,7 +258,7 @@ class Engine:
     def _take_change_cipher_spec(self) -> None:
         state = type(self._state)
         if ChangeCipherSpec in accepted_by(state):
-            self._step(ChangeCipherSpec())
+            self._step(CHANGED_CIPHER_SPEC)
             self._settle()
             return
         if self._established is not None or state is WaitClientHello or state.IN_TLS_1_2:
@@ -330,9 +332,10 @@ class Engine:
             if self._unwritten:
                 self._write_messages()
             CARRIED_OUT_BY[type(effect)](self, effect)
-        for event in flight.events:
-            self._heed(event, flight.now)
-            self._events.append(event)
+        if flight.events:
+            for event in flight.events:
+                self._heed(event, flight.now)
+            self._events += flight.events
 
     def _write_messages(self) -> None:
         if self._unwritten:

@@ -71,6 +71,16 @@ class Expander:
         """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages."""
         return self.expand_label(label, transcript_hash, self._size)
 
+    def prf12(self, label: bytes, seed: bytes, length: int) -> bytes:
+        """The TLS 1.2 PRF, P_hash(secret, label + seed), ``length`` bytes of it (RFC 5246 section 5)."""
+        mac, label_and_seed = self.mac, label + seed
+        block = mac(label_and_seed)  # A(1)
+        output = mac(block + label_and_seed)
+        while len(output) < length:
+            block = mac(block)
+            output += mac(block + label_and_seed)
+        return output[:length]
+
     def _expand(self, info: bytes, length: int) -> bytes:
         """HKDF-Expand (RFC 5869 section 2.3) over more than one block."""
         output = block = b""
@@ -116,16 +126,12 @@ def expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, le
 
 def derive_secret(hash_name: str, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
     """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages."""
-    return expand_label(hash_name, secret, label, transcript_hash, HASH_LENGTHS[hash_name])
+    new, block, size = _HASHES[hash_name]
+    padded = secret.ljust(block, b"\0")
+    info = _label_prefix(label, len(transcript_hash), size) + transcript_hash + b"\x01"
+    return new(padded.translate(_OUTER) + new(padded.translate(_INNER) + info).digest()).digest()
 
 
 def prf12(hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
-    """The TLS 1.2 PRF, P_hash(secret, label + seed), ``length`` bytes of it (RFC 5246 section 5)."""
-    mac = Expander(hash_name, secret).mac
-    label_and_seed = label + seed
-    block = mac(label_and_seed)  # A(1)
-    output = mac(block + label_and_seed)
-    while len(output) < length:
-        block = mac(block)
-        output += mac(block + label_and_seed)
-    return output[:length]
+    """The TLS 1.2 PRF for a single label; see ``Expander.prf12``."""
+    return Expander(hash_name, secret).prf12(label, seed, length)

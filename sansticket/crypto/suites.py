@@ -19,11 +19,22 @@ SEQUENCE_LIMIT: Final = 2**64 - 1
 
 
 class Aead(Protocol):
-    """The AEAD objects of ``cryptography``: one key, 12-byte nonces, 16-byte tags."""
+    """The AEAD objects of ``cryptography``: one key, 12-byte nonces, 16-byte tags.
 
-    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
+    The last two give the number of bytes that they wrote.
+    """
 
-    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
+    def encrypt(self, nonce: bytes, data: bytes | memoryview, additional: bytes, /) -> bytes: ...
+
+    def decrypt(self, nonce: bytes, data: bytes | memoryview, additional: bytes, /) -> bytes: ...
+
+    def encrypt_into(
+        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
+    ) -> int: ...
+
+    def decrypt_into(
+        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
+    ) -> int: ...
 
 
 @frozen

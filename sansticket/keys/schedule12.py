@@ -5,9 +5,9 @@ RFC 5705.  There is no staircase: a ``MasterSecret12`` is there after the key ex
 session, and everything follows from it and the two randoms of the connection.
 """
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
-from sansticket.crypto.hkdf import prf12
+from sansticket.crypto.hkdf import Expander, prf12
 from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.errors import LocalProtocolError
 
@@ -37,6 +37,13 @@ class MasterSecret12:
 
     hash_name: str
     secret: bytes = field(repr=False)
+    # Not part of the value: the key of three PRFs in a handshake, made ready once.
+    _prf: Expander = field(
+        default=Factory(lambda self: Expander(self.hash_name, self.secret), takes_self=True),
+        init=False,
+        eq=False,
+        repr=False,
+    )
 
     @classmethod
     def plain(
@@ -63,7 +70,7 @@ class MasterSecret12:
         """
         key, iv = suite.key_length, suite.iv_length
         seed = server_random + client_random
-        block = prf12(self.hash_name, self.secret, b"key expansion", seed, 2 * (key + iv))
+        block = self._prf.prf12(b"key expansion", seed, 2 * (key + iv))
         ivs = block[2 * key :]
         return ConnectionKeys(
             client=TrafficKeys(block[:key], ivs[:iv]), server=TrafficKeys(block[key : 2 * key], ivs[iv:])
@@ -78,7 +85,7 @@ class MasterSecret12:
         return self._finished(b"server finished", transcript_hash)
 
     def _finished(self, label: bytes, transcript_hash: bytes) -> bytes:
-        return prf12(self.hash_name, self.secret, label, transcript_hash, VERIFY_DATA_LENGTH)
+        return self._prf.prf12(label, transcript_hash, VERIFY_DATA_LENGTH)
 
     def export(
         self, client_random: bytes, server_random: bytes, label: bytes, context: bytes | None, length: int
@@ -98,4 +105,4 @@ class MasterSecret12:
             if len(context) > 0xFFFF:
                 raise LocalProtocolError(f"an exporter context has at most 65535 bytes, not {len(context)}")
             seed += len(context).to_bytes(2) + context
-        return prf12(self.hash_name, self.secret, label, seed, length)
+        return self._prf.prf12(label, seed, length)

@@ -8,8 +8,9 @@ on the wire, never a re-encoding.
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import Factory, field, frozen
+from attrs import Factory, field
 
+from sansticket.values import value
 from sansticket.wire.codes import HandshakeType
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def _hash_messages(transcript: "Transcript") -> "_Hash | None":
     return HASHES[transcript.hash_name](b"".join(transcript.messages))
 
 
-@frozen
+@value
 class Transcript:
     """Handshake messages in order, each with its 4-byte header.
 

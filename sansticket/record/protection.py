@@ -22,7 +22,7 @@ Copies and pickles keep key, iv and sequence number; the AEAD is made anew.
 """
 
 from struct import Struct
-from typing import Final, Protocol, Self, TypeVar, cast
+from typing import Final, Self, TypeVar
 
 from cryptography.exceptions import InvalidTag
 
@@ -81,22 +81,6 @@ def record_stop(buffer: bytes | bytearray, start: int) -> int:
     return 0
 
 
-class _Aead(Protocol):
-    """What the AEADs of ``cryptography`` take and give beyond ``bytes``: slices of buffers, not copied."""
-
-    def encrypt(self, nonce: bytes, data: bytes, additional: bytes, /) -> bytes: ...
-
-    def encrypt_into(
-        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
-    ) -> int: ...
-
-    def decrypt(self, nonce: bytes, data: bytes | memoryview, additional: bytes, /) -> bytes: ...
-
-    def decrypt_into(
-        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
-    ) -> int: ...
-
-
 class _Direction:
     """What all four directions share.  ``sequence`` is the number of the next record."""
 
@@ -105,7 +89,7 @@ class _Direction:
     def __init__(self, suite: SuiteParameters, keys: TrafficKeys, sequence: int = 0) -> None:
         self._suite = suite
         self._keys = keys
-        self._aead = cast(_Aead, suite.aead(keys.key))
+        self._aead = suite.aead(keys.key)
         self._iv = int.from_bytes(keys.iv)
         self.sequence = sequence
 
