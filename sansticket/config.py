@@ -153,10 +153,12 @@ def _once(method: F) -> F:
 
     @wraps(method)
     def remembered(self: Any, *args: int) -> Any:
-        known, key = self._known, (name, *args)
-        if key not in known:
-            known[key] = method(self, *args)
-        return known[key]
+        key = (name, *args)
+        try:
+            return self._known[key]
+        except KeyError:
+            self._known[key] = made = method(self, *args)
+            return made
 
     return cast(F, remembered)
 
@@ -264,10 +266,11 @@ class Config:
 
     def derived(self, make: Callable[[Any], T]) -> T:
         """What ``make`` makes of this config, which is worked out once: a config does not change."""
-        known = self._known
-        if make not in known:
-            known[make] = make(self)
-        made: T = known[make]
+        made: T
+        try:
+            made = self._known[make]
+        except KeyError:
+            self._known[make] = made = make(self)
         return made
 
     @property

@@ -7,7 +7,7 @@ full      ServerHello, Certificate, AskSignExchange12, ServerKeyExchange, Certif
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from attrs import evolve, field
 
@@ -60,6 +60,13 @@ from sansticket.wire.messages12 import (
 
 SESSION_ID_LENGTH = 32
 
+# What a ServerHello says in the same words every time.
+NO_RENEGOTIATION_INFO: Final = RenegotiationInfo(b"")
+NAME_ACK: Final = ServerNameAck()
+ONLY_UNCOMPRESSED: Final = EcPointFormats(b"\0")
+EXTENDED_MASTER_SECRET: Final = ExtendedMasterSecret()
+TICKET_PROMISED: Final = SessionTicketExtension(b"")
+
 
 # --- ServerHello ---------------------------------------------------------------------------------------------
 
@@ -111,17 +118,17 @@ def hello_extensions(negotiated: Negotiated12, outcome: Outcome12) -> list[Exten
     """Answers to what the client said, and nothing else."""
     extensions: list[Extension] = []
     if negotiated.secure_renegotiation:
-        extensions.append(RenegotiationInfo(b""))
+        extensions.append(NO_RENEGOTIATION_INFO)
     name = negotiated.server_name
     known = name is not None and any(one.matches(name) for one in negotiated.config.credentials)
     if known and outcome.session is None:  # not in a resumption: RFC 6066 section 3
-        extensions.append(ServerNameAck())
+        extensions.append(NAME_ACK)
     if negotiated.hello.find(EcPointFormats) is not None:
-        extensions.append(EcPointFormats(b"\0"))
+        extensions.append(ONLY_UNCOMPRESSED)
     if negotiated.extended_master_secret:
-        extensions.append(ExtendedMasterSecret())
+        extensions.append(EXTENDED_MASTER_SECRET)
     if outcome.gives_ticket:
-        extensions.append(SessionTicketExtension(b""))
+        extensions.append(TICKET_PROMISED)
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
     return extensions

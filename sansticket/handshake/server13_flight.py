@@ -9,7 +9,7 @@ WaitClientFinished  the client may send application data, and tickets follow
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from attrs import field
 
@@ -70,6 +70,9 @@ from sansticket.wire.messages import (
     Finished,
     ServerHello,
 )
+
+SELECTED_TLS13: Final = SelectedVersion(TLS13)
+
 
 
 @value
@@ -132,7 +135,7 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     suite, hello, group = negotiated.suite, negotiated.hello, negotiated.share.group
     our_share, shared_secret = respond(group, negotiated.share.key_exchange, flight.entropy)
     extensions: tuple[Extension, ...] = (
-        SelectedVersion(TLS13),
+        SELECTED_TLS13,
         KeyShareAnswer(KeyShareEntry(group, our_share)),
     )
     if outcome.session is not None and outcome.record.winner is not None:
