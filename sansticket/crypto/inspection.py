@@ -5,6 +5,7 @@ a certificate import it.  The same holds for ``certificates`` and ``verification
 """
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,6 +61,7 @@ def der_tuple(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(certificates)
 
 
+@cache
 def parse_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
     """What the library raises while it looks into a certificate that is not well-formed throughout."""
     from cryptography import x509

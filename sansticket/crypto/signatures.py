@@ -130,7 +130,12 @@ def tls12_authentication(key: PrivateKey | PublicKey) -> Literal["ecdsa", "rsa"]
     """Which TLS 1.2 suites a certificate with this key goes with (RFC 5246 section 7.4.2, RFC 8422)."""
     if not schemes_of(key, tls13=False):
         return None
-    return "rsa" if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey | RsaPssPublicKey) else "ecdsa"
+    return "rsa" if _kind_of(key) == "rsa" or type(key) is RsaPssPublicKey else "ecdsa"
+
+
+def curve_of(key: PublicKey) -> str | None:
+    """The name of an ECDSA key's curve; None for a key of another kind."""
+    return cast(ec.EllipticCurvePublicKey, key).curve.name if _kind_of(key) == "ec" else None
 
 
 @lru_cache(maxsize=1)

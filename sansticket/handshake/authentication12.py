@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from sansticket.config import Config
 from sansticket.crypto.certificates import Credential
-from sansticket.crypto.signatures import PublicKey, sign, tls12_authentication, verify
+from sansticket.crypto.signatures import PublicKey, curve_of, sign, tls12_authentication, verify
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.handshake.authentication import ShowCertificate, ShowNothing
@@ -40,9 +38,8 @@ def scheme_for12(credential: Credential, peer_schemes: Collection[int], config: 
 
 def curve_is_accepted(public_key: PublicKey, groups: Collection[int]) -> bool:
     """An ECDSA key is on a curve that the client has in supported_groups (RFC 8422 section 5.1)."""
-    if not isinstance(public_key, ec.EllipticCurvePublicKey):
-        return True
-    return CURVES.get(public_key.curve.name) in groups
+    curve = curve_of(public_key)
+    return curve is None or CURVES.get(curve) in groups
 
 
 def certificate_request12(config: Config) -> CertificateRequest12:

@@ -116,12 +116,14 @@ class ClientKeyed12:
             if self.session is not None:
                 return renewed(self.session, ticket, now)
             lifetime = min(ticket.lifetime_hint or UNKNOWN_LIFETIME, MAX_LIFETIME)
-            return evolve(self.fresh_session(lifetime, now), ticket=ticket.ticket)
+            return self.fresh_session(lifetime, now, ticket=ticket.ticket)
         if self.session is None and self.handshake.session_id:
-            return evolve(self.fresh_session(UNKNOWN_LIFETIME, now), session_id=self.handshake.session_id)
+            return self.fresh_session(UNKNOWN_LIFETIME, now, session_id=self.handshake.session_id)
         return None
 
-    def fresh_session(self, lifetime: int, now: float) -> Session:
+    def fresh_session(
+        self, lifetime: int, now: float, *, ticket: bytes = b"", session_id: bytes = b""
+    ) -> Session:
         hellos = self.handshake.hellos
         return Session(
             version=TLS12,
@@ -129,6 +131,8 @@ class ClientKeyed12:
             secret=self.keys.master.secret,
             lifetime=lifetime,
             issued_at=now,
+            ticket=ticket,
+            session_id=session_id,
             alpn=hellos.alpn_protocol,
             server_name=hellos.server_name,
             session_id_context=self.handshake.offer.config.verification_policy,

@@ -166,7 +166,9 @@ class AskPrepareTicket12(Asking12):
         return SealTicket()
 
     def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AskProtectTicket12 | AfterOurFinished12:
-        session, config = evolve(self.session, session_id=b""), self.keyed.handshake.negotiated.config
+        session, config = self.session, self.keyed.handshake.negotiated.config
+        if session.session_id:
+            session = evolve(session, session_id=b"")
         if command.app_data is not None:
             if len(command.app_data) > MAX_FIELD:
                 return self.unfit(command, len(command.app_data), flight)
