@@ -168,7 +168,10 @@ class Engine:
             content = self._reader.next()
             if content is None:
                 break
-            self._take_content(*content)
+            if content[0] == APPLICATION_DATA:
+                self._take_data(content[1])
+            else:
+                self._take_content(*content)
         if self._pending is not None:
             self._check_buffered()
         elif self._end_of_stream and not self._read_closed:
@@ -180,18 +183,22 @@ class Engine:
             raise Fault(Reason.TOO_MUCH_BUFFERED, f"{held} bytes; at most {self._config.max_buffered}")
 
     def _take_content(self, content_type: int, content: bytes) -> None:
-        if self._handshake_bytes and content_type != HANDSHAKE:
-            raise Fault(Reason.UNEXPECTED_MESSAGE, f"record of type {content_type} amid a handshake message")
-        if content_type == APPLICATION_DATA:
-            self._take_data(content)
-        elif content_type == HANDSHAKE:
+        if content_type == HANDSHAKE:
             self._handshake_bytes += content
-        elif content_type == ALERT:
+            return
+        if self._handshake_bytes:
+            raise self._amid_message(content_type)
+        if content_type == ALERT:
             self._take_alert(Alert.decode(content))
         else:
             self._take_change_cipher_spec()
 
+    def _amid_message(self, content_type: int) -> Fault:
+        return Fault(Reason.UNEXPECTED_MESSAGE, f"record of type {content_type} amid a handshake message")
+
     def _take_data(self, data: bytes) -> None:
+        if self._handshake_bytes:
+            raise self._amid_message(APPLICATION_DATA)
         if not self._state.ESTABLISHED:
             raise self._unexpected("application data")
         if self._messages_without_data:

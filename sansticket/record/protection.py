@@ -84,10 +84,11 @@ def record_stop(buffer: bytes | bytearray, start: int) -> int:
 class _Direction:
     """What all four directions share.  ``sequence`` is the number of the next record."""
 
-    __slots__ = ("_aead", "_iv", "_keys", "_suite", "sequence")
+    __slots__ = ("_aead", "_iv", "_keys", "_suite", "record_limit", "sequence")
 
     def __init__(self, suite: SuiteParameters, keys: TrafficKeys, sequence: int = 0) -> None:
         self._suite = suite
+        self.record_limit = suite.record_limit
         self._keys = keys
         self._aead = suite.aead(keys.key)
         self._iv = int.from_bytes(keys.iv)
@@ -100,7 +101,7 @@ class _Direction:
         The owner of a ``Sealer13`` sends KeyUpdate before that; TLS 1.2 has no such message, and the
         connection must be closed instead.  Only the wrap of the sequence number is refused here.
         """
-        return max(0, self._suite.record_limit - self.sequence)
+        return max(0, self.record_limit - self.sequence)
 
     def __reduce__(self) -> tuple[object, tuple[type[Self], int, TrafficKeys, int]]:
         # By number: a SuiteParameters holds the class of its AEAD, and pickle cannot import that.
@@ -173,7 +174,7 @@ class Opener13(_Direction):
     hides_type: Final = True
     """The outer content type is always application_data."""
 
-    def open(self, header: bytes, body: bytes) -> tuple[int, bytes]:
+    def open(self, header: bytes, body: bytes | memoryview) -> tuple[int, bytes]:
         """The real content type and the content of one record.
 
         ``header`` are its five bytes, ``body`` the rest.  Raises Fault, and leaves the sequence number as it
@@ -187,12 +188,12 @@ class Opener13(_Direction):
             inner = self._aead.decrypt((self._iv ^ sequence).to_bytes(12), body, header)
         except InvalidTag:
             raise self._bad_mac() from None
-        if inner[-1:] == b"\x17" and len(inner) <= MAX_PLAINTEXT + 1:
-            content_type, content = APPLICATION_DATA, inner[:-1]  # by far the most frequent
+        if inner and inner[-1] == APPLICATION_DATA and len(inner) <= MAX_PLAINTEXT + 1:
+            content = APPLICATION_DATA, inner[:-1]  # by far the most frequent
         else:
-            content_type, content = _strip_padding(inner)
+            content = _strip_padding(inner)
         self.sequence = sequence + 1
-        return content_type, content
+        return content
 
     def open_run(self, buffer: bytes, start: int, room: memoryview, empty: int) -> Run:
         """Open records of application data, one after the other; their content goes to ``room``.
@@ -312,7 +313,7 @@ class Opener12(_Direction):
     hides_type: Final = False
     """The outer content type is the real one."""
 
-    def open(self, header: bytes, body: bytes) -> tuple[int, bytes]:
+    def open(self, header: bytes, body: bytes | memoryview) -> tuple[int, bytes]:
         """The content type and the content of one record, as ``Opener13.open``."""
         nonce, skipped, additional = self._frame(header, body)
         try:

@@ -31,6 +31,9 @@ from sansticket.record.protection import (
     record_stop,
 )
 
+WORTH_A_VIEW: Final = 2048
+"""Bytes from which it takes longer to copy a record than to make a memoryview."""
+
 Content = tuple[int, bytes]
 """Content type and content."""
 
@@ -197,10 +200,13 @@ class RecordReader:
     def _open_one(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there; None if it was empty, or skipped."""
         buffer = self._buffer
+        if type(buffer) is not bytes:
+            buffer = bytes(buffer)
         body = self._offset + HEADER_LENGTH
-        header = bytes(buffer[self._offset : body])
+        header = buffer[self._offset : body]
+        sealed = buffer[body:stop] if stop - body < WORTH_A_VIEW else memoryview(buffer)[body:stop]
         try:
-            content_type, content = opener.open(header, bytes(buffer[body:stop]))
+            content_type, content = opener.open(header, sealed)
         except Fault as fault:
             self._skip(fault, stop - body)
             self._consume(stop)
