@@ -84,11 +84,10 @@ def record_stop(buffer: bytes | bytearray, start: int) -> int:
 class _Direction:
     """What all four directions share.  ``sequence`` is the number of the next record."""
 
-    __slots__ = ("_aead", "_iv", "_keys", "_suite", "record_limit", "sequence")
+    __slots__ = ("_aead", "_iv", "_keys", "_suite", "sequence")
 
     def __init__(self, suite: SuiteParameters, keys: TrafficKeys, sequence: int = 0) -> None:
         self._suite = suite
-        self.record_limit = suite.record_limit
         self._keys = keys
         self._aead = suite.aead(keys.key)
         self._iv = int.from_bytes(keys.iv)
@@ -101,7 +100,7 @@ class _Direction:
         The owner of a ``Sealer13`` sends KeyUpdate before that; TLS 1.2 has no such message, and the
         connection must be closed instead.  Only the wrap of the sequence number is refused here.
         """
-        return max(0, self.record_limit - self.sequence)
+        return max(0, self._suite.record_limit - self.sequence)
 
     def __reduce__(self) -> tuple[object, tuple[type[Self], int, TrafficKeys, int]]:
         # By number: a SuiteParameters holds the class of its AEAD, and pickle cannot import that.

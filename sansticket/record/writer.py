@@ -47,9 +47,7 @@ class RecordWriter:
     def has_room(self, length: int) -> bool:
         """Whether the present key may protect that many bytes of content, and a few records besides."""
         sealer = self._sealer
-        if sealer is None:
-            return False
-        return sealer.record_limit - sealer.sequence > length // self.max_fragment + RECORDS_IN_RESERVE
+        return sealer is not None and sealer.records_left > length // self.max_fragment + RECORDS_IN_RESERVE
 
     def write(self, content_type: int, data: bytes | bytearray | memoryview) -> None:
         """Add ``data`` as one or more records; nothing when it is empty."""
