@@ -165,10 +165,13 @@ class DecideTicket(Question):
 class LookUpSession(Question):
     """The internal cache has no session of this id: the get callback of SSL_CTX_sess_set_get_cb(3).
 
-    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.
+    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.  ``version`` is that of the handshake:
+    in TLS 1.3 the id is a ticket, which a store may give out once and for all, since a resumption earns another;
+    in TLS 1.2 a session keeps its id for all its resumptions.
     """
 
     session_id: bytes
+    version: int
 
 
 @frozen

@@ -173,7 +173,7 @@ class AskLookUpSession12(Asking12):
     search: Search12
 
     def question(self) -> LookUpSession:
-        return LookUpSession(self.search.negotiated.hello.session_id)
+        return LookUpSession(self.search.negotiated.hello.session_id, TLS12)
 
     def default_answer(self, now: float) -> ProvideSession:
         return ProvideSession(None)

@@ -204,7 +204,7 @@ class AskLookUpSession(Asking):
     search: Search
 
     def question(self) -> LookUpSession:
-        return LookUpSession(self.search.identity.identity)
+        return LookUpSession(self.search.identity.identity, TLS13)
 
     def default_answer(self, now: float) -> ProvideSession:
         return ProvideSession(None)

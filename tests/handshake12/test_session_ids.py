@@ -327,7 +327,7 @@ def test_an_external_store(world: World12) -> None:
     pair = connect(world, config)
     (issued,), (session,) = pair.events("server", TicketIssued), received(pair)
     pair = world.connect(config, session)
-    assert pair.server.pending == LookUpSession(session.session_id)
+    assert pair.server.pending == LookUpSession(session.session_id, 0x0303)
     pair.send("server", ProvideSession(issued.session))
     assert resumed(pair)
 

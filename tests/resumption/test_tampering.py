@@ -129,4 +129,4 @@ def test_an_id_of_another_length_is_looked_for_all_the_same(world: World, length
     config = world.stateful(answers={LookUpSession: look_up, DecideTicket: asked.append})
     session = altered(world.session(world.stateful()), bytes(length))
     assert outcome(world.connect(config, session)) == (False, 2)
-    assert asked == [LookUpSession(bytes(length))], "and nobody is asked to decide"
+    assert asked == [LookUpSession(bytes(length), 0x0304)], "and nobody is asked to decide"

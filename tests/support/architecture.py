@@ -30,7 +30,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("handshake",),
     ("engine",),
     ("connection",),
-    ("debug", "adapters"),
+    ("debug", "adapters", "testing"),
     ("__main__", "__init__"),
 )
 """From the bottom up.  A module may import from its own row and from the rows below it; a name covers what is
