@@ -279,10 +279,10 @@ class TLSProtocol(Protocol):
 
     def readConnectionLost(self) -> None:
         self._end_of_stream = True
-        if not self.ending:
-            self.do(b"")
-        elif not self._full:
+        if self.ending:
             self._close_transport()
+        else:
+            self.do(b"")
 
     def writeConnectionLost(self) -> None:
         """Because we have closed it."""
@@ -373,15 +373,13 @@ class TLSProtocol(Protocol):
         timer = self.reactor.callLater(self._timeout, self.give_up, _too_long("an answer of the application"))
         try:
             while True:
-                await self._await(self._hooks.tell(happened))
-                if self.ending:
-                    return
+                await self._wait_for(self._hooks.tell(happened))
                 self._flush()
                 self._handle(happened)
                 question = self.connection.pending
                 if question is None:
                     break
-                happened = self.connection.send(await self._await(self._hooks.answer(question)))
+                happened = self.connection.send(await self._wait_for(self._hooks.answer(question)))
         finally:
             if timer.active():
                 timer.cancel()
@@ -390,10 +388,13 @@ class TLSProtocol(Protocol):
         while self._backlog and not self._busy:
             self.do(self._backlog.popleft())
 
-    def _await(self, hook: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Not the whole of ``_attend`` is cancelled, only what it waits for."""
+    async def _wait_for(self, hook: Coroutine[Any, Any, T]) -> T:
+        """Its result.  CancelledError when the connection has ended meanwhile."""
         self._awaited = awaited = Deferred.fromCoroutine(hook)
-        return awaited
+        result = await awaited
+        if self.ending:
+            raise CancelledError
+        return result
 
     def _hook_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
@@ -632,8 +633,8 @@ class TLSTransport:
 
     def _pull_once(self) -> None:
         self._pull = None
-        if self._producer is None or not self._may_produce:
-            return
+        if self._producer is None or self._streaming or not self._may_produce:
+            return  # it is another one by now, or has to wait
         try:
             self._producer.resumeProducing()
         except Exception:

@@ -68,15 +68,18 @@ from sansticket import (
     ConfigError,
     Event,
     IssueTicket,
+    LocalProtocolError,
     LookUpSession,
     PrepareTicket,
     ProvideSession,
     Reason,
     SealTicket,
     SelectConfig,
+    SendData,
     ServerConfig,
     Session,
     TicketIssued,
+    TicketReceived,
     UpdateKeys,
     UseConfig,
     VerifyPeer,
@@ -210,6 +213,7 @@ class Capitals(Stream):
         self.transport.write(data.upper())
 
     def readConnectionLost(self) -> None:
+        super().readConnectionLost()
         self.transport.loseConnection()
 
 
@@ -318,9 +322,11 @@ def test_the_second_connection_resumes(new_reactor: Callable[[], Any]) -> None:
     async def main(reactor: Any) -> None:
         config = client_config(session_store=ClientSessionStore())
         async with serving(reactor, server_config()) as server:
+            assert server.numPorts == 1  # it was started
             for resumed in (False, True, True):
                 answer, connection = await ask(reactor, server.port, config=config)
                 assert (answer, connection.resumed) == (b"HELLO", resumed)
+        assert server.numPorts == 0
 
     reactor = new_reactor()
     run(main, reactor)
@@ -439,11 +445,37 @@ def test_half_close_from_either_side() -> None:
     run(main)
 
 
-def test_a_protocol_that_knows_no_half_close_is_closed_with_its_peer() -> None:
+def test_a_half_close_is_told_when_all_has_been_written() -> None:
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config(), Stream) as server:
+            client = await connect(reactor, server.port, Slow)
+            accepted = await server.next()
+            accepted.transport.write(bytes(20_000_000))
+            accepted.transport.loseWriteConnection()
+            await sleep(reactor, 0.1)
+            assert not accepted.write_closed
+            client.transport.resumeProducing()
+            await accepted.until(lambda: accepted.write_closed)
+            assert len(await client.read()) == 20_000_000
+            client.transport.loseConnection()
+            await accepted.read()
+            await accepted.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize("action", ["answer", "half-close", "stop"])
+def test_a_protocol_that_knows_no_half_close_is_closed_with_its_peer(action: str) -> None:
     class Plain(Protocol):
+        transport: Any
+
         def dataReceived(self, data: bytes) -> None:
-            assert self.transport is not None
             self.transport.write(data.upper())
+            if action == "half-close":
+                self.transport.loseWriteConnection()
+            elif action == "stop":
+                self.transport.unregisterProducer()  # there is none
+                self.transport.stopProducing()
 
         def connectionLost(self, reason: Failure = connectionDone) -> None:
             lost.append(reason.value)
@@ -454,8 +486,12 @@ def test_a_protocol_that_knows_no_half_close_is_closed_with_its_peer() -> None:
         tcp = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         endpoint = TLSServerEndpoint(reactor, tcp, server_config())
         async with listening(reactor, Factory.forProtocol(Plain), endpoint) as port:
-            answer, _ = await ask(reactor, port)
-            assert answer == b"HELLO"
+            stream = await connect(reactor, port)
+            stream.transport.write(b"hello")
+            if action == "answer":
+                stream.transport.loseWriteConnection()
+            assert await stream.read() == b"HELLO"
+            await stream.close()
             await eventually(reactor, lambda: lost)
             assert [type(error) for error in lost] == [ConnectionDone]
 
@@ -515,6 +551,7 @@ def test_tls_in_tls() -> None:
 class Flood(Stream):
     """Writes as long as it may, then closes."""
 
+    closes_early = False
     left = 20_000_000
     paused = False
     stopped = False
@@ -545,6 +582,7 @@ class Flood(Stream):
 class Trickle(Stream):
     """Writes a piece whenever it is asked for one; it is closed early, but that waits for the last piece."""
 
+    closes_early = True
     left = 20_000_000
     stopped = False
 
@@ -586,6 +624,7 @@ def test_a_producer_waits_for_a_reader_that_is_slow(producer: Any) -> None:
         async with serving(reactor, server_config(), producer) as server:
             stream = await connect(reactor, server.port, Slow)
             accepted = await server.next()
+            stream.transport.write(b"hello")
             assert await stalled(reactor, lambda: accepted.left) > 5_000_000
             received = len(stream.received)
             assert await stalled(reactor, lambda: len(stream.received)) == received == 0
@@ -594,6 +633,7 @@ def test_a_producer_waits_for_a_reader_that_is_slow(producer: Any) -> None:
             await stream.close()
             assert type(await accepted.end()) is ConnectionDone
             assert not accepted.stopped
+            assert accepted.received == (b"" if accepted.closes_early else b"hello")
 
     run(main)
 
@@ -629,6 +669,61 @@ def test_a_pull_producer_that_fails_ends_its_connection() -> None:
             assert accepted.stopped
 
     run(main, complaints=["the disk is on fire"])
+
+
+def test_one_producer_after_another() -> None:
+    class Changing(Flood):
+        resumed = 0
+
+        def connectionMade(self) -> None:
+            Stream.connectionMade(self)
+            self.transport.registerProducer(Trickle(), False)
+            self.transport.unregisterProducer()
+            self.transport.registerProducer(self, True)
+
+        def resumeProducing(self) -> None:
+            self.resumed += 1
+
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config(), Changing) as server:
+            stream = await connect(reactor, server.port)
+            accepted = await server.next()
+            accepted.transport.write(b"hello")
+            assert await stream.read(5) == b"hello"
+            assert accepted.resumed == 0  # it was never paused
+            stream.transport.loseConnection()
+            await accepted.read()
+            accepted.transport.unregisterProducer()
+            await accepted.close()
+
+    run(main)
+
+
+def test_a_producer_waits_while_the_application_thinks() -> None:
+    async def main(reactor: Any) -> None:
+        thinking: list[Deferred[Command]] = []
+
+        def prepare(question: PrepareTicket) -> Deferred[Command]:
+            thinking.append(Deferred())
+            return thinking[-1]
+
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        hooks = Hooks({PrepareTicket: prepare})
+        async with serving(reactor, config, Flood, hooks=lambda: hooks) as server:
+            stream = await connect(reactor, server.port)
+            accepted = await server.next()
+            accepted.transport.command(IssueTicket())
+            await eventually(reactor, lambda: thinking)
+            left = accepted.left
+            assert left
+            assert accepted.paused
+            await sleep(reactor, 0.1)
+            assert accepted.left == left
+            thinking[0].callback(SealTicket())
+            assert len(await stream.read()) == 20_000_000
+            await stream.close()
+
+    run(main)
 
 
 def test_much_data_both_ways_at_once() -> None:
@@ -759,7 +854,29 @@ def test_abort_does_not_wait_for_anything() -> None:
             accepted.transport.abortConnection()
             assert accepted.lost is None  # but soon
             assert type(await accepted.end()) is ConnectionAborted
+            with pytest.raises(LocalProtocolError, match="after the end of the connection"):
+                accepted.transport.connection.send(SendData(b"hello"))
             stream.transport.resumeProducing()
+            assert isinstance(await stream.end(), ConnectionLost)
+
+    run(main)
+
+
+def test_nothing_is_delivered_after_an_abort() -> None:
+    class Aborting(Stream):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            self.transport.abortConnection()
+
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config(), Aborting) as server:
+            stream = await connect(reactor, server.port)
+            accepted = await server.next()
+            stream.transport.write(b"hello")
+            stream.transport.loseWriteConnection()
+            assert type(await accepted.end()) is ConnectionAborted
+            assert accepted.received == b"hello"
+            assert not accepted.read_closed
             assert isinstance(await stream.end(), ConnectionLost)
 
     run(main)
@@ -770,11 +887,16 @@ def test_a_factory_that_wants_no_connection() -> None:
         def buildProtocol(self, addr: Any) -> None:
             return None
 
+    class Greeting(Stream):
+        def connectionMade(self) -> None:
+            super().connectionMade()
+            self.transport.write(b"hello")
+
     async def main(reactor: Any) -> None:
         tcp = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         refusing = TLSServerEndpoint(reactor, tcp, server_config())
         async with listening(reactor, Refusing(), refusing) as port:
-            stream = await connect(reactor, port)
+            stream = await connect(reactor, port, Greeting)
             await stream.read()
             assert stream.read_closed
             await stream.close()
@@ -885,6 +1007,36 @@ def test_a_peer_that_does_not_close_is_left() -> None:
     run(main)
 
 
+def test_a_peer_that_has_said_its_last_is_not_waited_for() -> None:
+    async def main(reactor: Any) -> None:
+        clock = Clock()
+        async with serving(reactor, server_config(), Stream, clock=clock) as server:
+            stream = await connect(reactor, server.port)
+            accepted = await server.next()
+            stream.transport.loseWriteConnection()
+            await accepted.read()
+            await accepted.close()
+            await stream.close()
+
+    run(main)
+
+
+def test_a_connection_may_last() -> None:
+    async def main(reactor: Any) -> None:
+        clock = Clock()
+        async with serving(reactor, server_config(), clock=clock, timeout=30) as server:
+            stream = await connect(reactor, server.port)
+            await server.next()
+            clock.advance(1000)
+            stream.transport.write(b"hello")
+            assert await stream.read(5) == b"HELLO"
+            stream.transport.loseWriteConnection()
+            await stream.read()
+            await stream.close()
+
+    run(main)
+
+
 def test_a_peer_that_does_not_close_after_an_alert_is_left() -> None:
     async def main(reactor: Any) -> None:
         clock = Clock()
@@ -924,8 +1076,12 @@ def test_a_peer_that_spoils_its_stream_and_does_not_read_is_left() -> None:
     run(main)
 
 
-def test_a_reader_that_is_slow_gets_all_the_same() -> None:
-    """However long it takes: who closes has no limit for that, but ``abortConnection``."""
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_reader_that_is_slow_gets_all_the_same(ended: bool) -> None:
+    """However long it takes: who closes has no limit for that, but ``abortConnection``.
+
+    With ``ended`` the reader has ended its own stream by then.
+    """
 
     async def main(reactor: Any) -> None:
         clock = Clock()
@@ -939,6 +1095,9 @@ def test_a_reader_that_is_slow_gets_all_the_same() -> None:
                 await sleep(reactor, 0.01)
             assert accepted.lost is None
             stream.transport.write(b"this is not read, and RST must not follow from that")
+            if ended:
+                cut(stream)
+                await eventually(reactor, lambda: accepted.transport._tls._end_of_stream)
             stream.transport.resumeProducing()
             assert len(await stream.read()) == 20_000_000
             await stream.close()
@@ -1022,6 +1181,25 @@ def test_an_asynchronous_session_store() -> None:
                 assert (answer, connection.resumed) == (b"X" * 300_000, resumed)
         assert store.asked == 2
         assert len(store.sessions) == 2
+
+    run(main)
+
+
+def test_a_session_is_stored_before_the_client_has_its_ticket() -> None:
+    async def main(reactor: Any) -> None:
+        order: list[str] = []
+
+        async def store(happened: Sequence[Event]) -> None:
+            if any(isinstance(event, TicketIssued) for event in happened):
+                await sleep(reactor, 0.1)
+                order.append("stored")
+
+        async def note(happened: Sequence[Event]) -> None:
+            order.extend("received" for event in happened if isinstance(event, TicketReceived))
+
+        async with serving(reactor, server_config(), hooks=lambda: Hooks(observe=store)) as server:
+            await ask(reactor, server.port, hooks=lambda: Hooks(observe=note))
+        assert order == ["stored", "received", "received"]
 
     run(main)
 
@@ -1147,10 +1325,9 @@ def test_a_question_without_a_handler() -> None:
 
 async def deaf(question: Any) -> Command:
     """Does not heed that it is cancelled."""
-    for _ in range(10):
-        with suppress(CancelledError):
-            await Deferred()
-    raise AssertionError
+    with suppress(CancelledError):
+        await Deferred()
+    return UseConfig(server_config()) if isinstance(question, SelectConfig) else SealTicket()
 
 
 @pytest.mark.parametrize("handler", [lambda question: Deferred(), deaf])
@@ -1223,6 +1400,31 @@ def test_a_question_is_cancelled_with_the_connection_attempt() -> None:
                 await attempt
             assert len(cancelled) == 1
         assert server.accepted == []
+
+    run(main)
+
+
+def test_an_observer_is_not_cancelled_with_the_connection_but_nothing_follows() -> None:
+    """What it stores may be of use to another connection."""
+
+    async def main(reactor: Any) -> None:
+        stored: list[Event] = []
+        accepted: list[Any] = []
+
+        async def observe(happened: Sequence[Event]) -> None:
+            if any(isinstance(event, happenings.PeerClosed) for event in happened):
+                accepted[0].transport.abortConnection()
+                await accepted[0].end()
+                stored.extend(happened)
+
+        async with serving(reactor, server_config(), hooks=lambda: Hooks(observe=observe)) as server:
+            stream = await connect(reactor, server.port)
+            accepted.append(await server.next())
+            stream.transport.loseWriteConnection()
+            assert isinstance(await stream.end(), ConnectionLost)
+            await eventually(reactor, lambda: stored)
+            assert type(await accepted[0].end()) is ConnectionAborted
+            assert not accepted[0].read_closed
 
     run(main)
 
