@@ -106,7 +106,7 @@ class Hooks:
         return any(type(event) is not events.DataReceived for event in happened)
 
     async def tell(self, happened: Sequence[Event]) -> None:
-        if self.observe is not None:
+        if self.observe is not None and self.concerns(happened):
             await self.observe(happened)
 
     async def answer(self, question: Question) -> Command:
@@ -321,12 +321,7 @@ class TLSProtocol(Protocol):
         if self._busy:
             self._backlog.append(what)
         elif not self.ending:
-            if isinstance(what, bytes):
-                self._step(self.connection.receive_data(what))
-            else:
-                self._step(self.connection.send(what))
-            if type(what) is Close:
-                self._closed()
+            self._step(self._act(what))
 
     def update_flow(self) -> None:
         """Tell both neighbours whether they may go on.  While the application is busy neither may."""
@@ -358,6 +353,14 @@ class TLSProtocol(Protocol):
 
     # --- what happens
 
+    def _act(self, what: Command | bytes) -> list[Event]:
+        if isinstance(what, bytes):
+            return self.connection.receive_data(what)
+        happened = self.connection.send(what)
+        if type(what) is Close:
+            self._closed()
+        return happened
+
     def _step(self, happened: list[Event]) -> None:
         """After every call that gives events: write what there is to write, then look at them."""
         if self._hooks.concerns(happened):
@@ -369,29 +372,34 @@ class TLSProtocol(Protocol):
             self._handle(happened)
 
     async def _attend(self, happened: list[Event]) -> None:
-        """The same where the application has to be waited for."""
-        timer = self.reactor.callLater(self._timeout, self.give_up, _too_long("an answer of the application"))
+        """The same where the application has to be waited for, and then what was put off meanwhile."""
         try:
             while True:
                 await self._wait_for(self._hooks.tell(happened))
                 self._flush()
                 self._handle(happened)
                 question = self.connection.pending
-                if question is None:
+                if self.ending:
                     break
-                happened = self.connection.send(await self._wait_for(self._hooks.answer(question)))
+                if question is not None:
+                    happened = self.connection.send(await self._wait_for(self._hooks.answer(question)))
+                elif self._backlog:
+                    happened = self._act(self._backlog.popleft())
+                else:
+                    break
         finally:
-            if timer.active():
-                timer.cancel()
             self._busy = False
         self.update_flow()
-        while self._backlog and not self._busy:
-            self.do(self._backlog.popleft())
 
     async def _wait_for(self, hook: Coroutine[Any, Any, T]) -> T:
         """Its result.  CancelledError when the connection has ended meanwhile."""
+        timer = self.reactor.callLater(self._timeout, self.give_up, _too_long("an answer of the application"))
         self._awaited = awaited = Deferred.fromCoroutine(hook)
-        result = await awaited
+        try:
+            result = await awaited
+        finally:
+            if timer.active():
+                timer.cancel()
         if self.ending:
             raise CancelledError
         return result
@@ -441,7 +449,8 @@ class TLSProtocol(Protocol):
             self.app_transport.loseConnection()
 
     def _closed(self) -> None:
-        """We have said close_notify."""
+        """We say close_notify."""
+        self._flush()
         if self.app_transport.disconnecting:
             self._end(None)
         else:
