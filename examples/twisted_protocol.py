@@ -22,12 +22,14 @@ The end: what is said last (close_notify or an alert) is written, then the sendi
 closed, and what still comes is dropped until the peer closes too, or ``linger`` seconds have passed.  A socket
 closed with unread bytes in it would send RST, and RST can destroy what the peer has not read yet: the alert.
 After the peer's close_notify nothing is waited for, because nothing can come.
+
+Any stands for a provider of one of Twisted's interfaces: they are zope's, and no types.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
@@ -143,6 +145,8 @@ class TLSServerEndpoint:
 @implementer(IStreamClientEndpoint)
 class TLSClientEndpoint:
     """Connects to where ``endpoint`` does, and expects ``server_name`` there.
+
+    An ``IAgentEndpointFactory`` that makes these gives them to ``twisted.web.client.Agent``.
 
     ``session`` is offered by every connection of this endpoint; a ``session_store`` in the config is better, and
     ``port`` tells servers of one name apart in it.  ``options`` are those of ``TLSProtocol``.
@@ -482,8 +486,8 @@ class TLSProtocol(Protocol):
     def _end(self, reason: Failure | None) -> None:
         """All has been said: let the peer read it, then close the transport.
 
-        As with any transport that takes as long as the peer takes to read what was written, if this is what the
-        application wanted.
+        If that is what the application wanted, the peer may take its time to read what was written, as with any
+        transport: only ``abortConnection`` is quicker.  After a failure it may not.
         """
         if self.ending:
             return
@@ -571,11 +575,12 @@ class TLSTransport:
         self._tls.do(command)
 
     def write(self, data: bytes) -> None:
-        if data and not self._write_closed:
-            self._tls.do(SendData(bytes(data)))
+        self.writeSequence((data,))
 
-    def writeSequence(self, data: Sequence[bytes]) -> None:
-        self.write(b"".join(data))
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        together = b"".join(data)
+        if together and not self._write_closed:
+            self._tls.do(SendData(together))
 
     def loseWriteConnection(self) -> None:
         self._write_closing = True

@@ -364,6 +364,9 @@ def test_what_a_protocol_finds_on_its_transport() -> None:
             transport.setTcpKeepAlive(True)
             assert transport.getTcpNoDelay()
             assert transport.getTcpKeepAlive()
+            for wrong in ("hello", 5):
+                with pytest.raises(TypeError, match="expected a bytes-like object"):
+                    transport.write(wrong)
             accepted = await server.next()
             assert accepted.transport.getPeerCertificate() is None
             accepted.transport.loseConnection()
