@@ -1,0 +1,685 @@
+"""Twisted over sansticket: endpoints that put TLS on top of other endpoints, for any Protocol and Factory.
+
+    server = TLSServerEndpoint(reactor, TCP4ServerEndpoint(reactor, 4433), config)
+    await server.listen(Site(resource))
+
+    client = TLSClientEndpoint(reactor, HostnameEndpoint(reactor, "example.org", 443), config, "example.org")
+    protocol = await client.connect(factory)
+
+On each connection one protocol, which ``TLSFactory`` builds, stands in between:
+
+    the transport below  <->  TLSProtocol and TLSTransport  <->  the application's Protocol
+
+The application's protocol is built and connected when the handshake is done, so it never sees a connection that
+it cannot trust, and ``transport.connection`` knows all that was agreed on from the start.  Its transport is like
+that of TCP: producers of both kinds, half-closes for an ``IHalfCloseableProtocol``, ``loseConnection`` after all
+that was written and produced, ``abortConnection`` at once.
+
+Time-outs and cancellation: a handshake that takes longer than ``timeout`` seconds, and an answer of the
+application that does, end the connection with an alert.  So does a cancelled ``connect``.
+
+The end: what is said last (close_notify or an alert) is written, then the sending half of the transport below is
+closed, and what still comes is dropped until the peer closes too, or ``linger`` seconds have passed.  A socket
+closed with unread bytes in it would send RST, and RST can destroy what the peer has not read yet: the alert.
+After the peer's close_notify nothing is waited for, because nothing can come.
+
+Any stands for a provider of one of Twisted's interfaces: they are zope's, and no types.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from attrs import field, frozen
+from cryptography import x509
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import (
+    ConnectingCancelledError,
+    ConnectionDone,
+    ConnectionLost,
+    NoProtocol,
+    TimeoutError,
+)
+from twisted.internet.interfaces import (
+    IConsumer,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    INegotiated,
+    IPushProducer,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from sansticket import (
+    AbortHandshake,
+    ClientConfig,
+    ClientConnection,
+    Close,
+    Command,
+    Connection,
+    Event,
+    Question,
+    Reason,
+    SendData,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    events,
+)
+
+TIMEOUT: Final = 30.0
+LINGER: Final = 3.0
+
+log = Logger()
+T = TypeVar("T")
+
+
+class TLSError(ConnectionLost):
+    """TLS has failed, or was cut off; ``event`` says why."""
+
+    def __init__(self, event: events.ConnectionTerminated) -> None:
+        super().__init__(str(event))
+        self.event = event
+
+
+@frozen
+class Hooks:
+    """What the application does on one connection, asynchronously.  Nothing is read or written meanwhile.
+
+    ``answers``: for each class of questions that the config answers with ``ASK`` a function that returns a
+    Deferred or a coroutine.
+    ``observe``: such a function, too; it gets what has happened (except where that is data only) before the bytes
+    are written that it caused.  With ``TicketIssued`` among it, it can put the session into a store before the
+    client has the ticket.
+    """
+
+    answers: Mapping[type[Question], Callable[[Any], Awaitable[Command]]] = field(factory=dict)
+    observe: Callable[[Sequence[Event]], Awaitable[None]] | None = None
+
+    def concerns(self, happened: Sequence[Event]) -> bool:
+        if self.observe is None:
+            return any(isinstance(event, Question) for event in happened)
+        return any(type(event) is not events.DataReceived for event in happened)
+
+    async def tell(self, happened: Sequence[Event]) -> None:
+        if self.observe is not None and self.concerns(happened):
+            await self.observe(happened)
+
+    async def answer(self, question: Question) -> Command:
+        handler = self.answers.get(type(question))
+        return AbortHandshake() if handler is None else await handler(question)
+
+
+@implementer(IStreamServerEndpoint)
+class TLSServerEndpoint:
+    """Listens where ``endpoint`` does.  ``hooks`` is called for each connection; ``options`` are those of
+    ``TLSProtocol``.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: Any,
+        config: ServerConfig,
+        *,
+        hooks: Callable[[], Hooks] = Hooks,
+        **options: Any,
+    ) -> None:
+        self._endpoint = endpoint
+        self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
+            reactor, lambda: ServerConnection(config), factory, hooks=hooks, **options
+        )
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        """Fires with the listening port."""
+        listening: Deferred[Any] = self._endpoint.listen(self._wrap(factory))
+        return listening
+
+
+@implementer(IStreamClientEndpoint)
+class TLSClientEndpoint:
+    """Connects to where ``endpoint`` does, and expects ``server_name`` there.
+
+    An ``IAgentEndpointFactory`` that makes these gives them to ``twisted.web.client.Agent``.
+
+    ``session`` is offered by every connection of this endpoint; a ``session_store`` in the config is better, and
+    ``port`` tells servers of one name apart in it.  ``options`` are those of ``TLSProtocol``.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: Any,
+        config: ClientConfig,
+        server_name: str,
+        *,
+        port: int = 443,
+        session: Session | None = None,
+        hooks: Callable[[], Hooks] = Hooks,
+        **options: Any,
+    ) -> None:
+        self._endpoint = endpoint
+        self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
+            reactor,
+            lambda: ClientConnection(config, server_name, session, port=port),
+            factory,
+            hooks=hooks,
+            **options,
+        )
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        """Fires with the application's protocol when the handshake is done.
+
+        Fails with ``TLSError``, TimeoutError, ConnectingCancelledError when it was cancelled, or what connecting
+        fails with.
+        """
+        connected: Deferred[Any] = self._endpoint.connect(self._wrap(factory))
+        return connected.addCallback(lambda tls: tls.ready())
+
+
+class TLSFactory(Factory):
+    """Builds a ``TLSProtocol`` for each connection, which asks ``factory`` for a protocol after the handshake."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: Any,
+        new_connection: Callable[[], Connection],
+        factory: Any,
+        *,
+        hooks: Callable[[], Hooks] = Hooks,
+        **options: Any,
+    ) -> None:
+        self._reactor = reactor
+        self._new_connection = new_connection
+        self._factory = factory
+        self._hooks = hooks
+        self._options = options
+
+    def startFactory(self) -> None:
+        self._factory.doStart()
+
+    def stopFactory(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: Any) -> TLSProtocol:
+        def build() -> Any:
+            return self._factory.buildProtocol(addr)
+
+        return TLSProtocol(self._reactor, self._new_connection(), build, self._hooks(), **self._options)
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class TLSProtocol(Protocol):
+    """What the transport below talks to, and what produces for it.
+
+    ``https_compatible``: a stream that ends without close_notify has ended; otherwise that is a ``TLSError``,
+    because anybody on the way can end a stream.  For HTTP, which knows by itself whether something is missing.
+    """
+
+    transport: Any
+
+    def __init__(
+        self,
+        reactor: Any,
+        connection: Connection,
+        build: Callable[[], Any],
+        hooks: Hooks,
+        *,
+        timeout: float = TIMEOUT,
+        linger: float = LINGER,
+        https_compatible: bool = False,
+    ) -> None:
+        self.reactor = reactor
+        self.connection = connection
+        self.app: Any = None
+        """The application's protocol, once there is one."""
+        self.app_transport = TLSTransport(self)
+        self.ending = False
+        """Nothing more goes out, and what comes in is dropped."""
+        self.reading_paused = False
+        """By the application."""
+        self.truncated = False
+        self._build = build
+        self._hooks = hooks
+        self._timeout = timeout
+        self._linger = linger
+        self._https_compatible = https_compatible
+        self._timer: Any = None
+        self._waiter: Deferred[Any] | None = None
+        self._busy = False
+        self._awaited: Deferred[Any] = succeed(None)
+        self._backlog: deque[Command | bytes] = deque()
+        self._full = False
+        self._reading = True
+        self._peer_closed = False
+        self._end_of_stream = False
+        self._untold = False
+        self._reason: Failure | None = None
+
+    def ready(self) -> Deferred[Any]:
+        """Fires with the application's protocol when the handshake is done, or fails.  To be called once."""
+        waiter: Deferred[Any] = Deferred(lambda _: self.cancel())
+        self._waiter = waiter
+        self._tell_waiter()
+        return waiter
+
+    # --- what the transport below calls
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        self._call_later(self._timeout, self.give_up, _too_long("the TLS handshake"))
+        self._flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.do(data)
+
+    def readConnectionLost(self) -> None:
+        self._end_of_stream = True
+        if self.ending:
+            self._close_transport()
+        else:
+            self.do(b"")
+
+    def writeConnectionLost(self) -> None:
+        """Because we have closed it."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._stop_timer()
+        self._reason = self._reason or self._judge(reason)
+        self.ending = self._end_of_stream = True
+        self.connection.receive_data(b"")  # so that it knows, too
+        if self.connection.pending is not None:
+            self._awaited.cancel()
+        self.app_transport.end_producing()
+        self._tell_waiter()
+        if self.app is not None:
+            self.app.connectionLost(self._reason)
+
+    def pauseProducing(self) -> None:
+        self._full = True
+        self.update_flow()
+
+    def resumeProducing(self) -> None:
+        self._full = False
+        if self.ending:
+            self._shut_down()
+        else:
+            self._tell_of_half_close()
+            self.update_flow()
+
+    def stopProducing(self) -> None:
+        """``connectionLost`` will follow."""
+
+    # --- what TLSTransport calls
+
+    def do(self, what: Command | bytes) -> None:
+        """Carry out a command or take bytes in; or put it off while the application is busy with a question."""
+        if self._busy:
+            self._backlog.append(what)
+        elif not self.ending:
+            self._step(self._act(what))
+
+    def update_flow(self) -> None:
+        """Tell both neighbours whether they may go on.  While the application is busy neither may."""
+        reading = self.ending or not (self._busy or self.reading_paused)
+        if reading != self._reading and not self._end_of_stream:
+            self._reading = reading
+            tell = self.transport.resumeProducing if reading else self.transport.pauseProducing
+            tell()
+        self.app_transport.let_produce(not (self.ending or self._busy or self._full))
+
+    def cancel(self) -> None:
+        """The caller wants no connection any more."""
+        self.give_up(Failure(ConnectingCancelledError(self.transport.getPeer())))
+
+    def abort(self) -> None:
+        self.ending = True
+        self.transport.abortConnection()
+
+    def give_up(self, reason: Failure) -> None:
+        """It is us who cannot go on."""
+        if not self.ending:
+            if self.connection.pending is not None:
+                self.connection.send(AbortHandshake())
+            elif self.connection.version is None:
+                self.connection.send(Close())  # user_canceled; later it would say that the data end here
+            self._flush()
+            self._end(reason)
+        self._awaited.cancel()
+
+    # --- what happens
+
+    def _act(self, what: Command | bytes) -> list[Event]:
+        if isinstance(what, bytes):
+            return self.connection.receive_data(what)
+        happened = self.connection.send(what)
+        if type(what) is Close:
+            self._closed()
+        return happened
+
+    def _step(self, happened: list[Event]) -> None:
+        """After every call that gives events: write what there is to write, then look at them."""
+        if self._hooks.concerns(happened):
+            self._busy = True
+            self.update_flow()
+            Deferred.fromCoroutine(self._attend(happened)).addErrback(self._hook_failed)
+        else:
+            self._flush()
+            self._handle(happened)
+
+    async def _attend(self, happened: list[Event]) -> None:
+        """The same where the application has to be waited for, and then what was put off meanwhile."""
+        try:
+            while True:
+                await self._wait_for(self._hooks.tell(happened))
+                self._flush()
+                self._handle(happened)
+                question = self.connection.pending
+                if self.ending:
+                    break
+                if question is not None:
+                    happened = self.connection.send(await self._wait_for(self._hooks.answer(question)))
+                elif self._backlog:
+                    happened = self._act(self._backlog.popleft())
+                else:
+                    break
+        finally:
+            self._busy = False
+        self.update_flow()
+
+    async def _wait_for(self, hook: Coroutine[Any, Any, T]) -> T:
+        """Its result.  CancelledError when the connection has ended meanwhile."""
+        timer = self.reactor.callLater(self._timeout, self.give_up, _too_long("an answer of the application"))
+        self._awaited = awaited = Deferred.fromCoroutine(hook)
+        try:
+            result = await awaited
+        finally:
+            if timer.active():
+                timer.cancel()
+        if self.ending:
+            raise CancelledError
+        return result
+
+    def _hook_failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            log.failure("TLS hook failed", failure)
+        self.give_up(failure)
+
+    def _handle(self, happened: list[Event]) -> None:
+        for event in happened:
+            if self.ending:
+                break
+            match event:
+                case events.HandshakeCompleted():
+                    self._connect()
+                case events.DataReceived(data) if not self.app_transport.disconnecting:
+                    self.app.dataReceived(data)
+                case events.PeerClosed():
+                    self._tell_of_the_peers_close()
+                case events.ConnectionTerminated(Reason.TRUNCATED) if self._https_compatible and self.app:
+                    self.truncated = True
+                    self._tell_of_the_peers_close()
+                    self._end(None)
+                case events.ConnectionTerminated():
+                    self._end(Failure(TLSError(event)))
+
+    def _connect(self) -> None:
+        self._stop_timer()
+        self.app = self._build()
+        if self.app is None:
+            self.connection.send(Close())
+            self._flush()
+            self._end(Failure(NoProtocol()))
+            return
+        self.app.makeConnection(self.app_transport)
+        if IHandshakeListener.providedBy(self.app):
+            self.app.handshakeCompleted()
+        self._tell_waiter()
+
+    def _tell_of_the_peers_close(self) -> None:
+        self._peer_closed = True
+        if IHalfCloseableProtocol.providedBy(self.app):
+            self.app.readConnectionLost()
+        else:
+            self.app_transport.end_producing()
+            self.app_transport.loseConnection()
+
+    def _closed(self) -> None:
+        """We say close_notify."""
+        self._flush()
+        if self.app_transport.disconnecting:
+            self._end(None)
+        else:
+            self._untold = True
+            self.reactor.callLater(0, self._tell_of_half_close)
+
+    def _tell_of_half_close(self) -> None:
+        """Not before it has been written."""
+        if self._untold and not self._full and not self.ending:
+            self._untold = False
+            if IHalfCloseableProtocol.providedBy(self.app):
+                self.app.writeConnectionLost()
+
+    def _tell_waiter(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and (self.app is not None or self._reason is not None):
+            self._waiter = None
+            if self.app is not None:
+                waiter.callback(self.app)
+            else:
+                waiter.errback(self._reason)
+
+    def _flush(self) -> None:
+        if data := self.connection.data_to_send():
+            self.transport.write(data)
+
+    # --- the end
+
+    def _end(self, reason: Failure | None) -> None:
+        """All has been said: let the peer read it, then close the transport.
+
+        If that is what the application wanted, the peer may take its time to read what was written, as with any
+        transport: only ``abortConnection`` is quicker.  After a failure it may not.
+        """
+        if self.ending:
+            return
+        self.ending = True
+        self._reason = reason
+        self.update_flow()
+        self._tell_waiter()
+        if reason is not None or not self._full:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        self._full = False
+        self.transport.unregisterProducer()
+        if self._end_of_stream or self._peer_closed:
+            self._close_transport()
+        else:
+            self.transport.loseWriteConnection()
+            self._call_later(self._linger, self._close_transport)
+
+    def _close_transport(self) -> None:
+        self._stop_timer()
+        if self._reason is not None:
+            self._call_later(self._linger, self.transport.abortConnection)
+        self.transport.loseConnection()
+
+    def _judge(self, reason: Failure) -> Failure:
+        """Why the connection was lost, if nothing is known but what the transport says.
+
+        One that does not tell of half-closes says of every end of the stream that it is clean.
+        """
+        if self.ending or self._peer_closed or not reason.check(ConnectionDone):
+            return reason
+        if self._https_compatible and self.app is not None:
+            self.truncated = True
+            return reason
+        return Failure(TLSError(events.ConnectionTerminated(Reason.TRUNCATED, None)))
+
+    def _call_later(self, delay: float, act: Callable[..., object], *arguments: Any) -> None:
+        self._stop_timer()
+        self._timer = self.reactor.callLater(delay, act, *arguments)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+def _too_long(what: str) -> Failure:
+    return Failure(TimeoutError(string=f"{what} took too long"))
+
+
+@implementer(INegotiated, IConsumer, IPushProducer)
+class TLSTransport:
+    """What the application's protocol writes to.
+
+    ``connection`` is the ``Connection``, which knows what was agreed on: ``version``, ``resumed``, ``session``,
+    ``peer_certificates`` and so on.
+    """
+
+    def __init__(self, tls: TLSProtocol) -> None:
+        self.connection = tls.connection
+        self.disconnecting = False
+        self._tls = tls
+        self._write_closing = False
+        self._write_closed = False
+        self._producer: Any = None
+        self._streaming = False
+        self._may_produce = True
+        self._pull: Any = None
+
+    @property
+    def negotiatedProtocol(self) -> bytes | None:
+        return self.connection.alpn_protocol
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the peer's stream ended without close_notify."""
+        return self._tls.truncated
+
+    def getPeerCertificate(self) -> x509.Certificate | None:
+        chain = self.connection.peer_certificates
+        return x509.load_der_x509_certificate(chain[0]) if chain else None
+
+    def command(self, command: Command) -> None:
+        """Any command besides data and the end: ``IssueTicket``, ``UpdateKeys`` and so on."""
+        self._tls.do(command)
+
+    def write(self, data: bytes) -> None:
+        self.writeSequence((data,))
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        together = b"".join(data)
+        if together and not self._write_closed:
+            self._tls.do(SendData(together))
+
+    def loseWriteConnection(self) -> None:
+        self._write_closing = True
+        self._close()
+
+    def loseConnection(self) -> None:
+        if not self.disconnecting:
+            self.disconnecting = True
+            self._close()
+
+    def abortConnection(self) -> None:
+        self.disconnecting = True
+        self._tls.abort()
+
+    def _close(self) -> None:
+        """After the last byte of the producer."""
+        if self._producer is None:
+            self._write_closed = True
+            self._tls.do(Close())
+
+    # --- IPushProducer: of what the peer sends.  The end of the stream may still be told to a paused protocol.
+
+    def pauseProducing(self) -> None:
+        self._tls.reading_paused = True
+        self._tls.update_flow()
+
+    def resumeProducing(self) -> None:
+        self._tls.reading_paused = False
+        self._tls.update_flow()
+
+    def stopProducing(self) -> None:
+        self.loseConnection()
+
+    # --- IConsumer: of what the application's producer writes
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        if self._producer is not None:
+            raise RuntimeError(
+                f"{producer} cannot be registered: {self._producer} is, and was not unregistered"
+            )
+        if self._write_closed or self._tls.ending:
+            producer.stopProducing()
+            return
+        self._producer, self._streaming, self._may_produce = producer, streaming, True
+        self._tls.update_flow()
+
+    def unregisterProducer(self) -> None:
+        if self._producer is not None:
+            self._producer = None
+            if self._write_closing or self.disconnecting:
+                self._close()
+
+    def let_produce(self, allowed: bool) -> None:
+        """A push producer is told when that changes; a pull producer is asked as long as it is allowed to write."""
+        changed, self._may_produce = allowed != self._may_produce, allowed
+        if self._producer is None:
+            return
+        if not self._streaming:
+            if allowed and self._pull is None:
+                self._pull = self._tls.reactor.callLater(0, self._pull_once)
+        elif changed:
+            tell = self._producer.resumeProducing if allowed else self._producer.pauseProducing
+            tell()
+
+    def _pull_once(self) -> None:
+        self._pull = None
+        if self._producer is None or self._streaming or not self._may_produce:
+            return  # it is another one by now, or has to wait
+        try:
+            self._producer.resumeProducing()
+        except Exception:
+            log.failure("producer failed")
+            self._tls.give_up(Failure())
+        self._tls.update_flow()
+
+    def end_producing(self) -> None:
+        """Nobody is there to write to."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+
+    # --- ITCPTransport
+
+    def getPeer(self) -> Any:
+        return self._tls.transport.getPeer()
+
+    def getHost(self) -> Any:
+        return self._tls.transport.getHost()
+
+    def getTcpNoDelay(self) -> bool:
+        enabled: bool = self._tls.transport.getTcpNoDelay()
+        return enabled
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self._tls.transport.setTcpNoDelay(enabled)
+
+    def getTcpKeepAlive(self) -> bool:
+        enabled: bool = self._tls.transport.getTcpKeepAlive()
+        return enabled
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        self._tls.transport.setTcpKeepAlive(enabled)
