@@ -246,11 +246,18 @@ class Engine:
             )
 
     def _is_warning(self, alert: Alert) -> bool:
-        """RFC 5246 section 7.2.2.  A server may send one before its ServerHello (unrecognized_name)."""
+        """RFC 5246 section 7.2.2.
+
+        As long as it may be either version, one warning has its place: a server does not know the name, and goes on
+        all the same (RFC 6066 section 3).
+        """
         if alert.level != AlertLevel.WARNING or alert.description == AlertDescription.CLOSE_NOTIFY:
             return False
-        open_version = ProtocolVersion.TLS_1_2 in self._config.usable_versions
-        return self._state.IN_TLS_1_2 or (type(self._state) is WaitServerHello and open_version)
+        if self._state.IN_TLS_1_2 or type(self._state) is not WaitServerHello:
+            return self._state.IN_TLS_1_2
+        versions = self._config.usable_versions
+        unknown_name = alert.description == AlertDescription.UNRECOGNIZED_NAME
+        return ProtocolVersion.TLS_1_2 in versions and (unknown_name or ProtocolVersion.TLS_1_3 not in versions)
 
     def _take_change_cipher_spec(self) -> None:
         state = type(self._state)
