@@ -386,7 +386,7 @@ class Engine:
 
     def _establish(self, effect: Establish) -> None:
         first, self._established = self._established is None, effect.established
-        self._reader.accept_plaintext_alert = False
+        self._reader.in_handshake = False
         resumed = effect.established.resumed_session
         if not first or resumed is None or not isinstance(self._config, ServerConfig):
             return

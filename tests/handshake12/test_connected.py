@@ -276,17 +276,19 @@ def test_data_in_the_handshake(moment: Connected) -> HostilePeer12:
     return peer
 
 
+@pytest.mark.parametrize("data", [b"too early", b""])
 @refused(Reason.UNEXPECTED_MESSAGE)
-def test_data_before_the_servers_finished() -> HostilePeer12:
+def test_data_before_the_servers_finished(data: bytes) -> HostilePeer12:
     server = HostileServer12().serve().listen().change_cipher_spec()
-    server.send(APPLICATION_DATA, b"too early")
+    server.send(APPLICATION_DATA, data)
     return server
 
 
+@pytest.mark.parametrize("data", [b"too early", b""])
 @refused(Reason.UNEXPECTED_MESSAGE)
-def test_data_before_the_clients_finished() -> HostilePeer12:
+def test_data_before_the_clients_finished(data: bytes) -> HostilePeer12:
     client = HostileClient12().begin().answer_flight().change_cipher_spec()
-    client.send(APPLICATION_DATA, b"too early")
+    client.send(APPLICATION_DATA, data)
     return client
 
 
