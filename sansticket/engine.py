@@ -70,12 +70,21 @@ CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 MAX_WARNINGS: Final = 4
 """Warning alerts in a row; OpenSSL's limit is 5."""
 
-MAX_MESSAGES_WITHOUT_DATA: Final = {HandshakeType.KEY_UPDATE: 32, HandshakeType.NEW_SESSION_TICKET: 1024}
+MAX_MESSAGES_WITHOUT_DATA: Final = {
+    HandshakeType.KEY_UPDATE: 32,
+    HandshakeType.NEW_SESSION_TICKET: 1024,
+    HandshakeType.CERTIFICATE_REQUEST: 32,
+    HandshakeType.HELLO_REQUEST: 32,
+    HandshakeType.CLIENT_HELLO: 32,
+}
 """Post-handshake messages of one kind that may come before any application data: 32 KeyUpdates as in OpenSSL
-and BoringSSL; libssl really sends a thousand tickets if it is told to."""
+and BoringSSL; libssl really sends a thousand tickets if it is told to.  What answers a question of ours is not
+counted: there is one question for each."""
 
 TOO_MANY: Final = {
+    HandshakeType.KEY_UPDATE: Reason.TOO_MANY_KEY_UPDATES,
     HandshakeType.NEW_SESSION_TICKET: Reason.TOO_MANY_TICKETS,
+    HandshakeType.CERTIFICATE_REQUEST: Reason.TOO_MANY_CERTIFICATE_REQUESTS,
     HandshakeType.HELLO_REQUEST: Reason.RENEGOTIATION,
     HandshakeType.CLIENT_HELLO: Reason.RENEGOTIATION,
 }
@@ -221,11 +230,13 @@ class Engine:
 
     def _count_message(self, kind: int) -> None:
         """Bound what a peer can make us do without sending any data."""
+        limit = MAX_MESSAGES_WITHOUT_DATA.get(HandshakeType(kind))
+        if limit is None:
+            return
         count = self._messages_without_data.get(kind, 0) + 1
         self._messages_without_data[kind] = count
-        if count > MAX_MESSAGES_WITHOUT_DATA.get(HandshakeType(kind), 32):
-            reason = TOO_MANY.get(HandshakeType(kind), Reason.TOO_MANY_KEY_UPDATES)
-            raise Fault(reason, f"{count} without any data between them")
+        if count > limit:
+            raise Fault(TOO_MANY[HandshakeType(kind)], f"{count} without any data between them")
 
     def _take_alert(self, alert: Alert) -> None:
         """RFC 9846 section 6: two alerts are no errors, and the level says nothing unless this is TLS 1.2."""
