@@ -300,7 +300,7 @@ class Engine:
             raise LocalProtocolError(f"{type(item).__name__} in {self.state}; expected {expected}")
         flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, config.key_log is not None)
         state = handler(state, item, flight)
-        if flight.changes_reading_keys and self._handshake_bytes:
+        if flight.ends_record and self._handshake_bytes:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
         if self._change_cipher_specs and state.IN_TLS_1_2:
             raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")

@@ -142,8 +142,8 @@ class Flight:
     """
 
     __slots__ = (
-        "changes_reading_keys",
         "effects",
+        "ends_record",
         "entropy",
         "events",
         "logs_secrets",
@@ -165,7 +165,7 @@ class Flight:
         self.entropy = entropy
         self.received = received
         self.num_tickets = num_tickets
-        self.changes_reading_keys = False
+        self.ends_record = False
         self.effects: list[Effect] = []
         self.events: list[Event] = []
 
@@ -190,8 +190,12 @@ class Flight:
     def protect_writes(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
         self.effects.append(ProtectWrites(version, suite, keys))
 
+    def expect_end_of_record(self) -> None:
+        """Nothing may stand behind the message being handled in its record (RFC 9846 section 5.1)."""
+        self.ends_record = True
+
     def protect_reads(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
-        self.changes_reading_keys = True
+        self.expect_end_of_record()
         self.effects.append(ProtectReads(version, suite, keys))
 
     def skip_early_data(self, *, before_second_hello: bool) -> None:
