@@ -298,7 +298,8 @@ class Engine:
         if handler is None:
             expected = expected_in(type(state))
             raise LocalProtocolError(f"{type(item).__name__} in {self.state}; expected {expected}")
-        flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, config.key_log is not None)
+        logs = config.key_log is not None
+        flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, logs, not self._write_closed)
         state = handler(state, item, flight)
         if flight.ends_record and self._handshake_bytes:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)

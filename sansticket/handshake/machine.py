@@ -138,10 +138,11 @@ class Flight:
 
     ``now`` is in seconds since the epoch; ``received`` holds the raw bytes of the handshake message being
     handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none;
-    ``logs_secrets`` says whether anybody wants the lines of a key log.
+    ``logs_secrets`` says whether anybody wants the lines of a key log, ``can_send`` that our close_notify is not out.
     """
 
     __slots__ = (
+        "can_send",
         "effects",
         "ends_record",
         "entropy",
@@ -159,9 +160,11 @@ class Flight:
         received: bytes = b"",
         num_tickets: int | None = None,
         logs_secrets: bool = True,
+        can_send: bool = True,
     ) -> None:
         self.now = now
         self.logs_secrets = logs_secrets
+        self.can_send = can_send
         self.entropy = entropy
         self.received = received
         self.num_tickets = num_tickets
