@@ -73,12 +73,21 @@ CHANGED_CIPHER_SPEC: Final = ChangeCipherSpec()
 MAX_WARNINGS: Final = 4
 """Warning alerts in a row; OpenSSL's limit is 5."""
 
-MAX_MESSAGES_WITHOUT_DATA: Final = {HandshakeType.KEY_UPDATE: 32, HandshakeType.NEW_SESSION_TICKET: 1024}
+MAX_MESSAGES_WITHOUT_DATA: Final = {
+    HandshakeType.KEY_UPDATE: 32,
+    HandshakeType.NEW_SESSION_TICKET: 1024,
+    HandshakeType.CERTIFICATE_REQUEST: 32,
+    HandshakeType.HELLO_REQUEST: 32,
+    HandshakeType.CLIENT_HELLO: 32,
+}
 """Post-handshake messages of one kind that may come before any application data: 32 KeyUpdates as in OpenSSL
-and BoringSSL; libssl really sends a thousand tickets if it is told to."""
+and BoringSSL; libssl really sends a thousand tickets if it is told to.  What answers a question of ours is not
+counted: there is one question for each."""
 
 TOO_MANY: Final = {
+    HandshakeType.KEY_UPDATE: Reason.TOO_MANY_KEY_UPDATES,
     HandshakeType.NEW_SESSION_TICKET: Reason.TOO_MANY_TICKETS,
+    HandshakeType.CERTIFICATE_REQUEST: Reason.TOO_MANY_CERTIFICATE_REQUESTS,
     HandshakeType.HELLO_REQUEST: Reason.RENEGOTIATION,
     HandshakeType.CLIENT_HELLO: Reason.RENEGOTIATION,
 }
@@ -231,11 +240,13 @@ class Engine:
 
     def _count_message(self, kind: int) -> None:
         """Bound what a peer can make us do without sending any data."""
+        limit = MAX_MESSAGES_WITHOUT_DATA.get(HandshakeType(kind))
+        if limit is None:
+            return
         count = self._messages_without_data.get(kind, 0) + 1
         self._messages_without_data[kind] = count
-        if count > MAX_MESSAGES_WITHOUT_DATA.get(HandshakeType(kind), 32):
-            reason = TOO_MANY.get(HandshakeType(kind), Reason.TOO_MANY_KEY_UPDATES)
-            raise Fault(reason, f"{count} without any data between them")
+        if count > limit:
+            raise Fault(TOO_MANY[HandshakeType(kind)], f"{count} without any data between them")
 
     def _take_alert(self, alert: Alert) -> None:
         """RFC 9846 section 6: two alerts are no errors, and the level says nothing unless this is TLS 1.2."""
@@ -256,11 +267,18 @@ class Engine:
             )
 
     def _is_warning(self, alert: Alert) -> bool:
-        """RFC 5246 section 7.2.2.  A server may send one before its ServerHello (unrecognized_name)."""
+        """RFC 5246 section 7.2.2.
+
+        As long as it may be either version, one warning has its place: a server does not know the name, and goes on
+        all the same (RFC 6066 section 3).
+        """
         if alert.level != AlertLevel.WARNING or alert.description == AlertDescription.CLOSE_NOTIFY:
             return False
-        open_version = ProtocolVersion.TLS_1_2 in self._config.usable_versions
-        return self._state.IN_TLS_1_2 or (type(self._state) is WaitServerHello and open_version)
+        if self._state.IN_TLS_1_2 or type(self._state) is not WaitServerHello:
+            return self._state.IN_TLS_1_2
+        versions = self._config.usable_versions
+        unknown_name = alert.description == AlertDescription.UNRECOGNIZED_NAME
+        return ProtocolVersion.TLS_1_2 in versions and (unknown_name or ProtocolVersion.TLS_1_3 not in versions)
 
     def _take_change_cipher_spec(self) -> None:
         state = type(self._state)
@@ -290,9 +308,10 @@ class Engine:
         if handler is None:
             expected = expected_in(type(state))
             raise LocalProtocolError(f"{type(item).__name__} in {self.state}; expected {expected}")
-        flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, config.key_log is not None)
+        logs = config.key_log is not None
+        flight = Flight(config.clock(), config.entropy, raw, self._num_tickets, logs, not self._write_closed)
         state = handler(state, item, flight)
-        if flight.changes_reading_keys and self._handshake_bytes:
+        if flight.ends_record and self._handshake_bytes:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
         if self._change_cipher_specs and state.IN_TLS_1_2:
             raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
@@ -390,7 +409,7 @@ class Engine:
 
     def _establish(self, effect: Establish) -> None:
         first, self._established = self._established is None, effect.established
-        self._reader.accept_plaintext_alert = False
+        self._reader.in_handshake = False
         resumed = effect.established.resumed_session
         if not first or resumed is None or not isinstance(self._config, ServerConfig):
             return

@@ -60,6 +60,7 @@ class Reason(Enum):
     TOO_MUCH_BUFFERED = "too many bytes while a question is open"
     TOO_MANY_KEY_UPDATES = "too many KeyUpdates"
     TOO_MANY_TICKETS = "too many tickets"
+    TOO_MANY_CERTIFICATE_REQUESTS = "too many requests for our certificate"
     TOO_MANY_WARNINGS = "too many warning alerts"
     TOO_MUCH_EARLY_DATA = "too much early data"
     RENEGOTIATION = "renegotiation refused"
@@ -141,6 +142,7 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.TOO_MUCH_BUFFERED: Alert.INTERNAL_ERROR,
     Reason.TOO_MANY_KEY_UPDATES: Alert.UNEXPECTED_MESSAGE,
     Reason.TOO_MANY_TICKETS: Alert.UNEXPECTED_MESSAGE,
+    Reason.TOO_MANY_CERTIFICATE_REQUESTS: Alert.UNEXPECTED_MESSAGE,
     Reason.TOO_MANY_WARNINGS: Alert.UNEXPECTED_MESSAGE,
     Reason.TOO_MUCH_EARLY_DATA: Alert.UNEXPECTED_MESSAGE,
     Reason.RENEGOTIATION: Alert.NO_RENEGOTIATION,

@@ -55,6 +55,8 @@ class ClientConnected13(Connected13):
                 Reason.UNEXPECTED_MESSAGE, "CertificateRequest, and we did not offer post_handshake_auth"
             )
         answer, transcript = answer_request(message, self.config), self.transcript.plus(flight.received)
+        if not flight.can_send:
+            return self
         credential = answer.credential if isinstance(answer, ShowCertificate) else None
         transcript = transcript.plus(flight.send(certificate_message(message.context, credential)))
         if isinstance(answer, ShowCertificate):

@@ -55,6 +55,7 @@ class WaitServerHello(State):
         return take_server_hello(self.offer, message, flight)
 
     def on_hello_retry_request(self, message: HelloRetryRequest, flight: Flight) -> WaitServerHelloAfterRetry:
+        flight.expect_end_of_record()
         offer = self.offer
         suite = check_answer(offer, message)
         check_offered(message.extensions, offer, also=ExtensionType.COOKIE)

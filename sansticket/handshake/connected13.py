@@ -40,7 +40,7 @@ class Connected13(State):
         flight.protect_reads(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, secret))
         flight.emit(KeysUpdated(by_peer=True))
         connected = evolve(self, reading_secret=secret)
-        if message.request_update == KeyUpdateRequest.UPDATE_REQUESTED:
+        if message.request_update == KeyUpdateRequest.UPDATE_REQUESTED and flight.can_send:
             return connected.with_new_writing_keys(KeyUpdateRequest.UPDATE_NOT_REQUESTED, flight)
         return connected
 

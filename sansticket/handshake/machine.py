@@ -139,12 +139,13 @@ class Flight:
 
     ``now`` is in seconds since the epoch; ``received`` holds the raw bytes of the handshake message being
     handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none;
-    ``logs_secrets`` says whether anybody wants the lines of a key log.
+    ``logs_secrets`` says whether anybody wants the lines of a key log, ``can_send`` that our close_notify is not out.
     """
 
     __slots__ = (
-        "changes_reading_keys",
+        "can_send",
         "effects",
+        "ends_record",
         "entropy",
         "events",
         "logs_secrets",
@@ -160,13 +161,15 @@ class Flight:
         received: bytes = b"",
         num_tickets: int | None = None,
         logs_secrets: bool = True,
+        can_send: bool = True,
     ) -> None:
         self.now = now
         self.logs_secrets = logs_secrets
+        self.can_send = can_send
         self.entropy = entropy
         self.received = received
         self.num_tickets = num_tickets
-        self.changes_reading_keys = False
+        self.ends_record = False
         self.effects: list[Effect] = []
         self.events: list[Event] = []
 
@@ -191,8 +194,12 @@ class Flight:
     def protect_writes(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
         self.effects.append(ProtectWrites(version, suite, keys))
 
+    def expect_end_of_record(self) -> None:
+        """Nothing may stand behind the message being handled in its record (RFC 9846 section 5.1)."""
+        self.ends_record = True
+
     def protect_reads(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
-        self.changes_reading_keys = True
+        self.expect_end_of_record()
         self.effects.append(ProtectReads(version, suite, keys))
 
     def skip_early_data(self, *, before_second_hello: bool) -> None:

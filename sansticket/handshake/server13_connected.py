@@ -185,6 +185,8 @@ class ServerConnected13(Connected13):
         flight.emit(PeerAuthenticated(proved.chain))
         counts = self.ticket_policy.counts(flight.num_tickets)
         tickets = counts.full if established.resumed_session is None else counts.resumed
+        if not flight.can_send:
+            tickets = 0
         return after_handshake(evolve(self, established=established, response=NoResponse()), tickets, flight)
 
     def flush(self, data: bytes, flight: Flight) -> AfterHandshake:

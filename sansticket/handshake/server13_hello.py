@@ -89,6 +89,7 @@ def retry(
     flight: Flight,
 ) -> WaitSecondClientHello:
     """Ask for a share of ``group`` (RFC 9846 section 4.2.4).  No identity is looked at before the second hello."""
+    flight.expect_end_of_record()
     request = HelloRetryRequest(hello.session_id, suite.suite, (SelectedVersion(TLS13), KeyShareRetry(group)))
     raw_request = flight.send(request)
     if hello.session_id:

@@ -42,9 +42,9 @@ Content = tuple[int, bytes]
 class RecordReader:
     """Cuts a byte stream into records and opens them.
 
-    ``accept_plaintext_alert``: until the peer has proved that it has the keys, an unprotected alert of two
-    bytes may still come in TLS 1.3, because the peer may have failed before it had them (RFC 9846 section 6).
-    The owner sets it to False when the peer's Finished was verified.
+    ``in_handshake``: the owner sets it to False when the peer's Finished was verified.  Until the peer has proved
+    that it has the keys, an unprotected alert of two bytes may still come in TLS 1.3, because the peer may have
+    failed before it had them (RFC 9846 section 6); and there is no application data, not even an empty record.
 
     ``skip_undecryptable`` and ``skip_plaintext_application_data`` are budgets in bytes for early data that
     was rejected (RFC 9846 section 4.3.10): the first for records that do not decrypt, until one does; the
@@ -54,7 +54,7 @@ class RecordReader:
     Zero means that such records are not expected; what exceeds the budget is TOO_MUCH_EARLY_DATA.
     """
 
-    accept_plaintext_alert: bool = True
+    in_handshake: bool = True
     _opener: Opener | None = field(default=None, init=False)
     _buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
     _offset: int = field(default=0, init=False)
@@ -158,7 +158,7 @@ class RecordReader:
             if outer == APPLICATION_DATA and self._plaintext_left < 0:
                 raise Fault(Reason.UNEXPECTED_MESSAGE, "application data without protection")
         elif opener.hides_type and (
-            outer == HANDSHAKE or (outer == ALERT and not self.accept_plaintext_alert)
+            outer == HANDSHAKE or (outer == ALERT and not self.in_handshake)
         ):
             raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected record of type {outer} under protection")
 
@@ -193,7 +193,7 @@ class RecordReader:
     def _open_records(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there, together with those after it if there are any."""
         buffer = self._buffer = bytes(self._buffer)  # no copy, unless the record came in many small pieces
-        if self._undecryptable_left < 0 and record_stop(buffer, stop):
+        if not self.in_handshake and self._undecryptable_left < 0 and record_stop(buffer, stop):
             return self._open_run(opener, buffer, stop)
         return self._open_one(opener, stop)
 
@@ -216,8 +216,14 @@ class RecordReader:
         if content or content_type != APPLICATION_DATA:
             self._empty_records = 0
             return content_type, content
-        self._empty_records = _count_empty(self._empty_records)
+        self._take_empty()
         return None
+
+    def _take_empty(self) -> None:
+        """Application data without content: cover traffic, once there may be application data at all."""
+        if self.in_handshake:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, before Finished")
+        self._empty_records = _count_empty(self._empty_records)
 
     def _open_run(self, opener: Opener, buffer: bytes, stop: int) -> Content | None:
         """Open as many records of application data as there are, or else the one that stops there."""

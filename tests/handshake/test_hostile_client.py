@@ -29,6 +29,7 @@ from sansticket.wire.extensions import (
     SupportedVersions,
 )
 from sansticket.wire.messages import ClientHello
+from tests.support.hostile import HANDSHAKE
 from tests.support.hostile_client import HostileClient, quick_server, session_from
 from tests.support.hostile_server import with_extensions, without
 from tests.support.refusals import case, refused
@@ -273,6 +274,33 @@ def test_missing_extension_after_retry() -> HostileClient:
 def test_third_hello() -> HostileClient:
     client = after_retry(lambda hello: hello).listen()
     return client.say_hello()
+
+
+@refused(Reason.MESSAGE_ACROSS_KEY_CHANGE)
+def test_second_hello_in_the_record_of_the_first() -> HostileClient:
+    """It was sent before the retry that it answers; and a hello ends its record (RFC 9846 section 5.1)."""
+    client = HostileClient(retrying())
+    first = client.hello()
+    client.shares = (P256,)
+    client.send(HANDSHAKE, first.encode() + client.hello().encode())
+    return client
+
+
+@refused(Reason.MESSAGE_ACROSS_KEY_CHANGE)
+def test_something_behind_a_hello_that_leads_to_a_retry() -> HostileClient:
+    return HostileClient(retrying(), {ClientHello: lambda hello: hello.encode() + b"\x01"}).say_hello()
+
+
+def test_second_hello_ahead_of_time() -> None:
+    """In a record of its own nothing tells it from one that came in time: how long bytes are on the way is not to
+    be seen.  The client must know the retry for its Finished."""
+    client = HostileClient(retrying())
+    first = client.hello()
+    client.shares = (P256,)
+    second = client.hello()
+    client.deliver(client.record(HANDSHAKE, first.encode()) + client.record(HANDSHAKE, second.encode()))
+    assert not client.over
+    assert client.victim.state == "WaitClientFinished"
 
 
 # --- identities and binders --------------------------------------------------------------------------------------

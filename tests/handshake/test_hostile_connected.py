@@ -237,14 +237,14 @@ class Authenticating(HostileClient):
         config = quick_server(trust_anchors=anchors(), client_authentication=mode)
         super().__init__(config, extensions=(PostHandshakeAuth(),))
         self.complete()
+        self.end_of_handshake = self.transcript
 
     def asked_now(self) -> CertificateRequest:
         self.events += self.victim.send(RequestClientCertificate())
         self.listen()
         request = self.heard[-1]
         assert isinstance(request, CertificateRequest)
-        self.end_of_handshake = self.transcript
-        self.transcript = self.transcript.plus(self.heard_raw[-1])
+        self.transcript = self.end_of_handshake.plus(self.heard_raw[-1])
         return request
 
     def answer(self, context: bytes) -> Authenticating:
@@ -394,12 +394,21 @@ def test_a_request_without_signature_algorithms() -> HostilePeer:
     return server
 
 
-@refused(Reason.TOO_MANY_KEY_UPDATES)
+@refused(Reason.TOO_MANY_CERTIFICATE_REQUESTS)
 def test_flood_of_requests() -> HostilePeer:
     server = HostileServer(quick_client(post_handshake_auth=True)).complete()
-    for number in range(33):
+    for number in range(MAX_MESSAGES_WITHOUT_DATA[HandshakeType.CERTIFICATE_REQUEST] + 1):
+        server.assert_alive()
         server.send_message(certificate_request(context=bytes((number,))))
     return server
+
+
+def test_many_requests_of_ours_are_answered() -> None:
+    """The client says nothing else, and is no flood: it was asked as often."""
+    client = Authenticating()
+    for _ in range(40):
+        client.answer(client.asked_now().context).finish().assert_alive()
+    assert client.events.count(PeerAuthenticated(client_credential().chain)) == 40
 
 
 # --- our own mistakes leave nothing behind -----------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from sansticket.commands import Close, SendData
 from sansticket.engine import MAX_WARNINGS
 from sansticket.errors import LocalProtocolError, Reason
-from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
+from sansticket.events import ConnectionTerminated, DataReceived, KeysUpdated, PeerClosed
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel
 from sansticket.wire.messages import KeyUpdate
@@ -161,7 +161,7 @@ def test_half_close(moment: Moment) -> None:
     peer.listen()
     assert peer.alerts == [Alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)]
     assert peer.send(APPLICATION_DATA, b"still here") == [DataReceived(b"still here")]
-    peer.send(HANDSHAKE, KeyUpdate(1).encode())
+    assert peer.send(HANDSHAKE, KeyUpdate(1).encode()) == [KeysUpdated(by_peer=True)]
     peer.update_keys()
     assert peer.send(APPLICATION_DATA, b"with new keys") == [DataReceived(b"with new keys")]
     assert peer.victim.send(Close()) == []

@@ -208,6 +208,22 @@ def test_flood_of_empty_records(moment: Moment, together: bool) -> HostilePeer:
     return peer
 
 
+@at(IN_THE_HANDSHAKE)
+@pytest.mark.parametrize("count", [1, 3])
+@refused(Reason.UNEXPECTED_MESSAGE, detail="before Finished")
+def test_empty_records_in_the_handshake(moment: Moment, count: int) -> HostilePeer:
+    """Application data is unexpected before Finished, with or without content (RFC 9846 sections 2 and 5.1)."""
+    peer = moment()
+    peer.deliver(b"".join(peer.record(APPLICATION_DATA, b"", 30) for _ in range(count)))
+    return peer
+
+
+def test_empty_records_right_after_finished() -> None:
+    client = HostileClient().begin().say_finished()
+    client.send(APPLICATION_DATA, b"")
+    client.assert_alive()
+
+
 # --- interleaving and fragments ----------------------------------------------------------------------------------
 
 

@@ -164,6 +164,7 @@ RETRIES = [
         lambda message: evolve(message, extensions=(*message.extensions, message.extensions[0])),
     ),
     case("retry twice", Reason.UNEXPECTED_MESSAGE, lambda message: (message, message)),
+    case("something behind the retry", Reason.MESSAGE_ACROSS_KEY_CHANGE, lambda m: m.encode() + b"\x02"),
 ]
 
 

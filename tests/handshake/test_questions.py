@@ -19,6 +19,7 @@ from sansticket.commands import (
     FlushTickets,
     ProvideSignature,
     RejectPeer,
+    RequestClientCertificate,
     ResolveTicket,
     SendData,
     TicketNotOpened,
@@ -42,13 +43,16 @@ from sansticket.events import (
     VerifyPeer,
 )
 from sansticket.handshake.machine import Asking
+from sansticket.keys.schedule13 import finished_mac
 from sansticket.tickets.decision import TicketReturn
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel
-from tests.support.credentials import client_credential
+from sansticket.wire.extensions import PostHandshakeAuth
+from sansticket.wire.messages import CertificateRequest, Finished
+from tests.support.credentials import anchors
 from tests.support.hostile import APPLICATION_DATA, held_bytes
 from tests.support.hostile_client import HostileClient, quick_server, session_from
-from tests.support.hostile_server import HostileServer, certificate_request, quick_client
+from tests.support.hostile_server import HostileServer, certificate_of, quick_client
 from tests.support.noting import Said, what_it_says
 from tests.support.pair import Side, every, whole
 from tests.support.refusals import ends, refused
@@ -415,22 +419,27 @@ def test_close_while_a_question_is_open(kind: type[Question]) -> None:
 
 def test_answers_after_close() -> None:
     """Half-closed, we still read, and what is read can ask: the answer is taken, and nothing goes out."""
-    config = quick_client(post_handshake_auth=True, credentials=[client_credential()], answers={Sign: ASK})
-    server = HostileServer(config).complete()
-    client = server.victim
-    client.send(Close())
-    client.data_to_send()
-    server.send_message(certificate_request(context=b"late"))
-    assert isinstance(client.pending, Sign)
-    with pytest.raises(LocalProtocolError, match="SendData in AskSignAgain"):
-        client.send(SendData(b"x"))
-    assert client.send(Close()) == []
-    client.send(ProvideSignature(b"signature"))
-    assert (client.pending, client.state) == (None, "ClientConnected13")
-    assert client.data_to_send() == b""
-    assert server.send(APPLICATION_DATA, b"still heard") == [DataReceived(b"still heard")]
+    config = quick_server(trust_anchors=anchors(), answers={VerifyPeer: ASK})
+    client = HostileClient(config, extensions=(PostHandshakeAuth(),)).complete()
+    server = client.victim
+    server.send(RequestClientCertificate())
+    request = client.listen().heard[-1]
+    assert isinstance(request, CertificateRequest)
+    server.send(Close())
+    server.data_to_send()
+    client.transcript = client.transcript.plus(client.heard_raw[-1])
+    client.say(certificate_of(client.credential, request.context)).say_proof()
+    assert isinstance(server.pending, VerifyPeer)
+    with pytest.raises(LocalProtocolError, match="SendData in AskVerifyAgain"):
+        server.send(SendData(b"x"))
+    assert server.send(Close()) == []
+    server.send(AcceptPeer())
+    assert (server.pending, server.state) == (None, "ServerConnected13")
+    assert server.data_to_send() == b""
+    client.say(Finished(finished_mac(client.suite.hash_name, client.our_secret, client.transcript.digest())))
+    assert client.send(APPLICATION_DATA, b"still heard") == [DataReceived(b"still heard")]
     with pytest.raises(LocalProtocolError, match="SendData after Close"):
-        client.send(SendData(b"x"))
+        server.send(SendData(b"x"))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
 from sansticket.record.protection import Sealer12
 from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel, ProtocolVersion, SignatureScheme
+from sansticket.wire.codes import AlertDescription, AlertLevel, NamedGroup, ProtocolVersion, SignatureScheme
 from sansticket.wire.extensions import ExtendedMasterSecret
 from sansticket.wire.messages import EndOfEarlyData, KeyUpdate, ServerHello
 from sansticket.wire.messages12 import Certificate12, CertificateRequest12, HelloRequest
@@ -34,9 +34,12 @@ from tests.support.hostile12 import (
     lacking,
     server12,
 )
+from tests.support.hostile_server import HostileServer
 from tests.support.pair import ConnectionPair
 from tests.support.refusals import refused
 
+TLS12 = ProtocolVersion.TLS_1_2
+TLS13 = ProtocolVersion.TLS_1_3
 NO_RENEGOTIATION = Alert(AlertLevel.WARNING, AlertDescription.NO_RENEGOTIATION)
 
 
@@ -191,10 +194,29 @@ def test_data_between_warnings(connected: Connected) -> None:
     peer.assert_alive()
 
 
-def test_before_the_version_is_known_a_warning_is_fatal_for_a_client_of_tls13() -> None:
-    server = HostileServer12(client12(versions=[ProtocolVersion.TLS_1_3]))
+@pytest.mark.parametrize("versions", [(TLS13,), (TLS13, TLS12)], ids=["TLS 1.3", "either"])
+@pytest.mark.parametrize("description", [*AlertDescription, 41, 255])
+def test_a_warning_before_the_version_is_known(versions: tuple[int, ...], description: int) -> None:
+    """In TLS 1.3 there are none but user_canceled (RFC 9846 section 6): until it is known to be TLS 1.2, a client
+    puts up with the one that servers of TLS 1.2 are known to send there (RFC 6066 section 3)."""
+    server = HostileServer12(client12(versions=versions))
+    server.send_alert(description, AlertLevel.WARNING)
+    tolerated = description == AlertDescription.UNRECOGNIZED_NAME and TLS12 in versions
+    if tolerated or description == AlertDescription.USER_CANCELED:
+        server.assert_alive()
+        return
+    end = server.events[-1]
+    assert isinstance(end, ConnectionTerminated)
+    assert (end.reason, end.alert, end.by_peer) == (Reason.PEER_ALERT, description, True)
+
+
+def test_after_a_retry_it_is_tls_1_3() -> None:
+    client = client12(versions=(TLS13, TLS12), groups=(NamedGroup.X25519, NamedGroup.SECP256R1))
+    server = HostileServer(client).retry(NamedGroup.SECP256R1)
     server.send_alert(AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
-    assert server.over
+    end = server.events[-1]
+    assert isinstance(end, ConnectionTerminated)
+    assert (end.reason, end.by_peer) == (Reason.PEER_ALERT, True)
 
 
 @BOTH
@@ -254,17 +276,19 @@ def test_data_in_the_handshake(moment: Connected) -> HostilePeer12:
     return peer
 
 
+@pytest.mark.parametrize("data", [b"too early", b""])
 @refused(Reason.UNEXPECTED_MESSAGE)
-def test_data_before_the_servers_finished() -> HostilePeer12:
+def test_data_before_the_servers_finished(data: bytes) -> HostilePeer12:
     server = HostileServer12().serve().listen().change_cipher_spec()
-    server.send(APPLICATION_DATA, b"too early")
+    server.send(APPLICATION_DATA, data)
     return server
 
 
+@pytest.mark.parametrize("data", [b"too early", b""])
 @refused(Reason.UNEXPECTED_MESSAGE)
-def test_data_before_the_clients_finished() -> HostilePeer12:
+def test_data_before_the_clients_finished(data: bytes) -> HostilePeer12:
     client = HostileClient12().begin().answer_flight().change_cipher_spec()
-    client.send(APPLICATION_DATA, b"too early")
+    client.send(APPLICATION_DATA, data)
     return client
 
 

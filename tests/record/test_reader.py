@@ -216,26 +216,25 @@ class TestUnprotectedAlerts:
     """RFC 9846 section 6: the peer may fail before it has the keys that we have already."""
 
     def test_while_they_are_accepted(self) -> None:
-        assert results_of(reader(AES_13, plain(21, b"\x02\x28"))) == [(21, b"\x02\x28")]
+        assert results_of(reader(AES_13, plain(21, b"\x02\x28"), in_handshake=True)) == [(21, b"\x02\x28")]
 
     def test_no_longer(self) -> None:
         source = reader(AES_13, plain(21, b"\x02\x28")[:2])
-        source.accept_plaintext_alert = False
         with fault(Reason.UNEXPECTED_MESSAGE, "type 21"):
             source.next()
 
     @pytest.mark.parametrize("body", [b"\x02", b"\x02\x28\x00"])
     def test_only_whole_ones(self, body: bytes) -> None:
         with fault(Reason.UNEXPECTED_MESSAGE, "alert"):
-            reader(AES_13, plain(21, body)).next()
+            reader(AES_13, plain(21, body), in_handshake=True).next()
 
     def test_an_empty_one(self) -> None:
         with fault(Reason.EMPTY_RECORD):
-            reader(AES_13, plain(21, b"")).next()
+            reader(AES_13, plain(21, b""), in_handshake=True).next()
 
     def test_it_takes_no_sequence_number(self) -> None:
         wire = plain(21, b"\x01\x5a") + sealer(AES_13).seal(22, b"Finished")
-        assert results_of(reader(AES_13, wire)) == [(21, b"\x01\x5a"), (22, b"Finished")]
+        assert results_of(reader(AES_13, wire, in_handshake=True)) == [(21, b"\x01\x5a"), (22, b"Finished")]
 
     def test_never_in_tls12(self) -> None:
         with fault(Reason.BAD_RECORD_MAC):
@@ -280,6 +279,18 @@ class TestEmptyRecords:
         wire = b"".join(source.seal(23, b"", padding=100) for _ in range(MAX_EMPTY_RECORDS + 1))
         with fault(Reason.TOO_MANY_EMPTY_RECORDS):
             reader(AES_13, wire).next()
+
+
+    @both_versions
+    @pytest.mark.parametrize("count", [1, 2, 40])
+    def test_none_in_the_handshake(self, suite: SuiteParameters, count: int) -> None:
+        """There is no application data yet, with or without content."""
+        source = sealer(suite)
+        wire = source.seal(22, b"message") + b"".join(source.seal(23, b"") for _ in range(count))
+        target = reader(suite, wire + source.seal(22, b"Finished"), in_handshake=True)
+        assert target.next() == (22, b"message")
+        with fault(Reason.UNEXPECTED_MESSAGE, "before Finished"):
+            target.next()
 
 
 class TestBuffer:
@@ -332,13 +343,12 @@ def test_a_copy_goes_its_own_way(suite: SuiteParameters, duplicate: Callable[[An
     sealed = sealer(suite)
     wire = b"".join(sealed.seal(*item) for item in ((23, b"a"), (23, b"b"), (22, b"K"), (23, b"c" * 99)))
     original = reader(suite, wire[:-20])
-    original.accept_plaintext_alert = False
     assert original.next() == (23, b"ab")
     fork = duplicate(original)
     original.feed(wire[-20:])
     assert results_of(original) == [(22, b"K"), (23, b"c" * 99)]
     assert fork.buffered > 0
-    assert fork.accept_plaintext_alert is False
+    assert fork.in_handshake is False
     fork.feed(wire[-20:])
     assert results_of(fork) == [(22, b"K"), (23, b"c" * 99)]
 

@@ -20,7 +20,7 @@ def early(*lengths: int) -> bytes:
 
 
 def skipping(budget: int) -> RecordReader:
-    source = reader(AES_13)
+    source = reader(AES_13, in_handshake=True)
     source.skip_undecryptable = budget
     return source
 

@@ -26,7 +26,7 @@ from sansticket.config import ASK, ClientAuthentication, ServerConfig, TicketFlu
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.errors import LocalProtocolError, Reason
-from sansticket.events import DataReceived, PeerAuthenticated, Sign, TicketIssued, VerifyPeer
+from sansticket.events import DataReceived, PeerAuthenticated, PrepareTicket, Sign, TicketIssued, VerifyPeer
 from sansticket.handshake.server13_connected import MAX_REQUESTS
 from sansticket.keys.schedule13 import finished_mac
 from sansticket.wire.codes import AlertDescription, SignatureScheme
@@ -356,6 +356,33 @@ def test_not_before_the_handshake_nor_after_close(world: World) -> None:
     pair.server.send(Close())
     with pytest.raises(LocalProtocolError, match="Close"):
         pair.server.send(RequestClientCertificate())
+
+
+@pytest.mark.parametrize("flush", TicketFlush)
+def test_an_answer_after_our_close_leads_to_no_ticket(world: World, flush: TicketFlush) -> None:
+    """The client is authenticated; but nothing can be written any more, and what cannot be sent is not made."""
+    prepared: list[PrepareTicket] = []
+    config = server(world, ticket_flush=flush, answers={PrepareTicket: lambda question: prepared.append(question)})
+    pair = connect(world, evolve(config, num_tickets=0))
+    pair.server.num_tickets = 3
+    pair.server.send(RequestClientCertificate())
+    pair.server.send(Close())
+    pair.pump()
+    assert pair.event("server", PeerAuthenticated).certificates == ONE.chain
+    assert pair.events("server", TicketIssued) == prepared == []
+    assert pair.server.unsent_tickets == 0
+    assert pair.server.state == "ServerConnected13"
+
+
+def test_a_client_that_has_closed_does_not_answer(world: World) -> None:
+    """It could not send the answer; so nobody is asked for a signature."""
+    pair = connect(world, server(world), answers={Sign: ASK})
+    pair.client.send(Close())
+    pair.send("server", RequestClientCertificate())
+    assert pair.events("client", Sign) == []
+    assert pair.client.pending is None
+    pair.send("server", SendData(b"still here"))
+    assert pair.data("client") == b"still here"
 
 
 def test_a_request_that_was_never_answered_costs_nothing(world: World) -> None:

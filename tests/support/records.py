@@ -67,9 +67,11 @@ def run(source: Opener, wire: bytes, start: int = 0, empty: int = 0) -> tuple[in
     return stop, bytes(room[:filled]), empty
 
 
-def reader(suite: SuiteParameters | None = None, data: bytes = b"") -> RecordReader:
+def reader(
+    suite: SuiteParameters | None = None, data: bytes = b"", in_handshake: bool = False
+) -> RecordReader:
     """A reader that opens with the keys of ``sealer(suite)``; without a suite it does not open at all."""
-    made = RecordReader()
+    made = RecordReader(in_handshake)
     if suite is not None:
         made.protect(opener(suite))
     made.feed(data)
