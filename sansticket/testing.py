@@ -40,7 +40,8 @@ T = TypeVar("T")
 
 def random(length: int) -> bytes:
     """That many bytes from the source that is a config's default."""
-    made: bytes = fields(Config).entropy.default(length)
+    source: Any = fields(Config).entropy.default
+    made: bytes = source(length)
     return made
 
 
