@@ -25,6 +25,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from inspect import iscoroutinefunction
 from threading import Barrier
 from typing import Any, Final, Protocol, TypeVar
 
@@ -155,7 +156,9 @@ class Rule:
     def check_blocking(
         self, store: BlockingSessionStore, *, now: Callable[[], float], sleep: Callable[[float], object]
     ) -> None:
-        """The same for a store that is used by threads."""
+        """The same for a store that is used by threads.  TypeError for one that has to be awaited."""
+        if iscoroutinefunction(store.get):
+            raise TypeError(f"{type(store).__name__} has to be awaited; expected a store for ``check``")
 
         async def pause(seconds: float) -> None:
             sleep(seconds)
@@ -197,7 +200,7 @@ def _finish(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as stop:
         result: T = stop.value
         return result
-    raise TypeError("check_blocking is for stores that do not wait; expected check")
+    raise AssertionError("nothing in it can wait")
 
 
 async def _in_threads(*coroutines: Coroutine[Any, Any, Any]) -> Sequence[Any]:
@@ -274,9 +277,10 @@ async def _gives_to_one(trial: Trial) -> None:
 
 
 async def _takes_or_removes(trial: Trial) -> None:
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         session, store = await trial.kept(), trial.store
-        await trial.gather(store.take(session.session_id), store.remove(session.session_id))
+        both = [store.take(session.session_id), store.remove(session.session_id)]
+        await trial.gather(*(both if number % 2 else reversed(both)))  # who comes last is often the first
         expect(None, await store.get(session.session_id))
         expect(None, await store.take(session.session_id))
 
