@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -62,6 +63,9 @@ class Command:
             self._changed.wait_for(lambda: back in self.output or self._ended, PATIENCE)
             assert back in self.output, f"{len(back)} bytes did not come back from {self.arguments}:\n{self.end}"
         writer.join(PATIENCE)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     @property
     def running(self) -> bool:

@@ -1,0 +1,91 @@
+"""One server of a fleet: a client that comes back is resumed by any of them.
+
+    head -c 32 /dev/urandom > root-secret
+    python -m examples.fleet_server 4433 --chain chain.pem --key key.pem --root-secret root-secret
+    python -m examples.fleet_server 4434 --chain chain.pem --key key.pem --root-secret root-secret
+
+All servers have the same root secret, from which they derive the keys of their tickets, each by its own clock: they
+never talk to each other.  With ``--redis URL`` tickets are ids, the sessions are in Redis (sealed with those keys),
+and each ticket of TLS 1.3 is resumed once in the whole fleet.
+
+To every line a server answers who it is and whether the connection was resumed.  ``docs/fleet.md`` has the rest.
+"""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from examples.asyncio_streams import Hooks, start_server
+from examples.redis_store import RedisStore
+from sansticket import Credential, ServerConfig, WindowedTicketKeys
+
+LIFETIME = 7200
+"""Seconds that a ticket lives."""
+
+PATIENCE = 60.0
+"""Seconds that a client may be silent."""
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Until it is cancelled."""
+    offset: float = options.clock_offset
+
+    def clock() -> float:
+        return time.time() + offset
+
+    keys = WindowedTicketKeys(
+        options.root_secret.read_bytes(), options.period, accept_for=LIFETIME, clock_skew=options.clock_skew
+    )
+    settings: dict[str, Any] = {"ticket_keys": keys}
+    hooks: Callable[[], Hooks] = Hooks
+    if options.redis is not None:
+        store = RedisStore(Redis.from_url(options.redis), keys, clock=clock)
+        settings, hooks = store.settings(), store.hooks
+    credential = Credential.from_pem(options.chain.read_bytes(), options.key.read_bytes())
+    config = ServerConfig(credentials=[credential], ticket_lifetime=LIFETIME, clock=clock, **settings)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        resumed = writer.get_extra_info("tls").resumed
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while await reader.readline():
+                    writer.write(f"server {options.name}: {'resumed' if resumed else 'full'}\n".encode())
+                    await writer.drain()
+        except OSError:
+            pass  # the client has gone, or says nothing
+        finally:
+            writer.close()
+
+    server = await start_server(answer, "127.0.0.1", options.port, config, hooks=hooks)
+    async with server:
+        print(f"listening on port {server.sockets[0].getsockname()[1]}", flush=True)
+        await server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Serve as one of a fleet that shares its tickets.")
+    parser.add_argument("port", type=int, help="0 for any that is free")
+    parser.add_argument("--chain", type=Path, required=True, help="PEM file of the certificates, leaf first")
+    parser.add_argument("--key", type=Path, required=True, help="PEM file of the private key")
+    parser.add_argument("--root-secret", type=Path, required=True, help="file of at least 32 random bytes")
+    parser.add_argument("--redis", metavar="URL", help="where the sessions are; without it they are in the tickets")
+    parser.add_argument("--name", default="", help="what it calls itself")
+    parser.add_argument("--period", type=float, default=3600, help="seconds of a ticket key (default: %(default)s)")
+    parser.add_argument(
+        "--clock-skew", type=float, default=300, help="seconds by which clocks may differ (default: %(default)s)"
+    )
+    parser.add_argument("--clock-offset", type=float, default=0, help="seconds by which this clock is ahead")
+    options = parser.parse_args()
+    try:
+        asyncio.run(serve(options))
+    except KeyboardInterrupt:
+        print("goodbye")
+
+
+if __name__ == "__main__":
+    main()

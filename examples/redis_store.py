@@ -1,0 +1,163 @@
+"""Sessions in Redis, where all servers of a fleet find them.
+
+    store = RedisStore(Redis.from_url(url), keys)
+    config = ServerConfig(credentials=[credential], **store.settings())
+    server = await start_server(serve, host, port, config, hooks=store.hooks)
+
+Tickets are ids then.  A session is written before its client can have the ticket, looked up when the ticket comes
+back, and deleted when its connection fails.  In TLS 1.3 the look-up is a GETDEL: whoever shows a ticket, to
+whichever server and how many at a time, one connection resumes, and gets a new ticket.  In TLS 1.2 a session keeps
+its id, and is looked up as often as its client comes.
+
+What Redis knows: hashes of the ids, and sessions sealed with ``keys``, the ticket keys that the fleet shares
+(``WindowedTicketKeys``).  Whoever reads its memory can neither resume a session nor decrypt a connection.
+
+What happens without it: every operation has ``timeout`` seconds.  A look-up that fails is a full handshake, and a
+session that could not be written is a full handshake later.  Nothing waits longer, and nothing is used twice: a
+GETDEL whose answer was lost has used the session up.
+
+It needs the client ``redis`` (``pip install "sansticket[redis]"``), and a Redis of version 6.2 or newer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from examples.asyncio_streams import Hooks
+from sansticket import (
+    ASK,
+    CacheMode,
+    Event,
+    LookUpSession,
+    ProtocolVersion,
+    ProvideSession,
+    Session,
+    SessionCache,
+    SessionFormatError,
+    TicketIssued,
+    TicketKeys,
+)
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+TIMEOUT: Final = 0.25
+"""Seconds that a handshake waits for Redis; on a network that works it takes a thousandth of that."""
+
+
+class RedisStore:
+    """A ``sansticket.testing.SessionStore``; those four operations raise OSError, TimeoutError and RedisError."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: TicketKeys,
+        *,
+        timeout: float = TIMEOUT,
+        prefix: bytes = b"session:",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._timeout = timeout
+        self._prefix = prefix
+        self._clock = clock
+        self._removals: set[asyncio.Task[None]] = set()
+
+    # --- for a server
+
+    def settings(self) -> dict[str, Any]:
+        """What a ``ServerConfig`` has to say for this.  The cache keeps nothing; it tells what is to be removed."""
+        return {
+            "ticket_keys": None,
+            "answers": {LookUpSession: ASK},
+            "session_cache": SessionCache(
+                mode=CacheMode.SERVER | CacheMode.NO_INTERNAL, on_remove=self._remove_soon
+            ),
+        }
+
+    def hooks(self) -> Hooks:
+        return Hooks(answers={LookUpSession: self.look_up}, observe=self.observe)
+
+    async def look_up(self, question: LookUpSession) -> ProvideSession:
+        """The answer, within ``timeout`` seconds."""
+        find = self.take if question.version == ProtocolVersion.TLS_1_3 else self.get
+        return ProvideSession(await self._or_not("look-up", find(question.session_id)))
+
+    async def observe(self, happened: Sequence[Event]) -> None:
+        """New sessions are there before their clients can come back with them."""
+        new = [event.session for event in happened if isinstance(event, TicketIssued)]
+        if new:
+            await self._or_not("write", self._put_all(new))
+
+    def _remove_soon(self, session: Session) -> None:
+        """The hook of the cache cannot wait."""
+        removal = asyncio.get_running_loop().create_task(
+            self._or_not("removal", self.remove(session.session_id))
+        )
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+
+    async def _or_not(self, what: str, operation: Awaitable[T]) -> T | None:
+        """Its result, or None where Redis is not to be had."""
+        try:
+            return await operation
+        except (OSError, RedisError) as error:  # TimeoutError is an OSError
+            log.warning("session %s failed: %r", what, error)
+            return None
+
+    # --- the store
+
+    async def put(self, session: Session) -> None:
+        await self._put_all([session])
+
+    async def get(self, session_id: bytes) -> Session | None:
+        return self._opened(session_id, await self._bounded(self._redis.get(self._name(session_id))))
+
+    async def take(self, session_id: bytes) -> Session | None:
+        return self._opened(session_id, await self._bounded(self._redis.getdel(self._name(session_id))))
+
+    async def remove(self, session_id: bytes) -> None:
+        await self._bounded(self._redis.delete(self._name(session_id)))
+
+    async def _put_all(self, sessions: Sequence[Session]) -> None:
+        """In one round trip.  Redis forgets each when its lifetime is over."""
+        now = self._clock()
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for session in sessions:
+                left = round((session.issued_at + session.lifetime - now) * 1000)
+                if left > 0:
+                    sealed = self._keys.seal(session.to_bytes(), now, os.urandom)
+                    pipeline.set(self._name(session.session_id), sealed, px=left)
+            await self._bounded(pipeline.execute())
+
+    async def _bounded(self, operation: Awaitable[T]) -> T:
+        async with asyncio.timeout(self._timeout):
+            return await operation
+
+    def _name(self, session_id: bytes) -> bytes:
+        return self._prefix + sha256(session_id).digest()
+
+    def _opened(self, session_id: bytes, sealed: bytes | str | None) -> Session | None:
+        """The session, unless it is too old, or not ours."""
+        if not isinstance(sealed, bytes):
+            return None
+        opened = self._keys.open(sealed, self._clock())
+        if opened.plaintext is None:
+            return None
+        try:
+            session = Session.from_bytes(opened.plaintext)
+        except SessionFormatError:
+            return None
+        fits = session.session_id == session_id and not session.expired(self._clock())
+        return session if fits else None
