@@ -24,9 +24,6 @@ from examples.asyncio_streams import Hooks, start_server
 from examples.redis_store import RedisStore
 from sansticket import Credential, ServerConfig, WindowedTicketKeys
 
-LIFETIME = 7200
-"""Seconds that a ticket lives."""
-
 PATIENCE = 60.0
 """Seconds that a client may be silent."""
 
@@ -39,7 +36,7 @@ async def serve(options: argparse.Namespace) -> None:
         return time.time() + offset
 
     keys = WindowedTicketKeys(
-        options.root_secret.read_bytes(), options.period, accept_for=LIFETIME, clock_skew=options.clock_skew
+        options.root_secret.read_bytes(), options.period, accept_for=options.lifetime, clock_skew=options.clock_skew
     )
     settings: dict[str, Any] = {"ticket_keys": keys}
     hooks: Callable[[], Hooks] = Hooks
@@ -47,7 +44,7 @@ async def serve(options: argparse.Namespace) -> None:
         store = RedisStore(Redis.from_url(options.redis), keys, clock=clock)
         settings, hooks = store.settings(), store.hooks
     credential = Credential.from_pem(options.chain.read_bytes(), options.key.read_bytes())
-    config = ServerConfig(credentials=[credential], ticket_lifetime=LIFETIME, clock=clock, **settings)
+    config = ServerConfig(credentials=[credential], ticket_lifetime=options.lifetime, clock=clock, **settings)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         resumed = writer.get_extra_info("tls").resumed
@@ -73,11 +70,19 @@ def main() -> None:
     parser.add_argument("--chain", type=Path, required=True, help="PEM file of the certificates, leaf first")
     parser.add_argument("--key", type=Path, required=True, help="PEM file of the private key")
     parser.add_argument("--root-secret", type=Path, required=True, help="file of at least 32 random bytes")
-    parser.add_argument("--redis", metavar="URL", help="where the sessions are; without it they are in the tickets")
-    parser.add_argument("--name", default="", help="what it calls itself")
-    parser.add_argument("--period", type=float, default=3600, help="seconds of a ticket key (default: %(default)s)")
     parser.add_argument(
-        "--clock-skew", type=float, default=300, help="seconds by which clocks may differ (default: %(default)s)"
+        "--redis", metavar="URL", help="where the sessions are; without it they are in the tickets"
+    )
+    parser.add_argument("--name", default="", help="what it calls itself")
+    parser.add_argument(
+        "--period", type=float, default=3600, help="seconds of a ticket key (default: %(default)s)"
+    )
+    parser.add_argument("--lifetime", type=int, default=7200, help="seconds of a ticket (default: %(default)s)")
+    parser.add_argument(
+        "--clock-skew",
+        type=float,
+        default=300,
+        help="seconds by which clocks may differ (default: %(default)s)",
     )
     parser.add_argument("--clock-offset", type=float, default=0, help="seconds by which this clock is ahead")
     options = parser.parse_args()

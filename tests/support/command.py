@@ -67,6 +67,11 @@ class Command:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def kill(self) -> None:
+        """At once, and it is gone when this returns."""
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
     @property
     def running(self) -> bool:
         return self._process.poll() is None

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from redis import Redis
+
 from tests.support.command import Command
 from tests.support.peers import require
 
@@ -34,6 +36,10 @@ class RedisServer:
     ) -> None:
         self.end()
         self._folder.cleanup()
+
+    def client(self) -> Redis:
+        """Looks into it."""
+        return Redis.from_url(self.url)
 
     def end(self) -> None:
         """At once, with all that it has."""

@@ -1,0 +1,271 @@
+"""Three servers, each a process of its own, that share a root secret, or that and a Redis.
+
+A client has the list of their ports and takes the first that answers, beginning somewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+from typing import Final
+
+import pytest
+from attrs import frozen
+
+from sansticket import SendData, Session
+from tests.support.certificates import server_identity
+from tests.support.command import PATIENCE, Command, example
+from tests.support.configs import client_config
+from tests.support.loopback import Refused, dial
+from tests.support.redis_server import RedisServer
+
+NAMES: Final = ("one", "two", "three")
+TLS12, TLS13 = 0x0303, 0x0304
+VERSIONS: Final = (TLS12, TLS13)
+
+
+@frozen
+class Visited:
+    """What one connection showed."""
+
+    server: str
+    resumed: bool
+    sessions: tuple[Session, ...]
+
+
+@frozen
+class Fleet:
+    ports: dict[str, int]
+    commands: dict[str, Command]
+
+    def visit(self, *names: str, session: Session | None = None, version: int = TLS13) -> Visited:
+        """Connect to the first of the servers (all, if none is named) that takes connections, and ask who it is."""
+        config = client_config(versions=[version])
+        for name in names or NAMES:
+            try:
+                line = dial(self.ports[name], config, session)
+            except ConnectionRefusedError:
+                continue
+            with line:
+                line.send(SendData(b"who are you?\n"))
+                answer = line.take_until(b"\n").decode()
+                line.close()
+            server, _, how = answer.removeprefix("server ").strip().partition(": ")
+            assert line.resumed == (how == "resumed"), "both sides say the same"
+            return Visited(server, line.resumed, tuple(line.sessions))
+        raise AssertionError("no server takes connections")
+
+    def crossings(self) -> Iterator[tuple[str, str]]:
+        """From each server to each other."""
+        return permutations(NAMES, 2)
+
+    def healthy(self) -> bool:
+        return all(
+            command.running and "Traceback" not in command.output for command in self.commands.values()
+        )
+
+
+StartFleet = Callable[..., Fleet]
+
+
+@pytest.fixture
+def start_fleet(tmp_path: Path) -> Iterator[StartFleet]:
+    """Starts the three with the same arguments, and with those of ``each`` for one of them."""
+    files = {
+        "chain": server_identity().chain_pem,
+        "key": server_identity().key_pem,
+        "root-secret": bytes(range(32)),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+    def start(*arguments: str, each: Sequence[Sequence[str]] = ((), (), ())) -> Fleet:
+        shared = [text for name in files for text in (f"--{name}", str(tmp_path / name))]
+        commands = {
+            name: running.enter_context(
+                example("fleet_server", "0", "--name", name, *shared, *arguments, *own)
+            )
+            for name, own in zip(NAMES, each, strict=True)
+        }
+        ports = {name: int(command.wait_for("listening on port")) for name, command in commands.items()}
+        return Fleet(ports, commands)
+
+    with ExitStack() as running:
+        yield start
+
+
+# --- tickets with shared keys --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_ticket_of_any_resumes_on_any(version: int, start_fleet: StartFleet) -> None:
+    fleet = start_fleet()
+    for maker, taker in fleet.crossings():
+        made = fleet.visit(maker, version=version)
+        assert (made.server, made.resumed) == (maker, False)
+        taken = fleet.visit(taker, session=made.sessions[0], version=version)
+        assert (taken.server, taken.resumed) == (taker, True)
+    assert fleet.healthy()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_clocks_that_differ_across_the_turn_of_a_window(version: int, start_fleet: StartFleet) -> None:
+    """Three windows at the same time: one server is in the next, one in the last."""
+    offsets = [["--clock-offset", offset] for offset in ("-600", "0", "600")]
+    fleet = start_fleet("--period", "600", "--clock-skew", "1200", each=offsets)
+    for maker, taker in fleet.crossings():
+        made = fleet.visit(maker, version=version)
+        assert fleet.visit(taker, session=made.sessions[0], version=version).resumed
+    names = {fleet.visit(name).sessions[0].ticket[:16] for name in NAMES}
+    assert len(names) == 3, "each seals with another key"
+
+
+def test_keys_rotate_while_clients_come_and_go(start_fleet: StartFleet) -> None:
+    """A key a second, and clocks a second apart: every ticket is resumed by the next server all the same."""
+    offsets = [["--clock-offset", offset] for offset in ("-0.5", "0", "0.5")]
+    fleet = start_fleet("--period", "1", "--clock-skew", "1", "--lifetime", "60", each=offsets)
+    key_names, session, number = set(), fleet.visit("one").sessions[0], 0
+    deadline = time.monotonic() + PATIENCE
+    while len(key_names) < 5:
+        assert time.monotonic() < deadline, "the keys do not rotate"
+        number += 1
+        visited = fleet.visit(NAMES[number % 3], session=session)
+        assert visited.resumed, f"connection {number}, keys {len(key_names)}"
+        session = visited.sessions[0]
+        key_names.add(session.ticket[:16])
+        time.sleep(0.05)
+    assert fleet.healthy()
+
+
+def test_clocks_that_differ_too_much_are_full_handshakes(start_fleet: StartFleet) -> None:
+    offsets = [["--clock-offset", offset] for offset in ("-9000", "0", "0")]
+    fleet = start_fleet("--period", "600", "--clock-skew", "10", each=offsets)
+    assert not fleet.visit("two", session=fleet.visit("one").sessions[0]).resumed
+    assert not fleet.visit("one", session=fleet.visit("two").sessions[0]).resumed
+    assert fleet.visit("three", session=fleet.visit("two").sessions[0]).resumed
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_server_that_is_killed(version: int, start_fleet: StartFleet) -> None:
+    fleet = start_fleet()
+    made = fleet.visit("one", version=version)
+    fleet.commands["one"].kill()
+    taken = fleet.visit(session=made.sessions[0], version=version)
+    assert (taken.server, taken.resumed) == ("two", True)
+
+
+# --- sessions in Redis ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_session_of_any_resumes_on_any(version: int, redis: RedisServer, start_fleet: StartFleet) -> None:
+    fleet = start_fleet("--redis", redis.url)
+    for maker, taker in fleet.crossings():
+        made = fleet.visit(maker, version=version)
+        assert not made.resumed
+        taken = fleet.visit(taker, session=made.sessions[0], version=version)
+        assert (taken.server, taken.resumed) == (taker, True)
+    assert fleet.healthy()
+
+
+def test_a_session_id_is_resumed_again_and_again(redis: RedisServer, start_fleet: StartFleet) -> None:
+    fleet = start_fleet("--redis", redis.url)
+    session = fleet.visit("one", version=TLS12).sessions[0]
+    assert not session.ticket
+    for name in NAMES * 2:
+        assert fleet.visit(name, session=session, version=TLS12).resumed
+
+
+def test_no_ticket_is_accepted_twice(redis: RedisServer, start_fleet: StartFleet) -> None:
+    """Nine clients show the same ticket at the same time, three to each server."""
+    fleet = start_fleet("--redis", redis.url)
+    for _ in range(5):
+        session = fleet.visit("one").sessions[0]
+        with ThreadPoolExecutor(9) as clients:
+            visits = list(clients.map(partial(fleet.visit, session=session), NAMES * 3))
+        assert sum(visited.resumed for visited in visits) == 1
+        assert not any(fleet.visit(name, session=session).resumed for name in NAMES)
+    assert fleet.healthy()
+
+
+def test_a_failed_connection_takes_its_sessions_with_it(redis: RedisServer, start_fleet: StartFleet) -> None:
+    """In another process, too: what a server removes is gone for all."""
+    fleet = start_fleet("--redis", redis.url)
+    line = dial(fleet.ports["one"], client_config())
+    with line:
+        line.pump(lambda: len(line.sessions) == 2)
+    deadline = time.monotonic() + PATIENCE
+    with redis.client() as client:
+        while client.dbsize():  # the socket was closed without close_notify
+            assert time.monotonic() < deadline, "the sessions are still there"
+            time.sleep(0.02)
+    assert not fleet.visit("two", session=line.sessions[0]).resumed
+
+
+def test_redis_forgets_in_time(redis: RedisServer, start_fleet: StartFleet) -> None:
+    fleet = start_fleet("--redis", redis.url)
+    fleet.visit("one")
+    with redis.client() as client:
+        left = [client.pttl(key) for key in client.scan_iter()]
+    assert len(left) == 2, "of two tickets"
+    assert all(7_100_000 < milliseconds <= 7_200_000 for milliseconds in left)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_redis_is_restarted(version: int, redis: RedisServer, start_fleet: StartFleet) -> None:
+    """It has lost everything, and the servers their connections to it."""
+    fleet = start_fleet("--redis", redis.url)
+    session = fleet.visit("one", version=version).sessions[0]
+    redis.restart()
+    for name in NAMES:
+        visited = fleet.visit(name, session=session, version=version)
+        assert not visited.resumed
+    assert fleet.visit("two", session=visited.sessions[0], version=version).resumed
+    assert fleet.healthy()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("trouble", ["frozen", "gone"])
+def test_redis_is_cut_off(version: int, trouble: str, redis: RedisServer, start_fleet: StartFleet) -> None:
+    """In mid-question, since the look-up is under way when nothing comes back: a full handshake, and then the next."""
+    fleet = start_fleet("--redis", redis.url)
+    session = fleet.visit("one", version=version).sessions[0]
+    (redis.freeze if trouble == "frozen" else redis.end)()
+    for name in NAMES:
+        assert not fleet.visit(name, session=session, version=version).resumed
+    (redis.thaw if trouble == "frozen" else redis.restart)()
+    fresh = fleet.visit("three", version=version).sessions[0]
+    assert fleet.visit("one", session=fresh, version=version).resumed
+    if version == TLS13:
+        assert sum(fleet.visit(name, session=session).resumed for name in NAMES) <= 1, (
+            "it may have been used up"
+        )
+    assert fleet.healthy()
+
+
+def test_a_server_is_killed_while_it_asks(redis: RedisServer, start_fleet: StartFleet) -> None:
+    fleet = start_fleet("--redis", redis.url)
+    session = fleet.visit("one").sessions[0]
+    redis.freeze()
+    with ThreadPoolExecutor(1) as clients:
+        asking = clients.submit(fleet.visit, "one", session=session)
+        time.sleep(0.1)
+        fleet.commands["one"].kill()
+        with pytest.raises((Refused, OSError)):
+            asking.result(PATIENCE)
+    redis.thaw()
+    visits = [fleet.visit(session=session) for _ in range(3)]
+    assert {visited.server for visited in visits} == {"two"}
+    assert sum(visited.resumed for visited in visits) <= 1
+    assert fleet.visit("three", session=visits[-1].sessions[0]).resumed
