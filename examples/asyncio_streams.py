@@ -170,6 +170,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._timer: asyncio.TimerHandle | None = None
         self._connected = False
+        self._lost = False
         self._attending: asyncio.Task[None] | None = None
         self._backlog: list[Command] = []
         self._socket_full = False
@@ -201,7 +202,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         return True  # the socket stays open, until we close it
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.ending = True
+        self.ending = self._lost = True
         self._stop_timer()
         if self._attending is not None and self.connection.pending is not None:
             self._attending.cancel()
@@ -269,6 +270,8 @@ class TLSProtocol(asyncio.BufferedProtocol):
                 while True:
                     if self._hooks.observe is not None:
                         await self._hooks.observe(happened)
+                    if self._lost:
+                        break  # the application knows of the end, or never of the connection
                     self._flush()
                     self._handle(happened)
                     question = self.connection.pending

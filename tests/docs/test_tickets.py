@@ -38,27 +38,15 @@ from sansticket.handshake.server13_psk import MAX_IDENTITIES
 from sansticket.tickets.decision import Decision, default_return, may_return
 from sansticket.wire.codes import ProtocolVersion
 from tests.support.certificates import authority, server_identity
-from tests.support.command import ROOT
 from tests.support.configs import client_config, server_config
+from tests.support.documents import Document, code
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import outcome, received, record, resumed
 
-TEXT: Final = (ROOT / "docs" / "tickets.md").read_text(encoding="utf-8")
+PAGE: Final = Document("tickets.md")
 
 Names = dict[str, Any]
 Handle = Callable[[Event], Awaitable[list[Command]]]
-
-
-def section(title: str) -> str:
-    """The text under a heading, up to the next one of any level."""
-    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", TEXT, re.MULTILINE | re.DOTALL)
-    assert found is not None, title
-    return found[1]
-
-
-def code(text: str) -> str:
-    """Its blocks of Python, as one program."""
-    return "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
 
 @pytest.fixture
@@ -75,9 +63,9 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 
     def run(title: str) -> Names:
         names: Names = {}
-        introduction = code(TEXT.partition("\n## ")[0])
+        introduction = code(PAGE.text.partition("\n## ")[0])
         exec(compile(introduction, "docs/tickets.md, introduction", "exec"), names)
-        exec(compile(code(section(title)), f"docs/tickets.md, {title}", "exec"), names)
+        PAGE.run(title, names)
         return names
 
     return run
@@ -285,7 +273,7 @@ def test_why_was_it_not_resumed(recipe: Callable[[str], Names]) -> None:
     said = explain(pair.event("server", HandshakeCompleted))
     assert said == str(record(pair))
     assert explain(pair.events("client", TicketReceived)[0]) == ""
-    shown = re.findall(r"^```text\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)[0]
+    shown = re.findall(r"^```text\n(.*?)^```$", PAGE.text, re.MULTILINE | re.DOTALL)[0]
     assert without_numbers(said) == without_numbers(shown.strip())
 
 
@@ -343,7 +331,7 @@ def test_a_clients_sessions_by_hand(recipe: Callable[[str], Names]) -> None:
 
 def rows(title: str, heading: str = "") -> list[list[str]]:
     """The rows of a table in a section: the one after ``heading``, without its head."""
-    text = section(title).partition(heading)[2] if heading else section(title)
+    text = PAGE.section(title).partition(heading)[2] if heading else PAGE.section(title)
     table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
     assert table is not None
     lines = table[0].splitlines()
@@ -430,24 +418,24 @@ def test_every_function_of_the_manual_pages_has_its_counterpart() -> None:
 
 
 def test_the_numbers_that_are_named() -> None:
-    assert f"At most {MAX_IDENTITIES} identities" in TEXT
+    assert f"At most {MAX_IDENTITIES} identities" in PAGE.text
     plain = {field.name: field.default for field in fields(ServerConfig)}
-    assert f"`max_tickets_requested` ({plain['max_tickets_requested']})" in TEXT
-    assert f"`num_tickets` ({plain['num_tickets']} unless" in TEXT
+    assert f"`max_tickets_requested` ({plain['max_tickets_requested']})" in PAGE.text
+    assert f"`num_tickets` ({plain['num_tickets']} unless" in PAGE.text
     assert plain["max_session_age"] == 7 * 86_400
-    assert "`max_session_age` (7 days)" in TEXT
+    assert "`max_session_age` (7 days)" in PAGE.text
 
 
 def test_links_lead_somewhere() -> None:
     anchors = {
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
+        for heading in re.findall(r"^#+ (.*)$", PAGE.text, re.MULTILINE)
     }
-    assert set(re.findall(r"\]\(#([^)]*)\)", TEXT)) <= anchors
+    assert set(re.findall(r"\]\(#([^)]*)\)", PAGE.text)) <= anchors
 
 
 def test_every_recipe_has_its_test() -> None:
-    recipes = {title for title in re.findall(r"^### (.*)$", TEXT, re.MULTILINE) if code(section(title))}
+    recipes = {title for title in re.findall(r"^### (.*)$", PAGE.text, re.MULTILINE) if code(PAGE.section(title))}
     tested = re.findall(r'recipe\("([^"]+)"\)', Path(__file__).read_text(encoding="utf-8"))
     assert recipes == set(tested)
     assert len(recipes) >= 12

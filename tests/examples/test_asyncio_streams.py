@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from examples.asyncio_streams import Hooks, TLSError, TLSTransport, open_connection, start_server
+from examples.asyncio_streams import (
+    Hooks,
+    TLSError,
+    TLSProtocol,
+    TLSTransport,
+    open_connection,
+    start_server,
+)
 from sansticket import (
     ASK,
     AlertDescription,
@@ -27,6 +34,7 @@ from sansticket import (
     SealTicket,
     SelectConfig,
     ServerConfig,
+    ServerConnection,
     Session,
     TicketIssued,
     UseConfig,
@@ -543,5 +551,40 @@ def test_a_client_that_leaves_while_the_application_thinks() -> None:
                 await attempt
             await done.wait()
             assert (await ask(port))[0] == b"HELLO"
+
+    run(main())
+
+
+def test_a_socket_that_is_lost_while_an_observer_works_is_no_connection() -> None:
+    """The application never hears of a handshake that was completed too late."""
+
+    async def main() -> None:
+        called, protocols, done = [], [], asyncio.Event()
+
+        async def lose(happened: Sequence[Event]) -> None:
+            if any(isinstance(event, happenings.HandshakeCompleted) for event in happened):
+                transport = protocols[0].socket_transport
+                assert transport is not None
+                transport.abort()
+                await asyncio.sleep(0.05)
+                done.set()
+
+        def accept() -> TLSProtocol:
+            reader = asyncio.StreamReader()
+            app = asyncio.StreamReaderProtocol(reader, lambda *_: called.append(reader))
+            protocols.append(TLSProtocol(ServerConnection(server_config()), app, Hooks(observe=lose)))
+            return protocols[0]
+
+        server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            _, writer = await open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+            await done.wait()
+            await asyncio.sleep(0)
+            with suppress(ConnectionError):
+                await close(writer)
+        assert called == []
+        with pytest.raises(ConnectionResetError, match="connection lost in the TLS handshake"):
+            await protocols[0].ready
 
     run(main())

@@ -1,0 +1,171 @@
+"""docs/fleet.md: its code runs and does what the text says, and its figures are right."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import pytest
+from attrs import evolve
+from redis.asyncio import Redis
+
+from examples.asyncio_streams import Hooks, open_connection
+from sansticket import (
+    Credential,
+    Event,
+    ServerConfig,
+    Session,
+    SessionCache,
+    TicketReceived,
+    WindowedTicketKeys,
+)
+from sansticket.testing import RULES, Rule
+from tests.support.certificates import server_identity
+from tests.support.command import PATIENCE, ROOT
+from tests.support.configs import client_config
+from tests.support.documents import Document
+from tests.support.pair import ConnectionPair
+from tests.support.redis_server import RedisServer
+from tests.support.resumption import received, resumed
+from tests.support.sessions import ORDINARY, ORDINARY_12
+
+PAGE: Final = Document("fleet.md")
+DAY: Final = 86_400
+
+
+@pytest.fixture
+def names() -> dict[str, Any]:
+    identity = server_identity()
+    names: dict[str, Any] = {"credential": Credential.from_pem(identity.chain_pem, identity.key_pem)}
+    PAGE.run("Sharing keys", names)
+    return names
+
+
+def connect(config: ServerConfig, session: Session | None = None) -> ConnectionPair:
+    pair = ConnectionPair(client_config(), config, session=session)
+    pair.pump()
+    return pair
+
+
+def test_sharing_keys(names: dict[str, Any]) -> None:
+    one, other = (names["server"](bytes(32)) for _ in range(2))
+    assert resumed(connect(other, received(connect(one))[0]))
+    assert not resumed(connect(names["server"](bytes(range(32))), received(connect(one))[0]))
+
+
+def test_replacing_the_root_secret(names: dict[str, Any]) -> None:
+    old, new = bytes(32), bytes(range(32))
+    stages = [names["server"](old), *names["replacing"](old, new)]
+    for before, after in pairwise(stages):
+        assert resumed(connect(after, received(connect(before))[0])), "forwards"
+        assert resumed(connect(before, received(connect(after))[0])), "and back"
+
+
+def test_sharing_a_store(names: dict[str, Any]) -> None:
+    PAGE.run("Sharing a store", names)
+    sessions: list[Session] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"resumed" if writer.get_extra_info("tls").resumed else b"full")
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+
+    async def keep(happened: Sequence[Event]) -> None:
+        sessions.extend(event.session for event in happened if isinstance(event, TicketReceived))
+
+    async def visit(port: int, session: Session | None) -> bytes:
+        reader, writer = await open_connection(
+            *("127.0.0.1", port, client_config()),
+            server_name="server.example",
+            session=session,
+            hooks=Hooks(observe=keep),
+        )
+        greeting = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return greeting
+
+    async def main(url: str) -> list[bytes]:
+        async with asyncio.timeout(PATIENCE), Redis.from_url(url) as redis:
+            servers = [await names["serve"](greet, 0, redis, bytes(32)) for _ in range(2)]
+            ports = [server.sockets[0].getsockname()[1] for server in servers]
+            greetings = [await visit(ports[0], None)]
+            greetings += [await visit(port, sessions[0]) for port in reversed(ports)]
+            for server in servers:
+                server.close()
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)  # Python 3.11 does not wait for the connections of a server
+        return greetings
+
+    with RedisServer() as redis:
+        assert asyncio.run(main(redis.url)) == [b"full", b"resumed", b"full"]
+
+
+class MyStore:
+    """The package's cache, as if it were asynchronous."""
+
+    def __init__(self) -> None:
+        self.cache = SessionCache()
+
+    async def put(self, session: Session) -> None:
+        self.cache.add(session, time.time())
+
+    async def get(self, session_id: bytes) -> Session | None:
+        return self.cache.get(session_id, time.time())
+
+    async def take(self, session_id: bytes) -> Session | None:
+        return self.cache.take(session_id, time.time())
+
+    async def remove(self, session_id: bytes) -> None:
+        self.cache.take(session_id, time.time())
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_is_my_store_fit_for_it(rule: Rule) -> None:
+    names: dict[str, Any] = {}
+    PAGE.run("Is my store fit for it?", names)
+    test, (mark,) = names["test_my_store"], names["test_my_store"].pytestmark
+    assert mark.args == ("rule", RULES)
+    test(rule, MyStore())
+
+
+# --- figures -------------------------------------------------------------------------------------------------
+
+
+def rows(first: str) -> list[list[str]]:
+    """The cells of the table whose head begins so."""
+    table = PAGE.text[PAGE.text.index(f"| {first} |") :].partition("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_sizes() -> None:
+    native, sealed = rows("| TLS 1.3")[:2]
+    for session, in_clear, in_redis in zip((ORDINARY, ORDINARY_12), native[1:], sealed[1:], strict=False):
+        encoded = evolve(session, session_id=bytes(range(32))).to_bytes()
+        assert in_clear == f"{len(encoded)} bytes"
+        assert in_redis == f"{len(WindowedTicketKeys(bytes(32)).seal(encoded, 0.0, bytes))} bytes"
+
+
+def test_capacity() -> None:
+    for day, brief, brief_memory, long, long_memory, writes in rows("sessions a day"):
+        number = int(day.replace(",", ""))
+        for shown, memory, lifetime in ((brief, brief_memory, 7200), (long, long_memory, 7 * DAY)):
+            there = number * lifetime / DAY
+            assert int(shown.replace(",", "")) == int(there)
+            amount, unit = memory.split()
+            assert float(amount) == pytest.approx(
+                there * 355 / {"MB": 1e6, "GB": 1e9}[unit], abs=0.06 if "." in amount else 0.6
+            )
+        assert float(writes.replace(",", "")) == pytest.approx(number / DAY, rel=0.2)
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGE.text):
+        assert (ROOT / "docs" / target).is_file()
+    for path in re.findall(r"`(examples/\w+\.py)`", PAGE.text):
+        assert (ROOT / path).is_file()
