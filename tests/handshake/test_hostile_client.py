@@ -84,6 +84,7 @@ def longer(hello: ClientHello) -> bytes:
 OFFER = PreSharedKeyOffer((PskIdentity(b"one", 0),), (bytes(32),))
 TWO_FOR_ONE = PreSharedKeyOffer((PskIdentity(b"one", 0),), (bytes(32), bytes(32)))
 ONE_FOR_TWO = PreSharedKeyOffer((PskIdentity(b"one", 0), PskIdentity(b"two", 0)), (bytes(32),))
+KEY_EXCHANGE = (SupportedGroups, KeyShareOffer, SignatureAlgorithms)
 NOT_ON_THE_CURVE = b"\x04" + bytes(63) + b"\x05"
 
 HELLOS = [
@@ -105,6 +106,26 @@ HELLOS = [
         "unusable psk, no signature_algorithms",
         Reason.MISSING_EXTENSION,
         lambda hello: with_extensions(without(hello, SignatureAlgorithms), OFFER),
+    ),
+    case(
+        "psk without key exchange",
+        Reason.NO_COMMON_PSK_MODE,
+        lambda hello: with_extensions(lacking(*KEY_EXCHANGE)(hello), PskKeyExchangeModes((0,)), OFFER),
+    ),
+    case(
+        "psk without the key exchange that it does not insist on",
+        Reason.NO_COMMON_PSK_MODE,
+        lambda hello: with_extensions(lacking(*KEY_EXCHANGE)(hello), PskKeyExchangeModes((1, 0)), OFFER),
+    ),
+    case(
+        "psk without the key exchange that it insists on",
+        Reason.MISSING_EXTENSION,
+        lambda hello: with_extensions(lacking(*KEY_EXCHANGE)(hello), OFFER),
+    ),
+    case(
+        "psk with half a key exchange",
+        Reason.MISSING_EXTENSION,
+        lambda hello: with_extensions(lacking(KeyShareOffer)(hello), PskKeyExchangeModes((0,)), OFFER),
     ),
     case("two binders for one identity", Reason.BINDER_COUNT, with_(TWO_FOR_ONE)),
     case("one binder for two identities", Reason.BINDER_COUNT, with_(ONE_FOR_TWO)),
