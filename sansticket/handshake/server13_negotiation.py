@@ -97,6 +97,8 @@ class Negotiated:
 
 def check_hello(hello: ClientHello) -> None:
     """RFC 9846 sections 4.2.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
+    if hello.legacy_version != ProtocolVersion.TLS_1_2:
+        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {hello.legacy_version:#06x}; expected 0x0303")
     if hello.compression_methods != b"\0":
         raise Fault(Reason.ILLEGAL_VALUE, "compression methods other than null in a TLS 1.3 ClientHello")
     groups, shares, offer = hello.find(SupportedGroups), hello.find(KeyShareOffer), hello.find(PreSharedKeyOffer)

@@ -170,6 +170,8 @@ HELLOS = [
     case("cut short", Reason.MALFORMED_MESSAGE, shorter),
     case("one byte more", Reason.MALFORMED_MESSAGE, longer),
     case("SSL 3.0", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0300)),
+    case("legacy version of TLS 1.1", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0302)),
+    case("legacy version of TLS 1.3", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0304)),
 ]
 
 
@@ -191,8 +193,6 @@ TOLERATED = {
         ApplicationProtocols((b"\x2a\x2a", b"h2")),
         KeyShareOffer((KeyShareEntry(0x2A2A, b"\0"), *hello.find(KeyShareOffer).shares)),
     ),
-    "any legacy version": changed(legacy_version=0x0301),
-    "a later legacy version": changed(legacy_version=0x0304),
     "no session id": changed(session_id=b""),
     "short session id": changed(session_id=b"short"),
     "no server name": lacking(ServerNameList),
@@ -233,7 +233,6 @@ CHANGES = {
     "random": changed(random=bytes(32)),
     "session id": changed(session_id=b""),
     "suites": changed(cipher_suites=(0x1301, 0x1302)),
-    "legacy version": changed(legacy_version=0x0302),
     "another server name": with_(ServerNameList(b"other.example")),
     "no server name": lacking(ServerNameList),
     "groups": with_(SupportedGroups((P256,))),
@@ -253,6 +252,11 @@ CHANGES = {
 @refused(Reason.CHANGED_AFTER_RETRY)
 def test_changed_after_retry(edit: HelloEdit) -> HostileClient:
     return after_retry(edit)
+
+
+@refused(Reason.UNSUPPORTED_VERSION)
+def test_another_legacy_version_after_retry() -> HostileClient:
+    return after_retry(changed(legacy_version=0x0302))
 
 
 UNCHANGED = {
