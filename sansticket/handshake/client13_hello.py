@@ -83,6 +83,8 @@ class WaitServerHelloAfterRetry(State):
     """The group that the retry asked for; None if it only brought a cookie."""
 
     def on_server_hello(self, message: ServerHello, flight: Flight) -> WaitEncryptedExtensions:
+        if message.find(SelectedVersion) is None:
+            raise Fault(Reason.CHANGED_AFTER_RETRY, "an older version; the retry had TLS 1.3")
         if message.cipher_suite != self.suite.suite:
             raise Fault(
                 Reason.CHANGED_AFTER_RETRY,
@@ -143,9 +145,7 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
     """What ServerHello and HelloRetryRequest have in common (RFC 9846 sections 4.2.3 and 4.2.4)."""
     selected = message.find(SelectedVersion)
     if selected is None:
-        raise Fault(
-            Reason.UNSUPPORTED_VERSION, f"the server selects {message.legacy_version:#06x}; expected TLS 1.3"
-        )
+        raise Fault(Reason.MISSING_EXTENSION, f"supported_versions in {type(message).__name__}")
     if TLS13 not in offer.config.usable_versions:
         raise Fault(Reason.UNSOLICITED_EXTENSION, repr(selected))
     if selected.version != TLS13:

@@ -145,7 +145,7 @@ def test_hello_is_refused(edit: Callable[[ServerHello], object], reason: Reason)
 
 RETRIES = [
     case("retry with TLS 1.2", Reason.ILLEGAL_VALUE, with_(SelectedVersion(0x0303))),
-    case("retry without version", Reason.UNSUPPORTED_VERSION, lacking(SelectedVersion)),
+    case("retry without version", Reason.MISSING_EXTENSION, lacking(SelectedVersion)),
     case("retry of TLS 1.1", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0302)),
     case("retry without session id", Reason.SESSION_ID_NOT_ECHOED, changed(session_id=b"")),
     case("retry with another suite", Reason.UNOFFERED_CIPHER_SUITE, changed(cipher_suite=0x1304)),
@@ -174,7 +174,7 @@ def test_retry_is_refused(edit: Callable[[HelloRetryRequest], object], reason: R
 AFTER_RETRY = [
     case("another suite after it", Reason.CHANGED_AFTER_RETRY, changed(cipher_suite=0x1302)),
     case("the old group after it", Reason.CHANGED_AFTER_RETRY, with_(answer(X25519, bytes(32)))),
-    case("TLS 1.2 after it", Reason.UNSUPPORTED_VERSION, lacking(SelectedVersion)),
+    case("TLS 1.2 after it", Reason.CHANGED_AFTER_RETRY, lacking(SelectedVersion)),
     case("no share after it", Reason.MISSING_EXTENSION, lacking(KeyShareAnswer)),
     case(
         "another retry after it",
