@@ -183,6 +183,8 @@ def selected_session(offer: ClientOffer, message: ServerHello, suite: SuiteParam
 
 def selected_share(offer: ClientOffer, message: ServerHello) -> tuple[KeyExchange, bytes]:
     answer = message.find(KeyShareAnswer)
+    if answer is None and message.find(PreSharedKeySelection) is not None:
+        raise Fault(Reason.ILLEGAL_VALUE, "a session without key_share; we offered psk_dhe_ke only")
     if answer is None:
         raise Fault(Reason.MISSING_EXTENSION, "key_share in ServerHello")
     for exchange in offer.key_exchanges:
