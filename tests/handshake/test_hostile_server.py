@@ -395,7 +395,7 @@ FINISHED = [
     case(
         "one bit", Reason.BAD_FINISHED, lambda m: Finished(bytes((m.verify_data[0] ^ 1,)) + m.verify_data[1:])
     ),
-    case("of SHA-384", Reason.BAD_FINISHED, lambda m: Finished(m.verify_data + bytes(16))),
+    case("of SHA-384", Reason.MALFORMED_MESSAGE, lambda m: Finished(m.verify_data + bytes(16))),
     case("odd length", Reason.MALFORMED_MESSAGE, lambda m: b"\x14\0\0\x01x"),
     case("KeyUpdate first", Reason.UNEXPECTED_MESSAGE, lambda m: (KeyUpdate(0), m)),
     case("a ticket first", Reason.UNEXPECTED_MESSAGE, lambda m: (NewSessionTicket(1, 1, b"", b"x"), m)),
