@@ -198,7 +198,7 @@ class Engine:
             self._take_change_cipher_spec()
 
     def _take_data(self, data: bytes) -> None:
-        if not self._state.ESTABLISHED:
+        if not self._state.takes_data:
             raise self._unexpected("application data")
         if self._messages_without_data:
             self._messages_without_data = {}

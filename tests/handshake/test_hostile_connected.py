@@ -394,14 +394,40 @@ def test_requests_need_the_offer() -> None:
     assert client.victim.data_to_send() == b""
 
 
-def test_keys_may_change_in_the_middle_of_an_answer() -> None:
+@pytest.mark.parametrize("proved", [False, True])
+@pytest.mark.parametrize("content_type", [HANDSHAKE, APPLICATION_DATA])
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_something_in_the_middle_of_an_answer(proved: bool, content_type: int) -> HostilePeer:
+    """The messages of an answer come one right after the other (RFC 9846 section 4.7.2)."""
     client = Authenticating()
     client.say(certificate_of(client.credential, client.asked_now().context))
-    client.send_message(KeyUpdate(0))
-    client.update_keys()
-    client.send(APPLICATION_DATA, b"data in between")
-    client.say_proof().finish().assert_alive()
+    if proved:
+        client.say_proof()
+    client.send(content_type, KeyUpdate(0).encode() if content_type == HANDSHAKE else b"data in between")
+    return client
+
+
+def test_something_before_and_after_an_answer() -> None:
+    client = Authenticating()
+    context = client.asked_now().context
+    for _ in range(2):
+        client.send(APPLICATION_DATA, b"data")
+        client.send_message(KeyUpdate(0))
+        client.update_keys()
+        if client.victim.peer_certificates == ():
+            client.answer(context).finish().assert_alive()
+    assert client.events.count(DataReceived(b"data")) == 2
     assert PeerAuthenticated(client_credential().chain) in client.events
+
+
+def test_our_data_may_go_out_in_the_middle_of_an_answer() -> None:
+    client = Authenticating()
+    client.say(certificate_of(client.credential, client.asked_now().context))
+    client.victim.send(SendData(b"meanwhile"))
+    client.victim.send(UpdateKeys())
+    assert client.listen().data == b"meanwhile"
+    client.expect_update()
+    client.say_proof().finish().assert_alive()
 
 
 # --- post-handshake authentication: clients ----------------------------------------------------------------------
