@@ -29,7 +29,11 @@ class Close(Command):
 
 @frozen
 class UpdateKeys(Command):
-    """Replace our sending keys; with ``request_peer`` the peer is asked to replace its own too."""
+    """Replace our sending keys; with ``request_peer`` the peer is asked to replace its own too.
+
+    It is asked once: while it still owes the answer to an earlier request, ours alone are replaced (RFC 9846
+    section 4.7.3).
+    """
 
     request_peer: bool = False
 

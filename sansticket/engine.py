@@ -208,7 +208,7 @@ class Engine:
     def _take_data(self, data: bytes) -> None:
         if self._handshake_bytes:
             raise self._amid_message(APPLICATION_DATA)
-        if not self._state.ESTABLISHED:
+        if not self._state.takes_data:
             raise self._unexpected("application data")
         if self._messages_without_data:
             self._messages_without_data = {}

@@ -75,7 +75,6 @@ class Reason(Enum):
     NO_COMMON_APPLICATION_PROTOCOL = "no common application protocol"
     NO_COMMON_PSK_MODE = "no common PSK key exchange mode"
     NO_CREDENTIAL = "no certificate for this client"
-    UNRECOGNIZED_NAME = "unrecognized server name"
     UNOFFERED_CIPHER_SUITE = "cipher suite that was not offered"
     UNOFFERED_GROUP = "group that was not offered"
     UNOFFERED_SIGNATURE_SCHEME = "signature scheme that was not offered"
@@ -155,7 +154,6 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.NO_COMMON_APPLICATION_PROTOCOL: Alert.NO_APPLICATION_PROTOCOL,
     Reason.NO_COMMON_PSK_MODE: Alert.HANDSHAKE_FAILURE,
     Reason.NO_CREDENTIAL: Alert.HANDSHAKE_FAILURE,
-    Reason.UNRECOGNIZED_NAME: Alert.UNRECOGNIZED_NAME,
     Reason.UNOFFERED_CIPHER_SUITE: Alert.ILLEGAL_PARAMETER,
     Reason.UNOFFERED_GROUP: Alert.ILLEGAL_PARAMETER,
     Reason.UNOFFERED_SIGNATURE_SCHEME: Alert.ILLEGAL_PARAMETER,

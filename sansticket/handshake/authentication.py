@@ -21,6 +21,7 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import Check
 from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
+from sansticket.wire.cursor import malformed
 from sansticket.wire.extensions import (
     CertificateAuthorities,
     Extension,
@@ -170,5 +171,7 @@ def finished_message(hash_name: str, traffic_secret: bytes, transcript: Transcri
 
 def check_finished(message: Finished, hash_name: str, traffic_secret: bytes, transcript: Transcript) -> None:
     expected = finished_mac(hash_name, traffic_secret, transcript.digest())
+    if len(message.verify_data) != len(expected):
+        raise malformed(f"a Finished of {len(message.verify_data)} bytes; expected {len(expected)}")
     if not hmac.compare_digest(expected, message.verify_data):
         raise Fault(Reason.BAD_FINISHED)

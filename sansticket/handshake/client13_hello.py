@@ -84,6 +84,8 @@ class WaitServerHelloAfterRetry(State):
     """The group that the retry asked for; None if it only brought a cookie."""
 
     def on_server_hello(self, message: ServerHello, flight: Flight) -> WaitEncryptedExtensions:
+        if message.find(SelectedVersion) is None:
+            raise Fault(Reason.CHANGED_AFTER_RETRY, "an older version; the retry had TLS 1.3")
         if message.cipher_suite != self.suite.suite:
             raise Fault(
                 Reason.CHANGED_AFTER_RETRY,
@@ -144,17 +146,13 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
     """What ServerHello and HelloRetryRequest have in common (RFC 9846 sections 4.2.3 and 4.2.4)."""
     selected = message.find(SelectedVersion)
     if selected is None:
-        raise Fault(
-            Reason.UNSUPPORTED_VERSION, f"the server selects {message.legacy_version:#06x}; expected TLS 1.3"
-        )
+        raise Fault(Reason.MISSING_EXTENSION, f"supported_versions in {type(message).__name__}")
     if TLS13 not in offer.config.usable_versions:
         raise Fault(Reason.UNSOLICITED_EXTENSION, repr(selected))
     if selected.version != TLS13:
         raise Fault(Reason.ILLEGAL_VALUE, f"selected version {selected.version:#06x} in supported_versions")
-    if message.legacy_version <= 0x0300:  # SSL 3.0: appendix E.5 wants this alert
-        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {message.legacy_version:#06x}")
     if message.legacy_version != ProtocolVersion.TLS_1_2:
-        raise Fault(Reason.ILLEGAL_VALUE, f"legacy_version {message.legacy_version:#06x}; expected 0x0303")
+        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {message.legacy_version:#06x}; expected 0x0303")
     if message.session_id != offer.hello.session_id:
         raise Fault(Reason.SESSION_ID_NOT_ECHOED)
     if isinstance(message, ServerHello) and message.compression_method != 0:
@@ -186,6 +184,8 @@ def selected_session(offer: ClientOffer, message: ServerHello, suite: SuiteParam
 
 def selected_share(offer: ClientOffer, message: ServerHello) -> tuple[KeyExchange, bytes]:
     answer = message.find(KeyShareAnswer)
+    if answer is None and message.find(PreSharedKeySelection) is not None:
+        raise Fault(Reason.ILLEGAL_VALUE, "a session without key_share; we offered psk_dhe_ke only")
     if answer is None:
         raise Fault(Reason.MISSING_EXTENSION, "key_share in ServerHello")
     for exchange in offer.key_exchanges:

@@ -228,7 +228,12 @@ class State:
 
     IN_TLS_1_2: ClassVar[bool] = False
     ESTABLISHED: ClassVar[bool] = False
-    """Application data may come in and go out."""
+    """The handshake is done: application data can come in and go out."""
+
+    @property
+    def takes_data(self) -> bool:
+        """Application data may come in now."""
+        return self.ESTABLISHED
 
     @property
     def sends_at_once(self) -> bool:

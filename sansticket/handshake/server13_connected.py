@@ -6,7 +6,7 @@ Tickets are made lazily, one after the other, and each may wait for the applicat
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Self
 
 from attrs import evolve, field
 
@@ -41,7 +41,7 @@ from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.codes import ProtocolVersion
-from sansticket.wire.messages import Certificate, CertificateVerify, Finished, NewSessionTicket
+from sansticket.wire.messages import Certificate, CertificateVerify, Finished, KeyUpdate, NewSessionTicket
 
 MAX_TICKET: Final = 65_535
 """Bytes: the length field of a ticket (RFC 9846 section 4.7.1)."""
@@ -110,6 +110,11 @@ class ServerConnected13(Connected13):
     queued: int = 0
 
     @property
+    def takes_data(self) -> bool:
+        """Not in the middle of an answer, which comes in one piece (RFC 9846 section 4.7.2)."""
+        return type(self.response) is NoResponse
+
+    @property
     def sends_at_once(self) -> bool:
         return not self.queued
 
@@ -130,7 +135,12 @@ class ServerConnected13(Connected13):
             )
         return evolve(self, queued=self.queued + command.count)
 
-    # Post-handshake authentication: the messages are those of the handshake, the connection stays up meanwhile.
+    # Post-handshake authentication: the messages are those of the handshake, and we may send data meanwhile.
+
+    def on_key_update(self, message: KeyUpdate, flight: Flight) -> Self:
+        if not self.takes_data:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "KeyUpdate in the middle of an answer to CertificateRequest")
+        return super().on_key_update(message, flight)
 
     def on_request_client_certificate(
         self, command: RequestClientCertificate, flight: Flight
@@ -153,7 +163,7 @@ class ServerConnected13(Connected13):
 
     def on_certificate(self, message: Certificate, flight: Flight) -> ServerConnected13:
         request = next((r for r in self.requests if r.context == message.context), None)
-        if request is None or self.response != NoResponse():
+        if request is None or not self.takes_data:
             raise Fault(Reason.UNEXPECTED_MESSAGE, "Certificate that answers no request")
         chain, transcript = chain_of(message, self.config), request.transcript.plus(flight.received)
         others = tuple(r for r in self.requests if r is not request)

@@ -98,36 +98,41 @@ class Negotiated:
 
 def check_hello(hello: ClientHello) -> None:
     """RFC 9846 sections 4.2.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
+    if hello.legacy_version != ProtocolVersion.TLS_1_2:
+        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {hello.legacy_version:#06x}; expected 0x0303")
     if hello.compression_methods != b"\0":
         raise Fault(Reason.ILLEGAL_VALUE, "compression methods other than null in a TLS 1.3 ClientHello")
-    groups, shares = hello.find(SupportedGroups), hello.find(KeyShareOffer)
+    groups, shares, offer = hello.find(SupportedGroups), hello.find(KeyShareOffer), hello.find(PreSharedKeyOffer)
     if (groups is None) != (shares is None):
         raise Fault(Reason.MISSING_EXTENSION, "supported_groups and key_share need each other")
-    if groups is None or shares is None:
-        raise Fault(
-            Reason.MISSING_EXTENSION, "supported_groups and key_share; we do no handshake without them"
-        )
-    offer = hello.find(PreSharedKeyOffer)
     if offer is None and hello.find(SignatureAlgorithms) is None:
         raise Fault(Reason.MISSING_EXTENSION, "signature_algorithms")
-    if offer is not None and hello.find(PskKeyExchangeModes) is None:
-        raise Fault(Reason.MISSING_EXTENSION, "psk_key_exchange_modes beside pre_shared_key")
-    if offer is not None and len(offer.identities) != len(offer.binders):
-        raise Fault(Reason.BINDER_COUNT, f"{len(offer.identities)} identities, {len(offer.binders)} binders")
+    if offer is not None:
+        check_offer(hello, offer)
+    if groups is None or shares is None:
+        raise Fault(Reason.MISSING_EXTENSION, "supported_groups and key_share")
     check_shares(groups, shares)
 
 
+def check_offer(hello: ClientHello, offer: PreSharedKeyOffer) -> None:
+    """RFC 9846 sections 4.3.9 and 4.3.11.  A hello without a key exchange is whole, if it means to go without."""
+    modes = hello.find(PskKeyExchangeModes)
+    if modes is None:
+        raise Fault(Reason.MISSING_EXTENSION, "psk_key_exchange_modes beside pre_shared_key")
+    if len(offer.identities) != len(offer.binders):
+        raise Fault(Reason.BINDER_COUNT, f"{len(offer.identities)} identities, {len(offer.binders)} binders")
+    if PskKeyExchangeMode.PSK_KE in modes.modes and hello.find(KeyShareOffer) is None:
+        raise Fault(Reason.NO_COMMON_PSK_MODE, "psk_ke; we do psk_dhe_ke only")
+
+
 def check_shares(groups: SupportedGroups, shares: KeyShareOffer) -> None:
-    """Key shares are a subset of the groups, each once (RFC 9846 section 4.3.8)."""
-    seen: set[int] = set()
+    """Key shares are a subset of the groups (RFC 9846 section 4.3.8).  That there is one of each, the wire has seen."""
+    offered = frozenset(groups.groups)
     for entry in shares.shares:
-        if entry.group in seen:
-            raise Fault(Reason.ILLEGAL_VALUE, f"two key shares for group {entry.group:#06x}")
-        if entry.group not in groups.groups:
+        if entry.group not in offered:
             raise Fault(
                 Reason.ILLEGAL_VALUE, f"a key share for group {entry.group:#06x}, not in supported_groups"
             )
-        seen.add(entry.group)
 
 
 def select_suite(config: ServerConfig, hello: ClientHello) -> SuiteParameters:

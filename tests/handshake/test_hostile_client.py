@@ -84,6 +84,7 @@ def longer(hello: ClientHello) -> bytes:
 OFFER = PreSharedKeyOffer((PskIdentity(b"one", 0),), (bytes(32),))
 TWO_FOR_ONE = PreSharedKeyOffer((PskIdentity(b"one", 0),), (bytes(32), bytes(32)))
 ONE_FOR_TWO = PreSharedKeyOffer((PskIdentity(b"one", 0), PskIdentity(b"two", 0)), (bytes(32),))
+KEY_EXCHANGE = (SupportedGroups, KeyShareOffer, SignatureAlgorithms)
 NOT_ON_THE_CURVE = b"\x04" + bytes(63) + b"\x05"
 
 HELLOS = [
@@ -105,6 +106,26 @@ HELLOS = [
         "unusable psk, no signature_algorithms",
         Reason.MISSING_EXTENSION,
         lambda hello: with_extensions(without(hello, SignatureAlgorithms), OFFER),
+    ),
+    case(
+        "psk without key exchange",
+        Reason.NO_COMMON_PSK_MODE,
+        lambda hello: with_extensions(lacking(*KEY_EXCHANGE)(hello), PskKeyExchangeModes((0,)), OFFER),
+    ),
+    case(
+        "psk without the key exchange that it does not insist on",
+        Reason.NO_COMMON_PSK_MODE,
+        lambda hello: with_extensions(lacking(*KEY_EXCHANGE)(hello), PskKeyExchangeModes((1, 0)), OFFER),
+    ),
+    case(
+        "psk without the key exchange that it insists on",
+        Reason.MISSING_EXTENSION,
+        lambda hello: with_extensions(lacking(*KEY_EXCHANGE)(hello), OFFER),
+    ),
+    case(
+        "psk with half a key exchange",
+        Reason.MISSING_EXTENSION,
+        lambda hello: with_extensions(lacking(KeyShareOffer)(hello), PskKeyExchangeModes((0,)), OFFER),
     ),
     case("two binders for one identity", Reason.BINDER_COUNT, with_(TWO_FOR_ONE)),
     case("one binder for two identities", Reason.BINDER_COUNT, with_(ONE_FOR_TWO)),
@@ -149,6 +170,8 @@ HELLOS = [
     case("cut short", Reason.MALFORMED_MESSAGE, shorter),
     case("one byte more", Reason.MALFORMED_MESSAGE, longer),
     case("SSL 3.0", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0300)),
+    case("legacy version of TLS 1.1", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0302)),
+    case("legacy version of TLS 1.3", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0304)),
 ]
 
 
@@ -170,8 +193,6 @@ TOLERATED = {
         ApplicationProtocols((b"\x2a\x2a", b"h2")),
         KeyShareOffer((KeyShareEntry(0x2A2A, b"\0"), *hello.find(KeyShareOffer).shares)),
     ),
-    "any legacy version": changed(legacy_version=0x0301),
-    "a later legacy version": changed(legacy_version=0x0304),
     "no session id": changed(session_id=b""),
     "short session id": changed(session_id=b"short"),
     "no server name": lacking(ServerNameList),
@@ -212,7 +233,6 @@ CHANGES = {
     "random": changed(random=bytes(32)),
     "session id": changed(session_id=b""),
     "suites": changed(cipher_suites=(0x1301, 0x1302)),
-    "legacy version": changed(legacy_version=0x0302),
     "another server name": with_(ServerNameList(b"other.example")),
     "no server name": lacking(ServerNameList),
     "groups": with_(SupportedGroups((P256,))),
@@ -232,6 +252,11 @@ CHANGES = {
 @refused(Reason.CHANGED_AFTER_RETRY)
 def test_changed_after_retry(edit: HelloEdit) -> HostileClient:
     return after_retry(edit)
+
+
+@refused(Reason.UNSUPPORTED_VERSION)
+def test_another_legacy_version_after_retry() -> HostileClient:
+    return after_retry(changed(legacy_version=0x0302))
 
 
 UNCHANGED = {

@@ -208,8 +208,8 @@ FINISHED = [
     case(
         "one bit", Reason.BAD_FINISHED, lambda m: Finished(bytes((m.verify_data[0] ^ 1,)) + m.verify_data[1:])
     ),
-    case("of SHA-384", Reason.BAD_FINISHED, lambda m: Finished(m.verify_data + bytes(16))),
-    case("of TLS 1.2", Reason.BAD_FINISHED, lambda m: Finished(m.verify_data[:12])),
+    case("of SHA-384", Reason.MALFORMED_MESSAGE, lambda m: Finished(m.verify_data + bytes(16))),
+    case("of TLS 1.2", Reason.MALFORMED_MESSAGE, lambda m: Finished(m.verify_data[:12])),
     case("empty Finished", Reason.MALFORMED_MESSAGE, lambda m: b"\x14\0\0\0"),
     case("one byte short", Reason.MALFORMED_MESSAGE, lambda m: b"\x14\0\0\x1f" + m.verify_data[:31]),
     case("another message first", Reason.UNEXPECTED_MESSAGE, lambda m: (KeyUpdate(0), m)),

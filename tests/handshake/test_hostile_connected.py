@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from sansticket.commands import IssueTicket, RequestClientCertificate, SendData, UpdateKeys
 from sansticket.config import ClientAuthentication
@@ -10,6 +11,7 @@ from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.engine import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
+from sansticket.handshake.connected13 import MAX_KEY_UPDATES
 from sansticket.keys.schedule13 import finished_mac
 from sansticket.wire.codes import HandshakeType, SignatureScheme
 from sansticket.wire.extension import UnknownExtension
@@ -38,7 +40,7 @@ from tests.support.hostile_server import (
 from tests.support.moments import CONNECTED, Moment, at, table
 from tests.support.refusals import case, refused
 
-MAX_KEY_UPDATES = MAX_MESSAGES_WITHOUT_DATA[HandshakeType.KEY_UPDATE]
+KEY_UPDATES_WITHOUT_DATA = MAX_MESSAGES_WITHOUT_DATA[HandshakeType.KEY_UPDATE]
 MAX_TICKETS = MAX_MESSAGES_WITHOUT_DATA[HandshakeType.NEW_SESSION_TICKET]
 
 # --- KeyUpdate ---------------------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ def test_key_updates(moment: Moment) -> None:
     peer = moment()
     peer.listen()
     for _ in range(2):
-        for _ in range(MAX_KEY_UPDATES):
+        for _ in range(KEY_UPDATES_WITHOUT_DATA):
             peer.heard.clear()
             assert peer.send_message(KeyUpdate(1)) == [KeysUpdated(by_peer=True), KeysUpdated(by_peer=False)]
             peer.update_keys()
@@ -101,7 +103,7 @@ def test_key_updates(moment: Moment) -> None:
 def test_flood_of_key_updates(moment: Moment) -> HostilePeer:
     """Empty records between them are no data."""
     peer = moment()
-    for _ in range(MAX_KEY_UPDATES + 1):
+    for _ in range(KEY_UPDATES_WITHOUT_DATA + 1):
         peer.send_message(KeyUpdate(0))
         peer.update_keys()
         if not peer.over:
@@ -120,6 +122,41 @@ def test_our_own_key_update(moment: Moment) -> None:
     assert peer.heard == [KeyUpdate(0), KeyUpdate(1)]
     peer.victim.send(SendData(b"new keys"))
     assert peer.listen().data == b"new keys"
+
+
+@at(CONNECTED)
+def test_one_request_at_a_time(moment: Moment) -> None:
+    """A second one while the first is open MUST NOT be sent (RFC 9846 section 4.7.3); our keys change all the same."""
+    peer = moment()
+    peer.listen().heard.clear()
+    for expected in (1, 0, 0):
+        assert peer.victim.send(UpdateKeys(request_peer=True)) == [KeysUpdated(by_peer=False)]
+        peer.listen()
+        peer.expect_update()
+        assert peer.heard.pop() == KeyUpdate(expected)
+    peer.send_message(KeyUpdate(0))
+    peer.update_keys()
+    peer.victim.send(UpdateKeys(request_peer=True))
+    assert peer.listen().heard == [KeyUpdate(1)]
+
+
+@at(CONNECTED)
+def test_no_more_key_updates_than_there_are_epochs(moment: Moment) -> None:
+    """The peer's requests are then ignored; what it does itself is not ours to limit."""
+    peer = moment()
+    peer.listen().heard.clear()
+    victim = peer.victim
+    victim._state = evolve(victim._state, key_updates=MAX_KEY_UPDATES - 1)
+    assert victim.send(UpdateKeys()) == [KeysUpdated(by_peer=False)]
+    peer.listen()
+    peer.expect_update()
+    with pytest.raises(LocalProtocolError, match="UpdateKeys after 281474976710652 updates; expected Close"):
+        victim.send(UpdateKeys())
+    assert peer.send_message(KeyUpdate(1)) == [KeysUpdated(by_peer=True)]
+    peer.update_keys()
+    victim.send(SendData(b"the same keys"))
+    assert peer.listen().data == b"the same keys"
+    assert peer.heard == [KeyUpdate(0)]
 
 
 # --- messages that have no place here ----------------------------------------------------------------------------
@@ -357,14 +394,40 @@ def test_requests_need_the_offer() -> None:
     assert client.victim.data_to_send() == b""
 
 
-def test_keys_may_change_in_the_middle_of_an_answer() -> None:
+@pytest.mark.parametrize("proved", [False, True])
+@pytest.mark.parametrize("content_type", [HANDSHAKE, APPLICATION_DATA])
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_something_in_the_middle_of_an_answer(proved: bool, content_type: int) -> HostilePeer:
+    """The messages of an answer come one right after the other (RFC 9846 section 4.7.2)."""
     client = Authenticating()
     client.say(certificate_of(client.credential, client.asked_now().context))
-    client.send_message(KeyUpdate(0))
-    client.update_keys()
-    client.send(APPLICATION_DATA, b"data in between")
-    client.say_proof().finish().assert_alive()
+    if proved:
+        client.say_proof()
+    client.send(content_type, KeyUpdate(0).encode() if content_type == HANDSHAKE else b"data in between")
+    return client
+
+
+def test_something_before_and_after_an_answer() -> None:
+    client = Authenticating()
+    context = client.asked_now().context
+    for _ in range(2):
+        client.send(APPLICATION_DATA, b"data")
+        client.send_message(KeyUpdate(0))
+        client.update_keys()
+        if client.victim.peer_certificates == ():
+            client.answer(context).finish().assert_alive()
+    assert client.events.count(DataReceived(b"data")) == 2
     assert PeerAuthenticated(client_credential().chain) in client.events
+
+
+def test_our_data_may_go_out_in_the_middle_of_an_answer() -> None:
+    client = Authenticating()
+    client.say(certificate_of(client.credential, client.asked_now().context))
+    client.victim.send(SendData(b"meanwhile"))
+    client.victim.send(UpdateKeys())
+    assert client.listen().data == b"meanwhile"
+    client.expect_update()
+    client.say_proof().finish().assert_alive()
 
 
 # --- post-handshake authentication: clients ----------------------------------------------------------------------

@@ -105,7 +105,9 @@ HELLOS = [
     case("TLS 1.2", Reason.UNSUPPORTED_VERSION, lacking(SelectedVersion)),
     case("TLS 1.2 in supported_versions", Reason.ILLEGAL_VALUE, with_(SelectedVersion(0x0303))),
     case("a draft of TLS 1.3", Reason.ILLEGAL_VALUE, with_(SelectedVersion(0x7F1C))),
-    case("legacy version of TLS 1.3", Reason.ILLEGAL_VALUE, changed(legacy_version=0x0304)),
+    case("legacy version of TLS 1.3", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0304)),
+    case("legacy version of TLS 1.1", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0302)),
+    case("legacy version of SSL 3.0", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0300)),
     case("session id not echoed", Reason.SESSION_ID_NOT_ECHOED, changed(session_id=bytes(32))),
     case("session id left out", Reason.SESSION_ID_NOT_ECHOED, changed(session_id=b"")),
     case("compression", Reason.ILLEGAL_VALUE, changed(compression_method=1)),
@@ -139,16 +141,12 @@ def test_hello_is_refused(edit: Callable[[ServerHello], object], reason: Reason)
     HostileServer(config, {ServerHello: edit}).say_hello().assert_refused(reason)
 
 
-@refused(Reason.UNSUPPORTED_VERSION)
-def test_hello_of_ssl_3() -> HostileServer:
-    return HostileServer(edits={ServerHello: changed(legacy_version=0x0300)}).say_hello()
-
-
 # --- HelloRetryRequest -------------------------------------------------------------------------------------------
 
 RETRIES = [
     case("retry with TLS 1.2", Reason.ILLEGAL_VALUE, with_(SelectedVersion(0x0303))),
-    case("retry without version", Reason.UNSUPPORTED_VERSION, lacking(SelectedVersion)),
+    case("retry without version", Reason.MISSING_EXTENSION, lacking(SelectedVersion)),
+    case("retry of TLS 1.1", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0302)),
     case("retry without session id", Reason.SESSION_ID_NOT_ECHOED, changed(session_id=b"")),
     case("retry with another suite", Reason.UNOFFERED_CIPHER_SUITE, changed(cipher_suite=0x1304)),
     case("retry for nothing", Reason.USELESS_RETRY, lacking(KeyShareRetry)),
@@ -176,7 +174,7 @@ def test_retry_is_refused(edit: Callable[[HelloRetryRequest], object], reason: R
 AFTER_RETRY = [
     case("another suite after it", Reason.CHANGED_AFTER_RETRY, changed(cipher_suite=0x1302)),
     case("the old group after it", Reason.CHANGED_AFTER_RETRY, with_(answer(X25519, bytes(32)))),
-    case("TLS 1.2 after it", Reason.UNSUPPORTED_VERSION, lacking(SelectedVersion)),
+    case("TLS 1.2 after it", Reason.CHANGED_AFTER_RETRY, lacking(SelectedVersion)),
     case("no share after it", Reason.MISSING_EXTENSION, lacking(KeyShareAnswer)),
     case(
         "another retry after it",
@@ -397,7 +395,7 @@ FINISHED = [
     case(
         "one bit", Reason.BAD_FINISHED, lambda m: Finished(bytes((m.verify_data[0] ^ 1,)) + m.verify_data[1:])
     ),
-    case("of SHA-384", Reason.BAD_FINISHED, lambda m: Finished(m.verify_data + bytes(16))),
+    case("of SHA-384", Reason.MALFORMED_MESSAGE, lambda m: Finished(m.verify_data + bytes(16))),
     case("odd length", Reason.MALFORMED_MESSAGE, lambda m: b"\x14\0\0\x01x"),
     case("KeyUpdate first", Reason.UNEXPECTED_MESSAGE, lambda m: (KeyUpdate(0), m)),
     case("a ticket first", Reason.UNEXPECTED_MESSAGE, lambda m: (NewSessionTicket(1, 1, b"", b"x"), m)),

@@ -77,9 +77,9 @@ def test_a_server_that_does_not_have_the_session() -> ConnectionTerminated:
     return end
 
 
-@refused(Reason.MISSING_EXTENSION)
+@refused(Reason.ILLEGAL_VALUE)
 def test_a_session_without_key_exchange() -> HostileServer:
-    """psk_ke has no forward secrecy; we never offer it."""
+    """psk_ke has no forward secrecy; we never offer it (RFC 9846 section 4.3.11)."""
     return HostileServer(
         edits={ServerHello: lambda hello: without(hello, KeyShareAnswer)}, session=offered_session()
     ).serve()

@@ -8,7 +8,6 @@ from typing import Final
 
 import pytest
 
-import sansticket
 from sansticket.errors import ALERTS, Reason
 from tests.support.refusals import REACHED
 
@@ -20,13 +19,6 @@ NEVER: Final = {
     "(test_questions.test_use_of_a_ticket_that_did_not_decrypt).",
 }
 
-UNUSED: Final = {
-    Reason.NO_COMMON_PSK_MODE: "Without a mode of ours a session is passed over.",
-    Reason.UNRECOGNIZED_NAME: "Without a certificate for the name any will do; the application may know better.",
-}
-"""Named, and used nowhere."""
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _tests_are_imported() -> None:
     for room in ROOMS:
@@ -35,15 +27,7 @@ def _tests_are_imported() -> None:
 
 
 def test_every_reason_is_reached() -> None:
-    assert set(Reason) - set(REACHED) == set(NEVER) | set(UNUSED)
-
-
-@pytest.mark.parametrize("reason", UNUSED, ids=lambda reason: reason.name)
-def test_what_is_unused_is_used_nowhere(reason: Reason) -> None:
-    """Once it is used it needs a test."""
-    sources = Path(sansticket.__file__).parent.rglob("*.py")
-    used = [path.name for path in sources if f"Reason.{reason.name}" in path.read_text(encoding="utf-8")]
-    assert used == ["errors.py"]
+    assert set(Reason) - set(REACHED) == set(NEVER)
 
 
 def test_every_reason_has_an_alert() -> None:
