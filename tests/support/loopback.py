@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import selectors
 import socket
 import threading
@@ -324,11 +325,16 @@ class OurServer:
             visit.shake_hands().serve()
 
 
+PORTS: Final = iter(random.sample(range(10_000, 30_000), 20_000))
+"""In an order of this process, each once, and below those that the system gives to whoever asks for any."""
+
+
 def free_port() -> int:
-    """A port of loopback that was free just now, for programs that cannot choose one themselves."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    """A port of loopback that nobody has or will be given, for programs that cannot choose one themselves."""
+    for port in PORTS:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 def wait_for_port(port: int, program: Program) -> None:
