@@ -215,20 +215,21 @@ class Connection(Engine):
         """Keying material of this connection for another purpose (RFC 9846 section 7.5, RFC 5705).
 
         ``label`` has 1 to 249 ASCII characters, ``length`` is in bytes.  In TLS 1.2 no ``context`` is not the
-        same as an empty one.  LocalProtocolError before the end of the handshake, or out of range.
+        same as an empty one.  LocalProtocolError before the end of the handshake, out of range, or after
+        ``ConnectionTerminated``: the secrets of a connection that has failed are forgotten.
         """
-        if self._established is None:
-            raise LocalProtocolError(
-                f"export_keying_material in {self.state}; expected a completed handshake"
-            )
+        exporter = self._established.exporter if self._established is not None else None
+        if exporter is None:
+            expected = "a connection that goes on" if self._established else "a completed handshake"
+            raise LocalProtocolError(f"export_keying_material in {self.state}; expected {expected}")
         if not label.isascii():
             raise LocalProtocolError(f"exporter label {label!r}; expected ASCII")
-        return self._established.exporter.export(label.encode("ascii"), context, length)
+        return exporter.export(label.encode("ascii"), context, length)
 
     def tls_exporter(self) -> bytes:
         """The tls-exporter channel binding (RFC 9266), 32 bytes.
 
-        LocalProtocolError before the end of the handshake, and in TLS 1.2 without extended master secret, where
+        LocalProtocolError as there, and in TLS 1.2 without extended master secret, where
         another connection may have the same (RFC 7627 section 1).
         """
         if self._established is not None and not self._established.extended_master_secret:

@@ -479,7 +479,10 @@ class Engine:
         self._write(ALERT, Alert(level, description).encode())
 
     def _terminate(self, event: ConnectionTerminated) -> None:
-        """The last event.  What is in ``data_to_send`` can still be taken."""
+        """The last event.  What is in ``data_to_send`` can still be taken.
+
+        The secrets of a connection that has failed are forgotten, but for those of its tickets (RFC 9846 section 6).
+        """
         try:
             self._forget_sessions(event)
         except Exception as error:  # a hook of the application: it must not hide why the connection ended
@@ -490,6 +493,9 @@ class Engine:
         self._read_closed = self._write_closed = True
         self._handshake_bytes = bytearray()
         self._reader = RecordReader()
+        self._writer.protect(None)
+        if self._established is not None:
+            self._established = evolve(self._established, exporter=None)
 
 
 CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Engine, Any], None]]] = {

@@ -323,10 +323,15 @@ class SSLObject(ssl.SSLObject):
         return None
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """``tls-exporter`` (RFC 9266), 32 bytes; None until the handshake is done.  ValueError for other types."""
+        """``tls-exporter`` (RFC 9266), 32 bytes; None until the handshake is done, and when the connection has failed.
+
+        ValueError for other types.
+        """
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type!r} channel binding type not implemented")
-        return self._connection.tls_exporter() if self._connection is not None and self._completed else None
+        if self._connection is None or self._completed is None or self._connection.state == "Ended":
+            return None
+        return self._connection.tls_exporter()
 
     # --- certificates --------------------------------------------------------------------------------------------
 

@@ -40,8 +40,9 @@ class Exporter12:
 class Established:
     """The result of a handshake, as the connection's properties show it.
 
-    ``resumed_session`` is None after a full handshake.  ``extended_master_secret`` says that the keys depend on
-    the whole handshake (RFC 7627), as they always do in TLS 1.3.
+    ``resumed_session`` is None after a full handshake, ``exporter`` when the connection has ended.
+    ``extended_master_secret`` says that the keys depend on the whole handshake (RFC 7627), as they always do in
+    TLS 1.3.
     """
 
     version: int
@@ -53,7 +54,7 @@ class Established:
     peer_certificates: tuple[bytes, ...] = field(repr=False)
     resumed_session: Session | None
     authenticated_at: float
-    exporter: Exporter12 | Exporter13
+    exporter: Exporter12 | Exporter13 | None
     extended_master_secret: bool = True
 
     def completed(self, record: ResumptionRecord) -> HandshakeCompleted:

@@ -511,6 +511,10 @@ def test_channel_binding(version: ssl.TLSVersion) -> None:
     assert len(bindings[0]) == 32
     with pytest.raises(ValueError, match="'tls-unique' channel binding type not implemented"):
         link.client.tls.get_channel_binding()
+    link.client.incoming.write(b"garbage")
+    with pytest.raises(ssl.SSLError):
+        link.client.tls.read(1)
+    assert link.client.tls.get_channel_binding("tls-exporter") is None
 
 
 def test_chains() -> None:

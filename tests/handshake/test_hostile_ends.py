@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from sansticket.commands import Close, SendData
 from sansticket.engine import MAX_WARNINGS
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, KeysUpdated, PeerClosed
+from sansticket.keys.transcript import Transcript
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel
 from sansticket.wire.messages import KeyUpdate
@@ -20,6 +23,7 @@ from tests.support.hostile import (
     held_bytes,
     plain_record,
 )
+from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import HostileServer
 from tests.support.moments import AT_THE_START, CONNECTED, IN_THE_HANDSHAKE, MOMENTS, Moment, at
 from tests.support.refusals import ends, refused
@@ -102,6 +106,27 @@ def test_unprotected_alert_afterwards(moment: Moment) -> HostilePeer:
     peer = moment()
     peer.deliver(plain_record(ALERT, Alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY).encode()))
     return peer
+
+
+@at(CONNECTED)
+def test_secrets_of_a_failed_connection_are_forgotten(moment: Moment) -> None:
+    """Servers and clients MUST forget them (RFC 9846 section 6): not even a pickle has them any more."""
+    peer = moment()
+    assert isinstance(peer, HostileClient | HostileServer)
+    peer.listen()
+    up_to_the_servers_finished = Transcript(peer.suite.hash_name, peer.transcript.messages[:-1])
+    exporter = peer.master.exporter(up_to_the_servers_finished.digest())
+    secrets = (peer.application.client, peer.application.server, exporter)
+    alive = pickle.dumps(peer.victim)
+    assert [secret in alive for secret in secrets] == [True] * 3
+    assert len(peer.victim.export_keying_material("EXPORTER-test", b"", 16)) == 16
+    peer.send_alert(AlertDescription.INTERNAL_ERROR)
+    assert peer.over
+    ended = pickle.dumps(peer.victim)
+    assert [secret in ended for secret in secrets] == [False] * 3
+    with pytest.raises(LocalProtocolError, match="in Ended; expected a connection that goes on"):
+        peer.victim.export_keying_material("EXPORTER-test", b"", 16)
+    assert peer.victim.cipher_suite == peer.suite.suite
 
 
 # --- the end of the stream ---------------------------------------------------------------------------------------

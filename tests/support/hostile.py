@@ -232,6 +232,18 @@ def assert_over(victim: ClientConnection | ServerConnection, events: Sequence[Ev
     assert copy(victim).receive_data(b"") == []
     assert held_bytes(victim) == 0
     assert_takes_no_command(victim)
+    assert_knows_no_secrets(victim)
+
+
+def assert_knows_no_secrets(victim: ClientConnection | ServerConnection) -> None:
+    """RFC 9846 section 6: those of a failed connection MUST be forgotten."""
+    assert victim._writer.records_left is None
+    try:
+        victim.export_keying_material("EXPORTER-test", b"", 16)
+    except LocalProtocolError:
+        pass
+    else:
+        raise AssertionError("keying material after the end")
 
 
 def assert_takes_no_command(victim: ClientConnection | ServerConnection) -> None:
