@@ -172,7 +172,7 @@ class Engine:
 
     def _read(self) -> None:
         while self._pending is None and not self._read_closed:
-            if self._handshake_bytes and self._take_message():
+            if self._handshake_bytes and self._take_held_message():
                 continue
             content = self._reader.next()
             if content is None:
@@ -193,7 +193,10 @@ class Engine:
 
     def _take_content(self, content_type: int, content: bytes) -> None:
         if content_type == HANDSHAKE:
-            self._handshake_bytes += content
+            if not self._handshake_bytes and 4 + int.from_bytes(content[1:4]) == len(content):
+                self._take_message(content)  # the usual case: one message, which is all of the record
+            else:
+                self._handshake_bytes += content
             return
         if self._handshake_bytes:
             raise self._amid_message(content_type)
@@ -215,20 +218,27 @@ class Engine:
         self._warnings = 0
         self._events.append(DataReceived(data))
 
-    def _take_message(self) -> bool:
-        """Handle the first handshake message that is held, if it is complete."""
-        held, state = self._handshake_bytes, self._state
-        kind = held[0]
-        classes = messages_accepted_by(type(state)).get(kind)
-        if classes is None:
+    def _take_held_message(self) -> bool:
+        """Handle the first handshake message that is held, if it is complete; refuse it as early as can be."""
+        held = self._handshake_bytes
+        kind, end = held[0], 4 + int.from_bytes(held[1:4])
+        if kind not in messages_accepted_by(type(self._state)):
             raise self._unexpected(_message_name(kind))
-        end = 4 + int.from_bytes(held[1:4])
         if end > self._config.max_handshake_message and len(held) >= 4:
             raise Fault(Reason.MESSAGE_TOO_LARGE, f"{_message_name(kind)} of {end} bytes")
         if len(held) < max(end, 4):
             return False
         raw = bytes(held[:end])
         del held[:end]
+        self._take_message(raw)
+        return True
+
+    def _take_message(self, raw: bytes) -> None:
+        """Handle one handshake message, with the four bytes of its type and length."""
+        state, kind = self._state, raw[0]
+        classes = messages_accepted_by(type(state)).get(kind)
+        if classes is None:
+            raise self._unexpected(_message_name(kind))
         message = (MESSAGES_12 if state.IN_TLS_1_2 else MESSAGES)[kind](raw[4:])
         if type(message) not in classes:
             raise self._unexpected(type(message).__name__)
@@ -236,7 +246,6 @@ class Engine:
             self._count_message(kind)
         self._step(message, raw)
         self._settle()
-        return True
 
     def _count_message(self, kind: int) -> None:
         """Bound what a peer can make us do without sending any data."""

@@ -224,8 +224,9 @@ def judge(
         negotiated.config, session, negotiated.session_id_context, negotiated.server_name, now
     )
     secret, suite = check_secret(negotiated, session), check_suite(negotiated, session)
-    usable, fault = all(check.passed for check in (*checks, secret, suite)), None
-    if all(check.passed for check in checks):
+    rest, fault = all(check.passed for check in checks), None
+    usable = rest and secret.passed and suite.passed
+    if rest:
         if session.extended_master_secret and not secret.passed:
             fault = Reason.EXTENDED_MASTER_SECRET_CHANGED
         elif secret.passed and not suite.passed:
