@@ -13,10 +13,21 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import wraps
 from hashlib import sha256
+from types import NoneType
 from typing import Any, Final, TypeVar, cast
 
 from attrs import Factory, field, frozen
 
+from sansticket.config_checks import (
+    as_dict,
+    as_tuple,
+    check_callable,
+    check_items,
+    check_known,
+    check_range,
+    check_some,
+    check_type,
+)
 from sansticket.crypto import groups, signatures
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.suites import SUITES
@@ -34,6 +45,9 @@ MAX_SESSION_ID_CONTEXT: Final = 32
 
 MAX_NUM_TICKETS: Final = 65_535
 """More would not be tickets but a flood; libssl has no bound."""
+
+MAX_PROTOCOLS: Final = 32_767
+"""Bytes of all application protocols, each with its length: half of what a ClientHello has room for."""
 
 MAX_LIFETIME: Final = 604_800
 """Seven days in seconds: RFC 9846 section 4.7.1."""
@@ -171,12 +185,9 @@ def _default_signature_schemes() -> tuple[int, ...]:
     return tuple(scheme for scheme in DEFAULT_SIGNATURE_SCHEMES if scheme in signatures.supported())
 
 
-def _as_tuple(values: Any) -> tuple[Any, ...]:
-    return tuple(values)
-
-
-def _answers(values: Mapping[type[Question], Answer]) -> Mapping[type[Question], Answer]:
-    return dict(values)
+def _default_ticket_keys(config: ServerConfig) -> TicketKeyRing | None:
+    config._check_sources()
+    return None if OpenTicket in config.answers else TicketKeyRing.generate(config.clock(), config.entropy)
 
 
 @frozen(kw_only=True)
@@ -186,19 +197,19 @@ class Config:
     Sequences are in the order of preference.
     """
 
-    versions: tuple[int, ...] = field(default=KNOWN_VERSIONS, converter=_as_tuple)
+    versions: tuple[int, ...] = field(default=KNOWN_VERSIONS, converter=as_tuple)
     """The protocol versions; the highest that both sides have is used.  One without a cipher suite, a group or a
     signature scheme among those below is not offered."""
-    cipher_suites: tuple[int, ...] = field(default=DEFAULT_CIPHER_SUITES, converter=_as_tuple)
-    groups: tuple[int, ...] = field(factory=_default_groups, converter=_as_tuple)
+    cipher_suites: tuple[int, ...] = field(default=DEFAULT_CIPHER_SUITES, converter=as_tuple)
+    groups: tuple[int, ...] = field(factory=_default_groups, converter=as_tuple)
     """``DEFAULT_GROUPS``, less those that the installed ``cryptography`` cannot do."""
-    signature_schemes: tuple[int, ...] = field(factory=_default_signature_schemes, converter=_as_tuple)
+    signature_schemes: tuple[int, ...] = field(factory=_default_signature_schemes, converter=as_tuple)
     """``DEFAULT_SIGNATURE_SCHEMES``, less those that the installed ``cryptography`` cannot do."""
-    alpn_protocols: tuple[bytes, ...] = field(default=(), converter=_as_tuple)
-    credentials: tuple[Credential, ...] = field(default=(), converter=_as_tuple)
+    alpn_protocols: tuple[bytes, ...] = field(default=(), converter=as_tuple)
+    credentials: tuple[Credential, ...] = field(default=(), converter=as_tuple)
     """Certificate chains with their keys.  A server chooses by server name, then by the peer's signature schemes."""
     trust_anchors: TrustAnchors | None = None
-    answers: Mapping[type[Question], Answer] = field(factory=dict, converter=_answers)
+    answers: Mapping[type[Question], Answer] = field(factory=dict, converter=as_dict)
     """How each question is answered: by a function, or with ``ASK`` by a later command.  Those that are not
     named get their documented default."""
     clock: Callable[[], float] = field(default=time.time, repr=False)
@@ -229,9 +240,37 @@ class Config:
         self._check()
 
     def _check(self) -> None:
+        self._check_types()
         self._check_lists()
         self._check_numbers()
+        self._check_answers()
+        for credential in self.credentials:
+            if credential.private_key is None and Sign not in self.answers:
+                raise ConfigError("credentials", "one has no private key, and answers has nothing for Sign")
+
+    def _check_types(self) -> None:
+        check_items("credentials", self.credentials, Credential, "a Credential")
+        check_type("trust_anchors", self.trust_anchors, (TrustAnchors, NoneType), "TrustAnchors or None")
+        self._check_sources()
+        if self.key_log is not None:
+            check_callable("key_log", self.key_log, "that takes a line, or None")
+        if self.padding is not None:
+            check_callable("padding", self.padding, "from a length to a length, or None")
+        check_type(
+            "resumed_certificates", self.resumed_certificates, ResumedCertificates, "a ResumedCertificates"
+        )
+        for field_ in ("require_extended_master_secret", "tickets_in_tls12"):
+            check_type(field_, getattr(self, field_), bool, "True or False")
+
+    def _check_sources(self) -> None:
+        """What is used already to make the default of another field."""
+        check_type("answers", self.answers, dict, "a mapping from questions to answers")
+        check_callable("clock", self.clock, "without arguments to seconds since the epoch")
+        check_callable("entropy", self.entropy, "from a number to as many random bytes")
+
+    def _check_answers(self) -> None:
         for question, answer in self.answers.items():
+            check_type("answers", question, type, "a class like DecideTicket")
             if question is Question or not issubclass(question, Question):
                 raise ConfigError(
                     "answers", f"{question!r} is not a question; expected a class like DecideTicket"
@@ -240,27 +279,29 @@ class Config:
                 raise ConfigError(
                     "answers", f"{answer!r} for {question.__name__}; expected a function or ASK"
                 )
-        for credential in self.credentials:
-            if credential.private_key is None and Sign not in self.answers:
-                raise ConfigError("credentials", "one has no private key, and answers has nothing for Sign")
 
     def _check_lists(self) -> None:
-        _check_known("versions", self.versions, KNOWN_VERSIONS)
-        _check_known("cipher_suites", self.cipher_suites, SUITES)
-        _check_known("groups", self.groups, groups.supported())
-        _check_known("signature_schemes", self.signature_schemes, signatures.supported())
+        check_some("versions", self.versions, KNOWN_VERSIONS)
+        check_some("cipher_suites", self.cipher_suites, SUITES)
+        check_some("groups", self.groups, groups.supported())
+        check_some("signature_schemes", self.signature_schemes, signatures.supported())
         if not self.usable_versions:
             raise ConfigError(
                 "versions", "cipher_suites, groups or signature_schemes have nothing for any of them"
             )
+        check_items("alpn_protocols", self.alpn_protocols, bytes, "bytes")
         for protocol in self.alpn_protocols:
             if not 1 <= len(protocol) <= 255:
                 raise ConfigError("alpn_protocols", f"{protocol!r}; expected 1 to 255 bytes")
+        if sum(1 + len(protocol) for protocol in self.alpn_protocols) > MAX_PROTOCOLS:
+            raise ConfigError(
+                "alpn_protocols", f"too many; expected at most {MAX_PROTOCOLS} bytes, with a length for each"
+            )
 
     def _check_numbers(self) -> None:
-        _check_range("max_handshake_message", self.max_handshake_message, 16_384, 0xFFFFFF)
-        _check_range("max_buffered", self.max_buffered, 16_640, 1 << 40)
-        _check_range("max_certificates", self.max_certificates, 1, 1000)
+        check_range("max_handshake_message", self.max_handshake_message, 16_384, 0xFFFFFF)
+        check_range("max_buffered", self.max_buffered, 16_640, 1 << 40)
+        check_range("max_certificates", self.max_certificates, 1, 1000)
         if self.resumed_certificates is ResumedCertificates.VERIFY and self.trust_anchors is None:
             raise ConfigError("resumed_certificates", "VERIFY, but there are no trust_anchors")
 
@@ -317,9 +358,10 @@ class ClientConfig(Config):
 
     verify_peer: bool = True
     """False turns off the verification of the server's certificate: anybody can be in the middle."""
-    key_shares: tuple[int, ...] | None = None
-    """Groups for which the first ClientHello brings a key share.  None: the first group, and with a hybrid first
-    group its classical half too, if it is among ``groups``."""
+    key_shares: tuple[int, ...] | None = field(default=None, converter=as_tuple)
+    """Groups for which the first ClientHello brings a key share, in the order that they have in ``groups``.  Empty
+    leaves the choice to the server, for a round trip more.  None: the first group, and with a hybrid first group
+    its classical half too, if it is among ``groups``."""
     middlebox_compatibility: bool = True
     """RFC 9846 appendix E.4: a session id and a change_cipher_spec that make TLS 1.3 look like a resumed TLS 1.2."""
     post_handshake_auth: bool = False
@@ -327,27 +369,45 @@ class ClientConfig(Config):
     session_store: ClientSessionStore | None = None
     """Where sessions live between connections.  A connection takes its session from the store unless it is given
     one, puts in those that come, and says what became of them: see ``ClientConnection``."""
-    ticket_request: tuple[int, int] | None = None
+    ticket_request: tuple[int, int] | None = field(default=None, converter=as_tuple)
     """RFC 9149: the number of tickets wanted after a full handshake, and after a resumption; 0 to 255 each."""
     request_tickets: bool = False
     """RFC 9149 again: ask for as many tickets as ``session_store`` has room for."""
     resume_with_other_name: bool = False
     """Offer a session also to a server name other than the one it was made with."""
 
+    def _check_types(self) -> None:
+        super()._check_types()
+        check_type(
+            "session_store",
+            self.session_store,
+            (ClientSessionStore, NoneType),
+            "a ClientSessionStore or None",
+        )
+        for field_ in (
+            "verify_peer",
+            "middlebox_compatibility",
+            "post_handshake_auth",
+            "request_tickets",
+            "resume_with_other_name",
+        ):
+            check_type(field_, getattr(self, field_), bool, "True or False")
+
     def _check(self) -> None:
         super()._check()
         if self.key_shares is not None:
-            for group in self.key_shares:
-                if group not in self.groups:
-                    raise ConfigError("key_shares", f"group {group:#06x} is not among groups")
+            check_known("key_shares", self.key_shares, self.groups)
         if self.trust_anchors is None and self.verify_peer and VerifyPeer not in self.answers:
             raise ConfigError(
                 "trust_anchors",
                 "none given; expected TrustAnchors, or an answer for VerifyPeer, or verify_peer=False",
             )
         if self.ticket_request is not None:
+            check_type("ticket_request", self.ticket_request, tuple, "two numbers, or None")
+            if len(self.ticket_request) != 2:
+                raise ConfigError("ticket_request", f"{len(self.ticket_request)} numbers; expected two")
             for count in self.ticket_request:
-                _check_range("ticket_request", count, 0, 255)
+                check_range("ticket_request", count, 0, 255)
         if self.request_tickets and (self.session_store is None or self.ticket_request is not None):
             raise ConfigError("request_tickets", "needs a session_store, and no ticket_request beside it")
 
@@ -368,7 +428,7 @@ class ClientConfig(Config):
     @_once
     def key_share_groups(self) -> tuple[int, ...]:
         if self.key_shares is not None:
-            return self.key_shares
+            return tuple(group for group in self.groups if group in self.key_shares)
         first = self.groups[0]
         classical = {
             NamedGroup.X25519_MLKEM768: NamedGroup.X25519,
@@ -387,14 +447,7 @@ class ServerConfig(Config):
     """
 
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
-    ticket_keys: TicketKeys | None = field(
-        default=Factory(
-            lambda self: (
-                None if OpenTicket in self.answers else TicketKeyRing.generate(self.clock(), self.entropy)
-            ),
-            takes_self=True,
-        )
-    )
+    ticket_keys: TicketKeys | None = field(default=Factory(_default_ticket_keys, takes_self=True))
     """None: see above.  The default is a ring with a random key of its own, or None with ``OpenTicket`` answered."""
     session_cache: SessionCache | None = None
     num_tickets: int = 2
@@ -415,14 +468,28 @@ class ServerConfig(Config):
     """TLS 1.3, stateful tickets: each is resumed once, whoever presents it, whatever an external store still has.
     The ``session_cache`` remembers what was used up, so there must be one (see ``SessionCache.claim``)."""
 
+    def _check_types(self) -> None:
+        super()._check_types()
+        for field_, kind in (("client_authentication", ClientAuthentication), ("ticket_flush", TicketFlush)):
+            check_type(field_, getattr(self, field_), kind, f"a {kind.__name__}")
+        for name in ("seal", "open", "codec") if self.ticket_keys is not None else ():
+            if not hasattr(self.ticket_keys, name):
+                raise ConfigError(
+                    "ticket_keys", f"{self.ticket_keys!r} has no {name}; expected TicketKeys, or None"
+                )
+        check_type("session_cache", self.session_cache, (SessionCache, NoneType), "a SessionCache or None")
+        check_type("session_id_context", self.session_id_context, (bytes, NoneType), "bytes or None")
+        for field_ in ("resume_with_other_name", "single_use_tickets"):
+            check_type(field_, getattr(self, field_), bool, "True or False")
+
     def _check(self) -> None:
         super()._check()
         if not self.credentials:
             raise ConfigError("credentials", "none given; a server needs at least one")
-        _check_range("num_tickets", self.num_tickets, 0, MAX_NUM_TICKETS)
-        _check_range("max_tickets_requested", self.max_tickets_requested, 0, 255)
-        _check_range("ticket_lifetime", self.ticket_lifetime, 1, MAX_LIFETIME)
-        _check_range("max_session_age", self.max_session_age, 1, MAX_LIFETIME)
+        check_range("num_tickets", self.num_tickets, 0, MAX_NUM_TICKETS)
+        check_range("max_tickets_requested", self.max_tickets_requested, 0, 255)
+        check_range("ticket_lifetime", self.ticket_lifetime, 1, MAX_LIFETIME)
+        check_range("max_session_age", self.max_session_age, 1, MAX_LIFETIME)
         self._check_client_authentication()
         self._check_tickets()
 
@@ -491,20 +558,3 @@ class ServerConfig(Config):
     @property
     def issues_tickets(self) -> bool:
         return self.ticket_keys is not None or OpenTicket in self.answers or self.stateful_tickets
-
-
-def _check_known(name: str, values: tuple[int, ...], known: Any) -> None:
-    if not values:
-        raise ConfigError(name, "empty; expected at least one")
-    for value in values:
-        if value not in known:
-            raise ConfigError(
-                name, f"{value!r} is not one that sansticket knows; expected of {[int(k) for k in known]}"
-            )
-    if len(set(values)) != len(values):
-        raise ConfigError(name, "one is named twice")
-
-
-def _check_range(name: str, value: Any, low: int, high: int) -> None:
-    if not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(name, f"{value!r}; expected an integer from {low} to {high}")

@@ -26,7 +26,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("record",),
     ("keys",),
     ("tickets",),
-    ("config", "events", "commands"),
+    ("config", "config_checks", "events", "commands"),
     ("handshake",),
     ("engine",),
     ("connection",),

@@ -1,0 +1,151 @@
+"""A config that cannot work is refused when it is made: which field, what was wrong and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sansticket import ASK, ClientConfig, ConfigError, ServerConfig
+from sansticket.connection import ClientConnection
+from sansticket.events import DecideTicket, Question, Sign
+from sansticket.wire.codes import NamedGroup
+from sansticket.wire.extensions import ApplicationProtocols, KeyShareOffer, SupportedGroups
+from sansticket.wire.messages import ClientHello
+from tests.support.configs import client_config, server_config
+from tests.support.credentials import server_credential
+
+WRONG_ON_BOTH = [
+    ("versions", 0x0304, "expected a sequence, each a number"),
+    ("versions", "TLS 1.3", "'TLS 1.3'; expected a sequence"),
+    ("versions", ["TLS 1.3"], "'TLS 1.3'; expected a number"),
+    ("versions", [[]], r"\[\]; expected a number"),
+    ("versions", [0x0302], "770 is not one that sansticket knows; expected of"),
+    ("versions", [], "empty; expected at least one"),
+    ("versions", [0x0304, 0x0304], "one is named twice"),
+    ("cipher_suites", None, "expected a sequence"),
+    ("cipher_suites", [0x1304], "not one that sansticket knows"),
+    ("groups", ["x25519"], "'x25519'; expected a number"),
+    ("groups", [], "empty"),
+    ("signature_schemes", [0x0201], "not one that sansticket knows"),
+    ("alpn_protocols", "h2", "'h2'; expected a sequence, each bytes"),
+    ("alpn_protocols", b"h2", "expected a sequence, each bytes"),
+    ("alpn_protocols", ["h2"], "'h2'; expected bytes"),
+    ("alpn_protocols", [b""], "expected 1 to 255 bytes"),
+    ("alpn_protocols", [bytes(256)], "expected 1 to 255 bytes"),
+    ("alpn_protocols", [bytes(255)] * 129, "too many; expected at most 32767 bytes"),
+    ("credentials", server_credential(), "expected a sequence, each a Credential"),
+    ("credentials", ["cert.pem"], "'cert.pem'; expected a Credential"),
+    ("trust_anchors", b"-----BEGIN", "expected TrustAnchors or None"),
+    ("answers", [DecideTicket], "expected a mapping"),
+    ("answers", 5, "5; expected a mapping"),
+    ("answers", {"DecideTicket": ASK}, "'DecideTicket'; expected a class like DecideTicket"),
+    ("answers", {Question: ASK}, "is not a question; expected a class like DecideTicket"),
+    ("answers", {int: ASK}, "is not a question"),
+    ("answers", {DecideTicket: None}, "None for DecideTicket; expected a function or ASK"),
+    ("clock", 1_700_000_000, "expected a function, without arguments to seconds since the epoch"),
+    ("entropy", b"random", "expected a function"),
+    ("key_log", "keys.txt", "expected a function, that takes a line"),
+    ("padding", 100, "expected a function, from a length to a length"),
+    ("resumed_certificates", "verify", "expected a ResumedCertificates"),
+    ("require_extended_master_secret", "yes", "expected True or False"),
+    ("tickets_in_tls12", None, "expected True or False"),
+    ("max_handshake_message", 16_383, "expected an integer from 16384 to 16777215"),
+    ("max_handshake_message", 1e6, "expected an integer"),
+    ("max_buffered", "1 MB", "expected an integer"),
+    ("max_certificates", 0, "expected an integer from 1 to 1000"),
+]
+WRONG_ON_A_CLIENT = [
+    ("trust_anchors", None, "none given; expected TrustAnchors, or an answer for VerifyPeer"),
+    ("verify_peer", "no", "expected True or False"),
+    ("key_shares", 29, "expected a sequence"),
+    ("key_shares", [NamedGroup.X25519, NamedGroup.X25519], "one is named twice"),
+    ("key_shares", [0x0100], "256 is not one"),
+    ("middlebox_compatibility", 1, "expected True or False"),
+    ("post_handshake_auth", 1, "expected True or False"),
+    ("session_store", {}, "expected a ClientSessionStore or None"),
+    ("ticket_request", 2, "expected two numbers, or None"),
+    ("ticket_request", (1,), "1 numbers; expected two"),
+    ("ticket_request", (1, 256), "expected an integer from 0 to 255"),
+    ("request_tickets", 1, "expected True or False"),
+    ("request_tickets", True, "needs a session_store"),
+    ("resume_with_other_name", "yes", "expected True or False"),
+]
+WRONG_ON_A_SERVER = [
+    ("credentials", [], "none given; a server needs at least one"),
+    ("client_authentication", "required", "expected a ClientAuthentication"),
+    ("ticket_keys", b"key", "has no seal; expected TicketKeys, or None"),
+    ("session_cache", {}, "expected a SessionCache or None"),
+    ("num_tickets", -1, "expected an integer from 0 to 65535"),
+    ("num_tickets", None, "expected an integer"),
+    ("max_tickets_requested", 256, "expected an integer from 0 to 255"),
+    ("ticket_flush", "write", "expected a TicketFlush"),
+    ("ticket_lifetime", 0, "expected an integer from 1 to 604800"),
+    ("max_session_age", 604_801, "expected an integer from 1 to 604800"),
+    ("session_id_context", "context", "expected bytes or None"),
+    ("session_id_context", bytes(33), "33 bytes; expected at most 32"),
+    ("resume_with_other_name", 1, "expected True or False"),
+    ("single_use_tickets", 1, "expected True or False"),
+    ("single_use_tickets", True, "needs stateful tickets"),
+]
+Make = Callable[..., object]
+ROWS: list[Any] = [
+    *(pytest.param(client_config, *row) for row in [*WRONG_ON_BOTH, *WRONG_ON_A_CLIENT]),
+    *(pytest.param(server_config, *row) for row in [*WRONG_ON_BOTH, *WRONG_ON_A_SERVER]),
+]
+
+
+@pytest.mark.parametrize(("make", "field", "value", "complaint"), ROWS)
+def test_a_wrong_value(make: Make, field: str, value: object, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{field}: .*{complaint}") as caught:
+        make(**{field: value})
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("kind", [ClientConfig, ServerConfig])
+def test_every_field_has_a_wrong_value(kind: type) -> None:
+    """A new field needs a check, and a row above."""
+    tried = {row[0] for row in WRONG_ON_BOTH}
+    tried |= {row[0] for row in (WRONG_ON_A_CLIENT if kind is ClientConfig else WRONG_ON_A_SERVER)}
+    assert tried == {field.name for field in kind.__attrs_attrs__ if field.init}
+
+
+def test_a_key_that_is_elsewhere_needs_somebody_who_signs() -> None:
+    from attrs import evolve
+
+    elsewhere = evolve(server_credential(), private_key=None)
+    with pytest.raises(ConfigError, match=r"^credentials: one has no private key"):
+        server_config(credentials=[elsewhere])
+    assert server_config(credentials=[elsewhere], answers={Sign: ASK})
+
+
+# --- what a config leads to ------------------------------------------------------------------------------------
+
+
+def hello_of(config: ClientConfig) -> ClientHello:
+    record = ClientConnection(config, "server.example").data_to_send()
+    return ClientHello.decode(record[9:])
+
+
+def test_key_shares_are_sent_in_the_order_of_the_groups() -> None:
+    """They MUST be (RFC 9846 section 4.3.8), however they are named."""
+    groups = (NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1)
+    hello = hello_of(client_config(groups=groups, key_shares=[NamedGroup.SECP384R1, NamedGroup.X25519]))
+    offered, shares = hello.find(SupportedGroups), hello.find(KeyShareOffer)
+    assert offered == SupportedGroups(groups)
+    assert shares is not None
+    assert [share.group for share in shares.shares] == [NamedGroup.X25519, NamedGroup.SECP384R1]
+
+
+def test_no_key_shares() -> None:
+    shares = hello_of(client_config(key_shares=())).find(KeyShareOffer)
+    assert shares == KeyShareOffer(())
+
+
+def test_as_many_protocols_as_a_hello_has_room_for() -> None:
+    protocols = [bytes((65 + number // 10, 48 + number % 10)) * 127 + b"x" for number in range(127)]
+    config = client_config(alpn_protocols=protocols, groups=(NamedGroup.X25519,))
+    connection = ClientConnection(config, "a" * 63 + ".example")
+    found = connection._state.offer.hello.find(ApplicationProtocols)
+    assert found == ApplicationProtocols(tuple(protocols))
