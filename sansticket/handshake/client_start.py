@@ -97,7 +97,7 @@ def hello_extensions(
     extensions = config.derived(fixed_extensions)
     if server_name is not None and not is_ip_address(server_name):
         extensions = (ServerNameList(server_name.encode("ascii")), *extensions)
-    if key_exchanges:
+    if TLS13 in config.usable_versions:  # without any share it asks for a retry
         shares = tuple([KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges])
         extensions = (*extensions, KeyShareOffer(shares))
     return extensions
