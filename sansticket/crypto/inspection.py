@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey, schemes_of
-from sansticket.errors import Fault, Reason
+from sansticket.errors import ConfigError, Fault, Reason
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -56,8 +56,16 @@ def load(der: bytes) -> "x509.Certificate":
         raise unreadable(error) from None
 
 
-def der_tuple(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
-    return tuple(certificates)
+def der_tuple(certificates: Any) -> Any:
+    """Several certificates as a tuple.  What is no collection stays as it is, for ``check_ders`` to complain of."""
+    return tuple(certificates) if isinstance(certificates, Iterable) else certificates
+
+
+def check_ders(field: str, certificates: Any) -> None:
+    if not isinstance(certificates, tuple) or not all(isinstance(der, bytes) for der in certificates):
+        raise ConfigError(
+            field, f"{certificates!r:.80}; expected a sequence of certificates in DER, each bytes"
+        )
 
 
 def parse_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
