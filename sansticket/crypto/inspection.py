@@ -127,6 +127,14 @@ def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaP
     raise UnsupportedAlgorithm("RSASSA-PSS parameters that no signature scheme has")
 
 
+def is_named(der: bytes, server_name: str) -> bool:
+    """Whether a certificate is for this host name or IP address; one that cannot be read is for none."""
+    try:
+        return name_matches(names_of(load(der)), server_name)
+    except parse_errors(Fault):
+        return False
+
+
 def names_of(certificate: "x509.Certificate") -> tuple[str, ...]:
     """dNSNames in lower case and iPAddresses in text, from subjectAltName."""
     from cryptography import x509
