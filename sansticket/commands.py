@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import field, frozen, validators
 
 from sansticket.config import ServerConfig
@@ -15,11 +17,19 @@ class Command:
     """Base of all commands."""
 
 
+def _bytes_like(command: Command, attribute: object, value: Any) -> None:
+    # The first of the two tests is for speed: there is one for each piece of data that is sent.
+    if type(value) is not bytes and not isinstance(value, bytearray | memoryview):
+        raise TypeError(f"SendData with {type(value).__name__}; expected bytes, bytearray or memoryview")
+
+
 @frozen
 class SendData(Command):
     """Send application data.  Queued tickets leave first.  Empty data sends what is queued and nothing else."""
 
-    data: bytes | bytearray | memoryview = field(repr=lambda data: f"<{len(data)} bytes>")
+    data: bytes | bytearray | memoryview = field(
+        repr=lambda data: f"<{len(data)} bytes>", validator=_bytes_like
+    )
 
 
 @frozen
@@ -81,7 +91,7 @@ class TicketOpened(Command):
     """
 
     plaintext: bytes = field(repr=False, validator=validators.instance_of(bytes))
-    key_name: bytes = b""
+    key_name: bytes = field(default=b"", validator=validators.instance_of(bytes))
     renew: bool | None = None
 
 
@@ -89,7 +99,7 @@ class TicketOpened(Command):
 class TicketNotOpened(Command):
     """Answers ``OpenTicket``: this ticket does not decrypt."""
 
-    key_name: bytes = b""
+    key_name: bytes = field(default=b"", validator=validators.instance_of(bytes))
 
 
 @frozen
@@ -132,7 +142,9 @@ class TicketProtected(Command):
 class ProvideSignature(Command):
     """Answers ``Sign``.  At most 65,535 bytes."""
 
-    signature: bytes = field(validator=validators.and_(validators.instance_of(bytes), validators.max_len(0xFFFF)))
+    signature: bytes = field(
+        validator=validators.and_(validators.instance_of(bytes), validators.max_len(0xFFFF))
+    )
 
 
 @frozen

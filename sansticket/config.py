@@ -374,7 +374,7 @@ class ClientConfig(Config):
     request_tickets: bool = False
     """RFC 9149 again: ask for as many tickets as ``session_store`` has room for."""
     resume_with_other_name: bool = False
-    """Offer a session also to a server name other than the one it was made with."""
+    """Offer a session also to a server name other than the one it was made with, if its certificate is for both."""
 
     def _check_types(self) -> None:
         super()._check_types()

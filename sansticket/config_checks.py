@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from reprlib import repr as short
 from typing import Any
 
 from sansticket.errors import ConfigError
@@ -20,20 +21,20 @@ def as_dict(values: Any) -> Any:
 
 def check_type(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
     if not isinstance(value, kind):
-        raise ConfigError(field, f"{value!r}; expected {expected}")
+        raise ConfigError(field, f"{short(value)}; expected {expected}")
 
 
 def check_items(field: str, values: Any, kind: type, expected: str) -> None:
     """A tuple of such values, perhaps an empty one."""
     if not isinstance(values, tuple):
-        raise ConfigError(field, f"{values!r}; expected a sequence, each {expected}")
+        raise ConfigError(field, f"{short(values)}; expected a sequence, each {expected}")
     for value in values:
         check_type(field, value, kind, expected)
 
 
 def check_callable(field: str, value: Any, expected: str) -> None:
     if not callable(value):
-        raise ConfigError(field, f"{value!r}; expected a function, {expected}")
+        raise ConfigError(field, f"{short(value)}; expected a function, {expected}")
 
 
 def check_some(field: str, values: Any, known: Collection[int]) -> None:
@@ -56,4 +57,4 @@ def check_known(field: str, values: Any, known: Collection[int]) -> None:
 
 def check_range(field: str, value: Any, low: int, high: int) -> None:
     if not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(field, f"{value!r}; expected an integer from {low} to {high}")
+        raise ConfigError(field, f"{short(value)}; expected an integer from {low} to {high}")

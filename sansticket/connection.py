@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from io import BytesIO
 from pickle import Pickler, loads
+from types import NoneType
 from typing import Any, Final, Self, get_args
 
 from attrs import evolve
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from sansticket.commands import Close, Command, SendData
 from sansticket.config import MAX_NUM_TICKETS, ClientConfig, ServerConfig
+from sansticket.config_checks import as_tuple, check_items, check_range, check_type
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey
 from sansticket.engine import APPLICATION_DATA, Ended, Engine
 from sansticket.errors import Fault, LocalProtocolError, Reason
@@ -70,6 +72,13 @@ def _restore(kind: type[Connection], pickled: bytes) -> Connection:
     return connection
 
 
+def _check_exporter(label: Any, context: Any, length: Any) -> None:
+    if not isinstance(label, str) or not label.isascii():
+        raise LocalProtocolError(f"exporter label {label!r}; expected ASCII text")
+    if not isinstance(context, bytes | NoneType) or not isinstance(length, int):
+        raise LocalProtocolError(f"exporter context {context!r}, length {length!r}; expected bytes, a number")
+
+
 class Connection(Engine):
     """What clients and servers have in common.  Make a ``ClientConnection`` or a ``ServerConnection``.
 
@@ -84,8 +93,12 @@ class Connection(Engine):
         """Take bytes from the peer; ``b""`` means the end of its stream.
 
         Never raises for anything that the peer sent: a failure is the last event, ``ConnectionTerminated``,
-        and the alert is in ``data_to_send``.
+        and the alert is in ``data_to_send``.  TypeError for what is not bytes.
         """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(
+                f"receive_data with {type(data).__name__}; expected bytes, bytearray or memoryview"
+            )
         if self._read_closed:
             return []
         self._events = []
@@ -222,8 +235,7 @@ class Connection(Engine):
         if exporter is None:
             expected = "a connection that goes on" if self._established else "a completed handshake"
             raise LocalProtocolError(f"export_keying_material in {self.state}; expected {expected}")
-        if not label.isascii():
-            raise LocalProtocolError(f"exporter label {label!r}; expected ASCII")
+        _check_exporter(label, context, length)
         return exporter.export(label.encode("ascii"), context, length)
 
     def tls_exporter(self) -> bytes:
@@ -249,6 +261,8 @@ class ClientConnection(Connection):
     dropped, one that was taken for a connection that fails is dropped too, and the sessions that came with it;
     but if nothing was ever taken from ``data_to_send`` (``Close`` before the transport was there), what was
     taken goes back.  ``port`` tells servers of one name apart, in the store and nowhere else.
+
+    ConfigError names the argument that cannot work.
     """
 
     __slots__ = ("_visit",)
@@ -263,16 +277,21 @@ class ClientConnection(Connection):
         *,
         port: int = 443,
     ) -> None:
+        check_type("config", config, ClientConfig, "a ClientConfig")
+        check_range("port", port, 0, 65_535)
         name = normal_server_name(server_name, config)
+        given = () if session is None else (session,) if isinstance(session, Session) else session
+        sessions = as_tuple(given)
+        check_items("session", sessions, Session, "a Session")
         self._visit = None
         if config.session_store is not None and name is not None:
             self._visit = StoreVisit(config.session_store, config.store_key(name, port))
             now = config.clock()
             if session is None:
-                session = self._visit.take(now)
+                taken = self._visit.take(now)
+                sessions = () if taken is None else (taken,)
             if config.request_tickets:
                 config = evolve(config, ticket_request=self._visit.ticket_request(now), request_tickets=False)
-        sessions = () if session is None else (session,) if isinstance(session, Session) else tuple(session)
         flight = Flight(config.clock(), config.entropy)
         super().__init__(config, start(config, name, sessions, flight))
         self._writer.legacy_record_version = 0x0301
@@ -304,6 +323,7 @@ class ServerConnection(Connection):
     _config: ServerConfig
 
     def __init__(self, config: ServerConfig) -> None:
+        check_type("config", config, ServerConfig, "a ServerConfig")
         super().__init__(config, WaitClientHello(config))
 
     @property
@@ -317,7 +337,7 @@ class ServerConnection(Connection):
 
     @num_tickets.setter
     def num_tickets(self, number: int) -> None:
-        if not 0 <= number <= MAX_NUM_TICKETS:
+        if type(number) is not int or not 0 <= number <= MAX_NUM_TICKETS:
             raise LocalProtocolError(
                 f"num_tickets {number!r}; expected an integer from 0 to {MAX_NUM_TICKETS}"
             )

@@ -10,6 +10,7 @@ from attrs import Factory, field, frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from sansticket.crypto.inspection import (
+    check_ders,
     der_tuple,
     is_ip_address,
     load,
@@ -53,6 +54,7 @@ class _Leaf:
 
 
 def _inspect(credential: "Credential") -> _Leaf:
+    check_ders("credentials", credential.chain)
     if not credential.chain:
         raise ConfigError("credentials", "a chain needs at least one certificate")
     try:
@@ -68,6 +70,12 @@ def _inspect(credential: "Credential") -> _Leaf:
         )
     except parse_errors(Fault) as error:
         raise ConfigError("credentials", str(error)) from error
+
+
+def check_private_key(key: Any) -> None:
+    if not isinstance(key, PrivateKey):
+        kind = type(key).__name__
+        raise ConfigError("credentials", f"a private_key of type {kind}; expected one of cryptography's")
 
 
 @frozen
@@ -90,12 +98,13 @@ class Credential:
     def __attrs_post_init__(self) -> None:
         public_key = self._leaf.public_key
         if self.private_key is not None:
+            check_private_key(self.private_key)
             own = public_key.key if isinstance(public_key, RsaPssPublicKey) else public_key
             if self.private_key.public_key() != own:
                 raise ConfigError("credentials", "the private key does not belong to the first certificate")
         if self.schemes is not None:
             fitting = {*schemes_of(public_key, tls13=True), *schemes_of(public_key, tls13=False)}
-            if not self.schemes or not fitting.issuperset(self.schemes):
+            if type(self.schemes) is not tuple or not self.schemes or not fitting.issuperset(self.schemes):
                 raise ConfigError("credentials", f"signature schemes {self.schemes} do not all fit the key")
 
     @classmethod

@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey, schemes_of
-from sansticket.errors import Fault, Reason
+from sansticket.errors import ConfigError, Fault, Reason
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -57,8 +57,16 @@ def load(der: bytes) -> "x509.Certificate":
         raise unreadable(error) from None
 
 
-def der_tuple(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
-    return tuple(certificates)
+def der_tuple(certificates: Any) -> Any:
+    """Several certificates as a tuple.  What is no collection stays as it is, for ``check_ders`` to complain of."""
+    return tuple(certificates) if isinstance(certificates, Iterable) else certificates
+
+
+def check_ders(field: str, certificates: Any) -> None:
+    if not isinstance(certificates, tuple) or not all(isinstance(der, bytes) for der in certificates):
+        raise ConfigError(
+            field, f"{certificates!r:.80}; expected a sequence of certificates in DER, each bytes"
+        )
 
 
 @cache
@@ -119,6 +127,14 @@ def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaP
         if identifier in before[-len(identifier) - 5 :]:
             return RsaPssPublicKey(key, hash_name)
     raise UnsupportedAlgorithm("RSASSA-PSS parameters that no signature scheme has")
+
+
+def is_named(der: bytes, server_name: str) -> bool:
+    """Whether a certificate is for this host name or IP address; one that cannot be read is for none."""
+    try:
+        return name_matches(names_of(load(der)), server_name)
+    except parse_errors(Fault):
+        return False
 
 
 def names_of(certificate: "x509.Certificate") -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from attrs import Factory, field, frozen
 from cryptography.exceptions import InvalidSignature
 
 from sansticket.crypto.inspection import (
+    check_ders,
     der_tuple,
     is_ip_address,
     load,
@@ -55,6 +56,7 @@ class _Roots:
 def _plant(anchors: "TrustAnchors") -> _Roots:
     from cryptography.x509.verification import Store
 
+    check_ders("trust_anchors", anchors.certificates)
     if not anchors.certificates:
         raise ConfigError("trust_anchors", "there must be at least one")
     try:
@@ -84,14 +86,14 @@ class TrustAnchors:
 
         try:
             certificates = x509.load_pem_x509_certificates(pem)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ConfigError("trust_anchors", str(error)) from error
         return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates))
 
     @classmethod
     def from_der(cls, certificates: Sequence[bytes]) -> "TrustAnchors":
         """The given certificates, each in DER."""
-        return cls(tuple(certificates))
+        return cls(der_tuple(certificates))
 
     @property
     def subjects(self) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ from attrs import evolve, field
 
 from sansticket.config import MAX_LIFETIME, ClientConfig
 from sansticket.crypto.groups import KeyExchange
+from sansticket.crypto.inspection import is_named
 from sansticket.crypto.suites import SUITES
 from sansticket.handshake.authentication import check_certificates_again
 from sansticket.handshake.machine import Flight
@@ -162,20 +163,28 @@ def check_session(
         return (
             Check("version", False, f"version {session.version:#06x}, ticket of {len(session.ticket)} bytes"),
         )
-    age, same_name = session.age(now), session.server_name == server_name
+    age = session.age(now)
     same_policy = session.session_id_context == config.verification_policy
     lifetime = session.lifetime if session.version == TLS12 else min(session.lifetime, MAX_LIFETIME)
     return (
         Check("expiry", age < lifetime, f"age {age:.3f} s, lifetime {lifetime} s"),
         *(check_secret12(config, session) if session.version == TLS12 else check_secret13(config, session)),
-        Check(
-            "name",
-            same_name or config.resume_with_other_name,
-            "the same" if same_name else f"{session.server_name}, now {server_name}",
-        ),
+        check_name(config, session, server_name),
         Check("verification policy", same_policy, "" if same_policy else "the server was verified otherwise"),
         *check_certificates_again(config, session.peer_certificates, server_name, now),
     )
+
+
+def check_name(config: ClientConfig, session: Session, server_name: str | None) -> Check:
+    """The same server name, or where the config allows another one that the server's certificate is for as well: a
+    client MUST only resume under such a name (RFC 9846 section 4.7.1)."""
+    if session.server_name == server_name:
+        return Check("name", True, "the same")
+    names = f"{session.server_name}, now {server_name}"
+    if not config.resume_with_other_name or server_name is None or not config.verify_peer:
+        return Check("name", config.resume_with_other_name, names)
+    certified = bool(session.peer_certificates) and is_named(session.peer_certificates[0], server_name)
+    return Check("name", certified, names if certified else f"{names}, which the certificate is not for")
 
 
 def can_be_shown(config: ClientConfig, session: Session) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from attrs import evolve
 
 from sansticket.config import ClientConfig
+from sansticket.config_checks import check_type
 from sansticket.crypto.groups import KeyExchange, generate
 from sansticket.crypto.inspection import is_ip_address
 from sansticket.crypto.suites import SUITES
@@ -45,6 +47,9 @@ UNCOMPRESSED: Final = b"\0"
 """The only ECPointFormat in use (RFC 8422 section 5.1.2)."""
 
 MAX_NAME: Final = 255
+
+HOST_NAME: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+"""In lower case.  The underscore is in no host name (RFC 1123 section 2.1), and in use all the same."""
 
 MAX_EXTENSIONS: Final = 65_535
 """Bytes of extensions in a ClientHello; its few other bytes are not worth telling apart."""
@@ -175,10 +180,13 @@ def normal_server_name(server_name: str | None, config: ClientConfig) -> str | N
                 "server_name", "None, but certificates are verified; expected the name of the server"
             )
         return None
+    check_type("server_name", server_name, str, "a string, or None")
     name = server_name.lower().removesuffix(".")
     if not name.isascii() or not 0 < len(name) <= MAX_NAME:
         raise ConfigError(
             "server_name",
             f"{server_name!r}; expected 1 to {MAX_NAME} ASCII characters (IDNA A-labels for other scripts)",
         )
+    if not is_ip_address(name) and not HOST_NAME.fullmatch(name):
+        raise ConfigError("server_name", f"{server_name!r}; expected a host name or an IP address")
     return name

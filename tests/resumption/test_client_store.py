@@ -14,7 +14,7 @@ from sansticket.config import ClientConfig, ServerConfig
 from sansticket.connection import ClientConnection
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import HandshakeCompleted, TicketReceived
-from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.tickets.session import Session
 from sansticket.tickets.store import StoreVisit
 from sansticket.wire.codes import CipherSuite, ProtocolVersion
 from tests.support.credentials import client_credential, server_credential
@@ -159,7 +159,7 @@ def test_the_key_of_a_config(client: ClientConfig) -> None:
 
 
 def test_an_impossible_port(client: ClientConfig) -> None:
-    with pytest.raises(SessionFormatError, match="port"):
+    with pytest.raises(ConfigError, match=r"^port: 65536; expected an integer from 0 to 65535"):
         ClientConnection(client, NAME, port=65_536)
 
 

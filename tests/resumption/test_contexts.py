@@ -28,6 +28,7 @@ from sansticket.events import (
 from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 from tests.support.certificates import authority, new_authority
 from tests.support.credentials import (
@@ -302,6 +303,32 @@ def test_other_names(world: World, name: str | None, ours: bool, theirs: bool) -
     assert failed_checks(pair, side="client") == ([] if ours else ["name"])
     if ours and not theirs:
         assert failed_checks(pair) == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"), [("127.0.0.1", True), ("other.example", False), ("server.example.org", False)]
+)
+@pytest.mark.parametrize("verify_peer", [True, False])
+def test_other_names_must_be_the_servers(world: World, name: str, fits: bool, verify_peer: bool) -> None:
+    """A client that verifies resumes under the names of the certificate that it verified (RFC 9846 section 4.7.1)."""
+    config = world.server(resume_with_other_name=True)
+    client = world.client(resume_with_other_name=True, verify_peer=verify_peer)
+    session = world.session(config, client=client)
+    pair = ConnectionPair(client, config, server_name=name, session=session)
+    record = pair.client._state.offer.identities[0]
+    assert record.passed == (fits or not verify_peer)
+    if not record.passed:
+        (failed,) = [check for check in record.checks if not check.passed]
+        assert failed == Check("name", False, f"server.example, now {name}, which the certificate is not for")
+
+
+def test_another_name_without_a_certificate(world: World) -> None:
+    config = world.server(resume_with_other_name=True)
+    client = world.client(resume_with_other_name=True)
+    for chain in (), (b"not DER",):
+        session = evolve(world.session(config, client=client), peer_certificates=chain)
+        pair = ConnectionPair(client, config, server_name="127.0.0.1", session=session)
+        assert not pair.client._state.offer.identities[0].passed
 
 
 def test_case_and_a_final_dot_make_no_other_name(world: World) -> None:

@@ -78,7 +78,7 @@ def test_each_check_of_a_server(
 
 def test_another_name(world: World) -> None:
     config = world.server(credentials=[server_credential(), server_credential(name="other.example")])
-    client = world.client(resume_with_other_name=True)
+    client = world.client(resume_with_other_name=True, verify_peer=False)
     session = world.session(config, client=client)
     pair = world.connect(config, session, client=client, name="other.example")
     assert "\n    name FAILED (server.example, now other.example)\n" in text(pair)
