@@ -95,7 +95,7 @@ class Connection(Engine):
         Never raises for anything that the peer sent: a failure is the last event, ``ConnectionTerminated``,
         and the alert is in ``data_to_send``.  TypeError for what is not bytes.
         """
-        if not isinstance(data, bytes | bytearray | memoryview):
+        if type(data) is not bytes and not isinstance(data, bytearray | memoryview):
             raise TypeError(
                 f"receive_data with {type(data).__name__}; expected bytes, bytearray or memoryview"
             )
@@ -249,6 +249,17 @@ class Connection(Engine):
         return self.export_keying_material("EXPORTER-Channel-Binding", b"", 32)
 
 
+def _sessions(given: Session | Sequence[Session] | None) -> tuple[Session, ...]:
+    """What a client is to offer, in the order of preference."""
+    if given is None:
+        return ()
+    if isinstance(given, Session):
+        return (given,)
+    sessions: tuple[Session, ...] = as_tuple(given)
+    check_items("session", sessions, Session, "a Session")
+    return sessions
+
+
 class ClientConnection(Connection):
     """A client's connection.  Its first flight is in ``data_to_send`` as soon as it is made.
 
@@ -280,9 +291,7 @@ class ClientConnection(Connection):
         check_type("config", config, ClientConfig, "a ClientConfig")
         check_range("port", port, 0, 65_535)
         name = normal_server_name(server_name, config)
-        given = () if session is None else (session,) if isinstance(session, Session) else session
-        sessions = as_tuple(given)
-        check_items("session", sessions, Session, "a Session")
+        sessions = _sessions(session)
         self._visit = None
         if config.session_store is not None and name is not None:
             self._visit = StoreVisit(config.session_store, config.store_key(name, port))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from attrs import evolve
@@ -181,6 +182,11 @@ def normal_server_name(server_name: str | None, config: ClientConfig) -> str | N
             )
         return None
     check_type("server_name", server_name, str, "a string, or None")
+    return _normal(server_name)
+
+
+@lru_cache(maxsize=256)
+def _normal(server_name: str) -> str:
     name = server_name.lower().removesuffix(".")
     if not name.isascii() or not 0 < len(name) <= MAX_NAME:
         raise ConfigError(
