@@ -53,7 +53,10 @@ def scheme_for(
 
 
 def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
-    """What we accept in handshakes, and what besides inside certificates."""
+    """What we accept in handshakes, and what besides inside certificates.
+
+    Ed25519 and Ed448 are for certificates that are their own trust anchors: of authorities the library takes neither.
+    """
     others = tuple(scheme for scheme in CERTIFICATE_ONLY_SCHEMES if scheme not in schemes)
     return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(schemes + others)
 
