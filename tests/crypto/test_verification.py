@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa, x25519
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -36,6 +35,7 @@ from tests.support.credentials import (
     subordinate,
     with_chain,
 )
+from tests.support.weak import signed_anew
 
 NAME = "server.example"
 
@@ -332,19 +332,6 @@ def test_signature_algorithms_that_nobody_knows() -> None:
     refused(Reason.CERTIFICATE_UNSUPPORTED, [good.replace(ecdsa_with_sha256, unknown)])
     # Outside and inside of what is signed the algorithm must be the same.
     refused(Reason.CERTIFICATE_MALFORMED, [good.replace(ecdsa_with_sha256, unknown, 1)])
-
-
-RSA_WITH = bytes.fromhex("06092a864886f70d0101")
-"""sha256WithRSAEncryption and its kin but for the last byte of the identifier."""
-
-
-def signed_anew(certificate: x509.Certificate, key: rsa.RSAPrivateKey, number: int, algorithm: Any) -> bytes:
-    """The same certificate with a real signature of an algorithm that the library makes none of."""
-    other = RSA_WITH + bytes((number,))
-    to_be_signed = certificate.tbs_certificate_bytes.replace(RSA_WITH + b"\x0b", other)
-    signature = key.sign(to_be_signed, PKCS1v15(), algorithm)
-    der = certificate.public_bytes(Encoding.DER).replace(RSA_WITH + b"\x0b", other)
-    return der[: -len(signature)] + signature
 
 
 @pytest.mark.parametrize(("number", "algorithm"), [(4, MD5()), (5, SHA1())], ids=["MD5", "SHA-1"])
