@@ -4,7 +4,8 @@
 reading a key out of a certificate is in ``inspection``.
 """
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 from attrs import Factory, field, frozen
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,6 +19,7 @@ from sansticket.crypto.inspection import (
     names_of,
     parse_errors,
     public_key_of,
+    signed_with,
 )
 from sansticket.crypto.signatures import (
     PrivateKey,
@@ -41,13 +43,17 @@ __all__ = [
 ]
 
 
+SHA1_SCHEMES: Final = frozenset({SignatureScheme.RSA_PKCS1_SHA1, SignatureScheme.ECDSA_SHA1})
+
+
 @frozen
 class _Leaf:
-    """What is needed of our own leaf in every handshake, found out once."""
+    """What is needed of our own leaf, and of what stands behind it, in every handshake, found out once."""
 
     names: tuple[str, ...]
     public_key: PublicKey
     issuer_names: tuple[bytes, ...]
+    signed_with: tuple[frozenset[SignatureScheme], ...]
     schemes12: tuple[SignatureScheme, ...]
     schemes13: tuple[SignatureScheme, ...]
     authentication12: Tls12Authentication | None
@@ -64,6 +70,7 @@ def _inspect(credential: "Credential") -> _Leaf:
             names_of(certificates[0]),
             public_key,
             tuple(certificate.issuer.public_bytes() for certificate in certificates),
+            tuple(signed_with(each) for each in certificates if each.issuer != each.subject),
             schemes_of(public_key, tls13=False),
             schemes_of(public_key, tls13=True),
             tls12_authentication(public_key),
@@ -138,6 +145,15 @@ class Credential:
     def matches(self, server_name: str) -> bool:
         """Whether the leaf is for this host name or IP address.  A wildcard covers one label."""
         return name_matches(self._leaf.names, server_name)
+
+    def is_signed_with(self, schemes: Collection[int]) -> bool:
+        """Whether these schemes are enough to verify the chain.  What is self-signed is not verified."""
+        return not any(one.isdisjoint(schemes) for one in self._leaf.signed_with)
+
+    @property
+    def needs_sha1(self) -> bool:
+        """Whether one of those signatures is over a SHA-1 hash."""
+        return any(SHA1_SCHEMES.issuperset(one) for one in self._leaf.signed_with if one)
 
     @property
     def tls12_authentication(self) -> Tls12Authentication | None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey, schemes_of
 from sansticket.errors import ConfigError, Fault, Reason
+from sansticket.wire.codes import SignatureScheme as Scheme
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -34,6 +35,44 @@ _PSS_IDENTIFIERS: Final = {
         for number, salt, hash_name in ((1, 32, "sha256"), (2, 48, "sha384"), (3, 64, "sha512"))
     },
 }
+
+
+_SIGNATURES: Final[dict[str, tuple[Scheme, ...]]] = {
+    "1.2.840.113549.1.1.5": (Scheme.RSA_PKCS1_SHA1,),
+    "1.2.840.113549.1.1.11": (Scheme.RSA_PKCS1_SHA256,),
+    "1.2.840.113549.1.1.12": (Scheme.RSA_PKCS1_SHA384,),
+    "1.2.840.113549.1.1.13": (Scheme.RSA_PKCS1_SHA512,),
+    "1.2.840.10045.4.1": (Scheme.ECDSA_SHA1,),
+    "1.2.840.10045.4.3.2": (Scheme.ECDSA_SECP256R1_SHA256,),
+    "1.2.840.10045.4.3.3": (Scheme.ECDSA_SECP384R1_SHA384,),
+    "1.2.840.10045.4.3.4": (Scheme.ECDSA_SECP521R1_SHA512,),
+    "1.3.101.112": (Scheme.ED25519,),
+    "1.3.101.113": (Scheme.ED448,),
+    "2.16.840.1.101.3.4.3.17": (Scheme.MLDSA44,),
+    "2.16.840.1.101.3.4.3.18": (Scheme.MLDSA65,),
+    "2.16.840.1.101.3.4.3.19": (Scheme.MLDSA87,),
+}
+_PSS_SIGNATURES: Final[dict[str, tuple[Scheme, ...]]] = {
+    "sha256": (Scheme.RSA_PSS_RSAE_SHA256, Scheme.RSA_PSS_PSS_SHA256),
+    "sha384": (Scheme.RSA_PSS_RSAE_SHA384, Scheme.RSA_PSS_PSS_SHA384),
+    "sha512": (Scheme.RSA_PSS_RSAE_SHA512, Scheme.RSA_PSS_PSS_SHA512),
+}
+
+
+def signed_with(certificate: "x509.Certificate") -> frozenset[Scheme]:
+    """The schemes of which one must be known to verify the signature in a certificate; none for an unknown kind.
+
+    More than one where the issuer's key decides, which need not be there: RSA-PSS.  That of an ECDSA scheme may
+    be on any curve, as in TLS 1.2.
+    """
+    algorithm = certificate.signature_algorithm_oid.dotted_string
+    if algorithm != _ID_RSASSA_PSS:
+        return frozenset(_SIGNATURES.get(algorithm, ()))
+    try:
+        hash_algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return frozenset()
+    return frozenset(_PSS_SIGNATURES.get(hash_algorithm.name, ()) if hash_algorithm is not None else ())
 
 
 def is_ip_address(server_name: str) -> bool:

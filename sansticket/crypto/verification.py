@@ -263,6 +263,19 @@ def _verify(
         raise unreadable(error) from None
 
 
+_BROKEN_HASHES: Final = frozenset(
+    {
+        "1.2.840.113549.1.1.2",  # md2WithRSAEncryption
+        "1.2.840.113549.1.1.4",  # md5WithRSAEncryption
+        "1.2.840.113549.1.1.5",  # sha1WithRSAEncryption
+        "1.3.14.3.2.29",  # the same, as an older standard has it
+        "1.2.840.10045.4.1",  # ecdsa-with-SHA1
+        "1.2.840.10040.4.3",  # dsa-with-sha1
+    }
+)
+"""Algorithms of signatures that the library does not take, and that are no matter of support: whoever has to verify one
+says bad_certificate (RFC 9846 section 4.5.1.3)."""
+
 # What the library says of algorithms, key sizes, key purposes and versions that it does not take.
 _UNSUPPORTED: Final = ("Forbidden", "too weak", "EKU", "X509v3")
 
@@ -279,6 +292,8 @@ def _diagnose(
     path = _path(leaf, intermediates, anchors)
     if path is None:
         return Reason.CERTIFICATE_UNTRUSTED
+    if any(certificate.signature_algorithm_oid.dotted_string in _BROKEN_HASHES for certificate in path[:-1]):
+        return Reason.CERTIFICATE_INVALID
     if not all(_is_signed_by(certificate, issuer) for certificate, issuer in pairwise(path)):
         return Reason.CERTIFICATE_INVALID
     if not _all_valid(path, now):

@@ -33,6 +33,7 @@ from sansticket.wire.messages import (
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
+    ClientHello,
     Finished,
 )
 
@@ -51,8 +52,30 @@ def scheme_for(
     )
 
 
+def preferred(
+    fitting: Sequence[tuple[Credential, int]], asked: ClientHello | CertificateRequest
+) -> tuple[Credential, int] | None:
+    """Of those whose key fits: the first whose whole chain the peer can verify, and the first of those that an
+    authority has issued which the peer names (RFC 9846 section 4.5.1.2).
+
+    Where there is no such chain, any will do: the peer may know a certificate all the same.  But none with SHA-1.
+    """
+    schemes = asked.find(SignatureAlgorithmsCert) or asked.find(SignatureAlgorithms)
+    known = schemes.schemes if schemes is not None else ()
+    verifiable = [one for one in fitting if one[0].is_signed_with(known)]
+    candidates = verifiable or [one for one in fitting if not one[0].needs_sha1]
+    authorities = asked.find(CertificateAuthorities)
+    if authorities is not None and len(candidates) > 1:
+        names = frozenset(authorities.names)
+        candidates = [one for one in candidates if not names.isdisjoint(one[0].issuer_names)] or candidates
+    return candidates[0] if candidates else None
+
+
 def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
-    """What we accept in handshakes, and what besides inside certificates."""
+    """What we accept in handshakes, and what besides inside certificates.
+
+    Ed25519 and Ed448 are for certificates that are their own trust anchors: of authorities the library takes neither.
+    """
     others = tuple(scheme for scheme in CERTIFICATE_ONLY_SCHEMES if scheme not in schemes)
     return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(schemes + others)
 
@@ -85,18 +108,23 @@ class ShowNothing:
 
 
 def answer_request(message: CertificateRequest, config: Config) -> ShowCertificate | ShowNothing:
-    """The first credential that the server can verify and, if it names authorities, seems to want."""
+    """The best credential that the server can verify and, if it names authorities, seems to want.
+
+    Its oid_filters are about extensions of certificates, none of which we recognize: they are ignored (RFC 9846
+    section 4.3.5).
+    """
     schemes = message.find(SignatureAlgorithms)
     if schemes is None:
         raise Fault(Reason.MISSING_EXTENSION, "signature_algorithms in CertificateRequest")
     authorities = message.find(CertificateAuthorities)
+    names = frozenset(authorities.names) if authorities is not None else None
+    fitting = []
     for credential in config.credentials:
-        if authorities is not None and not set(credential.issuer_names) & set(authorities.names):
-            continue
         scheme = scheme_for(credential, schemes.schemes, config.signature_schemes)
-        if scheme is not None:
-            return ShowCertificate(credential, scheme)
-    return ShowNothing()
+        if scheme is not None and (names is None or not names.isdisjoint(credential.issuer_names)):
+            fitting.append((credential, scheme))
+    chosen = preferred(fitting, message)
+    return ShowCertificate(*chosen) if chosen is not None else ShowNothing()
 
 
 def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:

@@ -28,6 +28,7 @@ from sansticket.handshake.authentication import (
     check_certificate_verify,
     check_finished,
     finished_message,
+    preferred,
     scheme_for,
     sign_default,
     verify_chain_default,
@@ -174,7 +175,7 @@ def encrypted_extensions(
 
 
 def select_credential(negotiated: Negotiated) -> tuple[Credential, int]:
-    """The first credential for the client's server name whose key the client can verify.
+    """The best credential for the client's server name whose key the client can verify.
 
     Without a name, or with one that no certificate has, every credential will do: the client decides
     whether it likes what it sees (RFC 6066 section 3 leaves that to the server).
@@ -186,10 +187,14 @@ def select_credential(negotiated: Negotiated) -> tuple[Credential, int]:
             Reason.MISSING_EXTENSION, "signature_algorithms, needed for a handshake with certificates"
         )
     named = [credential for credential in config.credentials if name is not None and credential.matches(name)]
+    fitting = []
     for credential in named or config.credentials:
         scheme = scheme_for(credential, offered.schemes, config.signature_schemes)
         if scheme is not None:
-            return credential, scheme
+            fitting.append((credential, scheme))
+    chosen = preferred(fitting, negotiated.hello)
+    if chosen is not None:
+        return chosen
     raise Fault(Reason.NO_COMMON_SIGNATURE_SCHEME, "no credential has a key that the client can verify")
 
 

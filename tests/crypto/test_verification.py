@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa, x25519
+from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -34,6 +35,7 @@ from tests.support.credentials import (
     subordinate,
     with_chain,
 )
+from tests.support.weak import signed_anew
 
 NAME = "server.example"
 
@@ -330,6 +332,21 @@ def test_signature_algorithms_that_nobody_knows() -> None:
     refused(Reason.CERTIFICATE_UNSUPPORTED, [good.replace(ecdsa_with_sha256, unknown)])
     # Outside and inside of what is signed the algorithm must be the same.
     refused(Reason.CERTIFICATE_MALFORMED, [good.replace(ecdsa_with_sha256, unknown, 1)])
+
+
+@pytest.mark.parametrize(("number", "algorithm"), [(4, MD5()), (5, SHA1())], ids=["MD5", "SHA-1"])
+def test_broken_hashes(number: int, algorithm: Any) -> None:
+    """bad_certificate for a signature that would have to be verified; that of an anchor has not (RFC 9846 section
+    4.5.1.3)."""
+    rsa_root = root(make_key=KEYS["rsa"])
+    good = issue(rsa_root, "leaf", KEYS["p256"]().public_key(), [names(NAME)])
+    verify_server_chain([good.public_bytes(Encoding.DER)], anchors_of(rsa_root), NAME, NOW)
+    refused(Reason.CERTIFICATE_INVALID, [signed_anew(good, rsa_root.key, number, algorithm)], anchors_of(rsa_root))
+    between = subordinate(rsa_root)
+    weak = signed_anew(between.certificate, rsa_root.key, number, algorithm)
+    refused(Reason.CERTIFICATE_INVALID, [leaf(between, [names(NAME)]), weak], anchors_of(rsa_root))
+    old_root = TrustAnchors.from_der([signed_anew(rsa_root.certificate, rsa_root.key, number, algorithm)])
+    verify_server_chain([good.public_bytes(Encoding.DER)], old_root, NAME, NOW)
 
 
 def test_an_issuer_that_cannot_sign() -> None:

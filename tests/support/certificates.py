@@ -115,7 +115,12 @@ class Authority:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
             )
         )
-        return Identity((builder.sign(self.key, SHA256()),), private_key)
+        return Identity((builder.sign(self.key, hash_for(self.key)),), private_key)
+
+
+def hash_for(key: Any) -> SHA256 | None:
+    """The hash that a key signs certificates with; None for those that do without one to choose."""
+    return SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None
 
 
 def new_authority(name: str = "sansticket test root") -> Authority:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import evolve
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -27,6 +27,7 @@ from tests.support.certificates import (
     Identity,
     authority,
     client_identity,
+    hash_for,
     server_identity,
 )
 
@@ -102,8 +103,7 @@ def issue(
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     key: Any = issuer.key
-    signs_with_a_hash = isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
-    return builder.sign(key, SHA256() if signs_with_a_hash else None)
+    return builder.sign(key, hash_for(key))
 
 
 def common_name(name: str) -> x509.Name:

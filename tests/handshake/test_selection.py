@@ -1,0 +1,184 @@
+"""Which of several certificates is shown: by name, by the key, by the signatures in the chain, by who issued it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
+
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.inspection import signed_with
+from sansticket.errors import Reason
+from sansticket.wire.codes import SignatureScheme as Scheme
+from sansticket.wire.extensions import (
+    CertificateAuthorities,
+    Extension,
+    SignatureAlgorithms,
+    SignatureAlgorithmsCert,
+)
+from sansticket.wire.messages import Certificate, CertificateRequest, ClientHello
+from tests.support.certificates import KEYS, Authority
+from tests.support.credentials import credential_of, root, with_chain
+from tests.support.hostile_client import HostileClient, quick_server
+from tests.support.hostile_server import HostileServer, quick_client, with_extensions
+from tests.support.refusals import refused
+from tests.support.weak import signed_anew
+
+P256 = Scheme.ECDSA_SECP256R1_SHA256
+AUTHORITIES = ("rsa", "p256", "p384", "ed25519")
+
+
+@cache
+def authority_with(kind: str) -> Authority:
+    """Its certificates are signed by a key of this kind; all hashes but Ed25519's are SHA-256."""
+    return root(f"{kind} root", make_key=KEYS[kind])
+
+
+@cache
+def signed_by(kind: str, name: str = "server.example", *, client: bool = False) -> Credential:
+    return credential_of(authority_with(kind).issue(name, client=client))
+
+
+@cache
+def weak(kind: str = "server.example") -> Credential:
+    """The signature of its authority is over a SHA-1 hash."""
+    issuer = authority_with("rsa")
+    good = issuer.issue(kind)
+    return Credential((signed_anew(good.certificate, issuer.key, 5, SHA1()),), good.key)
+
+
+def shown_by_server(credentials: list[Credential], *extensions: Extension) -> Credential:
+    """The one that a server with these takes for a client with these extensions."""
+    client = HostileClient(quick_server(credentials=credentials), extensions=extensions).say_hello().listen()
+    message = next(message for message in client.heard if isinstance(message, Certificate))
+    chain = tuple(entry.certificate for entry in message.entries)
+    return next(credential for credential in credentials if credential.chain == chain)
+
+
+def shown_by_client(credentials: list[Credential], *extensions: Extension) -> Credential | None:
+    """The one that a client with these takes for a server with these extensions in its request; None for none."""
+    request = CertificateRequest(b"", (SignatureAlgorithms((P256,)), *extensions))
+    server = HostileServer(quick_client(credentials=credentials), request=request).complete()
+    message = next(message for message in server.heard if isinstance(message, Certificate))
+    chain = tuple(entry.certificate for entry in message.entries)
+    return next((credential for credential in credentials if credential.chain == chain), None)
+
+
+ALGORITHMS = [
+    ((Scheme.RSA_PKCS1_SHA256,), "rsa"),
+    ((P256,), "p256"),
+    ((Scheme.ED25519,), "ed25519"),
+    ((Scheme.ED25519, P256), "p256"),
+    ((0x2A2A, Scheme.RSA_PSS_RSAE_SHA256), "rsa"),
+    ((Scheme.RSA_PKCS1_SHA1,), "rsa"),
+]
+
+
+@pytest.mark.parametrize(("schemes", "expected"), ALGORITHMS)
+def test_a_server_looks_at_signature_algorithms_cert(schemes: tuple[int, ...], expected: str) -> None:
+    """A chain of algorithms that the client names, if there is one (RFC 9846 section 4.5.1.2); else any."""
+    credentials = [signed_by(kind) for kind in ("rsa", "p256", "ed25519")]
+    assert shown_by_server(credentials, SignatureAlgorithmsCert(schemes)) is signed_by(expected)
+
+
+def test_without_it_signature_algorithms_counts() -> None:
+    """The hand-made client names ECDSA with P-256 there."""
+    assert shown_by_server([signed_by("rsa"), signed_by("p256")]) is signed_by("p256")
+    assert shown_by_server([signed_by("rsa")]) is signed_by("rsa")
+
+
+def test_every_certificate_of_the_chain_counts() -> None:
+    """But for those that are self-signed, which nobody verifies."""
+    issuer = authority_with("rsa")
+    whole = credential_of(with_chain(issuer.issue("server.example"), issuer))
+    only_rsa = SignatureAlgorithmsCert((Scheme.RSA_PKCS1_SHA256,))
+    assert shown_by_server([signed_by("p256"), whole], only_rsa) is whole
+    assert whole.is_signed_with((Scheme.RSA_PKCS1_SHA256,))
+    assert not whole.is_signed_with((P256,))
+
+
+def test_the_name_comes_first() -> None:
+    credentials = [signed_by("p256", "other.example"), signed_by("rsa")]
+    assert shown_by_server(credentials, SignatureAlgorithmsCert((P256,))) is signed_by("rsa")
+
+
+def test_a_server_looks_at_certificate_authorities() -> None:
+    credentials = [signed_by(kind) for kind in AUTHORITIES]
+    for kind in AUTHORITIES:
+        schemes = SignatureAlgorithmsCert((Scheme.RSA_PKCS1_SHA256, P256, Scheme.ED25519))
+        wanted = CertificateAuthorities((authority_with(kind).certificate.subject.public_bytes(), b"0\0"))
+        assert shown_by_server(credentials, schemes, wanted) is signed_by(kind)
+    nobody = CertificateAuthorities((b"0\0",))
+    assert shown_by_server(credentials, schemes, nobody) is signed_by("rsa")
+
+
+def test_sha1_is_no_way_out() -> None:
+    """Only for clients that say that they take it."""
+    assert weak().needs_sha1
+    assert shown_by_server([weak(), signed_by("ed25519")], SignatureAlgorithmsCert((P256,))) is signed_by("ed25519")
+    taken = SignatureAlgorithmsCert((P256, Scheme.RSA_PKCS1_SHA1))
+    assert shown_by_server([weak(), signed_by("ed25519")], taken) is weak()
+
+
+@refused(Reason.NO_COMMON_SIGNATURE_SCHEME)
+def test_nothing_but_sha1() -> HostileClient:
+    return HostileClient(quick_server(credentials=[weak()])).say_hello()
+
+
+@pytest.mark.parametrize(("schemes", "expected"), ALGORITHMS)
+def test_a_client_looks_at_signature_algorithms_cert(schemes: tuple[int, ...], expected: str) -> None:
+    credentials = [signed_by(kind, "client.example", client=True) for kind in ("rsa", "p256", "ed25519")]
+    shown = shown_by_client(credentials, SignatureAlgorithmsCert(schemes))
+    assert shown is signed_by(expected, "client.example", client=True)
+
+
+def test_a_client_shows_nothing_with_sha1() -> None:
+    assert shown_by_client([weak("client.example")]) is None
+
+
+def test_a_client_shows_nothing_that_is_not_wanted() -> None:
+    credentials = [signed_by(kind, "client.example", client=True) for kind in ("rsa", "p256")]
+    wanted = CertificateAuthorities((authority_with("rsa").certificate.subject.public_bytes(),))
+    assert shown_by_client(credentials, wanted) is credentials[0]
+    assert shown_by_client(credentials, CertificateAuthorities((b"0\0",))) is None
+
+
+def test_what_a_certificate_is_signed_with() -> None:
+    """By the signature alone: the key of who made it may be elsewhere."""
+    issued = {kind: authority_with(kind).issue("x").certificate for kind in AUTHORITIES}
+    assert [signed_with(issued[kind]) for kind in AUTHORITIES] == [
+        {Scheme.RSA_PKCS1_SHA256},
+        {P256},
+        {P256},
+        {Scheme.ED25519},
+    ]
+    builder = x509.CertificateBuilder(
+        issued["rsa"].issuer,
+        issued["rsa"].subject,
+        issued["rsa"].public_key(),
+        1,
+        issued["rsa"].not_valid_before_utc,
+        issued["rsa"].not_valid_after_utc,
+    )
+    for algorithm, schemes in (
+        (SHA256(), {Scheme.RSA_PSS_RSAE_SHA256, Scheme.RSA_PSS_PSS_SHA256}),
+        (SHA384(), {Scheme.RSA_PSS_RSAE_SHA384, Scheme.RSA_PSS_PSS_SHA384}),
+    ):
+        padding = PSS(MGF1(algorithm), algorithm.digest_size)
+        made = builder.sign(authority_with("rsa").key, algorithm, rsa_padding=padding)
+        assert signed_with(made) == schemes
+
+
+def test_both_lists_are_in_our_own_hello() -> None:
+    """So a server of ours finds what a client of ours can verify."""
+    hello = HostileServer().hello
+    assert isinstance(hello, ClientHello)
+    assert with_extensions(hello) == hello
+    certificates, handshakes = hello.find(SignatureAlgorithmsCert), hello.find(SignatureAlgorithms)
+    assert certificates is not None
+    assert handshakes is not None
+    assert set(handshakes.schemes) < set(certificates.schemes)
+    assert Scheme.RSA_PKCS1_SHA256 in certificates.schemes
