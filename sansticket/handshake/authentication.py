@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from sansticket.config import CERTIFICATE_ONLY_SCHEMES, Config, ResumedCertificates
 from sansticket.crypto.certificates import Credential
@@ -80,11 +81,20 @@ def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
     return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(schemes + others)
 
 
+MAX_AUTHORITIES: Final = 49_152
+"""Bytes of names of authorities, each with its length: more than that, and the rest of a CertificateRequest may not
+fit into the 65,535 bytes of its extensions.  Debian's bundle of public authorities has 15 KB."""
+
+
 def certificate_request(config: Config, context: bytes) -> CertificateRequest:
-    """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.4.2)."""
+    """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.4.2).
+
+    They are a hint: where they are too many none is named, and the client takes what it has.
+    """
     extensions = signature_extensions(config.schemes_of(ProtocolVersion.TLS_1_3))
-    if config.trust_anchors is not None and config.trust_anchors.subjects:
-        extensions = (*extensions, CertificateAuthorities(config.trust_anchors.subjects))
+    names = config.trust_anchors.subjects if config.trust_anchors is not None else ()
+    if names and sum(2 + len(name) for name in names) <= MAX_AUTHORITIES:
+        extensions = (*extensions, CertificateAuthorities(names))
     return CertificateRequest(context, extensions)
 
 

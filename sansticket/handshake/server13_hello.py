@@ -28,6 +28,7 @@ from sansticket.wire.extensions import (
     KeyShareEntry,
     KeyShareOffer,
     KeyShareRetry,
+    PreSharedKeyOffer,
     SelectedVersion,
 )
 from sansticket.wire.messages import ClientHello, HelloRetryRequest
@@ -36,12 +37,12 @@ CHANGEABLE_AFTER_RETRY: Final = frozenset(
     {
         ExtensionType.KEY_SHARE,
         ExtensionType.EARLY_DATA,
-        ExtensionType.COOKIE,
         ExtensionType.PRE_SHARED_KEY,
         ExtensionType.PADDING,
     }
 )
-"""The extensions that a second ClientHello may have otherwise than the first (RFC 9846 section 4.2.2)."""
+"""The extensions that a second ClientHello may have otherwise than the first (RFC 9846 section 4.2.2).  A cookie is
+not one of them: our retry brings none."""
 
 
 def begin(
@@ -131,6 +132,13 @@ class WaitSecondClientHello(State):
             raise Fault(Reason.CHANGED_AFTER_RETRY, "a field of the ClientHello")
         if _fixed_extensions(second) != _fixed_extensions(self.first_hello):
             raise Fault(Reason.CHANGED_AFTER_RETRY, "an extension that the retry did not ask to change")
+        if not _identities(second) <= _identities(self.first_hello):
+            raise Fault(Reason.CHANGED_AFTER_RETRY, "an identity that the first ClientHello did not offer")
+
+
+def _identities(hello: ClientHello) -> frozenset[bytes]:
+    offer = hello.find(PreSharedKeyOffer)
+    return frozenset([one.identity for one in offer.identities]) if offer is not None else frozenset()
 
 
 def _fixed_extensions(hello: ClientHello) -> tuple[Extension, ...]:

@@ -240,6 +240,8 @@ CHANGES = {
     "a new extension": with_(GREASE),
     "a new alpn": with_(ApplicationProtocols((b"h2",))),
     "the order of extensions": _reversed,
+    "a cookie of nobody's": with_(Cookie(b"crumbs")),
+    "an identity": with_(OFFER),
     "no share": with_(KeyShareOffer(())),
     "the share of the first hello": lambda hello: with_extensions(hello, share(X25519, bytes(32))),
     "two shares": lambda hello: with_extensions(
@@ -262,7 +264,6 @@ def test_another_legacy_version_after_retry() -> HostileClient:
 UNCHANGED = {
     "nothing else": lambda hello: hello,
     "padding": with_(Padding(40)),
-    "a cookie": with_(Cookie(b"of nobody's")),
 }
 
 
@@ -272,6 +273,16 @@ def test_unchanged_after_retry(edit: HelloEdit) -> None:
     client.listen().say_finished()
     client.assert_alive()
     assert client.victim.state == "ServerConnected13"
+
+
+def test_identities_may_be_left_out_after_a_retry() -> None:
+    """Those that do not fit the suite (RFC 9846 section 4.2.2); and none may come in."""
+    two = PreSharedKeyOffer((PskIdentity(b"one", 0), PskIdentity(b"two", 0)), (bytes(32), bytes(32)))
+    client = after_retry(with_(OFFER), with_(two))
+    client.listen().say_finished()
+    client.assert_alive()
+    after_retry(with_(two), with_(OFFER)).assert_refused(Reason.CHANGED_AFTER_RETRY)
+    after_retry(lacking(PreSharedKeyOffer), with_(OFFER)).assert_alive()
 
 
 def test_unknown_extensions_survive_a_retry() -> None:

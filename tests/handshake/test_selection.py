@@ -8,8 +8,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
-from sansticket.crypto.certificates import Credential
+from sansticket.config import ClientAuthentication
+from sansticket.crypto.certificates import Credential, TrustAnchors
 from sansticket.crypto.inspection import signed_with
 from sansticket.errors import Reason
 from sansticket.wire.codes import SignatureScheme as Scheme
@@ -20,8 +23,8 @@ from sansticket.wire.extensions import (
     SignatureAlgorithmsCert,
 )
 from sansticket.wire.messages import Certificate, CertificateRequest, ClientHello
-from tests.support.certificates import KEYS, Authority
-from tests.support.credentials import credential_of, root, with_chain
+from tests.support.certificates import KEYS, Authority, authority
+from tests.support.credentials import client_credential, credential_of, root, with_chain
 from tests.support.hostile_client import HostileClient, quick_server
 from tests.support.hostile_server import HostileServer, quick_client, with_extensions
 from tests.support.refusals import refused
@@ -182,3 +185,31 @@ def test_both_lists_are_in_our_own_hello() -> None:
     assert handshakes is not None
     assert set(handshakes.schemes) < set(certificates.schemes)
     assert Scheme.RSA_PKCS1_SHA256 in certificates.schemes
+
+
+def test_more_authorities_than_a_request_has_room_for() -> None:
+    """They are a hint; the handshake goes on without it."""
+    units = [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"{number:064}") for number in range(330)]
+    name = x509.Name([*units, x509.NameAttribute(NameOID.COMMON_NAME, "sansticket root with a long name")])
+    many = [authority().der, *(self_signed(name) for _ in range(3))]
+    for count, named in ((2, True), (4, False)):
+        config = quick_server(
+            client_authentication=ClientAuthentication.REQUIRED, trust_anchors=TrustAnchors.from_der(many[:count])
+        )
+        client = HostileClient(config).complete()
+        client.assert_alive()
+        assert client.victim.peer_certificates == client_credential().chain
+        request = next(message for message in client.heard if isinstance(message, CertificateRequest))
+        assert (request.find(CertificateAuthorities) is not None) == named
+
+
+def self_signed(name: x509.Name) -> bytes:
+    key = KEYS["p256"]()
+    issuer = authority().certificate
+    builder = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(issuer.not_valid_before_utc)
+        .not_valid_after(issuer.not_valid_after_utc)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
+    return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
