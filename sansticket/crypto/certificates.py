@@ -15,6 +15,7 @@ from sansticket.crypto.inspection import (
     der_tuple,
     is_ip_address,
     load,
+    may_sign,
     name_matches,
     names_of,
     parse_errors,
@@ -65,6 +66,8 @@ def _inspect(credential: "Credential") -> _Leaf:
         raise ConfigError("credentials", "a chain needs at least one certificate")
     try:
         certificates = [load(der) for der in credential.chain]
+        if not may_sign(certificates[0]):
+            raise ConfigError("credentials", "keyUsage of the first certificate does not allow digital signatures")
         public_key = public_key_of(credential.chain[0])
         return _Leaf(
             names_of(certificates[0]),
@@ -93,8 +96,8 @@ class Credential:
     ``private_key``: a private key of ``cryptography``; None when signatures are made elsewhere (``Sign``).
     ``schemes``: the signature schemes to use, best first; None for all that fit the key.
 
-    ConfigError ``credentials`` when the chain cannot be read, the key is not the leaf's, or a scheme does
-    not fit it.  Pickling writes the private key; copying shares it.
+    ConfigError ``credentials`` when the chain cannot be read, the key is not the leaf's or may not sign, or a scheme
+    does not fit it.  Pickling writes the private key; copying shares it.
     """
 
     chain: tuple[bytes, ...] = field(converter=der_tuple)

@@ -168,6 +168,17 @@ def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaP
     raise UnsupportedAlgorithm("RSASSA-PSS parameters that no signature scheme has")
 
 
+def may_sign(certificate: "x509.Certificate") -> bool:
+    """Whether keyUsage, if it is there, has digitalSignature: no other key is shown (RFC 9846 section 4.5.1.2)."""
+    from cryptography import x509
+
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return usage.digital_signature
+
+
 def is_named(der: bytes, server_name: str) -> bool:
     """Whether a certificate is for this host name or IP address; one that cannot be read is for none."""
     try:

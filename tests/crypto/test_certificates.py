@@ -142,6 +142,18 @@ def test_a_key_that_no_scheme_fits() -> None:
     assert "no signature scheme" in refused((leaf_for(other_curve.public_key()),), other_curve)
 
 
+@pytest.mark.parametrize("signs", [True, False])
+def test_a_key_that_may_not_sign(signs: bool) -> None:
+    """RFC 9846 section 4.5.1.2: a certificate with keyUsage MUST have digitalSignature.  RSA key transport is gone."""
+    key = KEYS["rsa"]()
+    usage = x509.KeyUsage(signs, False, True, False, False, False, False, False, False)
+    chain = (issue(authority(), "leaf", key.public_key(), [(usage, True)]).public_bytes(Encoding.DER),)
+    if signs:
+        assert Credential(chain, key).usable_schemes(tls13=True)
+    else:
+        assert "does not allow digital signatures" in refused(chain, key)
+
+
 def test_schemes_limit_and_order_what_is_used() -> None:
     identity = server_identity("rsa")
     wanted = (Scheme.RSA_PKCS1_SHA256, Scheme.RSA_PSS_RSAE_SHA512, Scheme.RSA_PSS_RSAE_SHA256)

@@ -13,6 +13,8 @@ from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
 from sansticket.handshake.connected13 import MAX_KEY_UPDATES
 from sansticket.keys.schedule13 import finished_mac
+from sansticket.record.protection import Opener13, Sealer13
+from sansticket.record.writer import RECORDS_IN_RESERVE
 from sansticket.wire.codes import HandshakeType, SignatureScheme
 from sansticket.wire.extension import UnknownExtension
 from sansticket.wire.extensions import EarlyDataLimit, PostHandshakeAuth, ServerNameAck, ServerNameList
@@ -157,6 +159,48 @@ def test_no_more_key_updates_than_there_are_epochs(moment: Moment) -> None:
     victim.send(SendData(b"the same keys"))
     assert peer.listen().data == b"the same keys"
     assert peer.heard == [KeyUpdate(0)]
+
+
+def nearly_used_up(peer: HostilePeer, records: int) -> None:
+    """The victim's key is good for so many records more, apart from those in reserve; we count along."""
+    peer.listen()
+    sealer, opener = peer.victim._writer._sealer, peer.openers[-1]
+    assert isinstance(sealer, Sealer13)
+    assert isinstance(opener, Opener13)
+    opener.sequence += peer.suite.record_limit - RECORDS_IN_RESERVE - records - sealer.sequence
+    sealer.sequence = peer.suite.record_limit - RECORDS_IN_RESERVE - records
+
+
+@at(CONNECTED)
+@pytest.mark.parametrize("size", [1, 2**14 - 1, 2**14, 3 * 2**14 + 1, 300_000])
+def test_keys_are_replaced_before_they_are_used_up(moment: Moment, size: int) -> None:
+    """Prior to the limit MUST be a KeyUpdate (RFC 9846 section 5.5): at once where the data would not fit any more."""
+    peer = moment()
+    records = size // 2**14 + 1
+    nearly_used_up(peer, records)
+    peer.heard.clear()
+    assert peer.victim.send(SendData(bytes(size))) == []
+    peer.listen()
+    assert peer.heard == []
+    nearly_used_up(peer, records - 1)
+    assert peer.victim.send(SendData(bytes(size))) == [KeysUpdated(by_peer=False)]
+    peer.expect_update()
+    peer.listen()
+    assert peer.heard == [KeyUpdate(0)]
+    assert len(peer.data) == 2 * size
+    assert peer.victim._writer.records_left == peer.suite.record_limit - -(-size // 2**14)
+
+
+def test_queued_tickets_do_not_come_in_between() -> None:
+    client = HostileClient().complete()
+    client.victim.send(IssueTicket())
+    nearly_used_up(client, 0)
+    client.heard.clear()
+    client.victim.send(SendData(b"data"))
+    client.expect_update()
+    client.listen()
+    assert [type(message) for message in client.heard] == [KeyUpdate, NewSessionTicket]
+    assert client.data == b"data"
 
 
 # --- messages that have no place here ----------------------------------------------------------------------------
