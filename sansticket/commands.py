@@ -68,11 +68,19 @@ class RequestClientCertificate(Command):
     """Server, TLS 1.3: ask for a client certificate after the handshake (RFC 9846 section 4.7.2)."""
 
 
+def _error_alert(value: Any) -> AlertDescription:
+    """Any alert but the two that are no errors, and have a level and an order of their own (RFC 9846 section 6.1)."""
+    alert = AlertDescription(value)
+    if alert in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
+        raise ValueError(f"{alert.name} ends nothing; expected an alert for an error, or Close")
+    return alert
+
+
 @frozen
 class AbortHandshake(Command):
     """An answer to any question: end the connection with this alert."""
 
-    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=AlertDescription)
+    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=_error_alert)
 
 
 @frozen
@@ -107,7 +115,7 @@ class ResolveTicket(Command):
     """Answers ``DecideTicket``.  ``alert`` is used with ABORT only."""
 
     ticket_return: TicketReturn = field(validator=validators.instance_of(TicketReturn))
-    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=AlertDescription)
+    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=_error_alert)
 
 
 @frozen
@@ -156,4 +164,4 @@ class AcceptPeer(Command):
 class RejectPeer(Command):
     """Answers ``VerifyPeer``."""
 
-    alert: AlertDescription = field(default=AlertDescription.BAD_CERTIFICATE, converter=AlertDescription)
+    alert: AlertDescription = field(default=AlertDescription.BAD_CERTIFICATE, converter=_error_alert)

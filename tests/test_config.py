@@ -15,6 +15,7 @@ from sansticket.wire.extensions import ApplicationProtocols, KeyShareOffer, Supp
 from sansticket.wire.messages import ClientHello
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import server_credential
+from tests.support.pair import ConnectionPair
 
 WRONG_ON_BOTH = [
     ("versions", 0x0304, "expected a sequence, each a number"),
@@ -139,8 +140,12 @@ def test_key_shares_are_sent_in_the_order_of_the_groups() -> None:
 
 
 def test_no_key_shares() -> None:
-    shares = hello_of(client_config(key_shares=())).find(KeyShareOffer)
-    assert shares == KeyShareOffer(())
+    """The server chooses, by a HelloRetryRequest."""
+    config = client_config(key_shares=(), groups=(NamedGroup.X25519, NamedGroup.SECP256R1))
+    assert hello_of(config).find(KeyShareOffer) == KeyShareOffer(())
+    pair = ConnectionPair(config, server_config(groups=(NamedGroup.SECP256R1,)))
+    pair.pump()
+    assert pair.client.group == pair.server.group == NamedGroup.SECP256R1
 
 
 def test_as_many_protocols_as_a_hello_has_room_for() -> None:

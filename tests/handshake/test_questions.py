@@ -7,6 +7,7 @@ All questions of all scenes are tried, in both versions.  What the ticket questi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Literal
 
 import pytest
@@ -450,6 +451,11 @@ def test_answers_after_close() -> None:
         (lambda: RejectPeer(256), ValueError),
         (lambda: AbortHandshake("handshake_failure"), ValueError),
         (lambda: ResolveTicket(TicketReturn.ABORT, alert=-1), ValueError),
+        *(
+            (lambda make=make, alert=alert: make(alert=alert), ValueError)
+            for make in (AbortHandshake, RejectPeer, partial(ResolveTicket, TicketReturn.ABORT))
+            for alert in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED)
+        ),
     ],
 )
 def test_answers_that_cannot_be_are_refused_when_they_are_made(
