@@ -35,13 +35,18 @@ def select_version(config: ServerConfig, hello: ClientHello) -> int:
     offered = extension.versions if extension is not None else (min(hello.legacy_version, TLS12),)
     ours = config.usable_versions
     common = [version for version in ours if version in offered]
-    if CipherSuite.FALLBACK_SCSV in hello.cipher_suites and ours[0] not in common:
+    if CipherSuite.FALLBACK_SCSV in hello.cipher_suites and ours[0] > highest_of(offered):
         raise Fault(Reason.INAPPROPRIATE_FALLBACK, f"to {_named(offered)}; we have {_named(ours)}")
     if not common:
         raise Fault(
             Reason.UNSUPPORTED_VERSION, f"the client offers {_named(offered)}; expected {_named(ours)}"
         )
     return common[0]
+
+
+def highest_of(offered: tuple[int, ...]) -> int:
+    """The highest version of TLS among them; other numbers are grease or drafts (RFC 8701)."""
+    return max((version for version in offered if version >> 8 == TLS13 >> 8), default=0)
 
 
 def random_for_tls12(config: ServerConfig, random: bytes) -> bytes:

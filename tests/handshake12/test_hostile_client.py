@@ -121,6 +121,19 @@ def test_fallback_below_what_we_have() -> HostileClient12:
     return HostileClient12(edits=edits, suites=(SUITE, FALLBACK)).say_hello()
 
 
+@refused(Reason.UNSUPPORTED_VERSION)
+def test_fallback_to_more_than_we_have() -> HostileClient12:
+    """RFC 7507 section 3: only where ours is the higher version."""
+    edits = {ClientHello: with_(SupportedVersions((0x2A2A, 0x0304)))}
+    return HostileClient12(edits=edits, suites=(SUITE, FALLBACK)).say_hello()
+
+
+@refused(Reason.INAPPROPRIATE_FALLBACK)
+def test_grease_is_no_higher_version() -> HostileClient12:
+    edits = {ClientHello: with_(SupportedVersions((0x2A2A, 0x0302)))}
+    return HostileClient12(edits=edits, suites=(SUITE, FALLBACK)).say_hello()
+
+
 def test_fallback_to_what_we_have() -> None:
     HostileClient12(suites=(SUITE, FALLBACK)).complete().assert_alive()
 
