@@ -86,14 +86,17 @@ MAX_AUTHORITIES: Final = 49_152
 fit into the 65,535 bytes of its extensions.  Debian's bundle of public authorities has 15 KB."""
 
 
-def certificate_request(config: Config, context: bytes) -> CertificateRequest:
-    """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.4.2).
-
-    They are a hint: where they are too many none is named, and the client takes what it has.
-    """
-    extensions = signature_extensions(config.schemes_of(ProtocolVersion.TLS_1_3))
+def named_authorities(config: Config) -> tuple[bytes, ...]:
+    """Whom we trust, for a CertificateRequest.  It is a hint: where they are too many none is named."""
     names = config.trust_anchors.subjects if config.trust_anchors is not None else ()
-    if names and sum(2 + len(name) for name in names) <= MAX_AUTHORITIES:
+    return names if sum(2 + len(name) for name in names) <= MAX_AUTHORITIES else ()
+
+
+def certificate_request(config: Config, context: bytes) -> CertificateRequest:
+    """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.4.2)."""
+    extensions = signature_extensions(config.schemes_of(ProtocolVersion.TLS_1_3))
+    names = named_authorities(config)
+    if names:
         extensions = (*extensions, CertificateAuthorities(names))
     return CertificateRequest(context, extensions)
 

@@ -14,7 +14,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey, curve_of, sign, tls12_authentication, verify
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, LocalProtocolError, Reason
-from sansticket.handshake.authentication import ShowCertificate, ShowNothing
+from sansticket.handshake.authentication import ShowCertificate, ShowNothing, named_authorities
 from sansticket.handshake.common12 import TLS12, Hellos12
 from sansticket.wire.codes import NamedGroup, SignatureScheme
 from sansticket.wire.messages12 import Certificate12, CertificateRequest12, ServerKeyExchange
@@ -47,8 +47,7 @@ def certificate_request12(config: Config) -> CertificateRequest12:
     schemes = config.schemes_of(TLS12)
     kinds = {"rsa" if SignatureScheme(scheme).name.startswith("RSA") else "ecdsa" for scheme in schemes}
     types = bytes(number for kind, number in CERTIFICATE_TYPES.items() if kind in kinds)
-    authorities = config.trust_anchors.subjects if config.trust_anchors is not None else ()
-    return CertificateRequest12(types, schemes, authorities)
+    return CertificateRequest12(types, schemes, named_authorities(config))
 
 
 def answer_request12(message: CertificateRequest12, config: Config) -> ShowCertificate | ShowNothing:

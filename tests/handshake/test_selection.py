@@ -15,6 +15,7 @@ from sansticket.config import ClientAuthentication
 from sansticket.crypto.certificates import Credential, TrustAnchors
 from sansticket.crypto.inspection import signed_with
 from sansticket.errors import Reason
+from sansticket.handshake.authentication12 import certificate_request12
 from sansticket.wire.codes import SignatureScheme as Scheme
 from sansticket.wire.extensions import (
     CertificateAuthorities,
@@ -201,6 +202,7 @@ def test_more_authorities_than_a_request_has_room_for() -> None:
         assert client.victim.peer_certificates == client_credential().chain
         request = next(message for message in client.heard if isinstance(message, CertificateRequest))
         assert (request.find(CertificateAuthorities) is not None) == named
+        assert bool(certificate_request12(config).authorities) == named, "in TLS 1.2 as well"
 
 
 def self_signed(name: x509.Name) -> bytes:
