@@ -139,7 +139,7 @@ class Engine:
         self._reader = RecordReader()
         self._writer = RecordWriter(padding=config.padding)
         self._handshake_bytes = bytearray()
-        self._unwritten = b""
+        self._unwritten: bytes | bytearray = b""
         self._events: list[Event] = []
         self._pending: Question | None = None
         self._established: Established | None = None
@@ -362,7 +362,10 @@ class Engine:
         """
         for effect in flight.effects:
             if type(effect) is SendMessage:
-                self._unwritten += effect.raw
+                if self._unwritten:
+                    self._unwritten += effect.raw
+                else:
+                    self._unwritten = bytearray(effect.raw)  # grows in place: there may be thousands of tickets
                 continue
             if self._unwritten:
                 self._write_messages()
@@ -381,7 +384,7 @@ class Engine:
         """What an event means to the connection itself."""
         self._unsent_tickets += type(event) is TicketIssued
 
-    def _write(self, content_type: int, content: bytes) -> None:
+    def _write(self, content_type: int, content: bytes | bytearray) -> None:
         if not self._write_closed:
             self._writer.write(content_type, content)
 
