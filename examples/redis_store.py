@@ -5,18 +5,20 @@
     server = await start_server(serve, host, port, config, hooks=store.hooks)
 
 Tickets are ids then.  A session is written before its client can have the ticket, looked up when the ticket comes
-back, and deleted when its connection fails.  In TLS 1.3 the look-up is a GETDEL: whoever shows a ticket, to
-whichever server and how many at a time, one connection resumes, and gets a new ticket.  In TLS 1.2 a session keeps
-its id, and is looked up as often as its client comes.
+back, and deleted when its connection fails.  In TLS 1.3 each is used once: when the client has proved that the
+session is its own, a GETDEL claims it, and whoever shows the ticket, to whichever server and how many at a time,
+one connection resumes and gets a new ticket.  In TLS 1.2 a session keeps its id, and is looked up as often as its
+client comes.
 
 What Redis knows: hashes of the ids, and sessions sealed with ``keys``, the ticket keys that the fleet shares
 (``WindowedTicketKeys``).  Whoever reads its memory can neither resume a session nor decrypt a connection.
 
-What happens without it: every operation has ``timeout`` seconds.  A look-up that fails is a full handshake, and a
-session that could not be written is a full handshake later.  Nothing waits longer, and nothing is used twice: a
-GETDEL whose answer was lost has used the session up.
+What happens without it: every operation has ``timeout`` seconds.  A look-up or a claim that fails is a full
+handshake, and the last that is tried in it; a session that could not be written is a full handshake later.
+Nothing waits longer, and nothing is used twice: a GETDEL whose answer was lost has used the session up.
 
-It needs the client ``redis`` (``pip install "sansticket[redis]"``), and a Redis of version 6.2 or newer.
+It needs the client ``redis`` (``pip install "sansticket[redis]"``), and a Redis of version 6.2 or newer that does
+not persist (``save ""``, ``appendonly no``): one that does brings back, when it is restarted, what was taken.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
+from attrs import define
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -36,13 +39,15 @@ from examples.asyncio_streams import Hooks
 from sansticket import (
     ASK,
     CacheMode,
+    ClaimSession,
     Event,
     LookUpSession,
-    ProtocolVersion,
     ProvideSession,
     Session,
     SessionCache,
+    SessionClaimed,
     SessionFormatError,
+    SessionNotClaimed,
     TicketIssued,
     TicketKeys,
 )
@@ -53,6 +58,10 @@ log = logging.getLogger(__name__)
 
 TIMEOUT: Final = 0.25
 """Seconds that a handshake waits for Redis; on a network that works it takes a thousandth of that."""
+
+
+FAILURES: Final = (OSError, RedisError)
+"""Redis is not to be had; TimeoutError is an OSError."""
 
 
 class RedisStore:
@@ -80,41 +89,37 @@ class RedisStore:
         """What a ``ServerConfig`` has to say for this.  The cache keeps nothing; it tells what is to be removed."""
         return {
             "ticket_keys": None,
-            "answers": {LookUpSession: ASK},
+            "answers": {LookUpSession: ASK, ClaimSession: ASK},
+            "single_use_tickets": True,
             "session_cache": SessionCache(
                 mode=CacheMode.SERVER | CacheMode.NO_INTERNAL, on_remove=self._remove_soon
             ),
         }
 
     def hooks(self) -> Hooks:
-        return Hooks(answers={LookUpSession: self.look_up}, observe=self.observe)
-
-    async def look_up(self, question: LookUpSession) -> ProvideSession:
-        """The answer, within ``timeout`` seconds."""
-        find = self.take if question.version == ProtocolVersion.TLS_1_3 else self.get
-        return ProvideSession(await self._or_not("look-up", find(question.session_id)))
+        """For one connection."""
+        answers = Answers(self)
+        return Hooks({LookUpSession: answers.look_up, ClaimSession: answers.claim}, self.observe)
 
     async def observe(self, happened: Sequence[Event]) -> None:
         """New sessions are there before their clients can come back with them."""
         new = [event.session for event in happened if isinstance(event, TicketIssued)]
         if new:
-            await self._or_not("write", self._put_all(new))
+            await self._try("write", self._put_all(new))
 
     def _remove_soon(self, session: Session) -> None:
         """The hook of the cache cannot wait."""
         removal = asyncio.get_running_loop().create_task(
-            self._or_not("removal", self.remove(session.session_id))
+            self._try("removal", self.remove(session.session_id))
         )
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
 
-    async def _or_not(self, what: str, operation: Awaitable[T]) -> T | None:
-        """Its result, or None where Redis is not to be had."""
+    async def _try(self, what: str, operation: Awaitable[None]) -> None:
         try:
-            return await operation
-        except (OSError, RedisError) as error:  # TimeoutError is an OSError
+            await operation
+        except FAILURES as error:
             log.warning("session %s failed: %r", what, error)
-            return None
 
     # --- the store
 
@@ -161,3 +166,28 @@ class RedisStore:
             return None
         fits = session.session_id == session_id and not session.expired(self._clock())
         return session if fits else None
+
+
+@define
+class Answers:
+    """To the questions of one connection.  After one that failed nothing is asked: a client may show many tickets."""
+
+    store: RedisStore
+    failed: bool = False
+
+    async def look_up(self, question: LookUpSession) -> ProvideSession:
+        return ProvideSession(await self._ask("look-up", self.store.get, question.session_id))
+
+    async def claim(self, question: ClaimSession) -> SessionClaimed | SessionNotClaimed:
+        taken = await self._ask("claim", self.store.take, question.session.session_id)
+        return SessionClaimed() if taken == question.session else SessionNotClaimed()
+
+    async def _ask(
+        self, what: str, operation: Callable[[bytes], Awaitable[Session | None]], session_id: bytes
+    ) -> Session | None:
+        try:
+            return None if self.failed else await operation(session_id)
+        except FAILURES as error:
+            log.warning("session %s failed: %r", what, error)
+            self.failed = True
+            return None

@@ -19,6 +19,8 @@ from sansticket.commands import (
     ResolveTicket,
     SealTicket,
     SendData,
+    SessionClaimed,
+    SessionNotClaimed,
     TicketNotOpened,
     TicketOpened,
     TicketProtected,
@@ -39,6 +41,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ALERTS, ConfigError, LocalProtocolError, Reason, SansticketError
 from sansticket.events import (
+    ClaimSession,
     ConnectionTerminated,
     DataReceived,
     DecideTicket,
@@ -87,6 +90,7 @@ __all__ = [
     "CacheMode",
     "Check",
     "CipherSuite",
+    "ClaimSession",
     "ClientAuthentication",
     "ClientConfig",
     "ClientConnection",
@@ -137,8 +141,10 @@ __all__ = [
     "ServerConnection",
     "Session",
     "SessionCache",
+    "SessionClaimed",
     "SessionFormatError",
     "SessionNotAdopted",
+    "SessionNotClaimed",
     "Sign",
     "SignatureScheme",
     "StoreKey",

@@ -127,6 +127,19 @@ class ProvideSession(Command):
 
 
 @frozen
+class SessionClaimed(Command):
+    """Answers ``ClaimSession``: this connection uses the session up, and no other has or will.
+
+    A ``session_cache`` has to agree: what it knows to be used up is not used again.
+    """
+
+
+@frozen
+class SessionNotClaimed(Command):
+    """Answers ``ClaimSession``: it was used before, or nobody can tell.  The search for another session goes on."""
+
+
+@frozen
 class SealTicket(Command):
     """Answers ``PrepareTicket``.  ``app_data`` None keeps what the session carries (an inherited value too).
 

@@ -33,7 +33,15 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError
-from sansticket.events import LookUpSession, OpenTicket, ProtectTicket, Question, Sign, VerifyPeer
+from sansticket.events import (
+    ClaimSession,
+    LookUpSession,
+    OpenTicket,
+    ProtectTicket,
+    Question,
+    Sign,
+    VerifyPeer,
+)
 from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.keyring import TicketKeyRing
 from sansticket.tickets.protection import NATIVE, SessionCodec, TicketKeys
@@ -466,7 +474,8 @@ class ServerConfig(Config):
     """Resume a session also under a server name other than its own.  See CVE-2025-23419 for what that can mean."""
     single_use_tickets: bool = False
     """TLS 1.3, stateful tickets: each is resumed once, whoever presents it, whatever an external store still has.
-    The ``session_cache`` remembers what was used up, so there must be one (see ``SessionCache.claim``)."""
+    Somebody must know what was used up: the ``session_cache`` for this process (see ``SessionCache.claim``), or
+    whoever answers ``ClaimSession`` for all servers that share a store."""
 
     def _check_types(self) -> None:
         super()._check_types()
@@ -498,9 +507,12 @@ class ServerConfig(Config):
             raise ConfigError("answers", "OpenTicket and ProtectTicket need each other; only one is named")
         if OpenTicket in self.answers and self.ticket_keys is not None:
             raise ConfigError("ticket_keys", "given, but OpenTicket is answered too; expected one of them")
-        if self.single_use_tickets and (self.session_cache is None or not self.stateful_tickets):
+        known = self.session_cache is not None or ClaimSession in self.answers
+        if self.single_use_tickets and not (known and self.stateful_tickets):
             raise ConfigError(
-                "single_use_tickets", "needs stateful tickets: expected a session_cache and ticket_keys=None"
+                "single_use_tickets",
+                "needs stateful tickets, and somebody who knows what was used up: expected ticket_keys=None, and a "
+                "session_cache or an answer for ClaimSession",
             )
 
     def _check_client_authentication(self) -> None:

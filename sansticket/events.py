@@ -165,13 +165,29 @@ class DecideTicket(Question):
 class LookUpSession(Question):
     """The internal cache has no session of this id: the get callback of SSL_CTX_sess_set_get_cb(3).
 
-    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.  ``version`` is that of the handshake:
-    in TLS 1.3 the id is a ticket, which a store may give out once and for all, since a resumption earns another;
-    in TLS 1.2 a session keeps its id for all its resumptions.
+    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.  ``version`` is that of the handshake.
+
+    Anybody can show an id that was seen on the wire, so a look-up should not use the session up: ``ClaimSession``
+    is for that.
     """
 
     session_id: bytes
     version: int
+
+
+@frozen
+class ClaimSession(Question):
+    """TLS 1.3, ``single_use_tickets``: a session is to be used up.  Is this connection the first that wants to?
+
+    Answers: ``SessionClaimed``, ``SessionNotClaimed``, ``AbortHandshake``.  Default: ``SessionClaimed``, which leaves
+    it to the ``session_cache``.
+
+    It is asked when all else is right with the session, and its client has proved to be the one that it was made
+    for: the binder has been verified (RFC 9846 section 4.3.11.2).  Servers that share a store answer it by an
+    operation that takes the session out for one of all who ask, such as GETDEL of Redis.
+    """
+
+    session: Session
 
 
 @frozen

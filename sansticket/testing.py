@@ -12,6 +12,9 @@ and for one that blocks, which the rules call from several threads:
 
         rule.check_blocking(MyStore(), now=time.time, sleep=time.sleep)
 
+Give it the store several times over, ``rule.check(mine, another, ...)``, as that many servers would have it, each
+with a connection and a memory of its own: what is kept apart by a lock in one process is not kept apart in a fleet.
+
 A store that breaks a rule raises ``BrokenRule``, an AssertionError that says what was expected, what happened,
 and why it matters.  ``now`` is the store's clock, in seconds since the epoch, and ``sleep`` lets that many
 seconds pass on it: for a store whose clock is handed in it can do so at once, and nothing has to be waited for.
@@ -36,7 +39,6 @@ from sansticket.tickets.session import Session
 from sansticket.wire.codes import CipherSuite, ProtocolVersion
 
 T = TypeVar("T")
-
 
 
 def random(length: int) -> bytes:
@@ -90,12 +92,24 @@ class BrokenRule(AssertionError):
 
 @frozen
 class Trial:
-    """What a rule works with."""
+    """What a rule works with.  ``stores`` are one and the same, each as another server has it."""
 
-    store: SessionStore
+    stores: tuple[SessionStore, ...]
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     gather: Callable[..., Awaitable[Sequence[Any]]]
+
+    @property
+    def store(self) -> SessionStore:
+        return self.stores[0]
+
+    def at(self, number: int) -> SessionStore:
+        """Of that server, or of the only one."""
+        return self.stores[number % len(self.stores)]
+
+    async def found_by_all(self, wanted: Session | None, session_id: bytes) -> None:
+        for store in self.stores:
+            expect(wanted, await store.get(session_id))
 
     def session(self, **changes: Any) -> Session:
         """A session of TLS 1.3 that nobody has seen before."""
@@ -140,25 +154,31 @@ class Rule:
     async def check(
         self,
         store: SessionStore,
-        *,
+        *others: SessionStore,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         gather: Callable[..., Awaitable[Sequence[Any]]],
     ) -> None:
-        """Raises ``BrokenRule``.  ``gather`` runs several coroutines at once and gives their results, as
-        ``asyncio.gather`` does.
+        """Raises ``BrokenRule``.  ``others`` are the same store as other servers have it.  ``gather`` runs several
+        coroutines at once and gives their results, as ``asyncio.gather`` does.
         """
         try:
-            await self._experiment(Trial(store, now, sleep, gather))
+            await self._experiment(Trial((store, *others), now, sleep, gather))
         except BrokenRule as broken:
             raise BrokenRule(f"{self.name}: {broken}. {self.why}") from None
 
     def check_blocking(
-        self, store: BlockingSessionStore, *, now: Callable[[], float], sleep: Callable[[float], object]
+        self,
+        store: BlockingSessionStore,
+        *others: BlockingSessionStore,
+        now: Callable[[], float],
+        sleep: Callable[[float], object],
     ) -> None:
         """The same for a store that is used by threads.  TypeError for one that has to be awaited."""
-        if iscoroutinefunction(store.get):
-            raise TypeError(f"{type(store).__name__} has to be awaited; expected a store for ``check``")
+        for one in (store, *others):
+            if iscoroutinefunction(one.get):
+                raise TypeError(f"{type(one).__name__} has to be awaited; expected a store for ``check``")
+        stores = map(_Unblocked, (store, *others))
 
         async def pause(seconds: float) -> None:
             sleep(seconds)
@@ -166,7 +186,7 @@ class Rule:
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)  # as many changes of thread as there can be
         try:
-            _finish(self.check(_Unblocked(store), now=now, sleep=pause, gather=_in_threads))
+            _finish(self.check(*stores, now=now, sleep=pause, gather=_in_threads))
         finally:
             sys.setswitchinterval(interval)
 
@@ -219,9 +239,9 @@ async def _in_threads(*coroutines: Coroutine[Any, Any, Any]) -> Sequence[Any]:
 
 
 async def _keeps(trial: Trial) -> None:
-    session, store = await trial.kept(), trial.store
-    expect(session, await store.get(session.session_id))
-    expect(session, await store.get(session.session_id))
+    session = await trial.kept()
+    await trial.found_by_all(session, session.session_id)
+    await trial.found_by_all(session, session.session_id)
 
 
 async def _keeps_every_byte(trial: Trial) -> None:
@@ -243,7 +263,7 @@ async def _knows_no_strangers(trial: Trial) -> None:
     """Ids come from clients, who may send what they like."""
     session, store = await trial.kept(session_id=bytes(1) + random(30) + b"*"), trial.store
     known = session.session_id
-    for stranger in (random(32), known[:-1], known[:-1] + b"?", known + bytes(1), b"*", b"", random(1000)):
+    for stranger in (random(32), known[:-1], known[:-1] + b"?", known + bytes(1), b"*", b"", bytes(65_535)):
         expect(None, await store.get(stranger))
         expect(None, await store.take(stranger))
         await store.remove(stranger)
@@ -252,57 +272,62 @@ async def _knows_no_strangers(trial: Trial) -> None:
 
 async def _keeps_the_latest(trial: Trial) -> None:
     old = await trial.kept()
+    await trial.found_by_all(old, old.session_id)
     new = await trial.kept(session_id=old.session_id)
-    expect(new, await trial.store.get(old.session_id))
-    expect(new, await trial.store.take(old.session_id))
-    expect(None, await trial.store.get(old.session_id))
+    await trial.found_by_all(new, old.session_id)
+    expect(new, await trial.at(1).take(old.session_id))
+    await trial.found_by_all(None, old.session_id)
 
 
 async def _takes_away(trial: Trial) -> None:
-    session, store = await trial.kept(), trial.store
-    expect(session, await store.take(session.session_id))
-    expect(None, await store.take(session.session_id))
-    expect(None, await store.get(session.session_id))
+    """From those as well that have seen it."""
+    session = await trial.kept()
+    await trial.found_by_all(session, session.session_id)
+    expect(session, await trial.at(1).take(session.session_id))
+    for store in trial.stores:
+        expect(None, await store.take(session.session_id))
+    await trial.found_by_all(None, session.session_id)
 
 
 async def _gives_to_one(trial: Trial) -> None:
     for _ in range(ROUNDS):
         session = await trial.kept()
-        takes = [trial.store.take(session.session_id) for _ in range(CALLERS)]
+        takes = [trial.at(number).take(session.session_id) for number in range(CALLERS)]
         takers = [found for found in await trial.gather(*takes) if found is not None]
         if len(takers) != 1:
             raise BrokenRule(f"expected one of {CALLERS} callers to get the session, and {len(takers)} did")
         expect(session, takers[0])
-        expect(None, await trial.store.get(session.session_id))
+        await trial.found_by_all(None, session.session_id)
 
 
 async def _takes_or_removes(trial: Trial) -> None:
     for number in range(ROUNDS):
-        session, store = await trial.kept(), trial.store
-        both = [store.take(session.session_id), store.remove(session.session_id)]
+        session = await trial.kept()
+        both = [trial.at(0).take(session.session_id), trial.at(1).remove(session.session_id)]
         await trial.gather(*(both if number % 2 else reversed(both)))  # who comes last is often the first
-        expect(None, await store.get(session.session_id))
-        expect(None, await store.take(session.session_id))
+        await trial.found_by_all(None, session.session_id)
+        expect(None, await trial.store.take(session.session_id))
 
 
 async def _keeps_callers_apart(trial: Trial) -> None:
-    async def bring_and_take(session: Session) -> Session | None:
-        await trial.store.put(session)
-        return await trial.store.take(session.session_id)
+    async def bring_and_take(number: int, session: Session) -> Session | None:
+        await trial.at(number).put(session)
+        return await trial.at(number + 1).take(session.session_id)
 
     for _ in range(ROUNDS):
         sessions = [trial.session() for _ in range(CALLERS)]
-        found = await trial.gather(*[bring_and_take(session) for session in sessions])
+        found = await trial.gather(*[bring_and_take(*numbered) for numbered in enumerate(sessions)])
         for session, came in zip(sessions, found, strict=True):
             expect(session, came)
 
 
 async def _removes(trial: Trial) -> None:
-    session, other, store = await trial.kept(), await trial.kept(), trial.store
-    await store.remove(session.session_id)
-    expect(None, await store.get(session.session_id))
-    expect(None, await store.take(session.session_id))
-    expect(other, await store.take(other.session_id))
+    session, other = await trial.kept(), await trial.kept()
+    await trial.found_by_all(session, session.session_id)
+    await trial.at(1).remove(session.session_id)
+    await trial.found_by_all(None, session.session_id)
+    expect(None, await trial.store.take(session.session_id))
+    expect(other, await trial.store.take(other.session_id))
 
 
 async def _forgets_in_time(trial: Trial) -> None:

@@ -6,9 +6,9 @@ The identities are tried in their order, and the first usable one wins.  For eac
     stateful    look up (our cache, or AskLookUpSession)                   ->  checks
 
 A session that passes every check must be the client's (its binder verifies, or the handshake ends), and only
-then is it used up, where tickets are for single use: one that was used before is no longer usable, and the
-search goes on.  ``resolve`` says what all the decisions together mean.  After a HelloRetryRequest only the
-second ClientHello is searched: no question is asked twice, and no ticket is used up by a retry.
+then is it used up, where tickets are for single use (AskClaimSession): one that was used before is no longer
+usable, and the search goes on.  ``resolve`` says what all the decisions together mean.  After a HelloRetryRequest
+only the second ClientHello is searched: no question is asked twice, and no ticket is used up by a retry.
 """
 
 from __future__ import annotations
@@ -19,11 +19,17 @@ from typing import Final
 
 from attrs import evolve
 
-from sansticket.commands import ProvideSession, ResolveTicket, TicketNotOpened, TicketOpened
-from sansticket.config import ServerConfig
+from sansticket.commands import (
+    ProvideSession,
+    ResolveTicket,
+    SessionClaimed,
+    SessionNotClaimed,
+    TicketNotOpened,
+    TicketOpened,
+)
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, LocalProtocolError, Reason
-from sansticket.events import DecideTicket, LookUpSession, OpenTicket
+from sansticket.events import ClaimSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine import Asking, Flight
 from sansticket.handshake.server13_flight import AskSign, Outcome, WaitClientFinished, answer_hello
 from sansticket.handshake.server13_negotiation import TLS13, Negotiated
@@ -248,7 +254,7 @@ def decided(
     session: Session | None,
     flight: Flight,
 ) -> AfterHello:
-    """Note the decision, with the checks if the session is to be used; on to the next identity."""
+    """Judge the session if it is to be used; one for single use has to be claimed as well."""
     checks: tuple[Check, ...] = ()
     negotiated = search.negotiated
     if session is not None and answer.uses:
@@ -256,12 +262,59 @@ def decided(
         checks = check_session(negotiated, session, search.identity, flight.now)
         if all(check.passed for check in checks):
             check_binder(negotiated, search.offer, search.index, session)
-            checks = (*checks, Check("binder", True), *use_up(negotiated.config, session, flight.now))
+            checks = (*checks, Check("binder", True))
+            if negotiated.config.single_use_tickets:
+                return AskClaimSession(search, negotiated, session, checks)
     usable = bool(checks) and all(check.passed for check in checks)
-    if usable and negotiated is not search.negotiated:
+    return judged(search, negotiated, Decision(status, answer, usable), key_name, checks, session, flight)
+
+
+def judged(
+    search: Search,
+    negotiated: Negotiated,
+    decision: Decision,
+    key_name: bytes,
+    checks: tuple[Check, ...],
+    session: Session | None,
+    flight: Flight,
+) -> AfterHello:
+    """Note the decision; on to the next identity.  ``negotiated`` fits the session, and holds if that is usable."""
+    record = IdentityRecord(search.index, key_name, decision.status, decision.ticket_return, checks)
+    if decision.usable and negotiated is not search.negotiated:
         search = evolve(search, negotiated=negotiated)
-    record = IdentityRecord(search.index, key_name, status, answer, checks)
-    return next_identity(search.decided(Decision(status, answer, usable), record, session), flight)
+    return next_identity(search.decided(decision, record, session), flight)
+
+
+@value
+class AskClaimSession(Asking):
+    """Each session is for one connection, and this client is its own: has it not been used before?"""
+
+    QUESTION = ClaimSession
+
+    search: Search
+    negotiated: Negotiated
+    session: Session
+    checks: tuple[Check, ...]
+
+    def question(self) -> ClaimSession:
+        return ClaimSession(self.session)
+
+    def default_answer(self, now: float) -> SessionClaimed:
+        return SessionClaimed()
+
+    def on_session_claimed(self, command: SessionClaimed, flight: Flight) -> AfterHello:
+        config = self.negotiated.config
+        cache, taken = config.session_cache, ClaimSession in config.answers
+        first = cache is None or cache.claim(self.session, flight.now, taken=taken)
+        return self.judged(Check("single use", True) if first else USED_BEFORE, flight)
+
+    def on_session_not_claimed(self, command: SessionNotClaimed, flight: Flight) -> AfterHello:
+        return self.judged(USED_BEFORE, flight)
+
+    def judged(self, single_use: Check, flight: Flight) -> AfterHello:
+        decision = Decision.by_default(TicketStatus.SUCCESS_RENEW, TLS13, usable=single_use.passed)
+        checks = (*self.checks, single_use)
+        return judged(self.search, self.negotiated, decision, b"", checks, self.session, flight)
 
 
 def fitting(search: Search, session: Session) -> Negotiated:
@@ -270,14 +323,6 @@ def fitting(search: Search, session: Session) -> Negotiated:
     if suite is None or suite.hash_length != len(shown):
         return search.negotiated
     return search.negotiated.for_hash(suite.hash_name)
-
-
-def use_up(config: ServerConfig, session: Session, now: float) -> tuple[Check, ...]:
-    """Where tickets are for single use: one handshake alone can claim the session, whoever asks at the same time."""
-    cache = config.session_cache
-    if not config.single_use_tickets or cache is None:
-        return ()
-    return (Check("single use", True) if cache.claim(session, now) else USED_BEFORE,)
 
 
 def check_session(
@@ -337,5 +382,7 @@ def check_binder(negotiated: Negotiated, offer: PreSharedKeyOffer, index: int, s
         raise Fault(Reason.BAD_BINDER, f"identity {index}")
 
 
-AfterHello = AskOpenTicket | AskDecideTicket | AskLookUpSession | AskSign | WaitClientFinished
+AfterHello = (
+    AskOpenTicket | AskDecideTicket | AskLookUpSession | AskClaimSession | AskSign | WaitClientFinished
+)
 """Where a server is once the ClientHello was taken in: at a question about an identity, or past its flight."""

@@ -16,8 +16,7 @@ How a claim stays a claim.  Removing a session from the cache is not enough: an 
 it would bring it back.  So the ids of claimed sessions are remembered until they expire, in bounded memory:
 when that is full, those that expire first are forgotten, and from then on a session from outside that expires
 no later than they do can no longer be claimed.  Too many claims cost full handshakes, never a second use.
-This holds for one process.  Where several share a store, its ``on_get`` must hand out a session that allows
-early data by an operation that also deletes it (such as GETDEL).
+This holds for one process.  Where several share a store, the store must decide: see ``events.ClaimSession``.
 
 Hooks are called without the lock held: they may use the cache.
 """
@@ -99,7 +98,7 @@ class _Claims:
     def record(self, session: Session, now: float, *, trusted: bool) -> bool:
         """Claim ``session``; False if that was done before, or if it cannot be told any more.
 
-        ``trusted``: it was taken from the cache just now, where nobody had claimed it.
+        ``trusted``: it was taken just now from where it would not be if somebody had claimed it.
         """
         while self.expiry and self.expiry[0][0] <= now * 1000:
             self._forget()
@@ -244,16 +243,19 @@ class SessionCache:
             return None
         return session
 
-    def claim(self, session: Session, now: float) -> bool:
+    def claim(self, session: Session, now: float, *, taken: bool = False) -> bool:
         """Use ``session`` up.  True for one caller only, and never if it has expired.
 
         ``session`` is what ``get`` or an external store gave.  It is removed, here and by the hook there.
+
+        ``taken``: the external store has given it to this caller alone, and removed it.  Then only an id that is
+        remembered is refused, and the hook is not called for the store's sake.
         """
         with self._lock:
             kept = self._kept.pop(session.session_id, None)
-            trusted = kept is not None and not kept.external
+            trusted = taken or (kept is not None and not kept.external)
             claimed = not session.expired(now) and self._claims.record(session, now, trusted=trusted)
-        self._tell([session] if claimed or kept is not None else [])
+        self._tell([session] if kept is not None or (claimed and not taken) else [])
         return claimed
 
     def was_claimed(self, session_id: bytes) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Final
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sansticket import SendData, Session
 from tests.support.certificates import server_identity
@@ -196,6 +196,20 @@ def test_no_ticket_is_accepted_twice(redis: RedisServer, start_fleet: StartFleet
             visits = list(clients.map(partial(fleet.visit, session=session), NAMES * 3))
         assert sum(visited.resumed for visited in visits) == 1
         assert not any(fleet.visit(name, session=session).resumed for name in NAMES)
+    assert fleet.healthy()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_who_only_saw_a_ticket_uses_nothing_up(version: int, redis: RedisServer, start_fleet: StartFleet) -> None:
+    """Whoever copies it from the wire, and shows it in TLS 1.3, has not the secret to go with it."""
+    fleet = start_fleet("--redis", redis.url)
+    session = fleet.visit("one", version=version).sessions[0]
+    thief = fleet.visit("one").sessions[0]
+    for name in NAMES:
+        with pytest.raises(Refused) if version == TLS13 else nullcontext():
+            shown = evolve(thief, ticket=session.ticket or session.session_id)
+            assert not fleet.visit(name, session=shown).resumed
+    assert fleet.visit("two", session=session, version=version).resumed
     assert fleet.healthy()
 
 

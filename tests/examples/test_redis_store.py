@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import pytest
@@ -14,8 +14,17 @@ from attrs import evolve
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from examples.redis_store import RedisStore
-from sansticket import LookUpSession, Session, TicketIssued, WindowedTicketKeys
+from examples.redis_store import Answers, RedisStore
+from sansticket import (
+    ClaimSession,
+    LookUpSession,
+    ProvideSession,
+    Session,
+    SessionClaimed,
+    SessionNotClaimed,
+    TicketIssued,
+    WindowedTicketKeys,
+)
 from sansticket.testing import RULES, Rule
 from tests.support.command import PATIENCE
 from tests.support.redis_server import RedisServer
@@ -47,9 +56,12 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_it_keeps_the_rules(rule: Rule, server: RedisServer) -> None:
+    """As three servers have it, each with connections of its own."""
+
     async def main() -> None:
-        async with connected(server, timeout=5) as store:
-            await rule.check(store, now=time.time, sleep=asyncio.sleep, gather=asyncio.gather)
+        async with AsyncExitStack() as stack:
+            stores = [await stack.enter_async_context(connected(server, timeout=5)) for _ in range(3)]
+            await rule.check(*stores, now=time.time, sleep=asyncio.sleep, gather=asyncio.gather)
 
     run(main())
 
@@ -89,16 +101,51 @@ def test_sessions_of_another_root_secret_or_name_are_none(server: RedisServer) -
     run(main())
 
 
-def test_tls13_takes_and_tls12_looks(server: RedisServer) -> None:
+def test_a_look_up_leaves_and_a_claim_takes(server: RedisServer) -> None:
     async def main() -> None:
         session = new_session(3)
         async with connected(server) as store:
             await store.observe([TicketIssued(session, 0)])
-            for version, there in ((TLS12, True), (TLS12, True), (TLS13, True), (TLS13, False), (TLS12, False)):
-                answer = await store.look_up(LookUpSession(session.session_id, version))
-                assert answer.session == (session if there else None)
+            one, other = Answers(store), Answers(store)
+            for version in (TLS12, TLS13, TLS12):
+                assert await one.look_up(LookUpSession(session.session_id, version)) == ProvideSession(session)
+            claims = [await answers.claim(ClaimSession(session)) for answers in (one, other)]
+            assert claims == [SessionClaimed(), SessionNotClaimed()]
+            assert await one.look_up(LookUpSession(session.session_id, TLS13)) == ProvideSession(None)
 
     run(main())
+
+
+def test_what_took_its_place_is_not_claimed(server: RedisServer) -> None:
+    async def main() -> None:
+        session = new_session(10)
+        async with connected(server) as store:
+            await store.put(evolve(session, app_data=b"another"))
+            assert await Answers(store).claim(ClaimSession(session)) == SessionNotClaimed()
+
+    run(main())
+
+
+def test_a_redis_that_persists_brings_back_what_was_taken() -> None:
+    """Why docs/fleet.md says that it must not."""
+
+    async def take(server: RedisServer, session: Session) -> Session | None:
+        async with connected(server) as store:
+            return await store.take(session.session_id)
+
+    async def put(server: RedisServer, session: Session) -> None:
+        async with connected(server) as store:
+            await store.put(session)
+
+    session = new_session(11)
+    with RedisServer() as server:
+        asyncio.run(put(server, session))
+        with server.client() as client:
+            client.save()  # as its timer does by default
+        assert asyncio.run(take(server, session)) == session
+        assert asyncio.run(take(server, session)) is None
+        server.restart()
+        assert asyncio.run(take(server, session)) == session
 
 
 def test_a_failed_connection_removes_its_session(server: RedisServer) -> None:
@@ -137,8 +184,10 @@ def test_nothing_waits_long_or_raises(
             begin()
             started = time.monotonic()
             await store.observe([TicketIssued(new_session(5), 0)])
-            assert (await store.look_up(LookUpSession(session.session_id, TLS13))).session is None
-            assert (await store.look_up(LookUpSession(session.session_id, TLS12))).session is None
+            asking, claiming = Answers(store), Answers(store)
+            for _ in range(8):  # as many tickets as a server looks at
+                assert await asking.look_up(LookUpSession(session.session_id, TLS13)) == ProvideSession(None)
+            assert await claiming.claim(ClaimSession(session)) == SessionNotClaimed()
             assert time.monotonic() - started < PATIENCE / 3, "three operations of a tenth of a second each"
             with pytest.raises((OSError, RedisError)):
                 await store.get(session.session_id)
@@ -148,7 +197,7 @@ def test_nothing_waits_long_or_raises(
     assert [message.split(":")[0] for message in caplog.messages] == [
         "session write failed",
         "session look-up failed",
-        "session look-up failed",
+        "session claim failed",
     ]
 
 
@@ -162,7 +211,8 @@ def test_answers_that_came_too_late_are_nobody_elses(server: RedisServer) -> Non
             await store.put(second)
             server.freeze()
             try:
-                assert (await store.look_up(LookUpSession(first.session_id, TLS12))).session is None
+                answer = await Answers(store).look_up(LookUpSession(first.session_id, TLS12))
+                assert answer == ProvideSession(None)
             finally:
                 server.thaw()
             for session in (second, first) * 5:

@@ -29,6 +29,7 @@ from sansticket.config import ASK
 from sansticket.connection import Connection
 from sansticket.errors import ALERTS, LocalProtocolError, Reason
 from sansticket.events import (
+    ClaimSession,
     ConnectionTerminated,
     DataReceived,
     DecideTicket,
@@ -67,6 +68,7 @@ KINDS: Final = (
     OpenTicket,
     DecideTicket,
     LookUpSession,
+    ClaimSession,
     PrepareTicket,
     ProtectTicket,
     Sign,
@@ -82,6 +84,8 @@ def answer_to(question: Question, connection: Connection, keys: Keys) -> Command
         return keys.protect(question)
     if isinstance(question, LookUpSession):
         return keys.look_up(question)
+    if isinstance(question, ClaimSession):
+        return keys.claim(question)
     assert isinstance(connection._state, Asking)
     return connection._state.default_answer(TIME)
 
@@ -89,7 +93,7 @@ def answer_to(question: Question, connection: Connection, keys: Keys) -> Command
 AWAY: Final[dict[str, tuple[type[Question], ...]]] = {
     "": (),
     "keys": (OpenTicket, ProtectTicket),
-    "store": (LookUpSession,),
+    "store": (LookUpSession, ClaimSession),
 }
 """The questions that a scene needs, whose tickets are looked after elsewhere."""
 

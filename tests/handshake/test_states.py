@@ -125,6 +125,8 @@ COMMAND_SAMPLES: Final[dict[type[Command], Command]] = {
         commands.TicketNotOpened(),
         commands.ResolveTicket(TicketReturn.IGNORE_RENEW),
         commands.ProvideSession(None),
+        commands.SessionClaimed(),
+        commands.SessionNotClaimed(),
         commands.SealTicket(b"app data"),
         commands.TicketProtected(b"a ticket"),
         commands.ProvideSignature(b"a signature"),

@@ -20,6 +20,7 @@ from sansticket.commands import (
     ResolveTicket,
     SealTicket,
     SendData,
+    SessionNotClaimed,
     TicketNotOpened,
     TicketOpened,
     TicketProtected,
@@ -27,6 +28,7 @@ from sansticket.commands import (
 from sansticket.config import ASK, ServerConfig
 from sansticket.errors import ConfigError, LocalProtocolError, Reason
 from sansticket.events import (
+    ClaimSession,
     ConnectionTerminated,
     DecideTicket,
     Event,
@@ -299,6 +301,7 @@ QUESTIONS: Final[dict[type[Question], Command]] = {
     OpenTicket: TicketNotOpened(),
     DecideTicket: ResolveTicket(TicketReturn.IGNORE_RENEW),
     LookUpSession: ProvideSession(None),
+    ClaimSession: SessionNotClaimed(),
     PrepareTicket: SealTicket(),
     ProtectTicket: TicketProtected(b"ticket"),
 }
@@ -310,6 +313,9 @@ def asking(question: type[Question]) -> Iterator[ConnectionPair]:
     world = World()
     if question is LookUpSession:
         config, first = world.stateful(answers={LookUpSession: ASK}), world.stateful()
+    elif question is ClaimSession:
+        config = world.stateful(answers={ClaimSession: ASK}, single_use_tickets=True)
+        first = evolve(config, answers={})
     elif question in (OpenTicket, ProtectTicket):
         service = Service(world)
         config, first = remote(world, service, answers={question: ASK}), remote(world, service)
@@ -418,6 +424,9 @@ def test_a_function_that_fails(world: World, question: type[Question], wrong: An
     service = Service(world)
     if question is LookUpSession:
         first, config = world.stateful(), world.stateful(answers={question: wrong})
+    elif question is ClaimSession:
+        first = world.stateful(single_use_tickets=True)
+        config = evolve(first, answers={question: wrong})
     elif question in (OpenTicket, ProtectTicket):
         first, config = remote(world, service), remote(world, service, answers={question: wrong})
     else:

@@ -16,10 +16,12 @@ from sansticket.commands import (
     RequestClientCertificate,
     SealTicket,
     SendData,
+    SessionClaimed,
+    SessionNotClaimed,
 )
 from sansticket.config import ASK, ServerConfig
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
-from sansticket.events import DecideTicket, LookUpSession, PrepareTicket, TicketIssued
+from sansticket.events import ClaimSession, DecideTicket, LookUpSession, PrepareTicket, TicketIssued
 from sansticket.tickets.cache import CacheMode, SessionCache
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.session import Session
@@ -234,7 +236,7 @@ def by_question(world: World, store: Store, answer: object = None, **changes: An
     def look_up(question: LookUpSession) -> ProvideSession:
         return ProvideSession(store.get(question.session_id))
 
-    return world.server(ticket_keys=None, answers={LookUpSession: answer or look_up}, **changes)
+    return world.server(**{"ticket_keys": None, "answers": {LookUpSession: answer or look_up}, **changes})
 
 
 def connect(
@@ -543,8 +545,138 @@ def test_removal_is_told_once(world: World, store: Store) -> None:
     assert sorted(store.log.count(("remove", s.ticket)) for s in (session, received(pair)[0])) == [1, 1]
 
 
+# --- single use in a fleet: ClaimSession ---------------------------------------------------------------------
+
+
+def shared(world: World, store: Store, answer: object = None, **changes: Any) -> ServerConfig:
+    """One of several servers with a store that gives a session to one of all who claim it."""
+
+    def claim(question: ClaimSession) -> SessionClaimed | SessionNotClaimed:
+        store.log.append(("claim", question.session.session_id))
+        taken = store.sessions.pop(question.session.session_id, None)
+        return SessionClaimed() if taken == question.session else SessionNotClaimed()
+
+    answers = {**by_question(world, store).answers, ClaimSession: answer or claim}
+    return by_question(world, store, answers=answers, single_use_tickets=True, **changes)
+
+
+def test_one_server_of_all_resumes(world: World, store: Store) -> None:
+    servers = [shared(world, store) for _ in range(3)]
+    session = received(connect(world, store, servers[0]))[0]
+    first, *others = (connect(world, store, server, session) for server in servers)
+    assert outcome(first) == (True, 1)
+    for pair in others:
+        assert outcome(pair) == (False, 2)
+        assert failed_checks(pair) == ["found"]
+    assert store.times("claim") == 1
+
+
+def test_two_that_found_it_at_the_same_time(world: World, store: Store) -> None:
+    """Each has looked it up and verified the binder before either claims it."""
+    config = shared(world, store, ASK)
+    session = received(connect(world, store, config))[0]
+    pairs = [connect(world, store, config, session) for _ in range(2)]
+    issued = store.sessions[session.ticket]
+    assert [pair.server.pending for pair in pairs] == [ClaimSession(issued)] * 2
+    pairs[0].send("server", SessionClaimed())
+    pairs[1].send("server", SessionNotClaimed())
+    assert [outcome(pair) for pair in pairs] == [(True, 1), (False, 2)]
+    assert failed_checks(pairs[1]) == ["single use"]
+    assert [check.name for check in checks(pairs[0])][-2:] == ["binder", "single use"]
+
+
+def test_who_only_saw_a_ticket_claims_nothing(world: World, store: Store) -> None:
+    config = shared(world, store)
+    session = received(connect(world, store, config))[0]
+    HostileClient(config, sessions=(evolve(session, secret=bytes(32)),)).begin().assert_refused(Reason.BAD_BINDER)
+    assert store.times("claim") == 0
+    assert outcome(connect(world, store, config, session)) == (True, 1)
+
+
+def test_what_fails_another_check_is_not_claimed(world: World, store: Store) -> None:
+    config = shared(world, store)
+    session = received(connect(world, store, config))[0]
+    assert not resumed(connect(world, store, evolve(config, session_id_context=b"another"), session))
+    assert store.times("claim") == 0
+
+
+def test_a_retry_claims_once(world: World, store: Store) -> None:
+    config = shared(world, store)
+    session = received(connect(world, store, config))[0]
+    config = evolve(config, groups=(NamedGroup.SECP256R1,))
+    pair = world.connect(config, session, client=world.client(key_shares=(NamedGroup.X25519,)))
+    assert outcome(pair) == (True, 1)
+    assert store.times("claim") == 1
+
+
+def test_the_search_goes_on_where_a_session_was_not_claimed(world: World, store: Store) -> None:
+    """And with the negotiation as it was: what the lost session would have changed has not happened."""
+    config = shared(world, store, ASK)
+    sessions = received(connect(world, store, config))
+    pair = connect(world, store, config, sessions)
+    pair.send("server", SessionNotClaimed())
+    assert isinstance(pair.server.pending, ClaimSession)
+    pair.send("server", SessionClaimed())
+    assert outcome(pair) == (True, 1)
+    assert record(pair).winner == 1
+
+
+def test_a_lost_session_does_not_choose_the_suite(world: World, store: Store) -> None:
+    suites = (CipherSuite.AES_128_GCM_SHA256, CipherSuite.AES_256_GCM_SHA384)
+    config = shared(world, store, ASK, cipher_suites=suites)
+    session = received(connect(world, store, evolve(config, cipher_suites=suites[1:])))[0]
+    for answer, suite in ((SessionClaimed(), suites[1]), (SessionNotClaimed(), suites[0])):
+        pair = world.connect(config, session, client=world.client(cipher_suites=suites))
+        pair.send("server", answer)
+        assert resumed(pair) == isinstance(answer, SessionClaimed)
+        assert pair.server.cipher_suite == suite
+
+
+def test_a_cache_has_to_agree(world: World, store: Store) -> None:
+    """A store that brings back what it gave away, after a restart for example, is not believed by this process."""
+    config = shared(world, store, lambda question: SessionClaimed(), session_cache=SessionCache())
+    session = received(connect(world, store, config))[0]
+    assert outcome(connect(world, store, config, session)) == (True, 1)
+    replay = connect(world, store, config, session)
+    assert outcome(replay) == (False, 2)
+    assert failed_checks(replay) == ["single use"]
+
+
+def test_a_cache_of_another_process_is_not_believed(world: World, store: Store) -> None:
+    """It still has the session; the store does not."""
+    one, other = (shared(world, store, session_cache=SessionCache()) for _ in range(2))
+    session = received(connect(world, store, one))[0]
+    assert outcome(connect(world, store, other, session)) == (True, 1)
+    assert in_cache(one, session)
+    assert outcome(connect(world, store, one, session)) == (False, 2)
+
+
+def test_a_claim_is_no_removal_for_the_store(world: World, store: Store) -> None:
+    """Whoever answered took it out already."""
+    cache = store.cache(CacheMode.SERVER | CacheMode.NO_INTERNAL, get=False)
+    config = shared(world, store, session_cache=cache)
+    session = received(connect(world, store, config))[0]
+    pair = connect(world, store, config, session)
+    assert outcome(pair) == (True, 1)
+    assert (store.times("claim"), store.times("remove")) == (1, 0)
+    by_truncation(pair)
+    assert [what for what in store.log if what[0] == "remove"] == [("remove", received(pair)[0].ticket)]
+
+
+def test_without_single_use_nobody_is_asked(world: World, store: Store) -> None:
+    config = evolve(shared(world, store), single_use_tickets=False)
+    session = received(connect(world, store, config))[0]
+    assert [outcome(connect(world, store, config, session)) for _ in range(2)] == [(True, 1)] * 2
+    assert store.times("claim") == 0
+
+
 def test_it_needs_something_to_remember_with(world: World) -> None:
+    claimed = world.server(
+        ticket_keys=None, answers={LookUpSession: ASK, ClaimSession: ASK}, single_use_tickets=True
+    )
+    assert claimed.stateful_tickets
     for changes in (
+        {"single_use_tickets": True, "answers": {ClaimSession: ASK}},
         {"single_use_tickets": True},
         {"single_use_tickets": True, "session_cache": SessionCache()},
         {"single_use_tickets": True, "ticket_keys": None},

@@ -25,6 +25,8 @@ from sansticket.commands import (
     ProvideSignature,
     RequestClientCertificate,
     SendData,
+    SessionClaimed,
+    SessionNotClaimed,
     TicketNotOpened,
     TicketOpened,
     TicketProtected,
@@ -35,6 +37,7 @@ from sansticket.connection import ClientConnection, ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign
 from sansticket.events import (
+    ClaimSession,
     DataReceived,
     Event,
     LookUpSession,
@@ -123,6 +126,11 @@ class Keys:
     def look_up(self, question: LookUpSession) -> Command:
         return ProvideSession(self.store.get(question.session_id))
 
+    def claim(self, question: ClaimSession) -> Command:
+        """It stays all the same, so that a conversation can be forked here."""
+        known = self.store.get(question.session.session_id) == question.session
+        return SessionClaimed() if known else SessionNotClaimed()
+
 
 @frozen
 class Stage:
@@ -190,7 +198,7 @@ class Scene:
         elsewhere: dict[str, Answers] = {
             "": {},
             "keys": {OpenTicket: keys.open, ProtectTicket: keys.protect},
-            "store": {LookUpSession: keys.look_up},
+            "store": {LookUpSession: keys.look_up, ClaimSession: keys.claim},
         }
         client["answers"] = {**client.get("answers", {}), **client_answers}
         server["answers"] = {**elsewhere[self.elsewhere], **server.get("answers", {}), **server_answers}
@@ -306,6 +314,12 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("keys elsewhere", elsewhere="keys"),
     Scene("keys elsewhere, resumed", resumes=True, elsewhere="keys"),
     Scene("sessions elsewhere", resumes=True, elsewhere="store"),
+    Scene(
+        "sessions elsewhere, for single use",
+        server={"single_use_tickets": True},
+        resumes=True,
+        elsewhere="store",
+    ),
     Scene("tickets with the first data", server={"ticket_flush": TicketFlush.WRITE}),
     Scene("TLS 1.2", client=TLS_1_2, server=TLS_1_2, talk=SHORT_TALK),
     Scene("TLS 1.2 where both versions are offered", client=BOTH_VERSIONS, server=TLS_1_2, talk=SHORT_TALK),

@@ -19,7 +19,7 @@ from sansticket import handshake
 from sansticket.commands import Close, Command
 from sansticket.config import ASK
 from sansticket.connection import ClientConnection, Connection, ServerConnection
-from sansticket.events import LookUpSession, OpenTicket, ProtectTicket, Question
+from sansticket.events import ClaimSession, LookUpSession, OpenTicket, ProtectTicket, Question
 from sansticket.handshake.machine import Asking, Input, State
 from sansticket.record.protection import Opener12, Sealer12, Sealer13
 from tests.support.hostile import HANDSHAKE, plain_record
@@ -76,6 +76,8 @@ def answer_of(connection: Connection, keys: Keys) -> Command:
         return keys.protect(question)
     if isinstance(question, LookUpSession):
         return keys.look_up(question)
+    if isinstance(question, ClaimSession):
+        return keys.claim(question)
     state = connection._state
     assert isinstance(state, Asking)
     return state.default_answer(TIME)
@@ -139,8 +141,8 @@ def _questions() -> list[type[Question]]:
 
 
 def _play(scene: Scene, made: Collection) -> None:
-    elsewhere = {"keys": (OpenTicket, ProtectTicket), "store": (LookUpSession,)}.get(scene.elsewhere, ())
-    away = {OpenTicket, ProtectTicket, LookUpSession} - set(elsewhere)
+    elsewhere = {"keys": {OpenTicket, ProtectTicket}, "store": {LookUpSession, ClaimSession}}
+    away = set().union(*elsewhere.values()) - elsewhere.get(scene.elsewhere, set())
     asked = {kind: ASK for kind in _questions() if kind not in away}
     stage = scene.open(asked, asked)
     stage.client.__class__ = WatchedClient

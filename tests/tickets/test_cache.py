@@ -371,6 +371,30 @@ def test_a_clock_that_goes_back_frees_no_claim() -> None:
     assert not cache.claim(short, NOW)
 
 
+def test_what_a_store_has_given_to_us_alone_needs_no_memory() -> None:
+    """However many were claimed and forgotten; what is remembered is refused all the same."""
+    cache = SessionCache(remembered_claims=1)
+    first, second = numbered(1, lifetime=100), numbered(2)
+    assert cache.claim(second, NOW, taken=True)
+    assert cache.claim(first, NOW, taken=True), "and forgotten at once"
+    assert not cache.claim(numbered(3, lifetime=100), NOW)
+    assert cache.claim(numbered(3, lifetime=100), NOW, taken=True)
+    assert not cache.claim(second, NOW, taken=True)
+    assert not cache.claim(numbered(4, lifetime=0), NOW, taken=True)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_was_taken_from_a_store_is_not_removed_there(kept: bool) -> None:
+    hooks = Hooks()
+    cache = hooks.cache()
+    if kept:
+        cache.add(numbered(1), NOW)
+    assert cache.claim(numbered(1), NOW, taken=True)
+    assert hooks.calls.count(("remove", 1)) == kept, "only what was here is gone from here"
+    assert cache.claim(numbered(2), NOW)
+    assert hooks.calls.count(("remove", 2)) == 1
+
+
 def test_an_external_copy_of_a_forgotten_claim_is_not_claimed() -> None:
     """It is admitted, since nobody remembers it, and kept here; the claim fails all the same."""
     cache = SessionCache(remembered_claims=1)
