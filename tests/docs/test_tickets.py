@@ -17,16 +17,20 @@ from attrs import evolve, fields
 
 import sansticket
 from sansticket import (
+    ClaimSession,
     ClientConfig,
     ClientConnection,
     Close,
     Command,
     Event,
     HandshakeCompleted,
+    LookUpSession,
     PrepareTicket,
+    ProvideSession,
     ServerConfig,
     ServerConnection,
     Session,
+    SessionNotClaimed,
     TicketIssued,
     TicketKeyRing,
     TicketReceived,
@@ -244,9 +248,35 @@ def test_an_asynchronous_store(recipe: Callable[[str], Names]) -> None:
 
 
 def test_single_use(recipe: Callable[[str], Names]) -> None:
-    config = recipe("Single use")["config"]
+    names = recipe("Single use")
+    config = names["config"]
     session = received(connect(config))[0]
     assert [outcome(connect(config, session)) for _ in range(2)] == [(True, 1), (False, 2)]
+
+    sessions: dict[bytes, Session] = {}
+
+    async def taken(session_id: bytes) -> Session | None:
+        return sessions.pop(session_id, None)
+
+    async def handle(event: Event) -> list[Command]:
+        match event:
+            case TicketIssued(issued):
+                sessions[issued.session_id] = issued
+            case LookUpSession(session_id):
+                return [ProvideSession(sessions.get(session_id))]
+            case ClaimSession():
+                return [await names["claim"](event, taken)]
+        return []
+
+    def run(session: Session | None = None) -> ConnectionPair:
+        return asyncio.run(drive(names["shared"], handle, session))
+
+    session = received(run())[0]
+    kept = dict(sessions)
+    assert [outcome(run(session)) for _ in range(2)] == [(True, 1), (False, 2)]
+    sessions[session.ticket] = evolve(kept[session.ticket], app_data=b"another")
+    question = ClaimSession(kept[session.ticket])
+    assert asyncio.run(names["claim"](question, taken)) == SessionNotClaimed()
 
 
 def test_several_hosts_behind_one_address(recipe: Callable[[str], Names]) -> None:
