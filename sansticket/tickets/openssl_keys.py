@@ -116,7 +116,7 @@ class OpenSSLTicketKey:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The content of a key file of nginx, or what SSL_CTX_set_tlsext_ticket_keys(3) takes: 48 or 80 bytes."""
-        data = bytes(data)
+        data = bytes(memoryview(data))  # of a number, bytes() alone would make a key of zeros
         if len(data) not in KEY_SIZES:
             raise ConfigError("key", f"{len(data)} bytes; expected {' or '.join(map(str, KEY_SIZES))}")
         name, middle = data[:KEY_NAME_LENGTH], (KEY_NAME_LENGTH + len(data)) // 2

@@ -6,6 +6,7 @@ import hmac
 import os
 import pickle
 from hashlib import sha1
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -59,6 +60,12 @@ def test_the_layout_of_a_key_file(content: bytes) -> None:
 def test_other_sizes_are_no_key(size: int) -> None:
     with pytest.raises(ConfigError, match=f"{size} bytes; expected 48 or 80"):
         OpenSSLTicketKey.from_bytes(bytes(size))
+
+
+@pytest.mark.parametrize("content", [48, 80, None, "text"])
+def test_what_has_no_bytes_is_no_key(content: Any) -> None:
+    with pytest.raises(TypeError):
+        OpenSSLTicketKey.from_bytes(content)
 
 
 def test_keys_from_their_parts() -> None:
