@@ -18,10 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis
-
 from examples.asyncio_streams import Hooks, start_server
-from examples.redis_store import RedisStore
 from sansticket import Credential, ServerConfig, WindowedTicketKeys
 
 PATIENCE = 60.0
@@ -41,6 +38,10 @@ async def serve(options: argparse.Namespace) -> None:
     settings: dict[str, Any] = {"ticket_keys": keys}
     hooks: Callable[[], Hooks] = Hooks
     if options.redis is not None:
+        from redis.asyncio import Redis  # who shares keys only need not have it
+
+        from examples.redis_store import RedisStore
+
         store = RedisStore(Redis.from_url(options.redis), keys, clock=clock)
         settings, hooks = store.settings(), store.hooks
     credential = Credential.from_pem(options.chain.read_bytes(), options.key.read_bytes())

@@ -43,6 +43,7 @@ COPIED_BY_A_FORK: Final = frozenset(
         "_handshake_bytes",
         "_messages_without_data",
         "_reader",
+        "_unwritten",
         "_visit",
         "_writer",
     }

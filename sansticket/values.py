@@ -3,7 +3,7 @@
 To mypy it is ``attrs.frozen``: wherever a field of a value is assigned, that is an error.  To the interpreter it
 is ``attrs.define``, because enforcing the same once more costs 0.05 us for each field of each value that is
 made, a tenth of a handshake.  What applications hold in their hands (configs, commands, events, sessions, messages)
-and what secrets are kept in is frozen at run time as well.
+and the steps of the key schedules are frozen at run time as well.
 """
 
 from functools import partial

@@ -125,7 +125,10 @@ def expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, le
 
 
 def derive_secret(hash_name: str, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
-    """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages."""
+    """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages.
+
+    ``secret`` is one of the schedule, as long as the hash: it never needs to be hashed to fit into HMAC's block.
+    """
     new, block, size = _HASHES[hash_name]
     padded = secret.ljust(block, b"\0")
     info = _label_prefix(label, len(transcript_hash), size) + transcript_hash + b"\x01"
