@@ -23,8 +23,8 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
-from sansticket.wire.messages import Finished
-from sansticket.wire.messages12 import HelloRequest, NewSessionTicket12
+from sansticket.wire.messages import Finished, HelloRequest
+from sansticket.wire.messages12 import NewSessionTicket12
 
 UNKNOWN_LIFETIME: Final = 7200
 """Seconds that a session is kept of which the server does not say how long it keeps it: libssl's default."""

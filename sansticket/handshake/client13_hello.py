@@ -6,7 +6,7 @@ RFC 9846 sections 4.2.2 to 4.2.4 and 4.3.11; appendix A.1, WAIT_SH.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Self
 
 from attrs import evolve
 
@@ -31,7 +31,7 @@ from sansticket.wire.extensions import (
     PreSharedKeySelection,
     SelectedVersion,
 )
-from sansticket.wire.messages import HelloRetryRequest, ServerHello
+from sansticket.wire.messages import HelloRequest, HelloRetryRequest, ServerHello
 
 TLS13: Final = ProtocolVersion.TLS_1_3
 
@@ -46,6 +46,12 @@ class WaitServerHello(State):
     """RFC 9846 appendix A.1, WAIT_SH."""
 
     offer: ClientOffer
+
+    def on_hello_request(self, message: HelloRequest, flight: Flight) -> Self:
+        """A server of TLS 1.2 asks for what is under way already (RFC 5246 section 7.4.1.1)."""
+        if ProtocolVersion.TLS_1_2 not in self.offer.config.usable_versions:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "a HelloRequest, which TLS 1.3 does not have")
+        return self
 
     def on_server_hello(
         self, message: ServerHello, flight: Flight

@@ -14,8 +14,7 @@ from sansticket.handshake.established import Established
 from sansticket.handshake.machine import Flight
 from sansticket.values import value
 from sansticket.wire.codes import AlertDescription
-from sansticket.wire.messages import ClientHello
-from sansticket.wire.messages12 import HelloRequest
+from sansticket.wire.messages import ClientHello, HelloRequest
 
 
 @value

@@ -52,6 +52,7 @@ __all__ = [
     "EndOfEarlyData",
     "ExtensionsMessage",
     "Finished",
+    "HelloRequest",
     "HelloRetryRequest",
     "KeyUpdate",
     "Message",
@@ -67,6 +68,16 @@ LEGACY_VERSION: Final = 0x0303
 
 VERIFY_DATA_SIZES: Final = (12, 32, 48)
 """Bytes of a Finished: 12 in TLS 1.2, else the hash, SHA-256 or SHA-384."""
+
+
+@frozen
+class HelloRequest(EmptyMessage):
+    """RFC 5246 section 7.4.1.1: a server of TLS 1.2 would like to negotiate.
+
+    It may say so at any time, also before the version is settled.
+    """
+
+    TYPE: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
 
 
 @frozen
@@ -469,6 +480,7 @@ def read_optional_extensions(reader: Reader, table: ExtensionTable) -> dict[int,
 
 
 MESSAGES: Final[dict[int, Callable[[bytes], Message]]] = {
+    HandshakeType.HELLO_REQUEST: HelloRequest.decode,
     HandshakeType.CLIENT_HELLO: ClientHello.decode,
     HandshakeType.SERVER_HELLO: decode_server_hello,
     HandshakeType.NEW_SESSION_TICKET: NewSessionTicket.decode,
@@ -480,4 +492,4 @@ MESSAGES: Final[dict[int, Callable[[bytes], Message]]] = {
     HandshakeType.FINISHED: Finished.decode,
     HandshakeType.KEY_UPDATE: KeyUpdate.decode,
 }
-"""Which decoder reads the body of which handshake type in TLS 1.3."""
+"""Which decoder reads the body of which handshake type in TLS 1.3, and before the version is settled."""

@@ -1,6 +1,6 @@
 """The handshake messages that only TLS 1.2 has (RFC 5246 section 7.4 and its companions), for ECDHE suites.
 
-ClientHello, ServerHello, CertificateVerify and Finished are those of ``messages``.  Certificate,
+HelloRequest, ClientHello, ServerHello, CertificateVerify and Finished are those of ``messages``.  Certificate,
 CertificateRequest and NewSessionTicket have the same type in both versions and another form in each, which is
 why the version chooses the table: ``MESSAGES_12`` here, ``MESSAGES`` there.
 """
@@ -27,17 +27,10 @@ from sansticket.wire.cursor import (
 from sansticket.wire.extension import illegal
 from sansticket.wire.extensions_certificate import decode_certificate_status, encode_certificate_status
 from sansticket.wire.message import EmptyMessage, Message, frame
-from sansticket.wire.messages import CertificateVerify, ClientHello, Finished, ServerHello
+from sansticket.wire.messages import CertificateVerify, ClientHello, Finished, HelloRequest, ServerHello
 
 NAMED_CURVE: Final = 3
 """The ECCurveType of every group this package knows (RFC 8422 section 5.4)."""
-
-
-@frozen
-class HelloRequest(EmptyMessage):
-    """RFC 5246 section 7.4.1.1: the server would like to renegotiate."""
-
-    TYPE: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
 
 
 @frozen

@@ -22,8 +22,8 @@ from sansticket.record.protection import Sealer12
 from sansticket.wire.alert import Alert
 from sansticket.wire.codes import AlertDescription, AlertLevel, NamedGroup, ProtocolVersion, SignatureScheme
 from sansticket.wire.extensions import ExtendedMasterSecret
-from sansticket.wire.messages import EndOfEarlyData, KeyUpdate, ServerHello
-from sansticket.wire.messages12 import Certificate12, CertificateRequest12, HelloRequest
+from sansticket.wire.messages import EndOfEarlyData, HelloRequest, KeyUpdate, ServerHello
+from sansticket.wire.messages12 import Certificate12, CertificateRequest12
 from tests.support.credentials import client_credential
 from tests.support.hostile import ALERT, APPLICATION_DATA, HANDSHAKE, plain_record
 from tests.support.hostile12 import (

@@ -26,11 +26,10 @@ from sansticket.wire.extensions import (
     SupportedGroups,
     SupportedVersions,
 )
-from sansticket.wire.messages import CertificateVerify, ClientHello, Finished, ServerHello
+from sansticket.wire.messages import CertificateVerify, ClientHello, Finished, HelloRequest, ServerHello
 from sansticket.wire.messages12 import (
     Certificate12,
     ClientKeyExchange,
-    HelloRequest,
     NewSessionTicket12,
     ServerHelloDone,
 )

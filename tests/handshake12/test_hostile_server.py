@@ -28,12 +28,11 @@ from sansticket.wire.extensions import (
     SessionTicketExtension,
     SupportedGroups,
 )
-from sansticket.wire.messages import EncryptedExtensions, Finished, ServerHello
+from sansticket.wire.messages import EncryptedExtensions, Finished, HelloRequest, ServerHello
 from sansticket.wire.messages12 import (
     Certificate12,
     CertificateRequest12,
     CertificateStatus,
-    HelloRequest,
     NewSessionTicket12,
     ServerHelloDone,
     ServerKeyExchange,
@@ -600,9 +599,30 @@ def test_hello_requests_during_the_handshake_are_ignored() -> None:
     assert server.victim.state == "ClientConnected12"
 
 
+def asked_before_the_hello(versions: tuple[int, ...] = BOTH) -> HostileServer12:
+    server = HostileServer12(client12(versions=versions))
+    server.send_message(HelloRequest())
+    return server
+
+
+@pytest.mark.parametrize("versions", [BOTH, BOTH[1:]])
+def test_a_hello_request_that_crosses_our_hello_is_ignored(versions: tuple[int, ...]) -> None:
+    server = asked_before_the_hello(versions).complete()
+    server.assert_alive()
+    assert server.victim.state == "ClientConnected12"
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_a_hello_request_to_a_client_of_tls13() -> HostileServer12:
+    return asked_before_the_hello(BOTH[:1])
+
+
+@pytest.mark.parametrize("after_the_hello", [True, False])
 @refused(Reason.RENEGOTIATION)
-def test_endless_hello_requests_during_the_handshake() -> HostileServer12:
-    server = HostileServer12().say_hello()
+def test_endless_hello_requests_during_the_handshake(after_the_hello: bool) -> HostileServer12:
+    server = HostileServer12()
+    if after_the_hello:
+        server.say_hello()
     for _ in range(33):
         server.send_message(HelloRequest())
     return server

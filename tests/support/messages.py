@@ -144,6 +144,7 @@ def session_id() -> SearchStrategy[bytes]:
 
 
 MESSAGES: Final[dict[type[Message], SearchStrategy[Message]]] = {
+    m.HelloRequest: st.builds(m.HelloRequest),
     m.ClientHello: st.builds(
         m.ClientHello,
         random(),
@@ -175,7 +176,6 @@ MESSAGES: Final[dict[type[Message], SearchStrategy[Message]]] = {
         m.NewSessionTicket, u32, u32, blob(), blob(1), extensions_of(m.NewSessionTicket)
     ),
     m.KeyUpdate: st.builds(m.KeyUpdate, st.integers(0, 1)),
-    m12.HelloRequest: st.builds(m12.HelloRequest),
     m12.Certificate12: st.builds(m12.Certificate12, tuples_of(blob(1))),
     m12.CertificateStatus: st.builds(m12.CertificateStatus, blob(1)),
     m12.ServerKeyExchange: st.builds(m12.ServerKeyExchange, u16, blob(1), u16, blob()),
