@@ -24,7 +24,7 @@ from sansticket.adapters.certificates import (
     usable_anchors,
 )
 from sansticket.adapters.ciphers import CIPHERS, CURVES, select_ciphers
-from sansticket.adapters.failures import failure
+from sansticket.adapters.failures import failure, without_reason
 from sansticket.adapters.settings import Settings
 from sansticket.adapters.ssl_object import SSLObject
 from sansticket.config import Answer, ClientConfig, ServerConfig
@@ -186,7 +186,8 @@ class SSLContext(ssl.SSLContext):
     def _check_side(self, server_side: bool, server_hostname: str | bytes | None, session: object) -> None:
         side = "server" if server_side else "client"
         if server_side is not self._settings.server:
-            raise ssl.SSLError(0, f"Cannot create a {side} socket with a {self._protocol.name} context")
+            words = f"Cannot create a {side} socket with a {self._protocol.name} context"
+            raise without_reason(ssl.SSLError, 0, words)
         if server_side and server_hostname:
             raise ValueError("server_hostname can only be specified in client mode")
         if server_side and session is not None:

@@ -105,12 +105,24 @@ ADDRESS_MISMATCH: Final = (64, "IP address mismatch, certificate is not valid fo
 
 def want_read() -> ssl.SSLWantReadError:
     """More bytes from the peer are needed first."""
-    return ssl.SSLWantReadError(int(ssl.SSL_ERROR_WANT_READ), "The operation did not complete (read)")
+    return without_reason(
+        ssl.SSLWantReadError, ssl.SSL_ERROR_WANT_READ, "The operation did not complete (read)"
+    )
 
 
 def closed() -> ssl.SSLZeroReturnError:
     """Both sides have said that they are done."""
-    return ssl.SSLZeroReturnError(int(ssl.SSL_ERROR_ZERO_RETURN), "TLS/SSL connection has been closed (EOF)")
+    return without_reason(
+        ssl.SSLZeroReturnError, ssl.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)"
+    )
+
+
+def without_reason(kind: type[E], number: int, words: str) -> E:
+    """An error that is no failure of OpenSSL's: callers look at ``reason`` and ``library`` all the same."""
+    error = kind(int(number), words)
+    error.library = None  # type: ignore[assignment]  # the stubs say str; the standard library has None here
+    error.reason = None  # type: ignore[assignment]
+    return error
 
 
 def failure(reason: str, detail: str = "", *, library: str = "SSL") -> ssl.SSLError:

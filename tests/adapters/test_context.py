@@ -128,8 +128,9 @@ def test_names_and_sessions_are_for_clients() -> None:
 
 
 def test_the_other_side() -> None:
-    with pytest.raises(ssl.SSLError, match="Cannot create a server socket with a PROTOCOL_TLS_CLIENT"):
+    with pytest.raises(ssl.SSLError, match="Cannot create a server socket with a PROTOCOL_TLS_CLIENT") as caught:
         wrap(client(), server_side=True)
+    assert (caught.value.errno, caught.value.library, caught.value.reason) == (0, None, None)
     with pytest.raises(ssl.SSLError, match="Cannot create a client socket with a PROTOCOL_TLS_SERVER"):
         wrap(server(), server_hostname=NAME)
 
@@ -578,6 +579,14 @@ def test_asking_for_a_certificate_at_the_wrong_time() -> None:
     with pytest.raises(ssl.SSLError) as caught:
         link.server.tls.verify_client_post_handshake()
     assert caught.value.reason == "STILL_IN_INIT"
+    for leave, reason in (("unwrap", "PROTOCOL_IS_SHUTDOWN"), ("read", "UNEXPECTED_EOF_WHILE_READING")):
+        link = shaken(client(), server())
+        link.server.incoming.write_eof()
+        with pytest.raises(ssl.SSLEOFError):
+            getattr(link.server.tls, leave)()
+        with pytest.raises(ssl.SSLError) as caught:
+            link.server.tls.verify_client_post_handshake()
+        assert caught.value.reason == reason
 
 
 def test_asking_later_and_no_common_version() -> None:
