@@ -162,11 +162,14 @@ class SSLObject(ssl.SSLObject):
 
     @session.setter
     def session(self, session: Any) -> None:
+        if session is None:
+            raise TypeError("Value is not a SSLSession.")
+        given = as_session(session)
         if self._server_side:
             raise ValueError("Cannot set session for server-side SSLObject.")
         if self._connection is not None:
             raise ValueError("Cannot set session after handshake.")
-        self._session = as_session(session)
+        self._session = given
 
     @property
     def session_reused(self) -> bool:
@@ -189,6 +192,7 @@ class SSLObject(ssl.SSLObject):
         if self._completed is None:
             self._pull()
         if self._completed is None:
+            self._meet_end()
             raise self._error() or want_read()
 
     def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> Any:
@@ -230,6 +234,7 @@ class SSLObject(ssl.SSLObject):
             self._pull()
         if self._data:
             return True
+        self._meet_end()
         if self._peer_closed:
             if self._closed:
                 raise closed()
@@ -238,13 +243,13 @@ class SSLObject(ssl.SSLObject):
 
     def write(self, data: ReadableBuffer) -> int:
         """Send ``data``, all of it; how many bytes that were."""
+        if not isinstance(data, bytes | bytearray):
+            data = memoryview(data).cast("B")
         self.do_handshake()
         if self._closed:
             raise failure("PROTOCOL_IS_SHUTDOWN")
         if (error := self._error()) is not None:
             raise error
-        if not isinstance(data, bytes | bytearray):
-            data = memoryview(data).cast("B")
         if not data:
             return 0
         try:
@@ -270,6 +275,7 @@ class SSLObject(ssl.SSLObject):
             self._pull()
         if self._data:
             raise failure("APPLICATION_DATA_AFTER_CLOSE_NOTIFY")
+        self._meet_end()
         if not self._peer_closed:
             raise self._error() or want_read()
 
@@ -279,12 +285,16 @@ class SSLObject(ssl.SSLObject):
 
     def verify_client_post_handshake(self) -> None:
         """Ask a client of TLS 1.3 for its certificate, with the next write; it comes with one of the next reads."""
+        if self._completed is not None and self._completed.version != ProtocolVersion.TLS_1_3:
+            raise failure("WRONG_SSL_VERSION")
         if not self._server_side:
             raise failure("NOT_SERVER")
         if self._completed is None:
             raise failure("STILL_IN_INIT")
-        if self._completed.version != ProtocolVersion.TLS_1_3:
-            raise failure("WRONG_SSL_VERSION")
+        if self._closed:
+            raise failure("PROTOCOL_IS_SHUTDOWN")
+        if (error := self._error()) is not None:
+            raise error
         try:
             self.send(RequestClientCertificate())
         except LocalProtocolError as error:
@@ -406,8 +416,12 @@ class SSLObject(ssl.SSLObject):
             if self._completed is None:
                 self._speaks_http |= self._server_side and data.startswith(HTTP_METHODS)
             self._take(connection.receive_data(data))
+
+    def _meet_end(self) -> None:
+        """The stream may have come to its end; only a call that needs more than there was finds that out."""
         if self._incoming.eof and self._may_come():
-            self._take(connection.receive_data(b""))
+            assert self._connection is not None
+            self._take(self._connection.receive_data(b""))
 
     def _may_come(self) -> bool:
         return not self._peer_closed and self._termination is None

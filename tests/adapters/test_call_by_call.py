@@ -263,6 +263,20 @@ def test_the_end_of_the_stream_without_a_word(sides: tuple[End, End], link: Link
         there.tls.read()
 
 
+def test_who_has_not_read_that_the_stream_has_ended_can_write(sides: tuple[End, End], link: Link) -> None:
+    """Half of a TCP connection is closed: what was asked for before that is still answered."""
+    here, there = sides
+    here.tls.write(b"the last question")
+    link.carry()
+    there.incoming.write_eof()
+    assert there.tls.read() == b"the last question"
+    assert there.tls.write(b"an answer") == 9
+    link.carry()
+    assert here.read() == b"an answer"
+    with pytest.raises(ssl.SSLEOFError):
+        there.tls.read()
+
+
 def test_the_end_of_the_stream_can_be_an_end_like_any_other(
     pair: tuple[House, House], version: ssl.TLSVersion
 ) -> None:
@@ -449,9 +463,10 @@ def test_nobody_is_asked_later_in_tls12(pair: tuple[House, House]) -> None:
     server.post_handshake_auth = True
     link = shaken(pair[0].client(identity=client_identity()), server)
     assert link.server.tls.getpeercert() is not None
-    with pytest.raises(ssl.SSLError) as caught:
-        link.server.tls.verify_client_post_handshake()
-    assert caught.value.reason == "WRONG_SSL_VERSION"
+    for end in (link.server, link.client):
+        with pytest.raises(ssl.SSLError) as caught:
+            end.tls.verify_client_post_handshake()
+        assert caught.value.reason == "WRONG_SSL_VERSION"
 
 
 # --- negotiation ----------------------------------------------------------------------------------------------
