@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,18 @@ def protocol_of(made_for: int | ClientConfig | ServerConfig) -> Any:
 
 
 def known_version(value: int) -> int:
+    number = index(value)
     try:
-        return int(ssl.TLSVersion(value))
+        return int(ssl.TLSVersion(number))
     except ValueError:
-        raise ValueError(f"Unsupported TLS/SSL version {value:#x}") from None
+        raise ValueError(f"Unsupported TLS/SSL version {number:#x}") from None
+
+
+def unsigned(value: int) -> int:
+    """What fits into OpenSSL's options; OverflowError, as in the standard library, for what does not."""
+    number = index(value)
+    number.to_bytes(8)
+    return number
 
 
 def encoded_name(server_hostname: str | bytes | None) -> str | None:

@@ -16,6 +16,7 @@ from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
     from cryptography import x509
 
 StrPath = str | bytes | PathLike[str] | PathLike[bytes]
@@ -62,6 +63,8 @@ ATTRIBUTES: Final = {
 
 def read_credential(certfile: StrPath, keyfile: StrPath | None, password: Password) -> Credential:
     """What ``SSLContext.load_cert_chain`` reads: the key is in the file of the chain if there is no other."""
+    if not callable(password):
+        _password(password)  # what can be none is refused also where none is needed
     chain = _read(certfile)
     key = chain if keyfile is None else _read(keyfile)
     try:
@@ -86,7 +89,7 @@ def _password(password: Password) -> bytes | None:
 
 
 def read_anchors(
-    cafile: StrPath | None, capath: StrPath | None, cadata: str | bytes | bytearray | memoryview | None
+    cafile: StrPath | None, capath: StrPath | None, cadata: str | ReadableBuffer | None
 ) -> Iterator[bytes]:
     """What ``SSLContext.load_verify_locations`` reads, each certificate in DER.
 
@@ -104,7 +107,7 @@ def read_anchors(
         except UnicodeEncodeError:
             raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
     elif cadata is not None:
-        yield from _in_der(bytes(cadata))
+        yield from _in_der(bytes(memoryview(cadata)))
 
 
 def usable_anchors(certificates: Iterable[bytes]) -> Iterator[bytes]:

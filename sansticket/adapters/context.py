@@ -12,9 +12,17 @@ import ssl
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from operator import index
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, overload
 
-from sansticket.adapters.arguments import KeyLogFile, as_session, encoded_name, known_version, protocol_of
+from sansticket.adapters.arguments import (
+    KeyLogFile,
+    as_session,
+    encoded_name,
+    known_version,
+    protocol_of,
+    unsigned,
+)
 from sansticket.adapters.certificates import (
     Password,
     StrPath,
@@ -176,7 +184,7 @@ class SSLContext(ssl.SSLContext):
             if name is None and self.check_hostname:
                 raise ValueError("check_hostname requires server_hostname")
             normal_server_name(name, profile.live)
-        return self._object_class()(self, incoming, outgoing, server_side, name, as_session(session))
+        return self._object_class()(self, incoming, outgoing, bool(server_side), name, as_session(session))
 
     def _object_class(self) -> type[SSLObject]:
         if not issubclass(self.sslobject_class, SSLObject):
@@ -185,7 +193,7 @@ class SSLContext(ssl.SSLContext):
 
     def _check_side(self, server_side: bool, server_hostname: str | bytes | None, session: object) -> None:
         side = "server" if server_side else "client"
-        if server_side is not self._settings.server:
+        if bool(server_side) is not self._settings.server:
             words = f"Cannot create a {side} socket with a {self._protocol.name} context"
             raise without_reason(ssl.SSLError, 0, words)
         if server_side and server_hostname:
@@ -226,8 +234,7 @@ class SSLContext(ssl.SSLContext):
         """More trust anchors.  Those in the folder ``capath`` are read at once, and not when they are needed."""
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
-        data = cadata if cadata is None or isinstance(cadata, str) else bytes(cadata)
-        found = tuple(read_anchors(cafile, capath, data))
+        found = tuple(read_anchors(cafile, capath, cadata))
         try:
             self._settings.add_anchors(found)
         except ConfigError as error:
@@ -275,7 +282,7 @@ class SSLContext(ssl.SSLContext):
 
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
-        mode = ssl.VerifyMode(value)
+        mode = ssl.VerifyMode(index(value))
         if mode is ssl.CERT_NONE and self.check_hostname:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
         if mode is not self.verify_mode:
@@ -359,12 +366,14 @@ class SSLContext(ssl.SSLContext):
 
     @options.setter
     def options(self, value: int) -> None:
-        self._settings.use_options(int(value))
+        self._settings.use_options(unsigned(value))
 
     security_level: int = SECURITY_LEVEL
 
     def set_ciphers(self, cipherlist: str, /) -> None:
         """The cipher suites of TLS 1.2, in OpenSSL's language; those of TLS 1.3 stay as they are."""
+        if not isinstance(cipherlist, str):
+            raise TypeError(f"set_ciphers() argument must be str, not {type(cipherlist).__name__}")
         tls13 = tuple(suite for suite in self._settings["cipher_suites"] if CIPHERS[suite].tls13)
         self.configure(cipher_suites=(*tls13, *select_ciphers(cipherlist)))
 
@@ -380,7 +389,7 @@ class SSLContext(ssl.SSLContext):
 
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
         """Use this group and no other, by OpenSSL's short name."""
-        curve = CURVES.get(name.decode() if isinstance(name, bytes) else name)
+        curve = CURVES.get(os.fsdecode(name))
         if curve is None:
             raise ValueError(f"unknown elliptic curve name {name!r}")
         self.configure(groups=(curve,))
@@ -388,7 +397,7 @@ class SSLContext(ssl.SSLContext):
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """The application protocols, in the order of preference.  A server that has none of the client's goes on
         without; one whose config names protocols refuses such a client instead (RFC 7301 section 3.2)."""
-        protocols = tuple(protocol.encode("ascii") for protocol in alpn_protocols)
+        protocols = tuple(bytes(protocol, "ascii") for protocol in alpn_protocols)
         if not all(0 < len(protocol) < 256 for protocol in protocols):
             raise ssl.SSLError("ALPN protocols must be 1 to 255 in length")
         if protocols != self._settings["alpn_protocols"] or not self._settings.lenient_alpn:
@@ -405,7 +414,7 @@ class SSLContext(ssl.SSLContext):
     def num_tickets(self, value: int) -> None:
         if not self._settings.server:
             raise ValueError("SSLContext is not a server context.")
-        self.configure(num_tickets=value)
+        self.configure(num_tickets=index(value))
 
     @property
     def sni_callback(self) -> Any:

@@ -641,3 +641,52 @@ def test_tickets_can_be_turned_off(pair: tuple[House, House]) -> None:
     session = link.client.tls.session
     assert session is None or not session.has_ticket
     assert server.num_tickets == 0
+
+
+# --- what is no value for a setting ------------------------------------------------------------------------------
+
+WRONG_TYPES: dict[str, Any] = {
+    "verify_mode": lambda context, path: setattr(context, "verify_mode", "none"),
+    "minimum_version": lambda context, path: setattr(context, "minimum_version", "TLSv1.3"),
+    "maximum_version": lambda context, path: setattr(context, "maximum_version", None),
+    "options": lambda context, path: setattr(context, "options", "all"),
+    "num_tickets": lambda context, path: setattr(context, "num_tickets", "2"),
+    "ciphers": lambda context, path: context.set_ciphers(None),
+    "curve": lambda context, path: context.set_ecdh_curve(23),
+    "protocols": lambda context, path: context.set_alpn_protocols([b"h2"]),
+    "anchors": lambda context, path: context.load_verify_locations(cadata=5),
+    "password": lambda context, path: context.load_cert_chain(path, password=5),
+    "no session": lambda context, path: wrapped(context).__setattr__("session", 5),
+    "no context": lambda context, path: wrapped(context).__setattr__("context", 5),
+}
+
+
+def wrapped(context: Any) -> Any:
+    return context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+
+
+@pytest.mark.parametrize("setting", WRONG_TYPES)
+@pytest.mark.parametrize("house", [OURS, STDLIB], ids=lambda house: house.name)
+def test_values_of_another_type(house: House, setting: str, tmp_path: Path) -> None:
+    identity = server_identity()
+    path = tmp_path / "both.pem"
+    with identity.files() as (_, key):
+        path.write_bytes(Path(key).read_bytes() + identity.chain_pem)
+    with pytest.raises(TypeError):
+        WRONG_TYPES[setting](house.server(), path)
+
+
+@pytest.mark.parametrize("options", [-1, 1 << 64])
+@pytest.mark.parametrize("house", [OURS, STDLIB], ids=lambda house: house.name)
+def test_options_out_of_range(house: House, options: int) -> None:
+    context = house.server()
+    with pytest.raises(OverflowError):
+        context.options = options
+
+
+def test_sides_that_are_no_booleans(pair: tuple[House, House]) -> None:
+    """Some callers pass what they have."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    assert pair[1].server().wrap_bio(incoming, outgoing, server_side=1).server_side
+    client = pair[0].client().wrap_bio(incoming, outgoing, server_side=0, server_hostname=NAME)
+    assert not client.server_side
