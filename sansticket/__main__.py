@@ -8,7 +8,8 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from sansticket.debug.command_line import Command, Commands
+from sansticket import __version__
+from sansticket.debug.command_line import Command, CommandError, Commands
 from sansticket.debug.explain_command import add_explain
 from sansticket.debug.keys_command import add_ticket_keys
 from sansticket.debug.session_command import add_session
@@ -16,6 +17,9 @@ from sansticket.errors import SansticketError
 
 WIDEST = 100
 """Columns; wider than this the ladder only gets harder to follow."""
+
+INTERRUPTED = 130
+"""The exit code of what was ended by SIGINT, as shells have it."""
 
 VERSIONS = {"1.2": 0x0303, "1.3": 0x0304}
 
@@ -85,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="COMMAND --help tells more.  Exit codes: 0 all went well, 1 it did not, 2 the command line was wrong.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"sansticket {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     add_explain(commands)
@@ -155,19 +160,25 @@ def _add_states(commands: Commands) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.  The exit code: 0, or 1 when it did not work; argparse exits with 2 itself."""
+    """Run a command.  The exit code: 0, or 1 when it did not work, 130 for SIGINT; argparse exits with 2 itself."""
     options = _options(arguments)
     run: Command = options.run
     try:
+        if sys.stdout is None:
+            raise CommandError("standard output is closed")
         for line in run(options):
             print(line)
         sys.stdout.flush()
     except SansticketError as error:
         print(f"sansticket: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever read us has enough; nothing more may be flushed at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of standard output: what happens to other files the commands know themselves
+        if not isinstance(error, BrokenPipeError):  # whoever read us may have had enough
+            print(f"sansticket: standard output: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more is flushed at exit
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

@@ -41,11 +41,18 @@ def add(
 
 
 def read(path: str) -> bytes:
-    """The content of a file, or of standard input."""
+    """The content of a file, or of standard input, which can be read once."""
     try:
-        return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
+        return _standard_input() if path == STANDARD else Path(path).read_bytes()
     except OSError as error:
         raise _said(path, error) from None
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None or sys.stdin.closed:
+        raise CommandError("standard input is closed, or was read already")
+    with sys.stdin:
+        return sys.stdin.buffer.read()
 
 
 def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
@@ -57,10 +64,17 @@ def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
         raise CommandError(f"{path} exists already")
     temporary = f"{path}.new"
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CommandError(f"{temporary} exists: somebody writes {path} now, or was interrupted") from None
+    except OSError as error:
+        raise _said(path, error) from None
+    try:
+        with open(descriptor, "wb") as file:
             file.write(content)
         os.replace(temporary, path)
     except OSError as error:
+        os.unlink(temporary)
         raise _said(path, error) from None
 
 
@@ -82,4 +96,4 @@ def table(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
 
 
 def _said(path: str, error: OSError) -> CommandError:
-    return CommandError(f"{path}: {error.strerror or error}")
+    return CommandError(f"{path or 'a file without a name'}: {error.strerror or error}")

@@ -10,7 +10,7 @@ from sansticket.debug.capture import CaptureError, Piece, read_capture
 from sansticket.debug.command_line import CommandError, Commands, add, read
 from sansticket.debug.explain import Side, explain
 from sansticket.debug.key_log import KeyLog, KeyLogError
-from sansticket.debug.listing import lines, unread
+from sansticket.debug.listing import lines, reason, unread
 
 DESCRIPTION = """\
 The records in captured bytes of a TLS connection, and the messages inside them.  A FILE has the bytes of one
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Iterable[str]:
     pieces = [piece for path in options.files for piece in _pieces(path, options.sender)]
     records = explain(pieces, _key_log(options.key_log))
     if records and unread(records) == len(records):
-        raise CommandError(f"{options.files[0]}: no record that can be read: {records[0].contents[0]}")
+        raise CommandError(f"{options.files[0]}: no record that can be read: {reason(records[0])}")
     yield from lines(records)
     closed = unread(records)
     if closed:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from sansticket.config import ClientConfig
 from sansticket.debug import words
 from sansticket.debug.command_line import (
+    STANDARD,
     Command,
     CommandError,
     Commands,
@@ -152,6 +153,8 @@ def names(options: argparse.Namespace) -> Iterable[str]:
 
 
 def rotate_files(options: argparse.Namespace) -> Iterable[str]:
+    if STANDARD in (*options.files, options.next):
+        raise CommandError("a rotation writes to the files that it reads; standard input is none")
     before = read_keys([(path, read(path)) for path in options.files])
     if before.haproxy and options.next is not None:
         raise CommandError("--next: haproxy's file has its next key inside")
@@ -179,6 +182,8 @@ def ticket_in(argument: str) -> bytes:
     """The ticket that an argument is, or that is in the file that it names."""
     if (ticket := _from_hex(argument)) and not os.path.exists(argument):
         return ticket
+    if argument != STANDARD and not os.path.exists(argument):
+        raise CommandError(f"{argument} is neither hexadecimal nor a file")
     content = read(argument)
     try:
         session = read_session(content).session

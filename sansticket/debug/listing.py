@@ -40,6 +40,11 @@ def unread(records: Iterable[Record]) -> int:
     return sum(any(isinstance(content, Unread) for content in record.contents) for record in records)
 
 
+def reason(record: Record) -> str:
+    """Why a record could not be read."""
+    return next(content.why for content in record.contents if isinstance(content, Unread))
+
+
 def _outside(record: Record) -> str:
     parts = [f"{words.name(ContentType, record.content_type).lower()}, {words.count(record.size, 'byte')}"]
     if record.keys not in (PLAINTEXT, None):

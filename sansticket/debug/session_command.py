@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from sansticket.debug.command_line import CommandError, Commands, add, read, table, write_out, write_secret
 from sansticket.debug.session_text import NAMES, SessionFile, describe, read_session, write_session
+from sansticket.tickets.session import SessionFormatError
 
 DESCRIPTION = """\
 What a session file says: of a native session (Session.to_bytes), or of OpenSSL's SSL_SESSION in DER or PEM, as
@@ -74,7 +75,10 @@ def check(options: argparse.Namespace) -> str:
 
 def run(options: argparse.Namespace) -> Iterable[str]:
     client = None if options.side is None else options.side == "client"
-    found = read_session(read(options.file), client)
+    try:
+        found = read_session(read(options.file), client)
+    except SessionFormatError as error:
+        raise CommandError(f"{options.file}: {error}") from None
     if options.ca is not None:
         found = adopted(found, options)
     elif options.to == "native" and found.form != "native" and found.client:

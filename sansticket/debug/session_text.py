@@ -43,7 +43,7 @@ def read_session(data: bytes, client: bool | None = None) -> SessionFile:
         return _read_openssl("der", data, client)
     if data[:1] != bytes((FORMAT,)):
         raise SessionFormatError(
-            "this is no session; expected the native encoding, or an SSL_SESSION in DER or PEM"
+            "no session; expected the native encoding, or an SSL_SESSION in DER or PEM"
         )
     session = Session.from_bytes(data)
     return SessionFile("native", session, bool(session.ticket) if client is None else client)

@@ -171,7 +171,7 @@ def test_messages_that_do_not_decode() -> None:
         (b"160\n", "an odd number of hexadecimal digits before line 2"),
         (b"> 160\n< 16\n", "an odd number of hexadecimal digits before line 3"),
         (b"1603\n", "it begins neither"),
-        (b"< 68656c6c6f\n", "no record that can be read: "),
+        (b"< 68656c6c6f\n", "no record that can be read: not a TLS record"),
     ],
 )
 def test_what_is_no_capture(failure: Failure, tmp_path: Path, content: bytes, why: str) -> None:

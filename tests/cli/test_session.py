@@ -262,8 +262,8 @@ def test_from_s_client_to_our_client(output: Output, files: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "this is no session; expected the native encoding, or an SSL_SESSION in DER or PEM"),
-        (b"hello", "this is no session"),
+        (b"", "no session; expected the native encoding, or an SSL_SESSION in DER or PEM"),
+        (b"hello", "no session"),
         (b"\x01", "the data is cut short"),
         (b"0", "not an SSL_SESSION in DER"),
         (b"-----BEGIN CERTIFICATE-----\n", "no PEM block of SSL SESSION PARAMETERS"),
@@ -271,7 +271,7 @@ def test_from_s_client_to_our_client(output: Output, files: Path) -> None:
 )
 def test_what_is_no_session(failure: Failure, tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "it").write_bytes(content)
-    assert failure("session", tmp_path / "it").startswith(why)
+    assert failure("session", tmp_path / "it").startswith(f"{tmp_path / 'it'}: {why}")
 
 
 def test_files_that_cannot_be_read_or_written(failure: Failure, files: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hmac
 import os
 import stat
@@ -69,6 +70,31 @@ def test_a_new_file_for_haproxy(output: Output, tmp_path: Path) -> None:
 def test_no_file_is_overwritten(failure: Failure, files: Path) -> None:
     assert failure("ticket-keys", "make", files / "current.key") == f"{files / 'current.key'} exists already"
     assert (files / "current.key").read_bytes() == content(0)
+
+
+def test_a_file_that_was_left_half_done(failure: Failure, output: Output, tmp_path: Path) -> None:
+    (tmp_path / "k.new").write_bytes(b"")
+    said = failure("ticket-keys", "make", tmp_path / "k")
+    assert said == f"{tmp_path / 'k.new'} exists: somebody writes {tmp_path / 'k'} now, or was interrupted"
+    (tmp_path / "k.new").unlink()
+    output("ticket-keys", "make", tmp_path / "k")
+
+
+def test_a_file_that_cannot_be_put_in_its_place(
+    failure: Failure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    assert failure("ticket-keys", "make", tmp_path / "k") == f"{tmp_path / 'k'}: No space left on device"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["-"], ["{current}", "--next", "-"]])
+def test_a_rotation_needs_files(failure: Failure, files: Path, arguments: list[str]) -> None:
+    named = [argument.format(current=files / "current.key") for argument in arguments]
+    assert "standard input is none" in failure("ticket-keys", "rotate", *named)
 
 
 def test_a_new_key_on_standard_output() -> None:
@@ -271,7 +297,7 @@ def test_why_a_ticket_does_not_open(failure: Failure, files: Path) -> None:
 
 def test_what_is_no_ticket(failure: Failure, files: Path) -> None:
     current = files / "current.key"
-    assert failure("ticket-keys", "open", "nowhere", current) == "nowhere: No such file or directory"
+    assert failure("ticket-keys", "open", "nowhere", current) == "nowhere is neither hexadecimal nor a file"
     (files / "session").write_bytes(ORDINARY.to_bytes())
     said = failure("ticket-keys", "open", files / "session", current)
     assert said == f"{files / 'session'} is a session without a ticket"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sansticket.__main__ import main, parser
+from sansticket import __version__
+from sansticket.__main__ import INTERRUPTED, main, parser
 from sansticket.debug import demo, states
 from tests.support.command import PATIENCE, ROOT
 
@@ -168,3 +171,55 @@ def test_a_reader_that_has_enough(tmp_path: Path) -> None:
     subprocess.run(["sh", "-c", script], cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE)
     assert (tmp_path / "errors").read_text() == ""
     assert (tmp_path / "code").read_text().strip() in ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ("{python} states >&-", 1, "sansticket: standard output is closed\n"),
+        ("{python} ticket-keys make - >&-", 1, "sansticket: standard output is closed\n"),
+        ("{python} session - <&-", 1, "sansticket: standard input is closed, or was read already\n"),
+        ("{python} explain - - </dev/null", 1, "sansticket: -: nothing in it\n"),
+        ("{python} states >/dev/full", 1, "sansticket: standard output: No space left on device\n"),
+        ("{python} ticket-keys make - >/dev/full", 1, "sansticket: standard output: No space left on device\n"),
+        ("{python} session ''", 1, "sansticket: a file without a name: Is a directory\n"),
+    ],
+)
+def test_files_that_are_closed_or_full(script: str, code: int, said: str) -> None:
+    if "/dev/full" in script and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full, which only Linux has")
+    command = script.format(python=f"{sys.executable} -m sansticket")
+    run = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert (run.returncode, run.stderr) == (code, said)
+
+
+def test_standard_input_can_be_read_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(80))))
+    assert main(["ticket-keys", "names", "-", "-"]) == 1
+    assert capsys.readouterr().err == "sansticket: standard input is closed, or was read already\n"
+
+
+def test_whoever_has_enough_of_waiting() -> None:
+    """Control-C while it waits for standard input: no traceback."""
+    command = [sys.executable, "-m", "sansticket", "session", "-"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        wait_until_reading(run)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=PATIENCE)
+    assert (run.returncode, said) == (INTERRUPTED, b"")
+
+
+def wait_until_reading(run: subprocess.Popen[bytes]) -> None:
+    """Write more than a pipe holds: when that is done, it has been read from."""
+    assert run.stdin is not None
+    run.stdin.write(bytes(1 << 20))
+    run.stdin.flush()
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"sansticket {__version__}\n"
