@@ -676,8 +676,11 @@ def test_values_of_another_type(house: House, setting: str, tmp_path: Path) -> N
         WRONG_TYPES[setting](house.server(), path)
 
 
-@pytest.mark.parametrize("options", [-1, 1 << 64])
-@pytest.mark.parametrize("house", [OURS, STDLIB], ids=lambda house: house.name)
+@pytest.mark.parametrize(
+    ("house", "options"),
+    [(OURS, -1), (OURS, 1 << 64), (STDLIB, 1 << 64)],  # the standard library takes -1 before Python 3.12
+    ids=["ours, negative", "ours, too many", "ssl, too many"],
+)
 def test_options_out_of_range(house: House, options: int) -> None:
     context = house.server()
     with pytest.raises(OverflowError):
