@@ -12,6 +12,7 @@ from sansticket.config import ClientAuthentication, ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.errors import Reason
 from sansticket.events import HandshakeCompleted
+from sansticket.record.protection import Sealer12
 from sansticket.tickets.cache import SessionCache
 from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from sansticket.wire.extension import UnknownExtension
@@ -35,7 +36,7 @@ from sansticket.wire.messages12 import (
 )
 from tests.support.certificates import new_authority
 from tests.support.credentials import anchors, client_credential, credential_of, server_credential
-from tests.support.hostile import CHANGE_CIPHER_SPEC, raw_message
+from tests.support.hostile import APPLICATION_DATA, CHANGE_CIPHER_SPEC, raw_message
 from tests.support.hostile12 import (
     SUITE,
     HostileClient12,
@@ -62,6 +63,13 @@ def with_long_session_id(hello: ClientHello) -> bytes:
     return raw_message(1, raw[4:38] + b"\x21" + bytes(33) + raw[71:])
 
 
+def with_signal_and_renegotiation(hello: ClientHello) -> ClientHello:
+    """RFC 5746 section 3.6: the suite says the same as an empty extension, and does not make up for another."""
+    hello = evolve(hello, cipher_suites=(*hello.cipher_suites, SCSV))
+    renegotiating: ClientHello = with_(RenegotiationInfo(bytes(12)))(hello)
+    return renegotiating
+
+
 # --- ClientHello -------------------------------------------------------------------------------------------------
 
 HELLOS = [
@@ -86,6 +94,10 @@ HELLOS = [
     case("no schemes", Reason.NO_COMMON_SIGNATURE_SCHEME, lacking(SignatureAlgorithms)),
     case("SHA-1", Reason.NO_COMMON_SIGNATURE_SCHEME, with_(SignatureAlgorithms((0x0203, 0x0201)))),
     case("RSA schemes", Reason.NO_COMMON_SIGNATURE_SCHEME, with_(SignatureAlgorithms((0x0401, 0x0804)))),
+    case("an empty list of groups", Reason.MALFORMED_MESSAGE, with_(SupportedGroups(()))),
+    case("an empty list of schemes", Reason.MALFORMED_MESSAGE, with_(SignatureAlgorithms(()))),
+    case("half a renegotiation_info", Reason.MALFORMED_MESSAGE, with_(UnknownExtension(0xFF01, b"\x01"))),
+    case("the signal too", Reason.RENEGOTIATION_INFO_MISMATCH, with_signal_and_renegotiation),
     case("no common protocol", Reason.NO_COMMON_APPLICATION_PROTOCOL, with_(ApplicationProtocols((b"h3",)))),
     case("a name that is none", Reason.ILLEGAL_VALUE, with_(ServerNameList(b"\xc3\xa9.example"))),
     case(
@@ -159,6 +171,14 @@ def test_supported_versions_counts() -> None:
 
 def test_a_server_without_tls13_makes_no_signal() -> None:
     assert b"DOWNGRD" not in HostileClient12().complete().answer.random
+
+
+@pytest.mark.parametrize("methods", [b"\x01\0", b"\0\x01", b"\x40\xff\0"])
+def test_compression_methods_with_null(methods: bytes) -> None:
+    """RFC 5246 section 7.4.1.2: null must be among them, and is what we take."""
+    client = HostileClient12(edits={ClientHello: changed(compression_methods=methods)}).complete()
+    client.assert_alive()
+    assert client.answer.compression_method == 0
 
 
 # --- what need not be there --------------------------------------------------------------------------------------
@@ -307,6 +327,19 @@ def test_proof_is_refused(edit: Callable[[CertificateVerify], object], reason: R
     client.assert_refused(reason)
 
 
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_a_proof_before_the_share() -> HostileClient12:
+    """What it has to cover includes the share (RFC 5246 section 7.4.8)."""
+    return HostileClient12(asking()).begin().say_certificate().say_proof()
+
+
+@refused(Reason.BAD_SIGNATURE)
+def test_a_proof_of_another_connection() -> HostileClient12:
+    first = HostileClient12(asking()).begin().answer_flight()
+    edits = {CertificateVerify: lambda _: first.transcript.messages[-1]}
+    return HostileClient12(asking(), edits).begin().answer_flight()
+
+
 @refused(Reason.BAD_SIGNATURE)
 def test_proof_by_another_key() -> HostileClient12:
     client = HostileClient12(asking()).begin().say_certificate().say_exchange()
@@ -358,6 +391,69 @@ def test_a_session_is_resumed(make: Callable[..., ServerConfig]) -> None:
     assert client.victim.resumed
     assert client.resumed
     assert [type(message) for message in client.heard] == [ServerHello, Finished]
+
+
+@KINDS
+def test_a_resumption_acknowledges_no_name(make: Callable[..., ServerConfig]) -> None:
+    """RFC 6066 section 3; everything else is answered as in a full handshake."""
+    config = make()
+    client = HostileClient12(config, shows=session_of12(config)).complete()
+    assert {extension.type for extension in client.answer.extensions} == {11, 23, 0xFF01}
+
+
+def test_a_ticket_without_a_session_id() -> None:
+    """RFC 5077 section 3.4: the server takes it, with no id either."""
+    config = server12()
+    edits = {ClientHello: changed(session_id=b"")}
+    client = ClientWithoutId12(config, edits, shows=session_of12(config)).complete()
+    client.assert_alive()
+    assert client.answer.session_id == b""
+    assert client.victim.resumed
+
+
+class ClientWithoutId12(HostileClient12):
+    """Without an id only the server's next message tells whether it took the ticket."""
+
+    @property
+    def resumed(self) -> bool:
+        return True
+
+
+@KINDS
+@refused(Reason.RENEGOTIATION_INFO_MISMATCH)
+def test_a_renegotiation_that_resumes(make: Callable[..., ServerConfig]) -> HostileClient12:
+    config = make()
+    edits = {ClientHello: with_(RenegotiationInfo(bytes(12)))}
+    return HostileClient12(config, edits, shows=session_of12(config)).say_hello()
+
+
+@KINDS
+@refused(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC)
+def test_change_cipher_spec_twice_in_a_resumption(make: Callable[..., ServerConfig]) -> HostileClient12:
+    config = make()
+    client = HostileClient12(config, shows=session_of12(config)).begin().change_cipher_spec()
+    client.send(CHANGE_CIPHER_SPEC, b"\x01")
+    return client
+
+
+@KINDS
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_data_before_finished_in_a_resumption(make: Callable[..., ServerConfig]) -> HostileClient12:
+    config = make()
+    client = HostileClient12(config, shows=session_of12(config)).begin().change_cipher_spec()
+    client.send(APPLICATION_DATA, b"too early")
+    return client
+
+
+@KINDS
+def test_neither_has_extended_master_secret(make: Callable[..., ServerConfig]) -> None:
+    """RFC 7627 section 5.3, and a server that requires it does not even go on with a full handshake."""
+    config = make()
+    edits = {ClientHello: lacking(ExtendedMasterSecret)}
+    session = session_of12(config, edits=edits)
+    strict = evolve(config, require_extended_master_secret=True)
+    client = HostileClient12(strict, edits, shows=session).say_hello()
+    client.assert_refused(Reason.MISSING_EXTENDED_MASTER_SECRET)
 
 
 @KINDS
@@ -472,6 +568,28 @@ def test_change_cipher_spec_amid_a_message() -> HostileClient12:
     client = HostileClient12().begin()
     client.send_message(ClientKeyExchange(client.share).encode()[:5])
     client.send(CHANGE_CIPHER_SPEC, b"\x01")
+    return client
+
+
+@refused(Reason.EMPTY_RECORD)
+def test_an_empty_change_cipher_spec() -> HostileClient12:
+    return HostileClient12().begin().answer_flight().change_cipher_spec(b"")
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_change_cipher_spec_missing() -> HostileClient12:
+    """A protected Finished is no handshake message to those who read it as one."""
+    client = HostileClient12().begin().answer_flight()
+    client.sealer = Sealer12(client.suite, client.keys.client)
+    return client.say_finished()
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_change_cipher_spec_amid_finished() -> HostileClient12:
+    client = HostileClient12().begin().answer_flight()
+    client.send_message(b"\x14")
+    if not client.over:
+        client.change_cipher_spec()
     return client
 
 
