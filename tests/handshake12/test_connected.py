@@ -84,6 +84,7 @@ def test_a_renegotiation_is_refused_and_the_connection_goes_on(connected: Connec
 
 @BOTH
 def test_who_asks_again_and_again_is_cut_off(connected: Connected) -> None:
+    """By another alert: no_renegotiation is always a warning (RFC 5246 section 7.2.2)."""
     peer = connected()
     for _ in range(32):
         ask(peer)
@@ -96,8 +97,8 @@ def test_who_asks_again_and_again_is_cut_off(connected: Connected) -> None:
     ask(peer)
     end = peer.events[-1]
     assert isinstance(end, ConnectionTerminated)
-    assert (end.reason, end.alert) == (Reason.RENEGOTIATION, AlertDescription.NO_RENEGOTIATION)
-    assert peer.listen().alerts[-1] == Alert(AlertLevel.FATAL, AlertDescription.NO_RENEGOTIATION)
+    assert (end.reason, end.alert) == (Reason.RENEGOTIATION, AlertDescription.UNEXPECTED_MESSAGE)
+    assert peer.listen().alerts[-1] == Alert(AlertLevel.FATAL, AlertDescription.UNEXPECTED_MESSAGE)
 
 
 @refused(Reason.MALFORMED_MESSAGE)
