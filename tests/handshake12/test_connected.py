@@ -400,6 +400,30 @@ def test_a_key_that_is_used_up_is_not_replaced(monkeypatch: pytest.MonkeyPatch) 
     assert connected.server_events[-1] == PeerClosed()
 
 
+@BOTH
+@refused(Reason.SEQUENCE_EXHAUSTED)
+def test_the_peer_has_used_up_its_key(connected: Connected) -> HostilePeer12:
+    """Sequence numbers must not wrap (RFC 5246 section 6.1)."""
+    peer = connected()
+    assert peer.victim._reader._opener is not None
+    peer.victim._reader._opener.sequence = 2**64
+    peer.send(APPLICATION_DATA, b"one too many")
+    return peer
+
+
+@BOTH
+def test_our_key_is_used_up_by_answers(connected: Connected) -> None:
+    """Then there is nothing left with which the alert could be sent."""
+    peer = connected()
+    assert peer.victim._writer._sealer is not None
+    peer.victim._writer._sealer.sequence = 2**64
+    ask(peer)
+    end = peer.events[-1]
+    assert isinstance(end, ConnectionTerminated)
+    assert (end.reason, end.alert, end.by_peer) == (Reason.SEQUENCE_EXHAUSTED, None, False)
+    assert peer.victim.data_to_send() == b""
+
+
 # --- keying material ---------------------------------------------------------------------------------------------
 
 
