@@ -101,6 +101,28 @@ def test_who_asks_again_and_again_is_cut_off(connected: Connected) -> None:
     assert peer.listen().alerts[-1] == Alert(AlertLevel.FATAL, AlertDescription.UNEXPECTED_MESSAGE)
 
 
+@BOTH
+def test_a_renegotiation_after_our_close_is_not_answered(connected: Connected) -> None:
+    """close_notify was our last word (RFC 5246 section 7.2.1)."""
+    peer = connected()
+    peer.victim.send(Close())
+    ask(peer)
+    peer.listen()
+    assert not peer.over
+    assert peer.alerts == [Alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)]
+    peer.send(APPLICATION_DATA, b"still on its way")
+    assert peer.events[-1] == DataReceived(b"still on its way")
+
+
+@BOTH
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_data_amid_a_renegotiation(connected: Connected) -> HostilePeer12:
+    peer = connected()
+    peer.send(HANDSHAKE, b"\0" if peer.SERVER else b"\x01")
+    peer.send(APPLICATION_DATA, b"x")
+    return peer
+
+
 @refused(Reason.MALFORMED_MESSAGE)
 def test_a_renegotiation_that_is_not_even_a_hello() -> HostilePeer12:
     peer = connected_server()
@@ -331,6 +353,26 @@ def test_records_in_another_order(connected: Connected) -> HostilePeer12:
     peer = connected()
     records = [peer.record(APPLICATION_DATA, b"one"), peer.record(APPLICATION_DATA, b"two")]
     peer.deliver(records[1])
+    return peer
+
+
+@BOTH
+@pytest.mark.parametrize("content_type", [0, 19, 24, 25, 255])
+@refused(Reason.UNKNOWN_CONTENT_TYPE)
+def test_a_record_of_a_type_that_there_is_not(connected: Connected, content_type: int) -> HostilePeer12:
+    """RFC 5246 section 6: unexpected_message.  24 is heartbeat, which nobody asked for."""
+    peer = connected()
+    peer.send(content_type, b"\x01\0\x01x")
+    return peer
+
+
+@AT
+@pytest.mark.parametrize("content_type", [HANDSHAKE, ALERT])
+@refused(Reason.RECORD_OVERFLOW)
+def test_a_record_that_is_too_long_is_not_waited_for(moment: Connected, content_type: int) -> HostilePeer12:
+    """RFC 5246 section 6.2.3."""
+    peer = moment()
+    peer.deliver(bytes((content_type,)) + b"\x03\x03" + (2**14 + 2049).to_bytes(2))
     return peer
 
 
