@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from attrs import evolve
 
+from sansticket.commands import FlushTickets, IssueTicket, SealTicket
 from sansticket.config import ServerConfig
+from sansticket.events import PrepareTicket
 from sansticket.handshake.server13_negotiation import check_shares
 from sansticket.wire.codes import NamedGroup
 from sansticket.wire.extension import UnknownExtension
@@ -258,3 +260,19 @@ def test_what_comes_in_small_pieces_is_collected_in_place() -> None:
     client.victim.receive_data(record[-1:])
     assert type(client.victim._handshake_bytes) is bytearray
     assert len(client.victim._handshake_bytes) == 2**14
+
+
+def test_a_batch_of_tickets_is_collected_in_place() -> None:
+    """They are written together (40,000 of them took a minute when each was added to a new ``bytes`` object)."""
+    collected: list[bytes | bytearray] = []
+
+    def prepare(question: PrepareTicket) -> SealTicket:
+        collected.append(server._unwritten)
+        return SealTicket()
+
+    server = HostileClient(quick_server(num_tickets=0, answers={PrepareTicket: prepare})).complete().victim
+    server.send(IssueTicket(5))
+    server.send(FlushTickets())
+    assert collected[0] == server._unwritten == b""
+    assert {id(one) for one in collected[1:]} == {id(collected[1])}
+    assert type(collected[1]) is bytearray
