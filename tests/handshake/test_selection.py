@@ -174,6 +174,9 @@ def test_what_a_certificate_is_signed_with() -> None:
         padding = PSS(MGF1(algorithm), algorithm.digest_size)
         made = builder.sign(authority_with("rsa").key, algorithm, rsa_padding=padding)
         assert signed_with(made) == schemes
+    sha384, unknown = bytes.fromhex("0609608648016503040202"), bytes.fromhex("060960864801650304027f")
+    odd = made.public_bytes(Encoding.DER).replace(sha384, unknown)
+    assert signed_with(x509.load_der_x509_certificate(odd)) == frozenset()
 
 
 def test_both_lists_are_in_our_own_hello() -> None:
