@@ -274,13 +274,13 @@ class StoreVisit:
     Not thread-safe: it belongs to its connection.
     """
 
-    __slots__ = ("_brought", "_key", "_reservation", "_store")
+    __slots__ = ("_key", "_lasting", "_reservation", "_store")
 
     def __init__(self, store: ClientSessionStore, key: StoreKey) -> None:
         self._store = store
         self._key = key
         self._reservation: Reservation | None = None
-        self._brought: list[Session] = []
+        self._lasting: list[Session] = []  # in the store now, and gone from it if the connection fails
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._key})"
@@ -301,26 +301,31 @@ class StoreVisit:
     def brought(self, session: Session, now: float) -> None:
         """The server sent a session."""
         if self._store.put(self._key, session, now):
-            self._brought = [*self._brought, session][-self._store.per_server :]
+            self._lasting = [*self._lasting, session][-self._store.per_server :]
 
     def resumed(self, resumed: bool) -> None:
         """The handshake is done; a session that was taken and not resumed is of no more use."""
-        if self._reservation is not None:
-            _ = self._reservation.used() if resumed else self._reservation.refused()
+        taken = self._reservation
+        if taken is None:
+            return
+        _ = taken.used() if resumed else taken.refused()
+        if resumed and not _single_use(taken.session):
+            self._lasting = [taken.session]
 
     def ended(self, now: float, *, silent: bool, failed: bool) -> None:
         """The connection is over.
 
         ``silent``: nothing of it was ever written to the server, so a session that was taken goes back.
         ``failed``: by an alert, of either side; the sessions that came with the connection go too (RFC 9846
-        section 6.2), and one that was taken and did not get through the handshake.
+        section 6.2), and one that was taken, if it did not get through the handshake or is one of TLS 1.2, which
+        stays in the store until then (RFC 5246 section 7.2.2).
         """
         taken = self._reservation
         if taken is not None:
             _ = taken.give_back(now) if silent else taken.refused() if failed else taken.used()
-        for session in self._brought if failed else ():
+        for session in self._lasting if failed else ():
             self._store.drop(self._key, session)
-        self._brought = []
+        self._lasting = []
 
 
 def _single_use(session: Session) -> bool:

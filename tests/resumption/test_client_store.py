@@ -9,11 +9,12 @@ import pytest
 from attrs import evolve
 
 from sansticket import ClientSessionStore, Reservation, StoreKey
-from sansticket.commands import Close, IssueTicket, SendData
+from sansticket.commands import Close, IssueTicket, ResolveTicket, SendData
 from sansticket.config import ClientConfig, ServerConfig
 from sansticket.connection import ClientConnection
 from sansticket.errors import ConfigError, Reason
-from sansticket.events import HandshakeCompleted, TicketReceived
+from sansticket.events import DecideTicket, HandshakeCompleted, TicketReceived
+from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.session import Session
 from sansticket.tickets.store import StoreVisit
 from sansticket.wire.codes import CipherSuite, ProtocolVersion
@@ -362,6 +363,49 @@ def test_until_a_server_refuses_it(world: World, store: ClientSessionStore) -> N
     (old,) = held(client)
     assert not resumed(connect(client, world.server(versions=[TLS12])))
     assert old not in held(client)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["full", "resumed"])
+@pytest.mark.parametrize(
+    ("end", "kept"), [("close", True), ("truncation", True), ("theirs", False), ("ours", False)]
+)
+def test_a_session_of_tls_1_2_whose_connection_fails(
+    world: World, store: ClientSessionStore, again: bool, end: str, kept: bool
+) -> None:
+    """RFC 5246 section 7.2.2: what was terminated with a fatal alert must not be resumed, not even once more."""
+    client, server = of_12(world, store)
+    pair = connect(client, server)
+    (session,) = held(client)
+    if again:
+        pair = connect(client, server)
+        assert resumed(pair)
+        assert held(client) == [session]
+    wrong = b"\x17\x03\x03\x00\x20" + bytes(32)
+    if end == "close":
+        pair.send("client", Close())
+        pair.send("server", Close())
+    elif end == "truncation":
+        pair.deliver("client", b"")
+    elif end == "theirs":
+        pair.deliver("server", wrong)
+        pair.pump()
+        assert ending(pair, "client").by_peer
+    else:
+        pair.deliver("client", wrong)
+        assert ending(pair, "client").reason is Reason.BAD_RECORD_MAC
+    assert held(client) == [session] * kept
+
+
+def test_a_renewed_session_of_tls_1_2_whose_connection_fails(world: World, store: ClientSessionStore) -> None:
+    """Both tickets are for the same session."""
+    client, server = of_12(world, store)
+    connect(client, server)
+    answers = {DecideTicket: lambda _: ResolveTicket(TicketReturn.USE_RENEW)}
+    pair = connect(client, evolve(server, answers=answers))
+    assert resumed(pair)
+    assert len(held(client)) == 2
+    pair.deliver("client", b"\x17\x03\x03\x00\x20" + bytes(32))
+    assert held(client) == []
 
 
 def test_a_session_of_either_version(world: World, store: ClientSessionStore, server: ServerConfig) -> None:
