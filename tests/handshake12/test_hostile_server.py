@@ -20,15 +20,25 @@ from sansticket.wire.extensions import (
     ExtendedMasterSecret,
     KeyShareAnswer,
     KeyShareEntry,
+    KeyShareRetry,
     PreSharedKeySelection,
     RecordSizeLimit,
     RenegotiationInfo,
     SelectedVersion,
     ServerNameAck,
     SessionTicketExtension,
+    SignatureAlgorithms,
+    StatusRequestAck,
     SupportedGroups,
 )
-from sansticket.wire.messages import EncryptedExtensions, Finished, HelloRequest, ServerHello
+from sansticket.wire.messages import (
+    HELLO_RETRY_RANDOM,
+    EncryptedExtensions,
+    Finished,
+    HelloRequest,
+    HelloRetryRequest,
+    ServerHello,
+)
 from sansticket.wire.messages12 import (
     Certificate12,
     CertificateRequest12,
@@ -44,7 +54,7 @@ from tests.support.credentials import (
     premature_credential,
     server_credential,
 )
-from tests.support.hostile import CHANGE_CIPHER_SPEC, raw_message
+from tests.support.hostile import APPLICATION_DATA, CHANGE_CIPHER_SPEC, raw_message
 from tests.support.hostile12 import HostileServer12, changed, client12, lacking, with_
 from tests.support.refusals import case, refused
 
@@ -78,10 +88,16 @@ HELLOS = [
     case("compression", Reason.ILLEGAL_VALUE, changed(compression_method=1)),
     case("session id too long", Reason.MALFORMED_MESSAGE, with_long_session_id),
     case("no renegotiation_info", Reason.RENEGOTIATION_INFO_MISMATCH, lacking(RenegotiationInfo)),
+    case("no extensions at all", Reason.RENEGOTIATION_INFO_MISMATCH, changed(extensions=())),
+    case("half a renegotiation_info", Reason.MALFORMED_MESSAGE, with_(UnknownExtension(0xFF01, b"\x01"))),
     case("renegotiation", Reason.RENEGOTIATION_INFO_MISMATCH, with_(RenegotiationInfo(bytes(24)))),
     case("no uncompressed points", Reason.ILLEGAL_VALUE, with_(EcPointFormats(b"\x01\x02"))),
     case("an unknown extension", Reason.UNSOLICITED_EXTENSION, with_(UNKNOWN)),
     case("record_size_limit", Reason.UNSOLICITED_EXTENSION, with_(RecordSizeLimit(64))),
+    case("max_fragment_length", Reason.UNSOLICITED_EXTENSION, with_(UnknownExtension(1, b"\x01"))),
+    case("a status to come", Reason.UNSOLICITED_EXTENSION, with_(StatusRequestAck())),
+    case("signature algorithms", Reason.FORBIDDEN_EXTENSION, with_(SignatureAlgorithms((0x0403,)))),
+    case("TLS 1.2 in supported_versions", Reason.ILLEGAL_VALUE, with_(SelectedVersion(0x0303))),
     case("a share", Reason.FORBIDDEN_EXTENSION, with_(KeyShareAnswer(KeyShareEntry(29, bytes(32))))),
     case("a TLS 1.3 session", Reason.UNSOLICITED_EXTENSION, with_(PreSharedKeySelection(0))),
     case("another protocol", Reason.UNOFFERED_APPLICATION_PROTOCOL, with_(ApplicationProtocols((b"h3",)))),
@@ -122,6 +138,17 @@ def test_a_promise_nobody_asked_for() -> HostileServer12:
 @refused(Reason.UNSOLICITED_EXTENSION)
 def test_tls13_nobody_asked_for() -> HostileServer12:
     return HostileServer12(edits={ServerHello: with_(SelectedVersion(0x0304))}).say_hello()
+
+
+@refused(Reason.FORBIDDEN_EXTENSION)
+def test_a_hello_with_the_random_of_a_retry() -> HostileServer12:
+    return HostileServer12(edits={ServerHello: changed(random=HELLO_RETRY_RANDOM)}).say_hello()
+
+
+@refused(Reason.UNSOLICITED_EXTENSION)
+def test_a_retry_of_tls13_nobody_asked_for() -> HostileServer12:
+    retry = HelloRetryRequest(b"", 0x1301, (SelectedVersion(0x0304), KeyShareRetry(0x0017)))
+    return HostileServer12(edits={ServerHello: lambda _: retry}).say_hello()
 
 
 @refused(Reason.UNSUPPORTED_VERSION)
@@ -224,6 +251,66 @@ def test_resumption_without_the_keys() -> HostileServer12:
     return server.finish()
 
 
+@refused(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC)
+def test_promise_without_ticket_in_a_resumption() -> HostileServer12:
+    return resuming(ticket=TICKET).say_hello().change_cipher_spec()
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_ticket_without_promise_in_a_resumption() -> HostileServer12:
+    server = resuming().say_hello()
+    server.ticket = TICKET
+    return server.say_ticket()
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_two_tickets_in_a_resumption() -> HostileServer12:
+    return resuming({NewSessionTicket12: lambda m: (m, m)}, ticket=TICKET).complete()
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_a_ticket_after_change_cipher_spec() -> HostileServer12:
+    """It is never protected in its own handshake (RFC 5077 section 3.3)."""
+    server = resuming().say_hello().change_cipher_spec()
+    server.ticket = TICKET
+    return server.say_ticket()
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_finished_in_clear_in_a_resumption() -> HostileServer12:
+    return resuming().say_hello().say_finished()
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_data_before_finished_in_a_resumption() -> HostileServer12:
+    server = resuming().say_hello().change_cipher_spec()
+    server.send(APPLICATION_DATA, b"too early")
+    return server
+
+
+def test_a_promise_is_taken_back_in_a_resumption() -> None:
+    """The old ticket stays what it was."""
+    server = resuming(ticket=NewSessionTicket12(0, b"")).complete()
+    server.assert_alive()
+    assert server.victim.resumed
+    assert tickets_of(server) == []
+
+
+def test_a_renewed_ticket_is_not_reported_before_finished_is_right() -> None:
+    server = resuming({Finished: changed(verify_data=bytes(12))}, ticket=TICKET).complete()
+    server.assert_refused(Reason.BAD_FINISHED)
+    assert tickets_of(server) == []
+
+
+@pytest.mark.parametrize("session_id", [b"", bytes(31), bytes(range(1, 33))])
+def test_another_session_id_is_another_session(session_id: bytes) -> None:
+    """RFC 5246 section 7.4.1.3, RFC 5077 section 3.4: a full handshake."""
+    server = resuming({ServerHello: changed(session_id=session_id)})
+    server.resumes = None
+    server.complete().assert_alive()
+    assert not server.victim.resumed
+
+
 # --- Certificate -------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +398,9 @@ SIGNED = [
     case("a point off the curve", Reason.BAD_KEY_SHARE, {"group": 0x17, "public": OFF_THE_CURVE}),
     case("a compressed point", Reason.BAD_KEY_SHARE, {"group": 0x17, "public": COMPRESSED}),
     case("the point at infinity", Reason.BAD_KEY_SHARE, {"group": 0x17, "public": b"\0"}),
+    case("a point in hybrid form", Reason.BAD_KEY_SHARE, {"group": 0x17, "public": b"\x06" + bytes(64)}),
+    case("a point too short", Reason.BAD_KEY_SHARE, {"group": 0x17, "public": OFF_THE_CURVE[:-1]}),
+    case("a point too long", Reason.BAD_KEY_SHARE, {"group": 0x17, "public": OFF_THE_CURVE + b"\0"}),
     case("a share of another group", Reason.BAD_KEY_SHARE, {"group": 0x17, "public": bytes(32)}),
     case("a share of small order", Reason.BAD_KEY_SHARE, {"public": bytes(32)}),
     case("a share too short", Reason.BAD_KEY_SHARE, {"public": bytes(31)}),
@@ -519,6 +609,19 @@ def test_change_cipher_spec_amid_a_message() -> HostileServer12:
     server.send_message(TICKET.encode()[:5])
     server.send(CHANGE_CIPHER_SPEC, b"\x01")
     return server
+
+
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_change_cipher_spec_amid_a_hello_request() -> HostileServer12:
+    """Of which one byte is enough for what comes after it to be read otherwise."""
+    server = HostileServer12().serve().listen()
+    server.send_message(b"\0")
+    return server.change_cipher_spec()
+
+
+@refused(Reason.EMPTY_RECORD)
+def test_an_empty_change_cipher_spec() -> HostileServer12:
+    return HostileServer12().serve().listen().change_cipher_spec(b"")
 
 
 @refused(Reason.UNEXPECTED_MESSAGE)
