@@ -259,7 +259,8 @@ class Engine:
 
     def _take_alert(self, alert: Alert) -> None:
         """RFC 9846 section 6: two alerts are no errors, and the level says nothing unless this is TLS 1.2."""
-        if alert.description == AlertDescription.USER_CANCELED or self._is_warning(alert):
+        canceled = alert.description == AlertDescription.USER_CANCELED and not self._state.IN_TLS_1_2
+        if canceled or self._is_warning(alert):
             self._warnings += 1
             if self._warnings > MAX_WARNINGS:
                 raise Fault(Reason.TOO_MANY_WARNINGS)

@@ -184,15 +184,21 @@ def test_a_warning_is_only_that(moment: Connected, description: int) -> None:
 @AT
 @pytest.mark.parametrize("level", [AlertLevel.FATAL, 0, 3])
 def test_a_fatal_alert_is_the_end(moment: Connected, level: int) -> None:
-    peer = moment()
-    peer.send_alert(AlertDescription.HANDSHAKE_FAILURE, level)
+    assert_the_end(moment(), AlertDescription.HANDSHAKE_FAILURE, level)
+
+
+@BOTH
+@pytest.mark.parametrize("level", [AlertLevel.FATAL, 0, 3])
+def test_a_fatal_user_canceled_is_the_end(connected: Connected, level: int) -> None:
+    """RFC 5246 section 7.2: in TLS 1.2 the level counts."""
+    assert_the_end(connected(), AlertDescription.USER_CANCELED, level)
+
+
+def assert_the_end(peer: HostilePeer12, description: AlertDescription, level: int) -> None:
+    peer.send_alert(description, level)
     end = peer.events[-1]
     assert isinstance(end, ConnectionTerminated)
-    assert (end.reason, end.alert, end.by_peer) == (
-        Reason.PEER_ALERT,
-        AlertDescription.HANDSHAKE_FAILURE,
-        True,
-    )
+    assert (end.reason, end.alert, end.by_peer) == (Reason.PEER_ALERT, description, True)
     peer.listen()
     assert peer.alerts == []
 
