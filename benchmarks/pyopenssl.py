@@ -67,7 +67,9 @@ class PyOpenSSL:
 
     def resumed(self) -> PyOpenSSLPair:
         pair = self._connect(self._session)
-        pair.client.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)  # or TLS 1.2 marks the session too
+        pair.client.set_shutdown(
+            SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN
+        )  # or TLS 1.2 marks the session too
         return pair
 
     def pair(self) -> PyOpenSSLPair:

@@ -78,7 +78,9 @@ class Stdlib:
             if version is ssl.TLSVersion.TLSv1_2:
                 context.set_ciphers(suite)
             if context is self._server_context or version is ssl.TLSVersion.TLSv1_3:
-                context.set_ecdh_curve("X25519")  # a client's groups are in TLS 1.2 the curves of certificates too
+                context.set_ecdh_curve(
+                    "X25519"
+                )  # a client's groups are in TLS 1.2 the curves of certificates too
         pair = self._connect(None)
         cipher = pair.server.tls.cipher()
         assert cipher is not None

@@ -33,7 +33,10 @@ async def serve(options: argparse.Namespace) -> None:
         return time.time() + offset
 
     keys = WindowedTicketKeys(
-        options.root_secret.read_bytes(), options.period, accept_for=options.lifetime, clock_skew=options.clock_skew
+        options.root_secret.read_bytes(),
+        options.period,
+        accept_for=options.lifetime,
+        clock_skew=options.clock_skew,
     )
     settings: dict[str, Any] = {"ticket_keys": keys}
     hooks: Callable[[], Hooks] = Hooks
@@ -78,7 +81,9 @@ def main() -> None:
     parser.add_argument(
         "--period", type=float, default=3600, help="seconds of a ticket key (default: %(default)s)"
     )
-    parser.add_argument("--lifetime", type=int, default=7200, help="seconds of a ticket (default: %(default)s)")
+    parser.add_argument(
+        "--lifetime", type=int, default=7200, help="seconds of a ticket (default: %(default)s)"
+    )
     parser.add_argument(
         "--clock-skew",
         type=float,

@@ -288,7 +288,9 @@ class Engine:
             return self._state.IN_TLS_1_2
         versions = self._config.usable_versions
         unknown_name = alert.description == AlertDescription.UNRECOGNIZED_NAME
-        return ProtocolVersion.TLS_1_2 in versions and (unknown_name or ProtocolVersion.TLS_1_3 not in versions)
+        return ProtocolVersion.TLS_1_2 in versions and (
+            unknown_name or ProtocolVersion.TLS_1_3 not in versions
+        )
 
     def _take_change_cipher_spec(self) -> None:
         state = type(self._state)
@@ -366,7 +368,9 @@ class Engine:
                 if self._unwritten:
                     self._unwritten += effect.raw
                 else:
-                    self._unwritten = bytearray(effect.raw)  # grows in place: there may be thousands of tickets
+                    self._unwritten = bytearray(
+                        effect.raw
+                    )  # grows in place: there may be thousands of tickets
                 continue
             if self._unwritten:
                 self._write_messages()
@@ -483,7 +487,9 @@ class Engine:
         sent = None if self._write_closed else alert  # close_notify was our last word
         try:
             self._write_alert(AlertLevel.FATAL, alert)
-        except Exception as error:  # the config's padding fails, or the key is used up: it may be why we are here
+        except (
+            Exception
+        ) as error:  # the config's padding fails, or the key is used up: it may be why we are here
             sent, cause = None, cause or error
         self._terminate(ConnectionTerminated(fault.reason, sent, fault.detail, cause=cause))
 

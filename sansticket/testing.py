@@ -364,8 +364,16 @@ RULES: Final = (
     Rule("keeps the latest", "The old secret of an id is of no use to its client", _keeps_the_latest),
     Rule("takes away", ONCE, _takes_away),
     Rule("gives to one", ONCE, _gives_to_one),
-    Rule("takes or removes", "What was removed because its connection failed must not come back", _takes_or_removes),
-    Rule("keeps callers apart", "A session of another client would authenticate the wrong one", _keeps_callers_apart),
+    Rule(
+        "takes or removes",
+        "What was removed because its connection failed must not come back",
+        _takes_or_removes,
+    ),
+    Rule(
+        "keeps callers apart",
+        "A session of another client would authenticate the wrong one",
+        _keeps_callers_apart,
+    ),
     Rule("removes", "A session whose connection failed must not be resumed (RFC 9846 section 6.2)", _removes),
     Rule("forgets in time", "An expired session must not be resumed, and memory is finite", _forgets_in_time),
     Rule("refuses what is over", "An expired session must not be resumed", _refuses_what_is_over),

@@ -34,7 +34,9 @@ def test_the_first_program_resumes(tmp_path: Path) -> None:
     make_certificate = block("sh", "openssl req").partition("python -m examples.")[0]
     arguments = shlex.split(make_certificate.replace("\\\n", " "))
     subprocess.run(arguments, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE)
-    with example("blocking_server", "0", "--chain", tmp_path / "ca.pem", "--key", tmp_path / "key.pem") as server:
+    with example(
+        "blocking_server", "0", "--chain", tmp_path / "ca.pem", "--key", tmp_path / "key.pem"
+    ) as server:
         port = server.wait_for("listening on port")
         program = block("python", "create_connection").replace("4433", port)
         finished = subprocess.run(

@@ -67,7 +67,9 @@ def _inspect(credential: "Credential") -> _Leaf:
     try:
         certificates = [load(der) for der in credential.chain]
         if not may_sign(certificates[0]):
-            raise ConfigError("credentials", "keyUsage of the first certificate does not allow digital signatures")
+            raise ConfigError(
+                "credentials", "keyUsage of the first certificate does not allow digital signatures"
+            )
         public_key = public_key_of(credential.chain[0])
         return _Leaf(
             names_of(certificates[0]),

@@ -42,9 +42,7 @@ def read_session(data: bytes, client: bool | None = None) -> SessionFile:
     if data[:1] == b"\x30":
         return _read_openssl("der", data, client)
     if data[:1] != bytes((FORMAT,)):
-        raise SessionFormatError(
-            "no session; expected the native encoding, or an SSL_SESSION in DER or PEM"
-        )
+        raise SessionFormatError("no session; expected the native encoding, or an SSL_SESSION in DER or PEM")
     session = Session.from_bytes(data)
     return SessionFile("native", session, bool(session.ticket) if client is None else client)
 

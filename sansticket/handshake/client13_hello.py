@@ -158,7 +158,9 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
     if selected.version != TLS13:
         raise Fault(Reason.ILLEGAL_VALUE, f"selected version {selected.version:#06x} in supported_versions")
     if message.legacy_version != ProtocolVersion.TLS_1_2:
-        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {message.legacy_version:#06x}; expected 0x0303")
+        raise Fault(
+            Reason.UNSUPPORTED_VERSION, f"legacy_version {message.legacy_version:#06x}; expected 0x0303"
+        )
     if message.session_id != offer.hello.session_id:
         raise Fault(Reason.SESSION_ID_NOT_ECHOED)
     if isinstance(message, ServerHello) and message.compression_method != 0:

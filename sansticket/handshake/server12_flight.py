@@ -119,7 +119,9 @@ def hello_extensions(negotiated: Negotiated12, outcome: Outcome12) -> list[Exten
     extensions: list[Extension] = []
     if negotiated.secure_renegotiation:
         extensions.append(NO_RENEGOTIATION_INFO)
-    name = negotiated.server_name if outcome.session is None else None  # not in a resumption: RFC 6066 section 3
+    name = (
+        negotiated.server_name if outcome.session is None else None
+    )  # not in a resumption: RFC 6066 section 3
     if name is not None and any(one.matches(name) for one in negotiated.config.credentials):
         extensions.append(NAME_ACK)
     if negotiated.hello.find(EcPointFormats) is not None:

@@ -139,7 +139,9 @@ class ServerConnected13(Connected13):
 
     def on_key_update(self, message: KeyUpdate, flight: Flight) -> Self:
         if not self.takes_data:
-            raise Fault(Reason.UNEXPECTED_MESSAGE, "KeyUpdate in the middle of an answer to CertificateRequest")
+            raise Fault(
+                Reason.UNEXPECTED_MESSAGE, "KeyUpdate in the middle of an answer to CertificateRequest"
+            )
         return super().on_key_update(message, flight)
 
     def on_request_client_certificate(

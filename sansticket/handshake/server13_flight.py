@@ -75,7 +75,6 @@ from sansticket.wire.messages import (
 SELECTED_TLS13: Final = SelectedVersion(TLS13)
 
 
-
 @value
 class Outcome:
     """What the search for a session found: the session that goes on, or None, and the account of the search."""

@@ -76,7 +76,9 @@ class Negotiated:
         """
         if hash_name == self.suite.hash_name or self.retried:
             return self
-        suites = (SUITES[suite] for suite in self.config.suites_of(TLS13) if suite in self.hello.cipher_suites)
+        suites = (
+            SUITES[suite] for suite in self.config.suites_of(TLS13) if suite in self.hello.cipher_suites
+        )
         fitting = next((suite for suite in suites if suite.hash_name == hash_name), None)
         if fitting is None:
             return self
@@ -99,10 +101,16 @@ class Negotiated:
 def check_hello(hello: ClientHello) -> None:
     """RFC 9846 sections 4.2.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
     if hello.legacy_version != ProtocolVersion.TLS_1_2:
-        raise Fault(Reason.UNSUPPORTED_VERSION, f"legacy_version {hello.legacy_version:#06x}; expected 0x0303")
+        raise Fault(
+            Reason.UNSUPPORTED_VERSION, f"legacy_version {hello.legacy_version:#06x}; expected 0x0303"
+        )
     if hello.compression_methods != b"\0":
         raise Fault(Reason.ILLEGAL_VALUE, "compression methods other than null in a TLS 1.3 ClientHello")
-    groups, shares, offer = hello.find(SupportedGroups), hello.find(KeyShareOffer), hello.find(PreSharedKeyOffer)
+    groups, shares, offer = (
+        hello.find(SupportedGroups),
+        hello.find(KeyShareOffer),
+        hello.find(PreSharedKeyOffer),
+    )
     if (groups is None) != (shares is None):
         raise Fault(Reason.MISSING_EXTENSION, "supported_groups and key_share need each other")
     if offer is None and hello.find(SignatureAlgorithms) is None:

@@ -157,9 +157,7 @@ class RecordReader:
         if opener is None:
             if outer == APPLICATION_DATA and self._plaintext_left < 0:
                 raise Fault(Reason.UNEXPECTED_MESSAGE, "application data without protection")
-        elif opener.hides_type and (
-            outer == HANDSHAKE or (outer == ALERT and not self.in_handshake)
-        ):
+        elif opener.hides_type and (outer == HANDSHAKE or (outer == ALERT and not self.in_handshake)):
             raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected record of type {outer} under protection")
 
     def _check_length(self, outer: int, length: int) -> None:

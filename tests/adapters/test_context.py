@@ -128,7 +128,9 @@ def test_names_and_sessions_are_for_clients() -> None:
 
 
 def test_the_other_side() -> None:
-    with pytest.raises(ssl.SSLError, match="Cannot create a server socket with a PROTOCOL_TLS_CLIENT") as caught:
+    with pytest.raises(
+        ssl.SSLError, match="Cannot create a server socket with a PROTOCOL_TLS_CLIENT"
+    ) as caught:
         wrap(client(), server_side=True)
     assert (caught.value.errno, caught.value.library, caught.value.reason) == (0, None, None)
     with pytest.raises(ssl.SSLError, match="Cannot create a client socket with a PROTOCOL_TLS_SERVER"):

@@ -341,7 +341,9 @@ def test_broken_hashes(number: int, algorithm: Any) -> None:
     rsa_root = root(make_key=KEYS["rsa"])
     good = issue(rsa_root, "leaf", KEYS["p256"]().public_key(), [names(NAME)])
     verify_server_chain([good.public_bytes(Encoding.DER)], anchors_of(rsa_root), NAME, NOW)
-    refused(Reason.CERTIFICATE_INVALID, [signed_anew(good, rsa_root.key, number, algorithm)], anchors_of(rsa_root))
+    refused(
+        Reason.CERTIFICATE_INVALID, [signed_anew(good, rsa_root.key, number, algorithm)], anchors_of(rsa_root)
+    )
     between = subordinate(rsa_root)
     weak = signed_anew(between.certificate, rsa_root.key, number, algorithm)
     refused(Reason.CERTIFICATE_INVALID, [leaf(between, [names(NAME)]), weak], anchors_of(rsa_root))

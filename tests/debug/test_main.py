@@ -181,7 +181,11 @@ def test_a_reader_that_has_enough(tmp_path: Path) -> None:
         ("{python} session - <&-", 1, "sansticket: standard input is closed, or was read already\n"),
         ("{python} explain - - </dev/null", 1, "sansticket: -: nothing in it\n"),
         ("{python} states >/dev/full", 1, "sansticket: standard output: No space left on device\n"),
-        ("{python} ticket-keys make - >/dev/full", 1, "sansticket: standard output: No space left on device\n"),
+        (
+            "{python} ticket-keys make - >/dev/full",
+            1,
+            "sansticket: standard output: No space left on device\n",
+        ),
         ("{python} session ''", 1, "sansticket: a file without a name: Is a directory\n"),
     ],
 )

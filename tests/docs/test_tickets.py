@@ -465,7 +465,9 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_every_recipe_has_its_test() -> None:
-    recipes = {title for title in re.findall(r"^### (.*)$", PAGE.text, re.MULTILINE) if code(PAGE.section(title))}
+    recipes = {
+        title for title in re.findall(r"^### (.*)$", PAGE.text, re.MULTILINE) if code(PAGE.section(title))
+    }
     tested = re.findall(r'recipe\("([^"]+)"\)', Path(__file__).read_text(encoding="utf-8"))
     assert recipes == set(tested)
     assert len(recipes) >= 12

@@ -200,7 +200,9 @@ def test_no_ticket_is_accepted_twice(redis: RedisServer, start_fleet: StartFleet
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_who_only_saw_a_ticket_uses_nothing_up(version: int, redis: RedisServer, start_fleet: StartFleet) -> None:
+def test_who_only_saw_a_ticket_uses_nothing_up(
+    version: int, redis: RedisServer, start_fleet: StartFleet
+) -> None:
     """Whoever copies it from the wire, and shows it in TLS 1.3, has not the secret to go with it."""
     fleet = start_fleet("--redis", redis.url)
     session = fleet.visit("one", version=version).sessions[0]

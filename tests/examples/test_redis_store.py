@@ -93,7 +93,9 @@ def test_sessions_of_another_root_secret_or_name_are_none(server: RedisServer) -
             await redis.set(store._name(other.session_id), await redis.get(store._name(session.session_id)))
             assert await store.get(other.session_id) is None, "it was sealed for another id"
             assert await store.get(session.session_id) == session
-            await redis.set(store._name(other.session_id), store._keys.seal(b"no session", time.time(), bytes))
+            await redis.set(
+                store._name(other.session_id), store._keys.seal(b"no session", time.time(), bytes)
+            )
             assert await store.get(other.session_id) is None
         async with Redis.from_url(server.url, decode_responses=True, encoding_errors="replace") as texts:
             assert await RedisStore(texts, WindowedTicketKeys(ROOT_SECRET)).get(session.session_id) is None
@@ -108,7 +110,9 @@ def test_a_look_up_leaves_and_a_claim_takes(server: RedisServer) -> None:
             await store.observe([TicketIssued(session, 0)])
             one, other = Answers(store), Answers(store)
             for version in (TLS12, TLS13, TLS12):
-                assert await one.look_up(LookUpSession(session.session_id, version)) == ProvideSession(session)
+                assert await one.look_up(LookUpSession(session.session_id, version)) == ProvideSession(
+                    session
+                )
             claims = [await answers.claim(ClaimSession(session)) for answers in (one, other)]
             assert claims == [SessionClaimed(), SessionNotClaimed()]
             assert await one.look_up(LookUpSession(session.session_id, TLS13)) == ProvideSession(None)

@@ -245,7 +245,9 @@ def test_shares_are_found_without_a_search(number: int) -> None:
     """What ``in`` does is no step of the interpreter's, so here comparisons are counted."""
     Counting.comparisons = 0
     groups = SupportedGroups(tuple(map(Counting, range(2 * number))))
-    check_shares(groups, KeyShareOffer(tuple(KeyShareEntry(2 * number - 1 - one, b"x") for one in range(number))))
+    check_shares(
+        groups, KeyShareOffer(tuple(KeyShareEntry(2 * number - 1 - one, b"x") for one in range(number)))
+    )
     assert Counting.comparisons <= 4 * number
 
 

@@ -19,6 +19,7 @@ NEVER: Final = {
     "(test_questions.test_use_of_a_ticket_that_did_not_decrypt).",
 }
 
+
 @pytest.fixture(scope="module", autouse=True)
 def _tests_are_imported() -> None:
     for room in ROOMS:

@@ -122,7 +122,9 @@ def test_a_server_looks_at_certificate_authorities() -> None:
 def test_sha1_is_no_way_out() -> None:
     """Only for clients that say that they take it."""
     assert weak().needs_sha1
-    assert shown_by_server([weak(), signed_by("ed25519")], SignatureAlgorithmsCert((P256,))) is signed_by("ed25519")
+    assert shown_by_server([weak(), signed_by("ed25519")], SignatureAlgorithmsCert((P256,))) is signed_by(
+        "ed25519"
+    )
     taken = SignatureAlgorithmsCert((P256, Scheme.RSA_PKCS1_SHA1))
     assert shown_by_server([weak(), signed_by("ed25519")], taken) is weak()
 
@@ -198,7 +200,8 @@ def test_more_authorities_than_a_request_has_room_for() -> None:
     many = [authority().der, *(self_signed(name) for _ in range(3))]
     for count, named in ((2, True), (4, False)):
         config = quick_server(
-            client_authentication=ClientAuthentication.REQUIRED, trust_anchors=TrustAnchors.from_der(many[:count])
+            client_authentication=ClientAuthentication.REQUIRED,
+            trust_anchors=TrustAnchors.from_der(many[:count]),
         )
         client = HostileClient(config).complete()
         client.assert_alive()

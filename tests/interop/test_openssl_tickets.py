@@ -155,7 +155,9 @@ def test_s_server_asks_us_for_our_certificate_later(folder: Path) -> None:
             server.wait_for("hello")
             before = len(line.sessions)
             server.type("c\n")
-            line.pump(lambda: len(line.sessions) == before + 2)  # it is content with our answer: that earns tickets
+            line.pump(
+                lambda: len(line.sessions) == before + 2
+            )  # it is content with our answer: that earns tickets
             line.send(SendData(b"and goodbye\n"))
             line.pump(lambda: True)
             server.wait_for("and goodbye")

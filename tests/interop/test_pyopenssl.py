@@ -55,7 +55,10 @@ def exchange(ours: ClientConnection | ServerConnection, peer: PyOpenSSLPeer) -> 
 
 
 def as_client(theirs: Any, **changes: Any) -> tuple[ClientConnection, PyOpenSSLPeer]:
-    ours, peer = ClientConnection(client_config(**changes), "server.example"), PyOpenSSLPeer(theirs, server=True)
+    ours, peer = (
+        ClientConnection(client_config(**changes), "server.example"),
+        PyOpenSSLPeer(theirs, server=True),
+    )
     exchange(ours, peer)
     return ours, peer
 
@@ -120,7 +123,9 @@ def test_our_server_with_every_hash_of_rsa_pss(scheme: str) -> None:
 
 
 def test_our_server_with_a_key_for_rsa_pss_only() -> None:
-    theirs = context(authority=authority(), signature_algorithms=["rsa_pss_pss_sha256", "ecdsa_secp256r1_sha256"])
+    theirs = context(
+        authority=authority(), signature_algorithms=["rsa_pss_pss_sha256", "ecdsa_secp256r1_sha256"]
+    )
     as_server(theirs, credentials=(server_credential("rsa-pss"),))
 
 
@@ -131,7 +136,10 @@ def test_our_client_with_every_suite_full_and_resumed(suite: str) -> None:
     happened = exchange(ours, PyOpenSSLPeer(theirs, server=True))
     assert ours.cipher_suite == SUITES[suite]
     (session, _) = (event.session for event in happened if isinstance(event, TicketReceived))
-    again, peer = ClientConnection(client_config(), "server.example", session), PyOpenSSLPeer(theirs, server=True)
+    again, peer = (
+        ClientConnection(client_config(), "server.example", session),
+        PyOpenSSLPeer(theirs, server=True),
+    )
     exchange(again, peer)
     assert again.resumed
     assert peer.resumed

@@ -280,7 +280,6 @@ class TestEmptyRecords:
         with fault(Reason.TOO_MANY_EMPTY_RECORDS):
             reader(AES_13, wire).next()
 
-
     @both_versions
     @pytest.mark.parametrize("count", [1, 2, 40])
     def test_none_in_the_handshake(self, suite: SuiteParameters, count: int) -> None:

@@ -362,7 +362,9 @@ def test_not_before_the_handshake_nor_after_close(world: World) -> None:
 def test_an_answer_after_our_close_leads_to_no_ticket(world: World, flush: TicketFlush) -> None:
     """The client is authenticated; but nothing can be written any more, and what cannot be sent is not made."""
     prepared: list[PrepareTicket] = []
-    config = server(world, ticket_flush=flush, answers={PrepareTicket: lambda question: prepared.append(question)})
+    config = server(
+        world, ticket_flush=flush, answers={PrepareTicket: lambda question: prepared.append(question)}
+    )
     pair = connect(world, evolve(config, num_tickets=0))
     pair.server.num_tickets = 3
     pair.server.send(RequestClientCertificate())

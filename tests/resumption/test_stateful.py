@@ -588,7 +588,9 @@ def test_two_that_found_it_at_the_same_time(world: World, store: Store) -> None:
 def test_who_only_saw_a_ticket_claims_nothing(world: World, store: Store) -> None:
     config = shared(world, store)
     session = received(connect(world, store, config))[0]
-    HostileClient(config, sessions=(evolve(session, secret=bytes(32)),)).begin().assert_refused(Reason.BAD_BINDER)
+    HostileClient(config, sessions=(evolve(session, secret=bytes(32)),)).begin().assert_refused(
+        Reason.BAD_BINDER
+    )
     assert store.times("claim") == 0
     assert outcome(connect(world, store, config, session)) == (True, 1)
 

@@ -61,7 +61,9 @@ class Command:
         writer.start()
         with self._changed:
             self._changed.wait_for(lambda: back in self.output or self._ended, PATIENCE)
-            assert back in self.output, f"{len(back)} bytes did not come back from {self.arguments}:\n{self.end}"
+            assert back in self.output, (
+                f"{len(back)} bytes did not come back from {self.arguments}:\n{self.end}"
+            )
         writer.join(PATIENCE)
 
     def signal(self, number: signal.Signals) -> None:
@@ -144,4 +146,3 @@ def s_server(chain: Path, key: Path, *arguments: str | Path, version: str = "-tl
         *("openssl", "s_server", "-accept", "127.0.0.1:0", version, "-cert", chain, "-key", key, "-rev"),
         *arguments,
     )
-

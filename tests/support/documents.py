@@ -18,7 +18,9 @@ class Document:
     text: str = field(
         init=False,
         repr=False,
-        default=Factory(lambda self: (ROOT / "docs" / self.name).read_text(encoding="utf-8"), takes_self=True),
+        default=Factory(
+            lambda self: (ROOT / "docs" / self.name).read_text(encoding="utf-8"), takes_self=True
+        ),
     )
 
     def section(self, title: str) -> str:

@@ -354,7 +354,12 @@ def table(versions: Mapping[str, str], outcome: Mapping[tuple[str, Role, Cell], 
 
     lines = [HEAD.rstrip("\n"), ""]
     for role, title in TITLES.items():
-        lines += [f"## {title}", "", _row("", *(cell.value for cell in Cell)), _row(*["---"] * (len(Cell) + 1))]
+        lines += [
+            f"## {title}",
+            "",
+            _row("", *(cell.value for cell in Cell)),
+            _row(*["---"] * (len(Cell) + 1)),
+        ]
         for name, version in sorted(versions.items()):
             if (name, role, Cell.FULL_13) in outcome:
                 entries = (entry(outcome[name, role, cell]) for cell in Cell)

@@ -242,7 +242,9 @@ def test_keys_are_in_the_order_in_which_they_are_forgotten() -> None:
     ring.rotate(key(2), NOW)
     ring.rotate(key(3), NOW)
     ring.add(key(4))
-    assert ring.keys == (key(3), key(4), key(2), key(1)), "the current one, what was announced, the newest first"
+    assert ring.keys == (key(3), key(4), key(2), key(1)), (
+        "the current one, what was announced, the newest first"
+    )
     ring.rotate(key(4), NOW)
     assert ring.keys == (key(4), key(3), key(2), key(1))
     ring.rotate(key(2), NOW)

@@ -10,7 +10,9 @@ from sansticket.wire.extension import Extension
 from sansticket.wire.extensions import KeyShareOffer, ServerNameList, SupportedGroups
 from sansticket.wire.message import MAX_REMEMBERED, _decode_once, decode_extensions
 
-TABLE: dict[int, type[Extension]] = {int(kind.TYPE): kind for kind in (ServerNameList, SupportedGroups, KeyShareOffer)}
+TABLE: dict[int, type[Extension]] = {
+    int(kind.TYPE): kind for kind in (ServerNameList, SupportedGroups, KeyShareOffer)
+}
 
 
 def decoded(extension: Extension) -> Extension:

@@ -17,7 +17,12 @@ from tests.support.matrix import Cannot, Cell, ClientOnly, Role, Task, cells
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    *(
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+    ),
     *("--host-resolver-rules=MAP server.example 127.0.0.1, MAP * ~NOTFOUND", "--no-proxy-server"),
 )
 

@@ -36,10 +36,21 @@ class Curl(ClientOnly):
         payload = files.folder / "curl.payload"
         payload.write_bytes(task.payload)
         common = ["--cacert", str(files.ca), "--resolve", f"server.example:{port}:127.0.0.1"]
-        common += ["--silent", "--show-error", "--fail", "--http1.1", "--max-time", str(PATIENCE), "--noproxy", "*"]
+        common += [
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--http1.1",
+            "--max-time",
+            str(PATIENCE),
+            "--noproxy",
+            "*",
+        ]
         common += ["--tls-max", task.dotted, f"--tlsv{task.dotted}"]
         common += ["--data-binary", f"@{payload}", "--header", "Expect:"]
-        common += ["--cert", str(files.client_chain), "--key", str(files.client_key)] if task.certificate else []
+        common += (
+            ["--cert", str(files.client_chain), "--key", str(files.client_key)] if task.certificate else []
+        )
         arguments: list[str] = []
         for turn in range(task.times):
             last = turn == task.times - 1

@@ -25,7 +25,9 @@ def has_hybrid() -> bool:
     return (major, minor) >= (3, 5)
 
 
-NO_HYBRID = Cannot("Node.js has the groups of its OpenSSL, and X25519MLKEM768 came with OpenSSL 3.5.", has_hybrid)
+NO_HYBRID = Cannot(
+    "Node.js has the groups of its OpenSSL, and X25519MLKEM768 came with OpenSSL 3.5.", has_hybrid
+)
 
 
 class Node(Program):

@@ -56,7 +56,9 @@ def has_hybrid() -> bool:
     return GROUPS[HYBRID] in described.stdout + described.stderr
 
 
-NO_HYBRID = Cannot("NSS has X25519MLKEM768 from 3.105 on, and its tools when their help names it.", has_hybrid)
+NO_HYBRID = Cannot(
+    "NSS has X25519MLKEM768 from 3.105 on, and its tools when their help names it.", has_hybrid
+)
 
 
 class NSS(Peer):

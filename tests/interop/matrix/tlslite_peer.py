@@ -68,7 +68,9 @@ def answer(sock: socket.socket, chain: Any, key: Any, cache: Any) -> None:
             reqCert=GIVEN.get("request") == "yes",
         )
         if GIVEN.get("request") == "yes" and not connection.session.clientCertChain:
-            raise ConnectionError("no certificate")  # tlslite-ng leaves it to the application to insist on one
+            raise ConnectionError(
+                "no certificate"
+            )  # tlslite-ng leaves it to the application to insist on one
         while data := connection.recv(65536):
             connection.sendall(data)
         connection.close()
