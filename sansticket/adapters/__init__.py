@@ -12,7 +12,8 @@ cannot.
 """
 
 from sansticket.adapters.context import SSLContext, create_default_context
+from sansticket.adapters.facts import CHANNEL_BINDING_TYPES
 from sansticket.adapters.sessions import SSLSession
-from sansticket.adapters.ssl_object import CHANNEL_BINDING_TYPES, SSLObject
+from sansticket.adapters.ssl_object import SSLObject
 
 __all__ = ["CHANNEL_BINDING_TYPES", "SSLContext", "SSLObject", "SSLSession", "create_default_context"]

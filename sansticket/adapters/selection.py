@@ -6,7 +6,8 @@ from typing import cast
 
 from attrs import evolve
 
-from sansticket.adapters.settings import Profile, refuse_ask
+from sansticket.adapters.profile import Profile
+from sansticket.adapters.settings import refuse_ask
 from sansticket.commands import AbortHandshake, UseConfig
 from sansticket.config import ClientAuthentication, ServerConfig
 from sansticket.errors import Fault

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Any, Final, cast
 
-from attrs import evolve, fields, frozen
+from attrs import evolve, fields
 
+from sansticket.adapters.profile import Profile
 from sansticket.commands import AcceptPeer
 from sansticket.config import ASK, KNOWN_VERSIONS, ClientAuthentication, ClientConfig, ServerConfig
 from sansticket.crypto.certificates import Credential
@@ -40,28 +41,6 @@ _BOUNDS: Final[dict[int, int]] = {
     ssl.TLSVersion.MINIMUM_SUPPORTED: min(KNOWN_VERSIONS),
     ssl.TLSVersion.MAXIMUM_SUPPORTED: max(KNOWN_VERSIONS),
 }
-
-
-@frozen
-class Profile:
-    """What a connection needs to know of its context, as it was when the connection was made."""
-
-    config: ClientConfig | ServerConfig
-    live: ClientConfig | ServerConfig
-    """The same for the connection itself: a server's asks ``SelectConfig``, which the SSLObject answers."""
-
-    verifies: bool
-    checks_name: bool
-    post_handshake_auth: bool
-    """A server verifies clients, but asks those of TLS 1.3 only after the handshake."""
-
-    lenient_alpn: bool
-    """A server goes on without ALPN when there is no common protocol, as OpenSSL's do."""
-
-    ignore_eof: bool
-    """The end of the stream without close_notify is an end like any other (OP_IGNORE_UNEXPECTED_EOF)."""
-
-    sni_callback: Callable[..., Any] | None
 
 
 class Settings:

@@ -16,24 +16,20 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.adapters.arguments import as_session
-from sansticket.adapters.certificates import as_dictionary
-from sansticket.adapters.ciphers import CIPHERS, VERSION_NAMES, CipherTuple, cipher_tuples
+from sansticket.adapters.facts import Facts
 from sansticket.adapters.failures import closed, failure, terminated, want_read
+from sansticket.adapters.profile import Context, Profile
 from sansticket.adapters.selection import config_for, refusal
 from sansticket.adapters.sessions import SSLSession
-from sansticket.adapters.settings import Profile, Settings
 from sansticket.commands import AbortHandshake, Close, Command, RequestClientCertificate, SendData, UseConfig
 from sansticket.config import ServerConfig
 from sansticket.connection import ClientConnection, ServerConnection
-from sansticket.crypto.verification import verify_client_chain, verify_server_chain
-from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import (
     ConnectionTerminated,
     DataReceived,
@@ -52,16 +48,11 @@ from sansticket.wire.codes import AlertDescription, ProtocolVersion
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from sansticket.adapters.context import SSLContext
-
-CHANNEL_BINDING_TYPES: Final = ["tls-exporter"]
-"""What ``get_channel_binding`` knows: RFC 9266.  tls-unique is not defined for TLS 1.3 (RFC 9846 appendix C.5)."""
-
 HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ")
 """The beginnings by which OpenSSL knows somebody who speaks HTTP where TLS is spoken."""
 
 
-class SSLObject(ssl.SSLObject):
+class SSLObject(Facts):
     """One connection.  Made by ``SSLContext.wrap_bio``.
 
     Beyond the standard library: ``connection``, ``resumption_record``, ``termination`` and ``send``.
@@ -69,7 +60,7 @@ class SSLObject(ssl.SSLObject):
 
     def __init__(
         self,
-        context: SSLContext,
+        context: Context,
         incoming: ssl.MemoryBIO,
         outgoing: ssl.MemoryBIO,
         server_side: bool,
@@ -77,7 +68,7 @@ class SSLObject(ssl.SSLObject):
         session: Session | None,
     ) -> None:
         self._context = context
-        self._profile: Profile = context._settings.profile()
+        self._profile: Profile = context._current_profile()
         self._incoming = incoming
         self._outgoing = outgoing
         self._server_side = server_side
@@ -135,21 +126,20 @@ class SSLObject(ssl.SSLObject):
     # --- settings ------------------------------------------------------------------------------------------------
 
     @property
-    def context(self) -> SSLContext:
+    def context(self) -> Any:
         """The context in use.  A server's ``sni_callback`` may set another one; later it cannot be changed."""
         return self._context
 
     @context.setter
     def context(self, context: ssl.SSLContext) -> None:
-        settings = getattr(context, "_settings", None)
-        if not isinstance(settings, Settings):
+        if not isinstance(context, Context):
             raise TypeError("The value must be a SSLContext of sansticket")
-        if settings.server is not self._server_side:
+        profile = context._current_profile()
+        if profile.server_side is not self._server_side:
             raise ValueError("The context is for the other side")
         if self._connection is not None and self._connection.pending is None:
             raise ValueError("The context cannot be changed any more")
-        self._profile = settings.profile()
-        self._context = cast("SSLContext", context)
+        self._profile, self._context = profile, context
 
     @property
     def session(self) -> Any:
@@ -299,96 +289,6 @@ class SSLObject(ssl.SSLObject):
             self.send(RequestClientCertificate())
         except LocalProtocolError as error:
             raise failure("EXTENSION_NOT_RECEIVED", str(error)) from error
-
-    # --- what was agreed on --------------------------------------------------------------------------------------
-
-    def version(self) -> str | None:
-        """``TLSv1.3`` or ``TLSv1.2``; None until the handshake is done."""
-        done = self._completed
-        return VERSION_NAMES[ProtocolVersion(done.version)] if done is not None else None
-
-    def cipher(self) -> CipherTuple | None:
-        """Name, protocol version and secret bits of the cipher suite."""
-        done = self._completed
-        return CIPHERS[done.cipher_suite].as_tuple() if done is not None else None
-
-    def shared_ciphers(self) -> list[CipherTuple] | None:
-        """A server's: what the client offers and we have too, in its order; None on a client."""
-        if not self._server_side or self._completed is None:
-            return None
-        config = self._profile.config
-        ours = {suite for version in config.usable_versions for suite in config.suites_of(version)}
-        return cipher_tuples(suite for suite in self._offered if suite in ours)
-
-    def compression(self) -> None:
-        """None: there is no compression."""
-        return None
-
-    def selected_alpn_protocol(self) -> str | None:
-        protocol = self._completed.alpn_protocol if self._completed is not None else None
-        return protocol.decode("utf-8", "backslashreplace") if protocol is not None else None
-
-    def selected_npn_protocol(self) -> None:
-        """None: NPN is history."""
-        return None
-
-    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """``tls-exporter`` (RFC 9266), 32 bytes; None until the handshake is done, and when the connection has failed.
-
-        ValueError for other types.
-        """
-        if cb_type not in CHANNEL_BINDING_TYPES:
-            raise ValueError(f"{cb_type!r} channel binding type not implemented")
-        if self._connection is None or self._completed is None or self._connection.state == "Ended":
-            return None
-        return self._connection.tls_exporter()
-
-    # --- certificates --------------------------------------------------------------------------------------------
-
-    @overload
-    def getpeercert(self, binary_form: Literal[False] = False) -> dict[str, Any] | None: ...
-    @overload
-    def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
-    @overload
-    def getpeercert(self, binary_form: bool) -> dict[str, Any] | bytes | None: ...
-
-    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
-        """The peer's certificate; None if there is none, and {} for one that was not verified.
-
-        In DER with ``binary_form``, whether verified or not.
-        """
-        if self._completed is None:
-            raise ValueError("handshake not done yet")
-        chain = self.get_unverified_chain()
-        if not chain:
-            return None
-        if binary_form:
-            return chain[0]
-        return as_dictionary(chain[0]) if self._profile.verifies else {}
-
-    def get_unverified_chain(self) -> list[bytes]:
-        """The peer's certificates as it sent them, in DER."""
-        return list(self._connection.peer_certificates) if self._connection is not None else []
-
-    def get_verified_chain(self) -> list[bytes]:
-        """The path from the peer's certificate to a trust anchor, in DER; [] if there is none.
-
-        Where nothing is verified, or the application does it, the same as ``get_unverified_chain``.
-        """
-        chain, config = self.get_unverified_chain(), self._profile.live
-        anchors = config.trust_anchors
-        if not chain or not self._profile.verifies or anchors is None:
-            return chain
-        moment = datetime.fromtimestamp(self._completed_at, UTC)
-        try:
-            if self._server_side:
-                path = verify_client_chain(chain, anchors, moment)
-            else:
-                name = self._server_hostname if self._profile.checks_name else None
-                path = verify_server_chain(chain, anchors, name, moment)
-        except Fault:
-            return []
-        return [certificate.public_bytes(Encoding.DER) for certificate in path]
 
     # --- the connection ------------------------------------------------------------------------------------------
 

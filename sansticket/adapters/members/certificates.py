@@ -1,0 +1,79 @@
+"""Members of a context: our certificates, and those that it trusts."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from sansticket.adapters.certificates import (
+    Password,
+    StrPath,
+    as_dictionary,
+    read_anchors,
+    read_credential,
+    usable_anchors,
+)
+from sansticket.adapters.failures import failure
+from sansticket.adapters.members.base import Members
+from sansticket.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class CertificateMembers(Members):
+    """Files in, trust anchors out."""
+
+    def load_cert_chain(
+        self, certfile: StrPath, keyfile: StrPath | None = None, password: Password = None
+    ) -> None:
+        """A chain and its private key from PEM files.  One more for each kind of key, as in OpenSSL."""
+        self._settings.add_credential(read_credential(certfile, keyfile, password))
+
+    def load_verify_locations(
+        self,
+        cafile: StrPath | None = None,
+        capath: StrPath | None = None,
+        cadata: str | ReadableBuffer | None = None,
+    ) -> None:
+        """More trust anchors.  Those in the folder ``capath`` are read at once, and not when they are needed."""
+        if cafile is None and capath is None and cadata is None:
+            raise TypeError("cafile, capath and cadata cannot be all omitted")
+        found = tuple(read_anchors(cafile, capath, cadata))
+        try:
+            self._settings.add_anchors(found)
+        except ConfigError as error:
+            raise failure("X509_LIB", str(error), library="X509") from error
+
+    def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
+        """The trust anchors of the system, where OpenSSL would look for them."""
+        if not isinstance(purpose, ssl.Purpose):
+            raise TypeError(purpose)
+        self.set_default_verify_paths()
+
+    def set_default_verify_paths(self) -> None:
+        """The same.  Files that are missing and certificates that are of no use are passed over."""
+        paths = ssl.get_default_verify_paths()
+        cafile = paths.cafile or None
+        found = read_anchors(cafile, None if cafile else paths.capath or None, None)
+        self._settings.add_anchors(tuple(usable_anchors(found)))
+
+    def _anchors(self) -> tuple[bytes, ...]:
+        anchors = self._settings["trust_anchors"]
+        return anchors.certificates if anchors is not None else ()
+
+    def cert_store_stats(self) -> dict[str, int]:
+        """How many trust anchors there are.  Each counts as an authority."""
+        count = len(self._anchors())
+        return {"x509": count, "crl": 0, "x509_ca": count}
+
+    @overload
+    def get_ca_certs(self, binary_form: Literal[False] = False) -> list[dict[str, Any]]: ...
+    @overload
+    def get_ca_certs(self, binary_form: Literal[True]) -> list[bytes]: ...
+    @overload
+    def get_ca_certs(self, binary_form: bool = False) -> Any: ...
+
+    def get_ca_certs(self, binary_form: bool = False) -> Any:
+        """The trust anchors, as ``getpeercert`` gives certificates."""
+        return [der if binary_form else as_dictionary(der) for der in self._anchors()]

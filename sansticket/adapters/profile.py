@@ -1,0 +1,50 @@
+"""What an SSLObject needs of its context: what it was told, as it was at that moment, and where to report to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+from attrs import frozen
+
+from sansticket.config import ClientConfig, ServerConfig
+from sansticket.events import Event
+
+
+@frozen
+class Profile:
+    """What a connection needs to know of its context, as it was when the connection was made."""
+
+    config: ClientConfig | ServerConfig
+    live: ClientConfig | ServerConfig
+    """The same for the connection itself: a server's asks ``SelectConfig``, which the SSLObject answers."""
+
+    verifies: bool
+    checks_name: bool
+    post_handshake_auth: bool
+    """A server verifies clients, but asks those of TLS 1.3 only after the handshake."""
+
+    lenient_alpn: bool
+    """A server goes on without ALPN when there is no common protocol, as OpenSSL's do."""
+
+    ignore_eof: bool
+    """The end of the stream without close_notify is an end like any other (OP_IGNORE_UNEXPECTED_EOF)."""
+
+    sni_callback: Callable[..., Any] | None
+
+    @property
+    def server_side(self) -> bool:
+        return isinstance(self.config, ServerConfig)
+
+
+@runtime_checkable
+class Context(Protocol):
+    """The context of an SSLObject: ``SSLContext`` is one."""
+
+    on_event: Callable[[Any, Event], object] | None
+
+    def _current_profile(self) -> Profile:
+        """What a connection that is made now goes by.  ConfigError while something is missing."""
+
+    def _count(self, name: str) -> None:
+        """One more for ``session_stats``."""
