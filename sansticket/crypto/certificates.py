@@ -1,6 +1,6 @@
 """Certificates: our own, and one place to import what concerns certificates from.
 
-``Credential`` is here; ``TrustAnchors`` and the verification of a peer's chain are in ``verification``,
+``Credential`` is here; ``TrustAnchors`` is in ``anchors``, the verification of a peer's chain in ``verification``,
 reading a key out of a certificate is in ``inspection``.
 """
 
@@ -11,18 +11,20 @@ from attrs import Factory, field, frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from sansticket.crypto.inspection import (
+    Names,
     check_ders,
     der_tuple,
     is_ip_address,
     load,
     may_sign,
-    name_matches,
     names_of,
     parse_errors,
     public_key_of,
+    require_strength,
     signed_with,
 )
 from sansticket.crypto.signatures import (
+    MIN_RSA_BITS,
     PrivateKey,
     PublicKey,
     RsaPssPublicKey,
@@ -51,7 +53,7 @@ SHA1_SCHEMES: Final = frozenset({SignatureScheme.RSA_PKCS1_SHA1, SignatureScheme
 class _Leaf:
     """What is needed of our own leaf, and of what stands behind it, in every handshake, found out once."""
 
-    names: tuple[str, ...]
+    names: Names
     public_key: PublicKey
     issuer_names: tuple[bytes, ...]
     signed_with: tuple[frozenset[SignatureScheme], ...]
@@ -62,6 +64,8 @@ class _Leaf:
 
 def _inspect(credential: "Credential") -> _Leaf:
     check_ders("credentials", credential.chain)
+    if type(credential.min_rsa_bits) is not int or credential.min_rsa_bits < 0:
+        raise ConfigError("min_rsa_bits", f"{credential.min_rsa_bits!r:.80}; expected a number of bits")
     if not credential.chain:
         raise ConfigError("credentials", "a chain needs at least one certificate")
     try:
@@ -71,6 +75,7 @@ def _inspect(credential: "Credential") -> _Leaf:
                 "credentials", "keyUsage of the first certificate does not allow digital signatures"
             )
         public_key = public_key_of(credential.chain[0])
+        require_strength(public_key, credential.min_rsa_bits)
         return _Leaf(
             names_of(certificates[0]),
             public_key,
@@ -90,6 +95,15 @@ def check_private_key(key: Any) -> None:
         raise ConfigError("credentials", f"a private_key of type {kind}; expected one of cryptography's")
 
 
+def _misplaced(key: PrivateKey, chain: tuple[bytes, ...]) -> str:
+    """What is wrong with a key that is not the first certificate's."""
+    own = key.public_key()
+    for number, der in enumerate(chain[1:], 2):
+        if load(der).public_key() == own:
+            return f"the private key belongs to certificate {number} of the chain, which must be the first"
+    return "the private key does not belong to the first certificate"
+
+
 @frozen
 class Credential:
     """A certificate chain and its private key.
@@ -97,14 +111,17 @@ class Credential:
     ``chain``: DER, leaf first, each certificate followed by its issuer; the trust anchor may be left out.
     ``private_key``: a private key of ``cryptography``; None when signatures are made elsewhere (``Sign``).
     ``schemes``: the signature schemes to use, best first; None for all that fit the key.
+    ``min_rsa_bits``: the length of an RSA key below which it is refused; a config has its own bound too
+    (``Config.min_rsa_bits``).
 
-    ConfigError ``credentials`` when the chain cannot be read, the key is not the leaf's or may not sign, or a scheme
-    does not fit it.  Pickling writes the private key; copying shares it.
+    ConfigError ``credentials`` when the chain cannot be read, the key is not the leaf's, too short or may not sign, or
+    a scheme does not fit it.  Pickling writes the private key; copying shares it.
     """
 
     chain: tuple[bytes, ...] = field(converter=der_tuple)
     private_key: PrivateKey | None = field(eq=False)
     schemes: tuple[int, ...] | None = None
+    min_rsa_bits: int = field(default=MIN_RSA_BITS, kw_only=True, eq=False)
     _leaf: _Leaf = field(init=False, eq=False, default=Factory(_inspect, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
@@ -113,7 +130,7 @@ class Credential:
             check_private_key(self.private_key)
             own = public_key.key if isinstance(public_key, RsaPssPublicKey) else public_key
             if self.private_key.public_key() != own:
-                raise ConfigError("credentials", "the private key does not belong to the first certificate")
+                raise ConfigError("credentials", _misplaced(self.private_key, self.chain))
         if self.schemes is not None:
             fitting = {*schemes_of(public_key, tls13=True), *schemes_of(public_key, tls13=False)}
             if type(self.schemes) is not tuple or not self.schemes or not fitting.issuperset(self.schemes):
@@ -140,7 +157,7 @@ class Credential:
     @property
     def names(self) -> tuple[str, ...]:
         """The leaf's names: dNSNames in lower case (wildcards as they are) and IP addresses in text."""
-        return self._leaf.names
+        return self._leaf.names.hosts + self._leaf.names.addresses
 
     @property
     def issuer_names(self) -> tuple[bytes, ...]:
@@ -149,7 +166,7 @@ class Credential:
 
     def matches(self, server_name: str) -> bool:
         """Whether the leaf is for this host name or IP address.  A wildcard covers one label."""
-        return name_matches(self._leaf.names, server_name)
+        return self._leaf.names.cover(server_name)
 
     def is_signed_with(self, schemes: Collection[int]) -> bool:
         """Whether these schemes are enough to verify the chain.  What is self-signed is not verified."""
@@ -186,13 +203,13 @@ class Credential:
 
         key = self.private_key
         encoded = key and key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return _restore_credential, (self.chain, encoded, self.schemes)
+        return _restore_credential, (self.chain, encoded, self.schemes, self.min_rsa_bits)
 
 
 def _restore_credential(
-    chain: tuple[bytes, ...], encoded_key: bytes | None, schemes: tuple[int, ...] | None
+    chain: tuple[bytes, ...], encoded_key: bytes | None, schemes: tuple[int, ...] | None, min_rsa_bits: int
 ) -> Credential:
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
     key: Any = encoded_key and load_der_private_key(encoded_key, None)
-    return Credential(chain, key, schemes)
+    return Credential(chain, key, schemes, min_rsa_bits=min_rsa_bits)

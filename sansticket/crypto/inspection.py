@@ -1,23 +1,31 @@
 """Looking into certificates: their keys, their names, and what can go wrong on the way.
 
+The library reads all extensions of a certificate or none: one that it cannot read (an ediPartyName beside the host
+name, a broken list of SCTs) would spoil those that can be read.  ``extension_of`` reads the one that is wanted.
+
 ``cryptography.x509`` takes long to import and a resumption needs none of it: only the functions that touch
 a certificate import it.  The same holds for ``certificates`` and ``verification``.
 """
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from attrs import frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey, schemes_of
+from sansticket.crypto.der import EXTENSIONS, SEQUENCE, content_of, element, elements
+from sansticket.crypto.signatures import MIN_RSA_BITS, PublicKey, RsaPssPublicKey, rsa_bits_of, schemes_of
 from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.wire.codes import SignatureScheme as Scheme
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+    ExtensionValue = TypeVar("ExtensionValue", bound=x509.ExtensionType)
 
 _ID_RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 
@@ -168,43 +176,181 @@ def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaP
     raise UnsupportedAlgorithm("RSASSA-PSS parameters that no signature scheme has")
 
 
+def signing_key_of(der: bytes, min_rsa_bits: int = MIN_RSA_BITS) -> PublicKey:
+    """The key of a peer's certificate, which it signs the handshake with, whoever verifies the chain.
+
+    Fault as ``public_key_of``; CERTIFICATE_UNSUPPORTED for an RSA key of fewer than ``min_rsa_bits``,
+    CERTIFICATE_INVALID where keyUsage does not allow signatures.
+    """
+    key = public_key_of(der)
+    require_strength(key, min_rsa_bits)
+    try:
+        if may_sign(load(der)):
+            return key
+    except parse_errors() as error:
+        raise unreadable(error) from None
+    raise Fault(Reason.CERTIFICATE_INVALID, "keyUsage does not allow digital signatures")
+
+
+def require_strength(key: Any, min_rsa_bits: int) -> None:
+    """Fault CERTIFICATE_UNSUPPORTED for an RSA key that is too short; there is nothing to ask of other kinds."""
+    bits = rsa_bits_of(key)
+    if bits is not None and bits < min_rsa_bits:
+        raise Fault(
+            Reason.CERTIFICATE_UNSUPPORTED,
+            f"an RSA key of {bits} bits; at least {min_rsa_bits} are accepted",
+        )
+
+
 def may_sign(certificate: "x509.Certificate") -> bool:
     """Whether keyUsage, if it is there, has digitalSignature: no other key is shown (RFC 9846 section 4.5.1.2)."""
     from cryptography import x509
 
+    usage = extension_of(certificate, x509.KeyUsage)
+    return usage is None or usage.digital_signature
+
+
+# --- extensions, one by one ---------------------------------------------------------------------------------
+
+_TRUE: Final = b"\x01\x01\xff"
+
+_UNKNOWN_NAMES: Final = (0xA3, 0xA5)
+"""Tags of x400Address and ediPartyName, which the library does not know (RFC 5280 section 4.2.1.6)."""
+
+
+def extension_of(certificate: "x509.Certificate", kind: "type[ExtensionValue]") -> "ExtensionValue | None":
+    """That extension, or None where it is missing.  Whether the others can be read does not matter.
+
+    Of alternative names those of kinds that the library does not know are left out.  Raises one of ``parse_errors``
+    where the extension itself cannot be read.
+    """
+    from cryptography import x509
+
     try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        extensions = certificate.extensions
+    except parse_errors():
+        extensions = _with_one_extension(certificate, kind.oid).extensions
+    try:
+        return extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
-        return True
-    return usage.digital_signature
+        return None
+
+
+def require_readable(certificate: "x509.Certificate") -> None:
+    """Raises one of ``parse_errors`` where a critical extension cannot be read; others do no harm."""
+    try:
+        len(certificate.extensions)
+    except parse_errors():
+        for _, extension, _ in _raw_extensions(certificate):
+            if any(whole == _TRUE for _, _, whole in elements(extension)):
+                len(_with_one_extension(certificate, _identifier(extension)).extensions)
+
+
+def _raw_extensions(certificate: "x509.Certificate") -> "Iterator[tuple[int, bytes, bytes]]":
+    body = content_of(certificate.tbs_certificate_bytes, SEQUENCE)
+    for tag, content, _ in elements(body):
+        if tag == EXTENSIONS:
+            yield from elements(content_of(content, SEQUENCE))
+
+
+def _with_one_extension(
+    certificate: "x509.Certificate", wanted: "x509.ObjectIdentifier"
+) -> "x509.Certificate":
+    """The certificate without its other extensions; its signature is worth nothing then."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    signed, *rest = elements(content_of(certificate.public_bytes(Encoding.DER), SEQUENCE))
+    fields = []
+    for tag, content, whole in elements(signed[1]):
+        if tag == EXTENSIONS:
+            every = elements(content_of(content, SEQUENCE))
+            own = b"".join(_readable(inner) for _, inner, _ in every if _identifier(inner) == wanted)
+            whole = element(EXTENSIONS, element(SEQUENCE, own)) if own else b""
+        fields.append(whole)
+    body = element(SEQUENCE, b"".join(fields)) + b"".join(whole for _, _, whole in rest)
+    return x509.load_der_x509_certificate(element(SEQUENCE, body))
+
+
+def _identifier(extension: bytes) -> "x509.ObjectIdentifier":
+    from cryptography import x509
+
+    encoded = next(elements(extension))[1]
+    numbers, number = [], 0
+    for byte in encoded:
+        number = number << 7 | byte & 0x7F
+        if not byte & 0x80:
+            numbers.append(number)
+            number = 0
+    first = min(numbers[0] // 40, 2)
+    return x509.ObjectIdentifier(".".join(map(str, (first, numbers[0] - 40 * first, *numbers[1:]))))
+
+
+def _readable(extension: bytes) -> bytes:
+    """An extension; if it is of alternative names, without the kinds that the library does not know."""
+    from cryptography import x509
+
+    *front, (tag, value, _) = elements(extension)
+    if _identifier(extension) == x509.SubjectAlternativeName.oid:
+        names = elements(content_of(value, SEQUENCE))
+        known = b"".join(each for kind, _, each in names if kind not in _UNKNOWN_NAMES)
+        value = element(SEQUENCE, known)
+    return element(SEQUENCE, b"".join(whole for _, _, whole in front) + element(tag, value))
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+_HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+
+
+@frozen
+class Names:
+    """What a certificate is for: ``hosts`` are dNSNames in lower case, wildcards as they are, ``addresses``
+    iPAddresses in text."""
+
+    hosts: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    def cover(self, server_name: str) -> bool:
+        """Whether the name is among them (RFC 9525 section 6).
+
+        A host name is there as a whole, or by a wildcard for exactly its left-most label.  An IP address is
+        there as an iPAddress: a dNSName that reads like one is for nobody.
+        """
+        if is_ip_address(server_name):
+            return str(ip_address(server_name)) in self.addresses
+        wanted = server_name.lower().removesuffix(".")
+        first, _, parent = wanted.partition(".")
+        return wanted in self.hosts or (first != "" and parent != "" and f"*.{parent}" in self.hosts)
+
+
+def is_host_name(name: str) -> bool:
+    """Whether a name can be verified: labels of 1 to 63 letters, digits, hyphens and underscores, 253 characters."""
+    return _HOST_NAME.fullmatch(name) is not None
+
+
+def check_server_name(name: str) -> None:
+    """ConfigError ``server_name`` for what is neither a host name in ASCII nor an IP address."""
+    if not is_ip_address(name) and not is_host_name(name.removesuffix(".")):
+        raise ConfigError("server_name", f"{name!r:.200}; expected a host name in ASCII or an IP address")
 
 
 def is_named(der: bytes, server_name: str) -> bool:
     """Whether a certificate is for this host name or IP address; one that cannot be read is for none."""
     try:
-        return name_matches(names_of(load(der)), server_name)
+        return names_of(load(der)).cover(server_name)
     except parse_errors(Fault):
         return False
 
 
-def names_of(certificate: "x509.Certificate") -> tuple[str, ...]:
-    """dNSNames in lower case and iPAddresses in text, from subjectAltName."""
+def names_of(certificate: "x509.Certificate") -> Names:
+    """From subjectAltName."""
     from cryptography import x509
 
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    return (
-        *(name.lower() for name in names.get_values_for_type(x509.DNSName)),
-        *(str(address) for address in names.get_values_for_type(x509.IPAddress)),
+    names = extension_of(certificate, x509.SubjectAlternativeName)
+    if names is None:
+        return Names()
+    return Names(
+        tuple(name.lower() for name in names.get_values_for_type(x509.DNSName)),
+        tuple(str(address) for address in names.get_values_for_type(x509.IPAddress)),
     )
-
-
-def name_matches(names: Collection[str], server_name: str) -> bool:
-    """RFC 9525 section 6.3: the whole name, or a wildcard for exactly the left-most label."""
-    if is_ip_address(server_name):
-        return str(ip_address(server_name)) in names
-    wanted = server_name.lower().removesuffix(".")
-    first, _, parent = wanted.partition(".")
-    return wanted in names or (first != "" and parent != "" and f"*.{parent}" in names)

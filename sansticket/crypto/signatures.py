@@ -39,6 +39,10 @@ class RsaPssPublicKey:
     hash_name: str | None = None
 
 
+MIN_RSA_BITS: Final = 2048
+"""Bits that an RSA key must have, whoever shows it, unless ``Config.min_rsa_bits`` says otherwise (RFC 9325 section
+4.5)."""
+
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | EdPrivateKey | MlDsaPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | RsaPssPublicKey | EdPublicKey | MlDsaPublicKey
 """The kinds of keys that have a scheme."""
@@ -136,6 +140,13 @@ def tls12_authentication(key: PrivateKey | PublicKey) -> Literal["ecdsa", "rsa"]
 def curve_of(key: PublicKey) -> str | None:
     """The name of an ECDSA key's curve; None for a key of another kind."""
     return cast(ec.EllipticCurvePublicKey, key).curve.name if _kind_of(key) == "ec" else None
+
+
+def rsa_bits_of(key: object) -> int | None:
+    """The length of an RSA key of either kind; None for a key of another kind."""
+    if isinstance(key, RsaPssPublicKey):
+        return key.key.key_size
+    return cast(rsa.RSAPublicKey, key).key_size if _kind_of(key) == "rsa" else None
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -17,11 +17,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sansticket.crypto.certificates import Credential, is_ip_address, public_key_of
 from sansticket.crypto.signatures import RsaPssPublicKey, schemes_of, sign, verify
+from sansticket.crypto.verification import verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.wire.codes import SignatureScheme as Scheme
 from tests.support.certificates import KEYS, Identity, authority, server_identity
 from tests.support.credentials import (
+    NOW,
     PSS_SHA256_IDENTIFIER,
+    anchors,
     credential_of,
     issue,
     rsa_pss_identity,
@@ -343,3 +346,82 @@ def test_every_strict_prefix_of_a_certificate_is_malformed() -> None:
     for length in range(len(der)):
         assert unreadable(der[:length]) is Reason.CERTIFICATE_MALFORMED
     assert unreadable(der + b"\0") is Reason.CERTIFICATE_MALFORMED
+
+
+# --- what does not spoil a credential, and what does ---------------------------------------------------------
+
+
+def with_raw_names(*encoded: str) -> bytes:
+    """A leaf with these names beside server.example, in hexadecimal DER."""
+    names = bytes.fromhex("820e") + b"server.example" + b"".join(map(bytes.fromhex, encoded))
+    value = bytes((0x30, len(names))) + names
+    san = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), value)
+    key = server_identity().key
+    return issue(authority(), "leaf", key.public_key(), [(san, False)]).public_bytes(Encoding.DER)
+
+
+EDI_PARTY_NAME, X400_ADDRESS = "a509a1070c057061727479", "a3023000"
+
+
+@pytest.mark.parametrize("name", [EDI_PARTY_NAME, X400_ADDRESS])
+def test_names_of_kinds_that_the_library_does_not_know_spoil_nothing(name: str) -> None:
+    chain = (with_raw_names(name),)
+    credential = Credential(chain, server_identity().key)
+    assert credential.names == ("server.example",)
+    assert credential.matches("server.example")
+    verify_server_chain(chain, anchors(), "server.example", NOW)
+    verify_server_chain(chain, anchors(), None, NOW)
+    verify_client_chain(chain, anchors(), NOW)
+    with pytest.raises(Fault) as caught:
+        verify_server_chain(chain, anchors(), "other.example", NOW)
+    assert caught.value.reason is Reason.CERTIFICATE_NAME_MISMATCH
+
+
+def test_a_broken_list_of_scts_spoils_nothing() -> None:
+    scts = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2"), b"\xff\xff")
+    extensions = [(x509.SubjectAlternativeName([x509.DNSName("server.example")]), False), (scts, False)]
+    key = server_identity().key
+    own = issue(authority(), "leaf", key.public_key(), extensions).public_bytes(Encoding.DER)
+    assert Credential((own,), key).names == ("server.example",)
+
+
+def test_names_and_key_usage_must_be_readable() -> None:
+    for oid in ("2.5.29.17", "2.5.29.15"):
+        broken = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\xff\xff")
+        key = server_identity().key
+        own = issue(authority(), "leaf", key.public_key(), [(broken, False)]).public_bytes(Encoding.DER)
+        refused((own,), key)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_does_not_match_a_dns_name_that_reads_like_it(address: str) -> None:
+    key = server_identity().key
+    as_host = Credential((leaf_for(key.public_key(), x509.DNSName(address)),), key)
+    assert as_host.names == (address,)
+    assert not as_host.matches(address)
+    as_address = x509.IPAddress(ipaddress.ip_address(address))
+    assert Credential((leaf_for(key.public_key(), as_address),), key).matches(address)
+
+
+@pytest.mark.parametrize("bits", [1024, 2047])
+def test_short_rsa_keys(bits: int) -> None:
+    key = rsa.generate_private_key(65537, bits)
+    own = (leaf_for(key.public_key()),)
+    assert f"{bits} bits; at least 2048" in refused(own, key)
+    allowed = Credential(own, key, min_rsa_bits=1024)
+    assert pickle.loads(pickle.dumps(allowed)) == allowed == copy.copy(allowed)
+    with pytest.raises(ConfigError, match="at least 4096"):
+        Credential(server_identity("rsa").chain_der, server_identity("rsa").key, min_rsa_bits=4096)
+
+
+@pytest.mark.parametrize("bits", ["2048", None, 2048.0, True, -1])
+def test_the_bound_for_rsa_keys_is_a_number(bits: Any) -> None:
+    with pytest.raises(ConfigError, match="min_rsa_bits"):
+        Credential(server_identity("rsa").chain_der, server_identity("rsa").key, min_rsa_bits=bits)
+
+
+def test_a_chain_whose_leaf_is_not_the_first() -> None:
+    middle = subordinate(authority())
+    identity = with_chain(middle.issue("server.example"), middle)
+    said = refused(identity.chain_der[::-1], identity.key)
+    assert "certificate 2 of the chain, which must be the first" in said

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sansticket.crypto.certificates import TrustAnchors, verify_client_chain, verify_server_chain
+from sansticket.crypto.inspection import is_named
 from sansticket.crypto.verification import check_validity
 from sansticket.errors import ConfigError, Fault, Reason
 from tests.support.certificates import KEYS, Authority, Identity, authority, client_identity, server_identity
@@ -198,13 +199,46 @@ def test_names_that_do_not(server_name: str) -> None:
     refused(Reason.CERTIFICATE_NAME_MISMATCH, identity.chain_der, name=server_name)
 
 
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_does_not_match_a_dns_name_that_reads_like_it(address: str) -> None:
+    """RFC 9525 section 6.4."""
+    chain = [leaf(authority(), [names(address, NAME)])]
+    refused(Reason.CERTIFICATE_NAME_MISMATCH, chain, name=address)
+    verify_server_chain(chain, anchors(), NAME, NOW)
+    assert not is_named(chain[0], address)
+
+
 def test_an_address_is_no_dns_name_and_a_common_name_is_no_name() -> None:
     refused(Reason.CERTIFICATE_NAME_MISMATCH, authority().issue("a.example").chain_der, name="127.0.0.1")
     refused(Reason.CERTIFICATE_NAME_MISMATCH, [leaf(authority(), [names("other.example")])], name="leaf")
 
 
 @pytest.mark.parametrize(
-    "server_name", ["", "a..b", "-a.example", "*.example", "a_b.example", "bücher.example", "x" * 64]
+    "server_name", ["a_b.example", "_a.example", "-a.example", "a-.example", "my_service"]
+)
+def test_names_in_daily_use_that_are_no_host_names_of_old(server_name: str) -> None:
+    """The library does not take them; they are compared here."""
+    identity = authority().issue("a_b.example", "_a.example", "-a.example", "a-.example", "my_service")
+    verify_server_chain(identity.chain_der, anchors(), server_name, NOW)
+    refused(Reason.CERTIFICATE_NAME_MISMATCH, server_credential().chain, name=server_name)
+    refused(Reason.CERTIFICATE_UNTRUSTED, identity.chain_der, anchors_of(root()), server_name)
+    client = authority().issue(server_name, client=True)
+    refused(Reason.CERTIFICATE_UNSUPPORTED, client.chain_der, name=server_name)
+
+
+@pytest.mark.parametrize(
+    "server_name",
+    [
+        "",
+        ".",
+        "a..b",
+        "*.example",
+        "a b.example",
+        "a\n.example",
+        "bücher.example",
+        "x" * 64,
+        "a." * 127 + "a",
+    ],
 )
 def test_server_names_that_can_be_no_name(server_name: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -319,6 +353,50 @@ def test_short_rsa_keys() -> None:
     refused(Reason.CERTIFICATE_UNSUPPORTED, [leaf(short, [names(NAME)])], anchors_of(short))
 
 
+def test_rsa_keys_shorter_than_the_config_allows() -> None:
+    def short(bits: int) -> list[bytes]:
+        key = rsa.generate_private_key(65537, bits)
+        return [issue(authority(), "leaf", key.public_key(), [names(NAME)]).public_bytes(Encoding.DER)]
+
+    for bits in (1024, 2047):
+        chain = short(bits)
+        assert f"{bits} bits" in refused(Reason.CERTIFICATE_UNSUPPORTED, chain)
+        client_refused(Reason.CERTIFICATE_UNSUPPORTED, chain)
+        verify_server_chain(chain, anchors(), NAME, NOW, min_rsa_bits=1024)
+        verify_client_chain(chain, anchors(), NOW, min_rsa_bits=1024)
+    between = subordinate(authority(), key="rsa")
+    whole = with_chain(between.issue(NAME), between).chain_der
+    verify_server_chain(whole, anchors(), NAME, NOW)
+    with pytest.raises(Fault, match="at least 3072"):
+        verify_server_chain(whole, anchors(), NAME, NOW, min_rsa_bits=3072)
+
+
+def test_a_chain_that_does_not_begin_with_the_leaf() -> None:
+    middle = subordinate(authority())
+    chain = with_chain(middle.issue(NAME), middle).chain_der
+    for wrong in (chain[::-1], [middle.der, authority().der, chain[0]]):
+        assert "begins with the leaf" in refused(Reason.CERTIFICATE_NAME_MISMATCH, wrong)
+    assert "begins with the leaf" not in refused(
+        Reason.CERTIFICATE_NAME_MISMATCH, [*chain, authority().der], name="other.example"
+    )
+
+
+@pytest.mark.parametrize("count", [9, 19, 60])
+def test_chains_of_any_length(count: int) -> None:
+    """How long one may be is the config's to say."""
+    levels = [root("level")]
+    for number in range(count):
+        levels.append(subordinate(levels[-1], f"level {number}"))
+    identity = with_chain(levels[-1].issue(NAME), *levels[:0:-1])
+    path = verify_server_chain(identity.chain_der, anchors_of(levels[0]), NAME, NOW)
+    assert len(path) == count + 2
+
+
+def test_the_longest_chain_that_a_config_allows() -> None:
+    """A hundred certificates."""
+    test_chains_of_any_length(99)
+
+
 def test_certificates_of_version_1() -> None:
     old = of_version_1(issue(authority(), "leaf", KEYS["p256"]().public_key()))
     client_refused(Reason.CERTIFICATE_UNSUPPORTED, [old])
@@ -387,15 +465,43 @@ def test_what_is_no_certificate(garbage: bytes) -> None:
         assert caught.value.reason is Reason.CERTIFICATE_MALFORMED
 
 
+def test_an_extension_in_an_authority_that_cannot_be_read() -> None:
+    for oid in (BASIC_CONSTRAINTS, KEY_USAGE, PURPOSE):
+        bad = subordinate(
+            authority(), extensions=(*((CA,) if oid != BASIC_CONSTRAINTS else ()), (broken(oid), False))
+        )
+        refused(Reason.CERTIFICATE_MALFORMED, with_chain(bad.issue(NAME), bad).chain_der)
+
+
 def test_no_certificates_at_all() -> None:
     refused(Reason.CERTIFICATE_MALFORMED, [])
     client_refused(Reason.CERTIFICATE_MALFORMED, [])
 
 
+SAN, KEY_USAGE, BASIC_CONSTRAINTS, PURPOSE = "2.5.29.17", "2.5.29.15", "2.5.29.19", "2.5.29.37"
+AUTHORITY_KEY, SCTS, POLICIES = "2.5.29.35", "1.3.6.1.4.1.11129.2.4.2", "2.5.29.32"
+
+
+def broken(oid: str) -> x509.UnrecognizedExtension:
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\xff\xff")
+
+
 def test_extensions_that_cannot_be_read() -> None:
-    for oid in ("2.5.29.17", "2.5.29.19", "2.5.29.35"):
-        broken = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\xff\xff")
-        refused(Reason.CERTIFICATE_MALFORMED, [leaf(authority(), [(broken, False)])])
+    """Those that are needed, and those that are critical."""
+    refused(Reason.CERTIFICATE_MALFORMED, [leaf(authority(), [(broken(SAN), False)])])
+    for oid in (KEY_USAGE, PURPOSE):
+        refused(Reason.CERTIFICATE_MALFORMED, [leaf(authority(), [names(NAME), (broken(oid), False)])])
+    for oid in (BASIC_CONSTRAINTS, AUTHORITY_KEY, POLICIES):
+        refused(Reason.CERTIFICATE_MALFORMED, [leaf(authority(), [names(NAME), (broken(oid), True)])])
+
+
+@pytest.mark.parametrize("oid", [BASIC_CONSTRAINTS, AUTHORITY_KEY, SCTS, POLICIES])
+def test_an_extension_that_cannot_be_read_does_not_spoil_what_does_not_need_it(oid: str) -> None:
+    chain = [leaf(authority(), [names(NAME), (broken(oid), False)])]
+    verify_server_chain(chain, anchors(), NAME, NOW)
+    verify_server_chain(chain, anchors(), None, NOW)
+    verify_client_chain(chain, anchors(), NOW)
+    refused(Reason.CERTIFICATE_NAME_MISMATCH, chain, name="other.example")
 
 
 REASONS = {

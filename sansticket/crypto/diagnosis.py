@@ -1,0 +1,136 @@
+"""Why a chain was refused: the library's verdict says little about it, and the peer deserves the right alert.
+
+Nothing here turns a refusal into an acceptance.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+
+from sansticket.crypto.anchors import TrustAnchors
+from sansticket.crypto.inspection import extension_of, names_of, parse_errors
+from sansticket.errors import Reason
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+_BROKEN_HASHES: Final = frozenset(
+    {
+        "1.2.840.113549.1.1.2",  # md2WithRSAEncryption
+        "1.2.840.113549.1.1.4",  # md5WithRSAEncryption
+        "1.2.840.113549.1.1.5",  # sha1WithRSAEncryption
+        "1.3.14.3.2.29",  # the same, as an older standard has it
+        "1.2.840.10045.4.1",  # ecdsa-with-SHA1
+        "1.2.840.10040.4.3",  # dsa-with-sha1
+    }
+)
+"""Algorithms of signatures that the library does not take, and that are no matter of support: whoever has to verify one
+says bad_certificate (RFC 9846 section 4.5.1.3)."""
+
+_UNSUPPORTED: Final = (
+    "Forbidden",
+    "too weak",
+    "EKU",
+    "X509v3",
+    "UtcTime",
+    "serial number cannot be negative",
+    "malformed DNS name constraint",
+    "directoryName matching is not implemented",
+    "unsupported name constraint",
+)
+"""What the library says of algorithms, key sizes, key purposes, versions and forms that it does not take."""
+
+_NOT_READ: Final = ("error parsing asn1 value", "ASN.1 parsing error")
+
+WRONG_ORDER: Final = (
+    "the first certificate is not the peer's own but the issuer of another; a chain begins with the leaf"
+)
+
+
+def diagnose(
+    certificates: "Sequence[x509.Certificate]",
+    anchors: TrustAnchors,
+    server_name: str | None,
+    now: datetime,
+    verdict: str,
+) -> Reason:
+    """The reason: what speaks against trusting a chain first, then what may be a mistake.
+
+    ``certificates`` is the chain, leaf first; ``verdict`` what the library said.
+    """
+    leaf = certificates[0]
+    path = _path(leaf, certificates[1:], anchors)
+    if path is None:
+        return Reason.CERTIFICATE_UNTRUSTED
+    if any(certificate.signature_algorithm_oid.dotted_string in _BROKEN_HASHES for certificate in path[:-1]):
+        return Reason.CERTIFICATE_INVALID
+    if not all(_is_signed_by(certificate, issuer) for certificate, issuer in pairwise(path)):
+        return Reason.CERTIFICATE_INVALID
+    if not all_valid(path, now):
+        return Reason.CERTIFICATE_EXPIRED
+    if server_name is not None and not names_of(leaf).cover(server_name):
+        return Reason.CERTIFICATE_NAME_MISMATCH
+    if any(hint in verdict for hint in _UNSUPPORTED):
+        return Reason.CERTIFICATE_UNSUPPORTED
+    if any(hint in verdict for hint in _NOT_READ):
+        return Reason.CERTIFICATE_MALFORMED
+    return Reason.CERTIFICATE_INVALID
+
+
+def all_valid(certificates: "Iterable[x509.Certificate]", now: datetime) -> bool:
+    """``now`` without time zone is UTC."""
+    moment = now if now.tzinfo else now.replace(tzinfo=UTC)
+    return all(each.not_valid_before_utc <= moment <= each.not_valid_after_utc for each in certificates)
+
+
+def in_wrong_order(certificates: "Sequence[x509.Certificate]") -> bool:
+    """Whether the first certificate issued one of those behind it, and so is not the leaf (RFC 9846 section 4.5.1)."""
+    first, *others = certificates
+    return any(
+        other.subject != other.issuer and _names_as_issuer(other, first) and _is_signed_by(other, first)
+        for other in others
+    )
+
+
+def _path(
+    leaf: "x509.Certificate", intermediates: "Sequence[x509.Certificate]", anchors: TrustAnchors
+) -> "list[x509.Certificate] | None":
+    """The path from the leaf to an anchor that names and key identifiers give, or None.
+
+    Each certificate is used once, so it ends; the anchors come first, so it is as short as can be.
+    """
+    roots = anchors.roots.certificates
+    left = [*roots, *intermediates]
+    path = [leaf]
+    while path[-1] not in roots:
+        step = next((other for other in left if _names_as_issuer(path[-1], other)), None)
+        if step is None:
+            return None
+        left.remove(step)
+        path.append(step)
+    return path
+
+
+def _names_as_issuer(certificate: "x509.Certificate", other: "x509.Certificate") -> bool:
+    """Whether ``certificate`` names ``other`` as its issuer, by key too if both have an identifier."""
+    from cryptography import x509
+
+    if certificate.issuer != other.subject:
+        return False
+    try:
+        named = extension_of(certificate, x509.AuthorityKeyIdentifier)
+        own = extension_of(other, x509.SubjectKeyIdentifier)
+    except parse_errors():
+        return True
+    return named is None or own is None or named.key_identifier in (None, own.digest)
+
+
+def _is_signed_by(certificate: "x509.Certificate", issuer: "x509.Certificate") -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""Trust anchors that are no certificates of an authority as the library wants them."""
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sansticket.crypto.verification import TrustAnchors, verify_server_chain
+from sansticket.errors import Fault, Reason
+from tests.support.certificates import KEYS, Authority, authority
+from tests.support.credentials import CA, DAY, NOW, anchors_of, issue, of_version_1, root
+
+NAME = "server.example"
+SAN = (x509.SubjectAlternativeName([x509.DNSName(NAME)]), False)
+
+
+def usage(signs_certificates: bool) -> tuple[x509.ExtensionType, bool]:
+    return x509.KeyUsage(True, False, False, False, False, signs_certificates, False, False, False), True
+
+
+def leaf(issuer: Authority, name: str = NAME) -> bytes:
+    names = x509.SubjectAlternativeName([x509.DNSName(name)])
+    return issue(issuer, "leaf", KEYS["p256"]().public_key(), [(names, False)]).public_bytes(Encoding.DER)
+
+
+def refused(chain: list[bytes], anchors: TrustAnchors, name: str = NAME) -> Reason:
+    with pytest.raises(Fault) as caught:
+        verify_server_chain(chain, anchors, name, NOW)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa"])
+def test_version_1(kind: str) -> None:
+    """Of an anchor count its name and its key (RFC 5280 section 6.1.1 (d))."""
+    other = root("old", (), KEYS[kind])
+    old = of_version_1(other.certificate)
+    own = leaf(other)
+    path = verify_server_chain([own, old], TrustAnchors((old,)), NAME, NOW)
+    assert [each.public_bytes(Encoding.DER) for each in path] == [own, old]
+    assert refused([leaf(root("old", (), KEYS[kind]))], TrustAnchors((old,))) is Reason.CERTIFICATE_INVALID
+    with pytest.raises(Fault) as caught:
+        verify_server_chain([own], TrustAnchors((old,)), NAME, NOW + 340 * DAY)
+    assert caught.value.reason is Reason.CERTIFICATE_EXPIRED
+
+
+@pytest.mark.parametrize("extensions", [(), (usage(True),)], ids=["none", "keyUsage"])
+def test_version_3_without_basic_constraints(extensions: tuple[tuple[x509.ExtensionType, bool], ...]) -> None:
+    other = root("bare", extensions)
+    own = leaf(other)
+    path = verify_server_chain([own], anchors_of(other), NAME, NOW)
+    assert [each.public_bytes(Encoding.DER) for each in path] == [own, other.der]
+
+
+def test_what_the_extensions_of_an_anchor_restrict_still_counts() -> None:
+    constrained = root("constrained", ((x509.NameConstraints([x509.DNSName("example")], None), True),))
+    verify_server_chain([leaf(constrained)], anchors_of(constrained), NAME, NOW)
+    inside = [leaf(constrained, "server.test")]
+    assert refused(inside, anchors_of(constrained), "server.test") is Reason.CERTIFICATE_INVALID
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        (SAN, usage(False)),
+        (SAN, (x509.BasicConstraints(ca=False, path_length=None), True)),
+        (CA, usage(False)),
+    ],
+    ids=["keyUsage without keyCertSign", "no authority", "authority that may not sign"],
+)
+def test_a_trusted_certificate_that_is_no_authority_issues_nothing(
+    extensions: tuple[tuple[x509.ExtensionType, bool], ...],
+) -> None:
+    itself = root("itself", extensions)
+    if SAN in extensions:
+        verify_server_chain([itself.der], anchors_of(itself), NAME, NOW)
+    assert refused([leaf(itself)], anchors_of(itself)) is Reason.CERTIFICATE_INVALID
+
+
+def test_an_intermediate_of_version_1_is_no_authority() -> None:
+    key = KEYS["p256"]()
+    old = of_version_1(issue(authority(), "old", key.public_key()))
+    own = leaf(Authority(x509.load_der_x509_certificate(old), key))
+    assert refused([own, old], anchors_of(authority())) is Reason.CERTIFICATE_UNSUPPORTED
+
+
+def test_its_name_is_among_the_authorities_once() -> None:
+    other = root("bare", ())
+    assert anchors_of(other, authority()).subjects == (
+        other.certificate.subject.public_bytes(),
+        authority().certificate.subject.public_bytes(),
+    )
