@@ -11,7 +11,15 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from sansticket import ClientConfig, ClientConnection, Close, SendData, Session, TrustAnchors, events
+from sansticket import (
+    ClientConfig,
+    ClientConnection,
+    Close,
+    SendData,
+    Session,
+    TrustAnchors,
+    events,
+)
 
 
 class Client:

@@ -14,7 +14,14 @@ from typing import Final
 from attrs import frozen
 
 from examples.asyncio_streams import start_server
-from sansticket import CipherSuite, Connection, Credential, NamedGroup, ProtocolVersion, ServerConfig
+from sansticket import (
+    CipherSuite,
+    Connection,
+    Credential,
+    NamedGroup,
+    ProtocolVersion,
+    ServerConfig,
+)
 
 MAX_HEAD: Final = 16_384
 MAX_BODY: Final = 16_777_216

@@ -10,8 +10,10 @@ from fuzz.world import COMMON, Connection, default_answer
 from sansticket.commands import AbortHandshake, Close, Command
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, Event
-from sansticket.record.protection import Opener12, Sealer12, Sealer13
-from sansticket.wire.message import Message
+from sansticket.record.tls12 import Opener
+from sansticket.record.tls12 import Sealer as Sealer12
+from sansticket.record.tls13 import Sealer as Sealer13
+from sansticket.wire.messages.base import Message
 
 MOST_HELD: Final = COMMON["max_buffered"] + COMMON["max_handshake_message"] + 2**14 + 261
 """Bytes: what may wait for an answer, the largest message and the largest record."""
@@ -133,7 +135,7 @@ def as_the_peer(connection: Connection, content_type: int, content: bytes) -> by
     opener = connection._reader._opener
     if opener is None:
         return bytes((content_type, 3, 3)) + len(content).to_bytes(2) + content
-    sealer = Sealer12 if isinstance(opener, Opener12) else Sealer13
+    sealer = Sealer12 if isinstance(opener, Opener) else Sealer13
     return sealer(opener._suite, opener._keys, opener.sequence).seal(content_type, content)
 
 

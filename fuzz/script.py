@@ -12,8 +12,8 @@ from typing import Final
 from fuzz.checks import Watched, as_the_peer
 from fuzz.world import Connection, server_config
 from sansticket import commands
+from sansticket.codes import ContentType
 from sansticket.tickets.decision import TicketReturn
-from sansticket.wire.codes import ContentType
 
 Operation = Callable[[Watched, bytes], None]
 

@@ -23,12 +23,14 @@ from fuzz.world import (
     root,
 )
 from sansticket.commands import Command
-from sansticket.connection import ClientConnection, Connection, ServerConnection
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.connection import Connection
+from sansticket.connection.server import ServerConnection
 from sansticket.events import TicketIssued, TicketReceived
-from sansticket.handshake.machine import Input, State
+from sansticket.handshake.machine.state import State
+from sansticket.handshake.machine.transitions import Input, name_of
 from sansticket.tickets.session import Session
-from sansticket.wire.messages import MESSAGES
-from sansticket.wire.messages12 import MESSAGES_12
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
 
 HANDSHAKE: Final = 0
 ANSWER: Final = 1
@@ -91,13 +93,13 @@ class Seeds:
                 event.session for event in events if isinstance(event, TicketIssued | TicketReceived)
             ]
         tls12 = conversation.name.endswith("12")
-        table = sorted(MESSAGES_12 if tls12 else MESSAGES)
+        table = sorted(MESSAGES_OF_TLS12 if tls12 else MESSAGES_OF_TLS13)
         for number, (kind, state, raw) in enumerate(_taken):
             side: Side = "client" if kind is _Client else "server"
-            name = f"{conversation.name}-{number:02}-{state.__name__}"
+            name = f"{conversation.name}-{number:02}-{name_of(state)}"
             if raw[0] in table:
                 self.add("messages12" if tls12 else "messages", name, bytes((table.index(raw[0]),)) + raw[4:])
-            place = place_number(side, (conversation.name, state.__name__))
+            place = place_number(side, (conversation.name, name_of(state)))
             self.add(f"{side}_messages", name, bytes((place,)) + step(HANDSHAKE, raw) + step(ANSWER))
         for number, session in enumerate(sessions[:3]):
             self.add("session", f"{conversation.name}-{number}", session.to_bytes())

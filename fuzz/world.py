@@ -21,9 +21,20 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sansticket.commands import Close, Command, IssueTicket, RequestClientCertificate, SendData, UpdateKeys
-from sansticket.config import ASK, ClientAuthentication, ClientConfig, ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.codes import NamedGroup, ProtocolVersion
+from sansticket.commands import (
+    Close,
+    Command,
+    IssueTicket,
+    RequestClientCertificate,
+    SendData,
+    UpdateKeys,
+)
+from sansticket.config.choices import ASK, ClientAuthentication
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.events import (
@@ -35,10 +46,9 @@ from sansticket.events import (
     TicketReceived,
     VerifyPeer,
 )
-from sansticket.handshake.machine import Asking
-from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.handshake.machine.state import Asking
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import NamedGroup, ProtocolVersion
 
 NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
 TIME: Final = NOW.timestamp()

@@ -5,6 +5,13 @@ events = connection.send(command)         # commands in
 data = connection.data_to_send()          # bytes out
 """
 
+from sansticket.codes import (
+    AlertDescription,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
 from sansticket.commands import (
     AbortHandshake,
     AcceptPeer,
@@ -27,16 +34,13 @@ from sansticket.commands import (
     UpdateKeys,
     UseConfig,
 )
-from sansticket.config import (
-    ASK,
-    ClientAuthentication,
-    ClientConfig,
-    Config,
-    ResumedCertificates,
-    ServerConfig,
-    TicketFlush,
-)
-from sansticket.connection import ClientConnection, Connection, ServerConnection
+from sansticket.config.base import Config
+from sansticket.config.choices import ASK, ClientAuthentication, ResumedCertificates, TicketFlush
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.connection import Connection
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ALERTS, ConfigError, LocalProtocolError, Reason, SansticketError
@@ -61,23 +65,16 @@ from sansticket.events import (
     TicketReceived,
     VerifyPeer,
 )
-from sansticket.handshake.adoption import SessionNotAdopted, adopt_session
-from sansticket.tickets.cache import CacheMode, SessionCache
+from sansticket.handshake.client.adoption import SessionNotAdopted, adopt_session
 from sansticket.tickets.decision import Resolution, TicketReturn, TicketStatus, resolve
-from sansticket.tickets.keyring import TicketKey, TicketKeyRing
-from sansticket.tickets.openssl_keys import OpenSSLTicketKey, OpenSSLTicketKeys
-from sansticket.tickets.protection import OpenedTicket, TicketKeys
+from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
+from sansticket.tickets.keys.protection import OpenedTicket, TicketKeys
+from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.tickets.store import ClientSessionStore, Reservation, StoreKey
-from sansticket.tickets.windowed import WindowedTicketKeys
-from sansticket.wire.codes import (
-    AlertDescription,
-    CipherSuite,
-    NamedGroup,
-    ProtocolVersion,
-    SignatureScheme,
-)
+from sansticket.tickets.stores.cache import CacheMode, SessionCache
+from sansticket.tickets.stores.client import ClientSessionStore, Reservation, StoreKey
 
 __version__ = "0.1.0"
 

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from sansticket import __version__
-from sansticket.debug.command_line import Command, CommandError, Commands
-from sansticket.debug.explain_command import add_explain
-from sansticket.debug.keys_command import add_ticket_keys
-from sansticket.debug.session_command import add_session
+from sansticket.command.explain import add_explain
+from sansticket.command.output import Command, CommandError, Commands
+from sansticket.command.session import add_session
+from sansticket.command.ticket_keys import add_ticket_keys
 from sansticket.errors import SansticketError
 
 WIDEST = 100
@@ -58,7 +58,7 @@ examples:
 
 
 def demo(options: argparse.Namespace) -> Iterable[str]:
-    from sansticket.debug.demo import Options, tell
+    from sansticket.command.demo import Options, tell
 
     return tell(
         Options(

@@ -6,10 +6,10 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-from sansticket.config import ServerConfig
+from sansticket.codes import AlertDescription
+from sansticket.config.server import ServerConfig
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription
 
 
 @frozen

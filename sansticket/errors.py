@@ -12,7 +12,7 @@ Three kinds, never mixed:
 from enum import Enum
 from typing import Final
 
-from sansticket.wire.codes import AlertDescription as Alert
+from sansticket.codes import AlertDescription as Alert
 
 
 class SansticketError(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from sansticket.codes import AlertDescription
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.verification import TrustAnchors
@@ -15,8 +16,7 @@ from sansticket.errors import Reason
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription
-from sansticket.wire.messages import ClientHello
+from sansticket.wire.messages.hello import ClientHello
 
 
 @frozen

@@ -15,7 +15,7 @@ def test_the_package_keeps_its_architecture() -> None:
 
 def test_every_module_is_read() -> None:
     names = {module.name for module in read_package(PACKAGE)}
-    assert {"__init__", "errors", "wire", "wire.codes"} <= names
+    assert {"__init__", "errors", "wire", "codes"} <= names
     assert len(names) == len(list(PACKAGE.rglob("*.py")))
 
 
@@ -26,15 +26,15 @@ def test_every_module_is_read() -> None:
         ("wire.messages", "import sansticket.connection"),
         ("wire.messages", "from sansticket import keys"),
         ("wire.messages", "from .. import keys"),
-        ("wire.messages", "from ..keys.schedule13 import EarlySecret"),
+        ("wire.messages", "from ..keys.tls13 import EarlySecret"),
         ("crypto.hkdf", "from sansticket.record import reader"),
         ("keys.transcript", "def f() -> None:\n    from sansticket.tickets.session import Session"),
         ("tickets.session", "if TYPE_CHECKING:\n    from sansticket.events import Event"),
-        ("handshake.server13", "from sansticket.connection import ServerConnection"),
-        ("config", "from sansticket.handshake import machine"),
-        ("connection", "from sansticket.debug import trace"),
+        ("handshake.server.start", "from sansticket.connection import ServerConnection"),
+        ("config.base", "from sansticket.handshake import machine"),
+        ("connection.engine", "from sansticket.debug import trace"),
         ("record.reader", "from sansticket import ServerConnection"),
-        ("wire.codes", "from sansticket.wire import messages"),
+        ("codes", "from sansticket.wire import messages"),
         ("errors", "from sansticket.wire.messages import Finished"),
         ("wire", "from ..connection import ServerConnection"),
     ],
@@ -47,16 +47,19 @@ def test_an_import_that_points_up_is_found(name: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("connection", "from sansticket.handshake import machine\nfrom sansticket.wire.codes import Alert"),
-        ("handshake.server13", "from sansticket.events import Event\nfrom . import machine"),
-        ("config", "from sansticket.commands import Command\nfrom sansticket.events import Event"),
+        ("connection", "from sansticket.handshake import machine\nfrom sansticket.codes import Alert"),
+        ("handshake.server.start", "from sansticket.events import Event\nfrom .. import machine"),
+        ("config.base", "from sansticket.commands import Command\nfrom sansticket.events import Event"),
         ("record.reader", "from sansticket.crypto.suites import TrafficKeys\nfrom ..errors import Fault"),
-        ("errors", "from sansticket.wire.codes import AlertDescription"),
+        ("errors", "from sansticket.codes import AlertDescription"),
         ("wire.messages", "from .extensions import Extension\nfrom ..errors import Fault"),
         ("__main__", "from sansticket import ServerConnection\nfrom sansticket.debug import ladder"),
         ("__init__", "from .connection import ServerConnection\nimport importlib"),
         ("adapters.context", "import ssl\nfrom sansticket.connection import ClientConnection"),
-        ("tickets.cache", "import threading\nimport struct\nfrom datetime import datetime, timedelta, UTC"),
+        (
+            "tickets.stores.cache",
+            "import threading\nimport struct\nfrom datetime import datetime, timedelta, UTC",
+        ),
         ("tickets.session", "when = datetime.fromtimestamp(0, UTC)"),
     ],
 )
@@ -69,7 +72,7 @@ def test_what_is_allowed_is_let_through(name: str, source: str) -> None:
     "source", ["import {}", "import {}.inner as x", "from {} import thing", "def f():\n    import {}"]
 )
 def test_sockets_tls_and_loops_are_found(module: str, source: str) -> None:
-    for name in ("connection", "handshake.machine", "__main__", "config"):
+    for name in ("connection.engine", "handshake.machine.state", "__main__", "config.base"):
         (complaint,) = complaints([parse(name, source.format(module))])
         assert "no sockets, TLS or event loops" in complaint
 
@@ -97,16 +100,16 @@ def test_adapters_may_import_ssl_but_not_sockets() -> None:
     ],
 )
 def test_the_clock_and_randomness_are_found(source: str) -> None:
-    found = complaints([parse("tickets.keyring", source)])
+    found = complaints([parse("tickets.keys.ring", source)])
     assert found
     assert all("the clock and randomness are handed in" in complaint for complaint in found)
 
 
 def test_config_may_name_the_clock_and_randomness_but_not_call_them() -> None:
     defaults = "import os\nimport time\nentropy = field(default=os.urandom)\nclock = field(default=time.time)"
-    assert complaints([parse("config", defaults)]) == []
-    (complaint,) = complaints([parse("config", defaults + "\nmade_at = time.time()")])
-    assert complaint == "config:5 calls time.time: config may only name it as a default"
+    assert complaints([parse("config.base", defaults)]) == []
+    (complaint,) = complaints([parse("config.base", defaults + "\nmade_at = time.time()")])
+    assert complaint == "config.base:5 calls time.time: config may only name it as a default"
 
 
 @pytest.mark.parametrize(
@@ -124,3 +127,61 @@ def test_hidden_imports_are_found(source: str) -> None:
 def test_a_module_without_a_place_in_the_architecture_is_found() -> None:
     (complaint,) = complaints([parse("basement", "from sansticket.errors import Fault")])
     assert complaint == "basement:1 has no place in the architecture"
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("handshake.server.tls13.hello", "from sansticket.handshake.server.tls12 import flight"),
+        ("handshake.tls12.keys", "from sansticket.handshake.tls13.finished import finished_message"),
+        ("handshake.server.start", "from sansticket.handshake.client.offer import Offer"),
+        ("handshake.client.tls12.flight", "def f() -> None:\n    import sansticket.handshake.server.policy"),
+    ],
+)
+def test_an_import_across_sides_or_versions_is_found(name: str, source: str) -> None:
+    (complaint,) = complaints([parse(name, source)])
+    assert "are kept apart" in complaint
+
+
+def test_what_is_common_may_know_both_versions() -> None:
+    source = "from sansticket.handshake.client.tls12 import hello\nfrom sansticket.handshake.client.tls13 import hello"
+    assert complaints([parse("handshake.client.wait", source)]) == []
+
+
+def test_modules_that_need_each_other_are_found() -> None:
+    modules = [
+        parse("record.reader", "from sansticket.record.writer import RecordWriter"),
+        parse("record.writer", "from sansticket.record import buffers"),
+        parse("record.buffers", "def late() -> None:\n    from sansticket.record.reader import RecordReader"),
+        parse("record.protection", "from sansticket.record.reader import RecordReader"),
+    ]
+    found = complaints(modules)
+    assert len(found) == 3
+    assert "record.reader:1 is in a circle with record.writer" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "found"),
+    [
+        ("record.sealer13", "", "record.sealer13"),
+        ("record.reader", "class Sealer13:\n    pass", "Sealer13"),
+        ("handshake.client.tls12.flight2", "", "handshake.client.tls12.flight2"),
+    ],
+)
+def test_a_digit_in_a_name_is_found(name: str, source: str, found: str) -> None:
+    (complaint,) = complaints([parse(name, source)])
+    assert complaint.endswith(f"has a digit in the name {found}")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("keys.tls13", ""), ("crypto.groups", "class X25519:\n    pass")]
+)
+def test_digits_of_a_registry_are_names(name: str, source: str) -> None:
+    assert complaints([parse(name, source)]) == []
+
+
+def test_a_folder_with_too_many_files_is_found() -> None:
+    modules = [parse(f"wire.{letter}", "") for letter in "abcdefghijklm"]
+    assert complaints([*modules, parse("wire", "", is_package=True)]) == [
+        "wire:1 has 13 files; at most 12 are found at a glance"
+    ]

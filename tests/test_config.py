@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from sansticket import ASK, ClientConfig, ConfigError, ServerConfig
-from sansticket.connection import ClientConnection
+from sansticket.codes import NamedGroup
+from sansticket.connection.client import ClientConnection
 from sansticket.events import DecideTicket, Question, Sign
-from sansticket.wire.codes import NamedGroup
-from sansticket.wire.extensions import ApplicationProtocols, KeyShareOffer, SupportedGroups
-from sansticket.wire.messages import ClientHello
+from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGroups
+from sansticket.wire.extensions.negotiation import ApplicationProtocols
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import server_credential
 from tests.support.pair import ConnectionPair

@@ -10,7 +10,8 @@ from typing import Any
 from attrs import field, frozen
 
 from sansticket.adapters.sessions import SSLSession
-from sansticket.config import ClientConfig, ServerConfig
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
 from sansticket.tickets.session import Session
 
 

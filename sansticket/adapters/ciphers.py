@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from sansticket.config import DEFAULT_CIPHER_SUITES
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
+from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
 from sansticket.crypto.suites import SUITES
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion
 
 VERSION_NAMES: Final = {ProtocolVersion.TLS_1_2: "TLSv1.2", ProtocolVersion.TLS_1_3: "TLSv1.3"}
 

@@ -24,9 +24,11 @@ from sansticket.adapters.members.verification import VerificationMembers
 from sansticket.adapters.profile import Profile
 from sansticket.adapters.settings import Settings
 from sansticket.adapters.ssl_object import SSLObject
-from sansticket.config import Answer, ClientConfig, ServerConfig
+from sansticket.config.choices import Answer
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
 from sansticket.events import Event, Question
-from sansticket.handshake.client_start import normal_server_name
+from sansticket.handshake.client.start import normal_server_name
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

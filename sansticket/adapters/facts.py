@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sansticket.adapters.certificates import as_dictionary
 from sansticket.adapters.ciphers import CIPHERS, VERSION_NAMES, CipherTuple, cipher_tuples
 from sansticket.adapters.profile import Profile
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.codes import ProtocolVersion
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.verification import verify_client_chain, verify_server_chain
 from sansticket.errors import Fault
 from sansticket.events import ConnectionTerminated, HandshakeCompleted
-from sansticket.wire.codes import ProtocolVersion
 
 CHANNEL_BINDING_TYPES: Final = ["tls-exporter"]
 """What ``get_channel_binding`` knows: RFC 9266.  tls-unique is not defined for TLS 1.3 (RFC 9846 appendix C.5)."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ssl
 from typing import Final, TypeVar
 
+from sansticket.codes import AlertDescription as Alert
 from sansticket.crypto.inspection import is_ip_address
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated
-from sansticket.wire.codes import AlertDescription as Alert
 
 E = TypeVar("E", bound=ssl.SSLError)
 

@@ -7,7 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
 
-from sansticket.config import ClientConfig, ServerConfig
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
 from sansticket.events import Event
 
 

@@ -8,12 +8,13 @@ from attrs import evolve
 
 from sansticket.adapters.profile import Profile
 from sansticket.adapters.settings import refuse_ask
+from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.commands import AbortHandshake, UseConfig
-from sansticket.config import ClientAuthentication, ServerConfig
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.server import ServerConfig
 from sansticket.errors import Fault
 from sansticket.events import SelectConfig
-from sansticket.handshake.versions import select_version
-from sansticket.wire.codes import AlertDescription, ProtocolVersion
+from sansticket.handshake.common.versions import select_version
 
 
 def refusal(returned: object) -> AbortHandshake | None:

@@ -17,13 +17,16 @@ from typing import Any, Final, cast
 from attrs import evolve, fields
 
 from sansticket.adapters.profile import Profile
+from sansticket.codes import ProtocolVersion
 from sansticket.commands import AcceptPeer
-from sansticket.config import ASK, KNOWN_VERSIONS, ClientAuthentication, ClientConfig, ServerConfig
+from sansticket.config.choices import ASK, ClientAuthentication
+from sansticket.config.client import ClientConfig
+from sansticket.config.defaults import KNOWN_VERSIONS
+from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors, verify_server_chain
 from sansticket.errors import ConfigError
 from sansticket.events import SelectConfig, VerifyPeer
-from sansticket.wire.codes import ProtocolVersion
 
 VERIFY_MODES: Final = {
     ClientAuthentication.NONE: ssl.CERT_NONE,

@@ -26,9 +26,18 @@ from sansticket.adapters.failures import closed, failure, terminated, want_read
 from sansticket.adapters.profile import Context, Profile
 from sansticket.adapters.selection import config_for, refusal
 from sansticket.adapters.sessions import SSLSession
-from sansticket.commands import AbortHandshake, Close, Command, RequestClientCertificate, SendData, UseConfig
-from sansticket.config import ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.codes import AlertDescription, ProtocolVersion
+from sansticket.commands import (
+    AbortHandshake,
+    Close,
+    Command,
+    RequestClientCertificate,
+    SendData,
+    UseConfig,
+)
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import (
     ConnectionTerminated,
@@ -43,7 +52,6 @@ from sansticket.events import (
 )
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription, ProtocolVersion
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

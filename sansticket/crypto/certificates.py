@@ -10,6 +10,7 @@ from typing import Any, Final
 from attrs import Factory, field, frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from sansticket.codes import SignatureScheme
 from sansticket.crypto.inspection import (
     Names,
     check_ders,
@@ -34,7 +35,6 @@ from sansticket.crypto.signatures import (
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
-from sansticket.wire.codes import SignatureScheme
 
 __all__ = [
     "Credential",

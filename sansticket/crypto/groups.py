@@ -26,9 +26,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 
+from sansticket.codes import NamedGroup
 from sansticket.errors import Fault, Reason
 from sansticket.values import value
-from sansticket.wire.codes import NamedGroup
 
 Entropy = Callable[[int], bytes]
 """n -> n unpredictable bytes."""

@@ -17,10 +17,16 @@ from attrs import frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sansticket.codes import SignatureScheme as Scheme
 from sansticket.crypto.der import EXTENSIONS, SEQUENCE, content_of, element, elements
-from sansticket.crypto.signatures import MIN_RSA_BITS, PublicKey, RsaPssPublicKey, rsa_bits_of, schemes_of
+from sansticket.crypto.signatures import (
+    MIN_RSA_BITS,
+    PublicKey,
+    RsaPssPublicKey,
+    rsa_bits_of,
+    schemes_of,
+)
 from sansticket.errors import ConfigError, Fault, Reason
-from sansticket.wire.codes import SignatureScheme as Scheme
 
 if TYPE_CHECKING:
     from cryptography import x509

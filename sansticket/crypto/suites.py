@@ -6,8 +6,8 @@ from typing import Final, Literal, Protocol
 from attrs import field, frozen
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
+from sansticket.codes import CipherSuite
 from sansticket.crypto.hkdf import HASH_LENGTHS
-from sansticket.wire.codes import CipherSuite
 
 Tls12Authentication = Literal["ecdsa", "rsa"]
 

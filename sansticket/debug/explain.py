@@ -25,25 +25,23 @@ from typing import Final, Literal
 
 from attrs import define, field, frozen
 
+from sansticket.codes import ContentType, HandshakeType, ProtocolVersion
 from sansticket.crypto.suites import SUITES, SuiteParameters, TrafficKeys
 from sansticket.debug.key_log import KeyLog
 from sansticket.errors import Fault, Reason
-from sansticket.keys.schedule12 import MasterSecret12
-from sansticket.keys.schedule13 import next_traffic_secret, traffic_keys
-from sansticket.record.protection import HEADER_LENGTH, TAG_LENGTH, Opener, Opener12, Opener13
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import ContentType, HandshakeType, ProtocolVersion
-from sansticket.wire.extensions import EarlyData, SelectedVersion
-from sansticket.wire.message import Message
-from sansticket.wire.messages import (
-    MESSAGES,
-    ClientHello,
-    Finished,
-    HelloRetryRequest,
-    KeyUpdate,
-    ServerHello,
-)
-from sansticket.wire.messages12 import MESSAGES_12
+from sansticket.keys.tls12 import MasterSecret
+from sansticket.keys.tls13 import next_traffic_secret, traffic_keys
+from sansticket.record.protection import HEADER_LENGTH, TAG_LENGTH
+from sansticket.record.reader import Opener
+from sansticket.record.tls12 import Opener as Opener12
+from sansticket.record.tls13 import Opener as Opener13
+from sansticket.wire.extensions.negotiation import SelectedVersion
+from sansticket.wire.extensions.resumption import EarlyData
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest, ServerHello
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
+from sansticket.wire.messages.tls13 import Finished, KeyUpdate
 
 Side = Literal["client", "server"]
 
@@ -309,7 +307,7 @@ class Explainer:
             direction.spread = 0
 
     def _message(self, direction: _Direction, raw: bytes) -> HandshakeMessage:
-        decode = (MESSAGES_12 if self._in_tls12 else MESSAGES).get(raw[0])
+        decode = (MESSAGES_OF_TLS12 if self._in_tls12 else MESSAGES_OF_TLS13).get(raw[0])
         message, problem = None, ""
         if decode is None:
             problem = "unknown in this version"
@@ -390,7 +388,7 @@ class Explainer:
             for direction in self._directions.values():
                 direction.missing = "no CLIENT_RANDOM of this connection in the key log"
             return
-        keys = MasterSecret12(suite.hash_name, secret).connection_keys(suite, client_random, message.random)
+        keys = MasterSecret(suite.hash_name, secret).connection_keys(suite, client_random, message.random)
         self._tls12_keys = {"client": keys.client, "server": keys.server}
 
     def _after_change_cipher_spec(self, direction: _Direction) -> None:

@@ -33,7 +33,7 @@ from sansticket.debug.explain import (
 )
 from sansticket.debug.key_log import KeyLog
 from sansticket.debug.trace import Happened, Step
-from sansticket.wire.alert import Alert
+from sansticket.wire.messages.alert import Alert
 
 MIN_WIDTH: Final = 60
 TEXT_WIDTH: Final = 68

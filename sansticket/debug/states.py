@@ -16,9 +16,10 @@ from attrs import frozen
 
 from sansticket.commands import AbortHandshake
 from sansticket.debug.explain import Side
-from sansticket.handshake import client_start
-from sansticket.handshake.machine import Asking, State, accepted_by, successors_of
-from sansticket.handshake.server_start import WaitClientHello
+from sansticket.handshake.client import start as client_start
+from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.machine.transitions import accepted_by, name_of, successors_of
+from sansticket.handshake.server.start import WaitClientHello
 
 SIDES: Final[tuple[Side, ...]] = ("client", "server")
 
@@ -60,15 +61,9 @@ def arrows(state: type[State]) -> list[Arrow]:
     return [Arrow(state, tuple(sorted(names)), end) for end, names in inputs.items()]
 
 
-def _names(states: list[type[State]]) -> dict[type[State], str]:
-    """A name for each state: its own, with its module's before it where two have the same."""
-    own = [state.__name__ for state in states]
-    return {
-        state: state.__name__
-        if own.count(state.__name__) == 1
-        else f"{state.__module__.rpartition('.')[2]}_{state.__name__}"
-        for state in states
-    }
+def _identifiers(states: list[type[State]]) -> dict[type[State], str]:
+    """The name of each state as the languages of diagrams take it."""
+    return {state: name_of(state).replace(".", "_") for state in states}
 
 
 # --- the three forms -------------------------------------------------------------------------------------------
@@ -77,7 +72,7 @@ def _names(states: list[type[State]]) -> dict[type[State], str]:
 def mermaid(side: Side) -> Iterator[str]:
     """A Mermaid state diagram; questions are its choices of class ``question``."""
     states = reachable(side)
-    names = _names(states)
+    names = _identifiers(states)
     yield "stateDiagram-v2"
     yield f"    [*] --> {names[states[0]]}"
     for state in states:
@@ -94,7 +89,7 @@ def mermaid(side: Side) -> Iterator[str]:
 def dot(side: Side) -> Iterator[str]:
     """A digraph for Graphviz; questions are dashed, the established state has two lines."""
     states = reachable(side)
-    names = _names(states)
+    names = _identifiers(states)
     yield f"digraph {side} {{"
     yield "    node [shape=box, style=rounded];"
     for state in states:
@@ -137,13 +132,11 @@ def page() -> Iterator[str]:
 
 
 def _table(side: Side) -> Iterator[str]:
-    states = reachable(side)
-    names = _names(states)
-    for state in states:
+    for state in reachable(side):
         what = " ".join((getdoc(state) or "").partition("\n\n")[0].split())
         ways = []
         for kind in accepted_by(state):
             if kind is not AbortHandshake:
-                ends = [names[end] for end in successors_of(state, kind)] or ["the end"]
+                ends = [name_of(end) for end in successors_of(state, kind)] or ["the end"]
                 ways.append(f"{kind.__name__} → {' or '.join(ends)}")
-        yield f"| `{names[state]}` | {what} | {'; '.join(sorted(ways))} |"
+        yield f"| `{name_of(state)}` | {what} | {'; '.join(sorted(ways))} |"

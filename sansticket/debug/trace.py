@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from sansticket.commands import Command
-from sansticket.connection import ClientConnection, Connection, ServerConnection
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.connection import Connection
+from sansticket.connection.server import ServerConnection
 from sansticket.debug.explain import Side
 from sansticket.events import Event
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from sansticket.codes import (
+    AlertDescription,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
 from sansticket.events import (
     ConnectionTerminated,
     DataReceived,
@@ -15,30 +22,29 @@ from sansticket.events import (
     TicketReceived,
 )
 from sansticket.tickets.session import Session
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extensions import (
-    ApplicationProtocols,
-    KeyShareAnswer,
-    KeyShareOffer,
-    KeyShareRetry,
-    PreSharedKeyOffer,
-    PreSharedKeySelection,
-    ServerNameList,
+from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareOffer, KeyShareRetry
+from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameList
+from sansticket.wire.extensions.resumption import PreSharedKeyOffer, PreSharedKeySelection
+from sansticket.wire.extensions.tls12 import SessionTicketExtension
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest, ServerHello
+from sansticket.wire.messages.tls12 import (
+    Certificate as Certificate12,
 )
-from sansticket.wire.extensions12 import SessionTicketExtension
-from sansticket.wire.message import Message
-from sansticket.wire.messages import (
+from sansticket.wire.messages.tls12 import (
+    NewSessionTicket as NewSessionTicket12,
+)
+from sansticket.wire.messages.tls12 import (
+    ServerKeyExchange,
+)
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateVerify,
-    ClientHello,
     EncryptedExtensions,
-    HelloRetryRequest,
     KeyUpdate,
     NewSessionTicket,
-    ServerHello,
 )
-from sansticket.wire.messages12 import Certificate12, NewSessionTicket12, ServerKeyExchange
 
 SHOWN_DATA = 24
 """Bytes of application data that are shown; of longer data only the beginning."""

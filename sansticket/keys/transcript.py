@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, field
 
+from sansticket.codes import HandshakeType
 from sansticket.values import value
-from sansticket.wire.codes import HandshakeType
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -16,6 +16,7 @@ from typing import Final
 from attrs import define, field, fields
 
 from sansticket.errors import Fault, Reason
+from sansticket.record import tls12, tls13
 from sansticket.record.buffers import sized_buffer
 from sansticket.record.protection import (
     ALERT,
@@ -27,9 +28,10 @@ from sansticket.record.protection import (
     MAX_EMPTY_RECORDS,
     MAX_PLAINTEXT,
     TAG_LENGTH,
-    Opener,
     record_stop,
 )
+
+Opener = tls12.Opener | tls13.Opener
 
 WORTH_A_VIEW: Final = 2048
 """Bytes from which it takes longer to copy a record than to make a memoryview."""

@@ -6,11 +6,14 @@ from typing import Final
 
 from attrs import define, field
 
+from sansticket.record import tls12, tls13
 from sansticket.record.buffers import sized_buffer
-from sansticket.record.protection import MAX_PLAINTEXT, Sealer
+from sansticket.record.protection import MAX_PLAINTEXT
 
 Padding = Callable[[int], int]
 """Bytes of content in a record -> zero bytes to add to it."""
+
+Sealer = tls12.Sealer | tls13.Sealer
 
 RECORDS_IN_RESERVE: Final = 16
 """Records of a key that are kept back for tickets, alerts and the KeyUpdate itself."""

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Self
 
+from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.errors import ALERTS, Reason
 from sansticket.values import value
-from sansticket.wire.codes import AlertDescription, ProtocolVersion
 
 
 class TicketStatus(Enum):

@@ -36,9 +36,9 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sansticket.codes import ProtocolVersion
 from sansticket.crypto.inspection import parse_errors
 from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.wire.codes import ProtocolVersion
 
 FORMAT: Final = 1
 """SSL_SESSION_ASN1_VERSION."""

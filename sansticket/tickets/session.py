@@ -33,9 +33,9 @@ from typing import Final, Self
 
 from attrs import Factory, field, frozen
 
+from sansticket.codes import ProtocolVersion
 from sansticket.tickets.encoding import MAX_FIELD, Source, utf8_length, varint, vector
 from sansticket.tickets.encoding import SessionFormatError as SessionFormatError
-from sansticket.wire.codes import ProtocolVersion
 
 FORMAT: Final = 1
 

@@ -32,9 +32,9 @@ from sansticket.adapters import (
     create_default_context,
 )
 from sansticket.adapters.failures import terminated
+from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.commands import AcceptPeer
 from sansticket.debug.key_log import KeyLog
-from sansticket.wire.codes import NamedGroup, ProtocolVersion
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, credential_of

@@ -37,11 +37,7 @@ from sansticket import (
     UseConfig,
     VerifyPeer,
 )
-from sansticket.adapters import (
-    SSLContext,
-    SSLObject,
-    SSLSession,
-)
+from sansticket.adapters import SSLContext, SSLObject, SSLSession
 from sansticket.commands import ProvideSignature, TicketOpened, TicketProtected
 from sansticket.crypto.signatures import sign
 from tests.support.certificates import server_identity

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from sansticket import Close, SendData, UpdateKeys
 from sansticket.__main__ import main
-from sansticket.debug.capture import CaptureError, read_capture
+from sansticket.command.capture import CaptureError, read_capture
+from sansticket.command.listing import lines, unread
 from sansticket.debug.explain import Side, explain
 from sansticket.debug.key_log import KeyLog
-from sansticket.debug.listing import lines, unread
 from tests.cli.conftest import Failure, Output
 from tests.support.configs import client_config, server_config
 from tests.support.pair import ConnectionPair

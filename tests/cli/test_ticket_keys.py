@@ -15,8 +15,8 @@ import pytest
 from attrs import evolve
 
 from sansticket import OpenSSLTicketKey, OpenSSLTicketKeys, Session, TicketStatus
-from sansticket.debug.key_files import KeyFiles, read_keys, rotate
-from sansticket.tickets.openssl_keys import haproxy_keys
+from sansticket.command.key_files import KeyFiles, read_keys, rotate
+from sansticket.tickets.keys.openssl import haproxy_keys
 from tests.cli.conftest import Failure, Output
 from tests.support.command import PATIENCE, ROOT
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from sansticket.codes import SignatureScheme as Scheme
 from sansticket.crypto.certificates import Credential, is_ip_address, public_key_of
 from sansticket.crypto.signatures import RsaPssPublicKey, schemes_of, sign, verify
 from sansticket.crypto.verification import verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault, Reason
-from sansticket.wire.codes import SignatureScheme as Scheme
 from tests.support.certificates import KEYS, Identity, authority, server_identity
 from tests.support.credentials import (
     NOW,

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import NamedGroup
 from sansticket.crypto import groups
 from sansticket.crypto.groups import GROUPS, P256_ORDER, P384_ORDER, P521_ORDER, generate, respond
 from sansticket.errors import Fault, Reason
-from sansticket.wire.codes import NamedGroup
 from tests.support.rfc8448 import RESUMED, RETRY, SIMPLE, Trace
 
 ALL = list(NamedGroup)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, m
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import SignatureScheme as Scheme
 from sansticket.crypto import signatures
 from sansticket.crypto.inspection import public_key_of
 from sansticket.crypto.signatures import (
@@ -22,7 +23,6 @@ from sansticket.crypto.signatures import (
     verify,
 )
 from sansticket.errors import Fault, Reason
-from sansticket.wire.codes import SignatureScheme as Scheme
 from tests.support.rfc8448 import LEAF, RETRY, SIMPLE, Trace
 
 MESSAGE = b"what is signed"

@@ -5,8 +5,8 @@ import pickle
 import pytest
 from cryptography.exceptions import InvalidTag
 
+from sansticket.codes import CipherSuite
 from sansticket.crypto.suites import SUITES, TrafficKeys
-from sansticket.wire.codes import CipherSuite
 
 SIGNALS = {CipherSuite.EMPTY_RENEGOTIATION_INFO_SCSV, CipherSuite.FALLBACK_SCSV}
 

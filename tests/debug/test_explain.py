@@ -32,9 +32,10 @@ from sansticket.debug.explain import (
     message_name,
 )
 from sansticket.debug.key_log import KeyLog
-from sansticket.keys.schedule13 import traffic_keys
-from sansticket.record.protection import Sealer13
-from sansticket.wire.messages import ClientHello, NewSessionTicket
+from sansticket.keys.tls13 import traffic_keys
+from sansticket.record.tls13 import Sealer
+from sansticket.wire.messages.hello import ClientHello
+from sansticket.wire.messages.tls13 import NewSessionTicket
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
@@ -372,7 +373,7 @@ def test_an_authentic_record_that_makes_no_sense() -> None:
     secret = log.secret("CLIENT_TRAFFIC_SECRET_0", hello.random)
     assert secret is not None
     suite = SUITES[CipherSuite.AES_128_GCM_SHA256]
-    sealer = Sealer13(suite, traffic_keys(suite, secret))
+    sealer = Sealer(suite, traffic_keys(suite, secret))
     extra = [
         sealer.seal(99, b"?"),
         sealer.seal(22, b"\x63\0\0\x01?" + b"\x14\0\0\x02no" + b"\x18\0\0\x01\x09"),

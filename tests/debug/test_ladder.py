@@ -20,15 +20,24 @@ from sansticket import (
     ServerConnection,
     UpdateKeys,
 )
+from sansticket.codes import CipherSuite
 from sansticket.debug import words
 from sansticket.debug.key_log import KeyLog
 from sansticket.debug.ladder import draw
 from sansticket.debug.trace import Carried, Happened, TracedPair
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import CipherSuite
-from sansticket.wire.extensions import KeyShareAnswer, KeyShareEntry, PreSharedKeySelection, SelectedVersion
-from sansticket.wire.messages import Finished, KeyUpdate, NewSessionTicket, ServerHello
-from sansticket.wire.messages12 import Certificate12, NewSessionTicket12, ServerKeyExchange
+from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareEntry
+from sansticket.wire.extensions.negotiation import SelectedVersion
+from sansticket.wire.extensions.resumption import PreSharedKeySelection
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.hello import ServerHello
+from sansticket.wire.messages.tls12 import (
+    Certificate,
+    ServerKeyExchange,
+)
+from sansticket.wire.messages.tls12 import (
+    NewSessionTicket as NewSessionTicket12,
+)
+from sansticket.wire.messages.tls13 import Finished, KeyUpdate, NewSessionTicket
 from tests.support.configs import client_config, server_config
 
 
@@ -139,7 +148,7 @@ def test_words_for_messages() -> None:
     assert words.message(hello) == "AES_256_GCM_SHA384, X25519, ticket 1 accepted"
     assert words.message(NewSessionTicket(7200, 0, b"", b"t")) == "1 byte for 7200 s"
     assert words.message(NewSessionTicket12(300, b"ticket")) == "6 bytes for 300 s"
-    assert words.message(Certificate12((b"a", b"b"))) == "2 certificates"
+    assert words.message(Certificate((b"a", b"b"))) == "2 certificates"
     assert words.message(KeyUpdate(0)) == ""
     assert words.message(Finished(bytes(32))) == ""
     exchange = ServerKeyExchange(NamedGroup.SECP256R1, b"", 0x0403, b"")

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sansticket import __version__
 from sansticket.__main__ import INTERRUPTED, main, parser
-from sansticket.debug import demo, states
+from sansticket.command import demo
+from sansticket.debug import states
 from tests.support.command import PATIENCE, ROOT
 
 Output = Callable[..., list[str]]

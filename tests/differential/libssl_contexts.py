@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType, HandshakeType
+from sansticket.codes import AlertDescription, AlertLevel, ContentType, HandshakeType
 from tests.differential import capi, libssl_ticket
 from tests.differential.capi import lib
 from tests.differential.identities import SERVER, identity, key_der

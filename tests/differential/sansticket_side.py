@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from sansticket.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.commands import (
     AbortHandshake,
     Close,
@@ -28,8 +29,12 @@ from sansticket.commands import (
     TicketProtected,
     UseConfig,
 )
-from sansticket.config import DEFAULT_CIPHER_SUITES, ClientAuthentication, ClientConfig, ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.client import ClientConfig
+from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential, TrustAnchors
 from sansticket.errors import LocalProtocolError
 from sansticket.events import (
@@ -44,12 +49,11 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
-from sansticket.tickets.cache import DEFAULT_SIZE, CacheMode, SessionCache
 from sansticket.tickets.decision import TicketReturn
-from sansticket.tickets.keyring import TicketKeyRing
-from sansticket.tickets.protection import TicketKeys
+from sansticket.tickets.keys.protection import TicketKeys
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion
+from sansticket.tickets.stores.cache import DEFAULT_SIZE, CacheMode, SessionCache
 from tests.differential.identities import SERVER, identity, name_of
 from tests.differential.libssl import chosen
 from tests.differential.runner import Clients, ClientSide, Log, Prepare, Servers, ServerSide, Side, run

@@ -13,7 +13,7 @@ import pytest
 from attrs import evolve
 
 from sansticket.tickets import openssl
-from sansticket.tickets.openssl_keys import OpenSSLTicketKey, OpenSSLTicketKeys
+from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
 from tests.differential import libssl_ticket
 from tests.differential.deviations import comparable
 from tests.differential.libssl import LibsslClients, LibsslServers

@@ -24,7 +24,7 @@ from sansticket import (
     TicketReceived,
     WindowedTicketKeys,
 )
-from sansticket.testing import RULES, Rule
+from sansticket.testing.store_rules import RULES, Rule
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE, ROOT
 from tests.support.configs import client_config

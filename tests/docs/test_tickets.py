@@ -38,9 +38,9 @@ from sansticket import (
     TicketStatus,
     resolve,
 )
-from sansticket.handshake.server13_psk import MAX_IDENTITIES
+from sansticket.codes import ProtocolVersion
+from sansticket.handshake.server.tls13.search import MAX_IDENTITIES
 from sansticket.tickets.decision import Decision, default_return, may_return
-from sansticket.wire.codes import ProtocolVersion
 from tests.support.certificates import authority, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.documents import Document, code

@@ -479,7 +479,7 @@ async def nothing(happened: Sequence[Event]) -> None:
     ("hooks", "message"),
     [
         (Hooks({LookUpSession: fails}), "the store is on fire"),
-        (Hooks({LookUpSession: wrong}), "SealTicket in AskLookUpSession"),
+        (Hooks({LookUpSession: wrong}), "SealTicket in tls13.AskLookUpSession"),
     ],
 )
 def test_a_handler_that_fails_ends_its_connection_only(hooks: Hooks, message: str) -> None:

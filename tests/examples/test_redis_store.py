@@ -25,7 +25,7 @@ from sansticket import (
     TicketIssued,
     WindowedTicketKeys,
 )
-from sansticket.testing import RULES, Rule
+from sansticket.testing.store_rules import RULES, Rule
 from tests.support.command import PATIENCE
 from tests.support.redis_server import RedisServer
 from tests.support.sessions import numbered

@@ -441,7 +441,7 @@ async def wrong(question: LookUpSession) -> Command:
     ("answers", "message"),
     [
         ({LookUpSession: fails}, "the store is on fire"),
-        ({LookUpSession: wrong}, "SealTicket in AskLookUpSession"),
+        ({LookUpSession: wrong}, "SealTicket in tls13.AskLookUpSession"),
         ({}, "LookUpSession"),
     ],
 )

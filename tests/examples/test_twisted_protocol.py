@@ -1289,7 +1289,7 @@ async def wrong(question: LookUpSession) -> Command:
     [
         (fails, "the store is on fire"),
         (fails_at_once, "the store is on fire"),
-        (wrong, "SealTicket in AskLookUpSession"),
+        (wrong, "SealTicket in tls13.AskLookUpSession"),
     ],
 )
 def test_a_handler_that_fails_ends_its_connection_only(handler: Any, message: str) -> None:

@@ -104,7 +104,7 @@ def test_places_are_forks_of_their_own() -> None:
 
 def test_scripts() -> None:
     """Steps are read as they are written; what is cut off counts as far as it goes."""
-    number = place_number("server", ("full", "ServerConnected13"))
+    number = place_number("server", ("full", "tls13.ServerConnected"))
     data_operation = 2
     script = step(data_operation, b"first") + step(data_operation, b"second")
     events = perform(copy(moments("server")[number]), script).events

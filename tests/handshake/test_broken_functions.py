@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from sansticket.codes import AlertDescription, AlertLevel
 from sansticket.commands import SendData, UpdateKeys
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel
+from sansticket.wire.messages.alert import Alert
 from tests.support.hostile_client import HostileClient, quick_server
 from tests.support.hostile_server import HostileServer, quick_client
 from tests.support.refusals import ends

@@ -103,7 +103,7 @@ sys.stdout.buffer.write(server.data_to_send())
         server.send(default_answer(server))
     assert done.stdout == server.data_to_send()
     client.receive_data(done.stdout)
-    assert client.state == "AskVerifyPeer"
+    assert client.state == "tls13.AskVerifyPeer"
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=lambda suite: suite.suite.name)

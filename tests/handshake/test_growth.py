@@ -10,26 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from attrs import evolve
 
+from sansticket.codes import NamedGroup
 from sansticket.commands import FlushTickets, IssueTicket, SealTicket
-from sansticket.config import ServerConfig
+from sansticket.config.server import ServerConfig
 from sansticket.events import PrepareTicket
-from sansticket.handshake.server13_negotiation import check_shares
-from sansticket.wire.codes import NamedGroup
-from sansticket.wire.extension import UnknownExtension
-from sansticket.wire.extensions import (
-    ApplicationProtocols,
-    CertificateAuthorities,
-    KeyShareEntry,
-    KeyShareOffer,
-    PreSharedKeyOffer,
-    PskIdentity,
-    SignatureAlgorithms,
-    SupportedGroups,
-)
-from sansticket.wire.messages import (
+from sansticket.handshake.server.tls13.negotiation import check_shares
+from sansticket.wire.extensions.base import UnknownExtension
+from sansticket.wire.extensions.certificate import CertificateAuthorities
+from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer, SupportedGroups
+from sansticket.wire.extensions.negotiation import ApplicationProtocols, SignatureAlgorithms
+from sansticket.wire.extensions.resumption import PreSharedKeyOffer, PskIdentity
+from sansticket.wire.messages.hello import ClientHello
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateEntry,
-    ClientHello,
     EncryptedExtensions,
     KeyUpdate,
     NewSessionTicket,

@@ -7,28 +7,28 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from sansticket.config import ServerConfig
+from sansticket.codes import AlertDescription, NamedGroup, ProtocolVersion, SignatureScheme
+from sansticket.config.server import ServerConfig
 from sansticket.errors import Reason
 from sansticket.events import HandshakeCompleted
-from sansticket.wire.codes import AlertDescription, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extension import Extension, UnknownExtension
-from sansticket.wire.extensions import (
+from sansticket.wire.extensions.base import Extension, UnknownExtension
+from sansticket.wire.extensions.certificate import OidFilters
+from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer, SupportedGroups
+from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
     Cookie,
-    KeyShareEntry,
-    KeyShareOffer,
-    OidFilters,
     Padding,
-    PreSharedKeyOffer,
-    PskIdentity,
-    PskKeyExchangeModes,
     SelectedVersion,
     ServerNameList,
     SignatureAlgorithms,
-    SupportedGroups,
     SupportedVersions,
 )
-from sansticket.wire.messages import ClientHello
+from sansticket.wire.extensions.resumption import (
+    PreSharedKeyOffer,
+    PskIdentity,
+    PskKeyExchangeModes,
+)
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.hostile import HANDSHAKE
 from tests.support.hostile_client import HostileClient, quick_server, session_from
 from tests.support.hostile_server import with_extensions, without
@@ -208,7 +208,7 @@ TOLERATED = {
 def test_hello_is_taken(edit: HelloEdit) -> None:
     client = HostileClient(quick_server(alpn_protocols=[b"h2"]), {ClientHello: edit}).complete()
     client.assert_alive()
-    assert client.victim.state == "ServerConnected13"
+    assert client.victim.state == "tls13.ServerConnected"
 
 
 # --- after a HelloRetryRequest -----------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_unchanged_after_retry(edit: HelloEdit) -> None:
     client = after_retry(edit)
     client.listen().say_finished()
     client.assert_alive()
-    assert client.victim.state == "ServerConnected13"
+    assert client.victim.state == "tls13.ServerConnected"
 
 
 def test_identities_may_be_left_out_after_a_retry() -> None:
@@ -288,7 +288,7 @@ def test_identities_may_be_left_out_after_a_retry() -> None:
 def test_unknown_extensions_survive_a_retry() -> None:
     client = after_retry(lambda hello: hello, with_(GREASE))
     client.listen().say_finished()
-    assert client.victim.state == "ServerConnected13"
+    assert client.victim.state == "tls13.ServerConnected"
 
 
 @refused(Reason.CHANGED_AFTER_RETRY)
@@ -336,7 +336,7 @@ def test_second_hello_ahead_of_time() -> None:
     second = client.hello()
     client.deliver(client.record(HANDSHAKE, first.encode()) + client.record(HANDSHAKE, second.encode()))
     assert not client.over
-    assert client.victim.state == "WaitClientFinished"
+    assert client.victim.state == "tls13.WaitClientFinished"
 
 
 # --- identities and binders --------------------------------------------------------------------------------------

@@ -9,26 +9,26 @@ from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sansticket.config import ClientAuthentication, ServerConfig
+from sansticket.codes import NamedGroup, SignatureScheme
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.server import ServerConfig
+from sansticket.connection.engine import MAX_SKIPPED_EARLY_DATA
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import certificate_verify_input, sign
-from sansticket.engine import MAX_SKIPPED_EARLY_DATA
 from sansticket.errors import Reason
 from sansticket.events import DataReceived, HandshakeCompleted
-from sansticket.wire.codes import NamedGroup, SignatureScheme
-from sansticket.wire.extension import UnknownExtension
-from sansticket.wire.extensions import CertificateStatusResponse
-from sansticket.wire.messages import (
+from sansticket.wire.extensions.base import UnknownExtension
+from sansticket.wire.extensions.certificate import CertificateStatusResponse
+from sansticket.wire.messages.hello import ClientHello, ServerHello
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
-    ClientHello,
     EncryptedExtensions,
     Finished,
     KeyUpdate,
     NewSessionTicket,
-    ServerHello,
 )
 from tests.support.certificates import authority, new_authority
 from tests.support.credentials import DAY, anchors, credential_of, issue, server_credential

@@ -5,24 +5,26 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from sansticket.codes import HandshakeType, SignatureScheme
 from sansticket.commands import IssueTicket, RequestClientCertificate, SendData, UpdateKeys
-from sansticket.config import ClientAuthentication
+from sansticket.config.choices import ClientAuthentication
+from sansticket.connection.engine import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.crypto.signatures import certificate_verify_input, sign
-from sansticket.engine import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
-from sansticket.handshake.connected13 import MAX_KEY_UPDATES
-from sansticket.keys.schedule13 import finished_mac
-from sansticket.record.protection import Opener13, Sealer13
+from sansticket.handshake.tls13.connected import MAX_KEY_UPDATES
+from sansticket.keys.tls13 import finished_mac
+from sansticket.record.tls13 import Opener, Sealer
 from sansticket.record.writer import RECORDS_IN_RESERVE
-from sansticket.wire.codes import HandshakeType, SignatureScheme
-from sansticket.wire.extension import UnknownExtension
-from sansticket.wire.extensions import EarlyDataLimit, PostHandshakeAuth, ServerNameAck, ServerNameList
-from sansticket.wire.messages import (
+from sansticket.wire.extensions.base import UnknownExtension
+from sansticket.wire.extensions.certificate import PostHandshakeAuth
+from sansticket.wire.extensions.negotiation import ServerNameAck, ServerNameList
+from sansticket.wire.extensions.resumption import EarlyDataLimit
+from sansticket.wire.messages.hello import ClientHello
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
-    ClientHello,
     EncryptedExtensions,
     EndOfEarlyData,
     Finished,
@@ -165,8 +167,8 @@ def nearly_used_up(peer: HostilePeer, records: int) -> None:
     """The victim's key is good for so many records more, apart from those in reserve; we count along."""
     peer.listen()
     sealer, opener = peer.victim._writer._sealer, peer.openers[-1]
-    assert isinstance(sealer, Sealer13)
-    assert isinstance(opener, Opener13)
+    assert isinstance(sealer, Sealer)
+    assert isinstance(opener, Opener)
     opener.sequence += peer.suite.record_limit - RECORDS_IN_RESERVE - records - sealer.sequence
     sealer.sequence = peer.suite.record_limit - RECORDS_IN_RESERVE - records
 
@@ -527,7 +529,7 @@ def test_many_requests_of_ours_are_answered() -> None:
 def test_a_client_has_no_tickets_to_issue(command: IssueTicket | RequestClientCertificate) -> None:
     server = HostileServer().complete()
     server.listen()
-    with pytest.raises(LocalProtocolError, match=f"{type(command).__name__} in ClientConnected13"):
+    with pytest.raises(LocalProtocolError, match=rf"{type(command).__name__} in tls13\.ClientConnected"):
         server.victim.send(command)
     assert server.victim.data_to_send() == b""
     assert server.send(HANDSHAKE, KeyUpdate(0).encode()) == [KeysUpdated(by_peer=True)]

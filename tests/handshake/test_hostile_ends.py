@@ -6,14 +6,14 @@ import pickle
 
 import pytest
 
+from sansticket.codes import AlertDescription, AlertLevel
 from sansticket.commands import Close, SendData
-from sansticket.engine import MAX_WARNINGS
+from sansticket.connection.engine import MAX_WARNINGS
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, KeysUpdated, PeerClosed
 from sansticket.keys.transcript import Transcript
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel
-from sansticket.wire.messages import KeyUpdate
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.tls13 import KeyUpdate
 from tests.support.hostile import (
     ALERT,
     APPLICATION_DATA,

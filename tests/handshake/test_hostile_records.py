@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sansticket.config import ASK
-from sansticket.engine import MAX_CHANGE_CIPHER_SPECS
+from sansticket.config.choices import ASK
+from sansticket.connection.engine import MAX_CHANGE_CIPHER_SPECS
 from sansticket.errors import Reason
 from sansticket.events import DataReceived, HandshakeCompleted, SelectConfig
 from sansticket.record.reader import MAX_EMPTY_RECORDS
-from sansticket.wire.messages import KeyUpdate
+from sansticket.wire.messages.tls13 import KeyUpdate
 from tests.support.hostile import (
     ALERT,
     APPLICATION_DATA,

@@ -10,44 +10,48 @@ from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sansticket.config import ClientConfig
-from sansticket.connection import ClientConnection
+from sansticket.codes import NamedGroup, SignatureScheme
+from sansticket.config.client import ClientConfig
+from sansticket.connection.client import ClientConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.errors import Reason
-from sansticket.wire.codes import NamedGroup, SignatureScheme
-from sansticket.wire.extension import Extension, UnknownExtension
-from sansticket.wire.extensions import (
-    ApplicationProtocols,
+from sansticket.wire.extensions.base import Extension, UnknownExtension
+from sansticket.wire.extensions.certificate import (
     CertificateAuthorities,
     CertificateStatusResponse,
-    Cookie,
-    EarlyData,
-    ExtendedMasterSecret,
+    OidFilters,
+)
+from sansticket.wire.extensions.key_exchange import (
     KeyShareAnswer,
     KeyShareEntry,
     KeyShareRetry,
-    OidFilters,
-    PreSharedKeySelection,
+    SupportedGroups,
+)
+from sansticket.wire.extensions.negotiation import (
+    ApplicationProtocols,
+    Cookie,
     RecordSizeLimit,
     SelectedVersion,
     ServerNameAck,
     SignatureAlgorithms,
-    SupportedGroups,
+)
+from sansticket.wire.extensions.resumption import (
+    EarlyData,
+    PreSharedKeySelection,
     TicketRequestHint,
 )
-from sansticket.wire.messages import (
+from sansticket.wire.extensions.tls12 import ExtendedMasterSecret
+from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest, ServerHello
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
-    ClientHello,
     EncryptedExtensions,
     Finished,
-    HelloRetryRequest,
     KeyUpdate,
     NewSessionTicket,
-    ServerHello,
 )
 from tests.support.certificates import authority, new_authority
 from tests.support.credentials import (

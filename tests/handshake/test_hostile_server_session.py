@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from sansticket.connection import ClientConnection
+from sansticket.codes import CipherSuite
+from sansticket.connection.client import ClientConnection
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated, HandshakeCompleted
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import CipherSuite
-from sansticket.wire.extensions import EarlyData, KeyShareAnswer, PreSharedKeyOffer
-from sansticket.wire.messages import EncryptedExtensions, ServerHello
+from sansticket.wire.extensions.key_exchange import KeyShareAnswer
+from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer
+from sansticket.wire.messages.hello import ServerHello
+from sansticket.wire.messages.tls13 import EncryptedExtensions
 from tests.support.hostile_client import quick_server, session_from
 from tests.support.hostile_server import (
     HostileServer,

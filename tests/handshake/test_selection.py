@@ -11,19 +11,17 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from sansticket.config import ClientAuthentication
+from sansticket.codes import SignatureScheme as Scheme
+from sansticket.config.choices import ClientAuthentication
 from sansticket.crypto.certificates import Credential, TrustAnchors
 from sansticket.crypto.inspection import signed_with
 from sansticket.errors import Reason
-from sansticket.handshake.authentication12 import certificate_request12
-from sansticket.wire.codes import SignatureScheme as Scheme
-from sansticket.wire.extensions import (
-    CertificateAuthorities,
-    Extension,
-    SignatureAlgorithms,
-    SignatureAlgorithmsCert,
-)
-from sansticket.wire.messages import Certificate, CertificateRequest, ClientHello
+from sansticket.handshake.tls12.certificates import certificate_request
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.certificate import CertificateAuthorities
+from sansticket.wire.extensions.negotiation import SignatureAlgorithms, SignatureAlgorithmsCert
+from sansticket.wire.messages.hello import ClientHello
+from sansticket.wire.messages.tls13 import Certificate, CertificateRequest
 from tests.support.certificates import KEYS, Authority, authority
 from tests.support.credentials import client_credential, credential_of, root, with_chain
 from tests.support.hostile_client import HostileClient, quick_server
@@ -208,7 +206,7 @@ def test_more_authorities_than_a_request_has_room_for() -> None:
         assert client.victim.peer_certificates == client_credential().chain
         request = next(message for message in client.heard if isinstance(message, CertificateRequest))
         assert (request.find(CertificateAuthorities) is not None) == named
-        assert bool(certificate_request12(config).authorities) == named, "in TLS 1.2 as well"
+        assert bool(certificate_request(config).authorities) == named, "in TLS 1.2 as well"
 
 
 def self_signed(name: x509.Name) -> bytes:

@@ -11,11 +11,12 @@ from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import NamedGroup
 from sansticket.commands import Command
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event
-from sansticket.wire.codes import NamedGroup
 from tests.support.certificates import KEYS
 from tests.support.credentials import server_credential
 from tests.support.pair import Cut, Side, every, whole

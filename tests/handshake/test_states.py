@@ -15,57 +15,64 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sansticket import commands
+from sansticket.codes import AlertDescription, AlertLevel
 from sansticket.commands import Close, Command
-from sansticket.connection import ClientConnection, Connection, Ended, ServerConnection
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.connection import Connection
+from sansticket.connection.engine import Ended
+from sansticket.connection.server import ServerConnection
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, Event, PeerClosed
-from sansticket.handshake.machine import (
-    Asking,
-    ChangeCipherSpec,
-    State,
+from sansticket.handshake.machine.state import Asking, ChangeCipherSpec, State
+from sansticket.handshake.machine.transitions import (
     accepted_by,
     expected_in,
     messages_accepted_by,
+    name_of,
     successors_of,
 )
-from sansticket.handshake.server_start import WaitClientHello
+from sansticket.handshake.server.start import WaitClientHello
 from sansticket.tickets.decision import TicketReturn
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel
-from sansticket.wire.extensions import (
-    KeyShareAnswer,
-    KeyShareEntry,
-    KeyShareRetry,
+from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareEntry, KeyShareRetry
+from sansticket.wire.extensions.negotiation import (
     SelectedVersion,
     SignatureAlgorithms,
     SupportedVersions,
 )
-from sansticket.wire.message import Message
-from sansticket.wire.messages import (
-    MESSAGES,
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.hello import (
+    ClientHello,
+    HelloRequest,
+    HelloRetryRequest,
+    ServerHello,
+)
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
+from sansticket.wire.messages.tls12 import (
+    Certificate as Certificate12,
+)
+from sansticket.wire.messages.tls12 import (
+    CertificateRequest as CertificateRequest12,
+)
+from sansticket.wire.messages.tls12 import (
+    CertificateStatus,
+    ClientKeyExchange,
+    ServerHelloDone,
+    ServerKeyExchange,
+)
+from sansticket.wire.messages.tls12 import (
+    NewSessionTicket as NewSessionTicket12,
+)
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
-    ClientHello,
     EncryptedExtensions,
     EndOfEarlyData,
     Finished,
-    HelloRequest,
-    HelloRetryRequest,
     KeyUpdate,
     NewSessionTicket,
-    ServerHello,
-)
-from sansticket.wire.messages12 import (
-    MESSAGES_12,
-    Certificate12,
-    CertificateRequest12,
-    CertificateStatus,
-    ClientKeyExchange,
-    NewSessionTicket12,
-    ServerHelloDone,
-    ServerKeyExchange,
 )
 from tests.support.configs import server_config
 from tests.support.credentials import client_credential, server_credential
@@ -192,7 +199,7 @@ def test_there_are_samples(state: type[State]) -> None:
     assert samples_of(state)
     for sample in samples_of(state):
         assert type(sample.connection._state) is state
-        assert sample.connection.state == state.__name__
+        assert sample.connection.state == name_of(state)
         asks = issubclass(state, Asking)
         assert (sample.connection.pending is not None) == asks
 
@@ -204,7 +211,10 @@ def test_every_transition_of_the_scenes_is_declared() -> None:
 
 def test_every_message_and_command_has_a_sample() -> None:
     """A new one that is missing here would not be tried."""
-    owners = [getattr(decode, "__self__", None) for decode in (*MESSAGES.values(), *MESSAGES_12.values())]
+    owners = [
+        getattr(decode, "__self__", None)
+        for decode in (*MESSAGES_OF_TLS13.values(), *MESSAGES_OF_TLS12.values())
+    ]
     assert {owner for owner in owners if owner is not None} <= set(MESSAGE_SAMPLES)
     assert {ServerHello, HelloRetryRequest} <= set(MESSAGE_SAMPLES)
     assert set(other_commands()) == set(COMMAND_SAMPLES)
@@ -231,7 +241,7 @@ def take_message(sample: Sample, message: Message) -> None:
     else:
         end = ended(connection, events, Reason.UNEXPECTED_MESSAGE)
         assert end.alert == AlertDescription.UNEXPECTED_MESSAGE
-        assert end.detail.endswith(f"in {state.__name__}; expected {expected_in(state)}")
+        assert end.detail.endswith(f"in {name_of(state)}; expected {expected_in(state)}")
 
 
 @EVERY_STATE

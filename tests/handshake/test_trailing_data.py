@@ -3,7 +3,7 @@
 import pytest
 
 from sansticket import Close, DataReceived, PeerClosed, SendData
-from sansticket.wire.codes import ProtocolVersion
+from sansticket.codes import ProtocolVersion
 from tests.support.configs import client_config, server_config
 from tests.support.pair import ConnectionPair
 

@@ -6,6 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from sansticket.codes import (
+    AlertDescription,
+    AlertLevel,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
 from sansticket.commands import (
     Close,
     Command,
@@ -15,15 +22,15 @@ from sansticket.commands import (
     SendData,
     UpdateKeys,
 )
-from sansticket.engine import MAX_WARNINGS
+from sansticket.connection.engine import MAX_WARNINGS
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
-from sansticket.record.protection import Sealer12
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extensions import ExtendedMasterSecret
-from sansticket.wire.messages import EndOfEarlyData, HelloRequest, KeyUpdate, ServerHello
-from sansticket.wire.messages12 import Certificate12, CertificateRequest12
+from sansticket.record.tls12 import Sealer
+from sansticket.wire.extensions.tls12 import ExtendedMasterSecret
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.hello import HelloRequest, ServerHello
+from sansticket.wire.messages.tls12 import Certificate, CertificateRequest
+from sansticket.wire.messages.tls13 import EndOfEarlyData, KeyUpdate
 from tests.support.credentials import client_credential
 from tests.support.hostile import ALERT, APPLICATION_DATA, HANDSHAKE, plain_record
 from tests.support.hostile12 import (
@@ -132,7 +139,7 @@ def test_a_renegotiation_that_is_not_even_a_hello() -> HostilePeer12:
 
 
 @BOTH
-@pytest.mark.parametrize("message", [KeyUpdate(0), EndOfEarlyData(), Certificate12(())])
+@pytest.mark.parametrize("message", [KeyUpdate(0), EndOfEarlyData(), Certificate(())])
 @refused(Reason.UNEXPECTED_MESSAGE)
 def test_other_handshake_messages(connected: Connected, message: KeyUpdate) -> HostilePeer12:
     peer = connected()
@@ -416,10 +423,10 @@ def test_less_than_nonce_and_tag(connected: Connected, size: int) -> HostilePeer
 def test_a_client_shows_no_certificate_that_is_not_wanted(
     types: bytes, scheme: int, authorities: tuple[bytes, ...]
 ) -> None:
-    request = CertificateRequest12(types, (scheme,), authorities)
+    request = CertificateRequest(types, (scheme,), authorities)
     server = HostileServer12(client12(credentials=[client_credential()]), request=request).complete()
     server.assert_alive()
-    assert Certificate12(()) in server.heard
+    assert Certificate(()) in server.heard
 
 
 # --- what there is not -------------------------------------------------------------------------------------------
@@ -432,7 +439,7 @@ def test_a_client_shows_no_certificate_that_is_not_wanted(
 def test_commands_of_tls13(side: str, command: Command) -> None:
     connected = pair()
     victim = connected.client if side == "client" else connected.server
-    with pytest.raises(LocalProtocolError, match=r"Connected12; expected .*SendData"):
+    with pytest.raises(LocalProtocolError, match=r"Connected; expected .*SendData"):
         victim.send(command)
     connected.send("client", SendData(b"still there"))
     assert connected.data("server") == b"still there"
@@ -440,7 +447,7 @@ def test_commands_of_tls13(side: str, command: Command) -> None:
 
 def test_a_key_that_is_used_up_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     connected = pair()
-    monkeypatch.setattr(Sealer12, "records_left", 20)
+    monkeypatch.setattr(Sealer, "records_left", 20)
     connected.client.send(SendData(b"x"))
     with pytest.raises(LocalProtocolError, match="the key is good for 20 more records"):
         connected.client.send(SendData(bytes(5 * 2**14)))

@@ -8,32 +8,42 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from sansticket.config import ClientAuthentication, ServerConfig
+from sansticket.codes import (
+    AlertDescription,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.errors import Reason
 from sansticket.events import HandshakeCompleted
-from sansticket.record.protection import Sealer12
-from sansticket.tickets.cache import SessionCache
-from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extension import UnknownExtension
-from sansticket.wire.extensions import (
+from sansticket.record.tls12 import Sealer
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.wire.extensions.base import UnknownExtension
+from sansticket.wire.extensions.key_exchange import SupportedGroups
+from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
+    ServerNameList,
+    SignatureAlgorithms,
+    SupportedVersions,
+)
+from sansticket.wire.extensions.tls12 import (
     EcPointFormats,
     ExtendedMasterSecret,
     RenegotiationInfo,
-    ServerNameList,
     SessionTicketExtension,
-    SignatureAlgorithms,
-    SupportedGroups,
-    SupportedVersions,
 )
-from sansticket.wire.messages import CertificateVerify, ClientHello, Finished, HelloRequest, ServerHello
-from sansticket.wire.messages12 import (
-    Certificate12,
+from sansticket.wire.messages.hello import ClientHello, HelloRequest, ServerHello
+from sansticket.wire.messages.tls12 import (
+    Certificate,
     ClientKeyExchange,
-    NewSessionTicket12,
+    NewSessionTicket,
     ServerHelloDone,
 )
+from sansticket.wire.messages.tls13 import CertificateVerify, Finished
 from tests.support.certificates import new_authority
 from tests.support.credentials import anchors, client_credential, credential_of, server_credential
 from tests.support.hostile import APPLICATION_DATA, CHANGE_CIPHER_SPEC, raw_message
@@ -208,7 +218,7 @@ def test_the_server_answers_what_was_said_and_nothing_else(name: str) -> None:
     client = HostileClient12(edits={ClientHello: edit}).complete()
     client.assert_alive()
     assert {extension.type for extension in client.answer.extensions} == expected
-    assert client.victim.state == "ServerConnected12"
+    assert client.victim.state == "tls12.ServerConnected"
 
 
 def test_a_client_that_says_nothing_of_groups_has_p256() -> None:
@@ -242,20 +252,20 @@ CERTIFICATES = [
 @pytest.mark.parametrize(("edit", "reason"), CERTIFICATES)
 @pytest.mark.parametrize("mode", [ClientAuthentication.REQUIRED, ClientAuthentication.OPTIONAL])
 def test_certificate_is_refused(
-    mode: ClientAuthentication, edit: Callable[[Certificate12], object], reason: Reason
+    mode: ClientAuthentication, edit: Callable[[Certificate], object], reason: Reason
 ) -> None:
-    HostileClient12(asking(mode), {Certificate12: edit}).begin().answer_flight().assert_refused(reason)
+    HostileClient12(asking(mode), {Certificate: edit}).begin().answer_flight().assert_refused(reason)
 
 
 @refused(Reason.CERTIFICATE_REQUIRED, AlertDescription.HANDSHAKE_FAILURE)
 def test_no_certificate_where_one_is_required() -> HostileClient12:
     """certificate_required is an alert of TLS 1.3."""
-    client = HostileClient12(asking(), {Certificate12: changed(certificates=())}).begin()
+    client = HostileClient12(asking(), {Certificate: changed(certificates=())}).begin()
     return client.say_certificate()
 
 
 def test_no_certificate_where_none_is_required() -> None:
-    edits = {Certificate12: changed(certificates=()), CertificateVerify: lambda m: None}
+    edits = {Certificate: changed(certificates=()), CertificateVerify: lambda m: None}
     client = HostileClient12(asking(ClientAuthentication.OPTIONAL), edits).complete()
     client.assert_alive()
     assert client.victim.peer_certificates == ()
@@ -349,7 +359,7 @@ def test_proof_by_another_key() -> HostileClient12:
 
 @refused(Reason.UNEXPECTED_MESSAGE)
 def test_a_proof_of_nothing() -> HostileClient12:
-    edits = {Certificate12: changed(certificates=())}
+    edits = {Certificate: changed(certificates=())}
     client = HostileClient12(asking(ClientAuthentication.OPTIONAL), edits).begin()
     return client.say_certificate().say_exchange().say_proof()
 
@@ -580,7 +590,7 @@ def test_an_empty_change_cipher_spec() -> HostileClient12:
 def test_change_cipher_spec_missing() -> HostileClient12:
     """A protected Finished is no handshake message to those who read it as one."""
     client = HostileClient12().begin().answer_flight()
-    client.sealer = Sealer12(client.suite, client.keys.client)
+    client.sealer = Sealer(client.suite, client.keys.client)
     return client.say_finished()
 
 
@@ -633,7 +643,7 @@ def test_the_servers_finished_comes_back() -> HostileClient12:
 
 
 @pytest.mark.parametrize(
-    "message", [ServerHelloDone(), HelloRequest(), NewSessionTicket12(0, b"x"), Certificate12(())]
+    "message", [ServerHelloDone(), HelloRequest(), NewSessionTicket(0, b"x"), Certificate(())]
 )
 @pytest.mark.parametrize("moment", ["in the handshake", "connected"])
 def test_what_only_servers_say(message: Any, moment: str) -> None:

@@ -8,45 +8,54 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from sansticket.connection import ClientConnection
+from sansticket.codes import (
+    CipherSuite,
+    HandshakeType,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
+from sansticket.connection.client import ClientConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.errors import Reason
 from sansticket.events import HandshakeCompleted, TicketReceived
-from sansticket.wire.codes import CipherSuite, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extension import Extension, UnknownExtension
-from sansticket.wire.extensions import (
-    ApplicationProtocols,
-    EcPointFormats,
-    ExtendedMasterSecret,
+from sansticket.wire.extensions.base import Extension, UnknownExtension
+from sansticket.wire.extensions.certificate import StatusRequestAck
+from sansticket.wire.extensions.key_exchange import (
     KeyShareAnswer,
     KeyShareEntry,
     KeyShareRetry,
-    PreSharedKeySelection,
-    RecordSizeLimit,
-    RenegotiationInfo,
-    SelectedVersion,
-    ServerNameAck,
-    SessionTicketExtension,
-    SignatureAlgorithms,
-    StatusRequestAck,
     SupportedGroups,
 )
-from sansticket.wire.messages import (
+from sansticket.wire.extensions.negotiation import (
+    ApplicationProtocols,
+    RecordSizeLimit,
+    SelectedVersion,
+    ServerNameAck,
+    SignatureAlgorithms,
+)
+from sansticket.wire.extensions.resumption import PreSharedKeySelection
+from sansticket.wire.extensions.tls12 import (
+    EcPointFormats,
+    ExtendedMasterSecret,
+    RenegotiationInfo,
+    SessionTicketExtension,
+)
+from sansticket.wire.messages.hello import (
     HELLO_RETRY_RANDOM,
-    EncryptedExtensions,
-    Finished,
     HelloRequest,
     HelloRetryRequest,
     ServerHello,
 )
-from sansticket.wire.messages12 import (
-    Certificate12,
-    CertificateRequest12,
+from sansticket.wire.messages.tls12 import (
+    Certificate,
+    CertificateRequest,
     CertificateStatus,
-    NewSessionTicket12,
+    NewSessionTicket,
     ServerHelloDone,
     ServerKeyExchange,
 )
+from sansticket.wire.messages.tls13 import EncryptedExtensions, Finished
 from tests.support.certificates import authority, new_authority
 from tests.support.credentials import (
     credential_of,
@@ -60,8 +69,8 @@ from tests.support.refusals import case, refused
 
 BOTH = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
 RSA_SUITE = CipherSuite.ECDHE_RSA_WITH_AES_128_GCM_SHA256
-TICKET = NewSessionTicket12(7200, b"ticket")
-REQUEST = CertificateRequest12(b"\x40\x01", (SignatureScheme.ECDSA_SECP256R1_SHA256,), ())
+TICKET = NewSessionTicket(7200, b"ticket")
+REQUEST = CertificateRequest(b"\x40\x01", (SignatureScheme.ECDSA_SECP256R1_SHA256,), ())
 UNKNOWN = UnknownExtension(0x2A2A, b"")
 
 
@@ -184,7 +193,7 @@ def test_answers_to_ours_are_taken() -> None:
 def test_without_extended_master_secret() -> None:
     server = HostileServer12(edits={ServerHello: lacking(ExtendedMasterSecret)}).complete()
     server.assert_alive()
-    assert server.victim.state == "ClientConnected12"
+    assert server.victim.state == "tls12.ClientConnected"
 
 
 # --- resumption --------------------------------------------------------------------------------------------------
@@ -265,7 +274,7 @@ def test_ticket_without_promise_in_a_resumption() -> HostileServer12:
 
 @refused(Reason.UNEXPECTED_MESSAGE)
 def test_two_tickets_in_a_resumption() -> HostileServer12:
-    return resuming({NewSessionTicket12: lambda m: (m, m)}, ticket=TICKET).complete()
+    return resuming({NewSessionTicket: lambda m: (m, m)}, ticket=TICKET).complete()
 
 
 @refused(Reason.UNEXPECTED_MESSAGE)
@@ -290,7 +299,7 @@ def test_data_before_finished_in_a_resumption() -> HostileServer12:
 
 def test_a_promise_is_taken_back_in_a_resumption() -> None:
     """The old ticket stays what it was."""
-    server = resuming(ticket=NewSessionTicket12(0, b"")).complete()
+    server = resuming(ticket=NewSessionTicket(0, b"")).complete()
     server.assert_alive()
     assert server.victim.resumed
     assert tickets_of(server) == []
@@ -322,7 +331,7 @@ CERTIFICATES = [
     case("empty chain", Reason.NO_SERVER_CERTIFICATE, changed(certificates=())),
     case("too long a chain", Reason.MESSAGE_TOO_LARGE, lambda m: evolve(m, certificates=m.certificates * 11)),
     case("not DER", Reason.CERTIFICATE_MALFORMED, changed(certificates=(b"not DER",))),
-    case("of an RSA key", Reason.ILLEGAL_VALUE, lambda m: Certificate12(server_credential("rsa").chain)),
+    case("of an RSA key", Reason.ILLEGAL_VALUE, lambda m: Certificate(server_credential("rsa").chain)),
     case("left out", Reason.UNEXPECTED_MESSAGE, lambda m: None),
     case("twice", Reason.UNEXPECTED_MESSAGE, lambda m: (m, m)),
     case("of TLS 1.3", Reason.MALFORMED_MESSAGE, lambda m: raw_message(11, b"\0" + m.encode()[4:])),
@@ -332,8 +341,8 @@ CERTIFICATES = [
 
 
 @pytest.mark.parametrize(("edit", "reason"), CERTIFICATES)
-def test_certificate_is_refused(edit: Callable[[Certificate12], object], reason: Reason) -> None:
-    HostileServer12(edits={Certificate12: edit}).serve().assert_refused(reason)
+def test_certificate_is_refused(edit: Callable[[Certificate], object], reason: Reason) -> None:
+    HostileServer12(edits={Certificate: edit}).serve().assert_refused(reason)
 
 
 def stranger() -> Credential:
@@ -452,8 +461,8 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("edit", "reason"), REQUESTS)
-def test_request_is_refused(edit: Callable[[CertificateRequest12], object], reason: Reason) -> None:
-    HostileServer12(edits={CertificateRequest12: edit}, request=REQUEST).serve().assert_refused(reason)
+def test_request_is_refused(edit: Callable[[CertificateRequest], object], reason: Reason) -> None:
+    HostileServer12(edits={CertificateRequest: edit}, request=REQUEST).serve().assert_refused(reason)
 
 
 DONE = [
@@ -471,7 +480,7 @@ def test_done_is_refused(edit: Callable[[ServerHelloDone], object], reason: Reas
     server.assert_refused(reason)
 
 
-@pytest.mark.parametrize("message", [REQUEST, ServerHelloDone(), HelloRequest(), Certificate12(())])
+@pytest.mark.parametrize("message", [REQUEST, ServerHelloDone(), HelloRequest(), Certificate(())])
 def test_after_the_flight(message: Any) -> None:
     """Only a ticket, if there was a promise; what asks for a handshake asks for what is under way."""
     server = HostileServer12().serve().listen()
@@ -504,7 +513,7 @@ def test_promise_without_ticket() -> HostileServer12:
 
 @refused(Reason.UNEXPECTED_MESSAGE)
 def test_two_tickets() -> HostileServer12:
-    return HostileServer12(edits={NewSessionTicket12: lambda m: (m, m)}, ticket=TICKET).complete()
+    return HostileServer12(edits={NewSessionTicket: lambda m: (m, m)}, ticket=TICKET).complete()
 
 
 @refused(Reason.UNEXPECTED_MESSAGE)
@@ -516,18 +525,18 @@ def test_ticket_after_the_handshake() -> HostileServer12:
 
 @refused(Reason.MALFORMED_MESSAGE)
 def test_ticket_of_tls13() -> HostileServer12:
-    edits = {NewSessionTicket12: lambda _: raw_message(4, bytes(8) + b"\1\0" + b"\0\1x" + b"\0\0")}
+    edits = {NewSessionTicket: lambda _: raw_message(4, bytes(8) + b"\1\0" + b"\0\1x" + b"\0\0")}
     return HostileServer12(edits=edits, ticket=TICKET).complete()
 
 
 def test_a_promise_is_taken_back() -> None:
-    server = HostileServer12(ticket=NewSessionTicket12(0, b"")).complete()
+    server = HostileServer12(ticket=NewSessionTicket(0, b"")).complete()
     server.assert_alive()
     assert tickets_of(server) == []
 
 
 def test_a_promise_is_taken_back_and_there_is_an_id() -> None:
-    server = HostileServer12(ticket=NewSessionTicket12(0, b""), session_id=b"id").complete()
+    server = HostileServer12(ticket=NewSessionTicket(0, b""), session_id=b"id").complete()
     (session,) = tickets_of(server)
     assert (session.session_id, session.ticket) == (b"id", b"")
 
@@ -699,7 +708,7 @@ def test_hello_requests_during_the_handshake_are_ignored() -> None:
         step()
     server.send_message(HelloRequest())
     server.say_finished().assert_alive()
-    assert server.victim.state == "ClientConnected12"
+    assert server.victim.state == "tls12.ClientConnected"
 
 
 def asked_before_the_hello(versions: tuple[int, ...] = BOTH) -> HostileServer12:
@@ -712,7 +721,7 @@ def asked_before_the_hello(versions: tuple[int, ...] = BOTH) -> HostileServer12:
 def test_a_hello_request_that_crosses_our_hello_is_ignored(versions: tuple[int, ...]) -> None:
     server = asked_before_the_hello(versions).complete()
     server.assert_alive()
-    assert server.victim.state == "ClientConnected12"
+    assert server.victim.state == "tls12.ClientConnected"
 
 
 @refused(Reason.UNEXPECTED_MESSAGE)

@@ -8,8 +8,16 @@ from typing import Any, Final
 
 import pytest
 
+from sansticket.codes import (
+    AlertDescription,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    SignatureScheme,
+)
 from sansticket.commands import Close
-from sansticket.config import DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS, TLS_1_3_ONLY_GROUPS, ClientAuthentication
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.defaults import DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS, TLS_1_3_ONLY_GROUPS
 from sansticket.crypto.certificates import Credential
 from sansticket.errors import Reason
 from sansticket.events import (
@@ -19,10 +27,10 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
-from sansticket.tickets.cache import SessionCache
-from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.messages import CertificateVerify, ClientHello, ServerHello
-from sansticket.wire.messages12 import CertificateRequest12, ServerKeyExchange
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.wire.messages.hello import ClientHello, ServerHello
+from sansticket.wire.messages.tls12 import CertificateRequest, ServerKeyExchange
+from sansticket.wire.messages.tls13 import CertificateVerify
 from tests.support.certificates import authority, client_identity, new_authority, server_identity
 from tests.support.configs import server_config
 from tests.support.credentials import anchors, client_credential, server_credential
@@ -231,7 +239,7 @@ def test_our_server_asks_for_a_certificate(foreign: Foreign, mode: ClientAuthent
         trust_anchors=anchors(),
     )
     assert check(meeting).peer_certificates[0] == client_identity().chain_der[0]
-    (request,) = meeting.messages(CertificateRequest12)
+    (request,) = meeting.messages(CertificateRequest)
     assert sorted(request.certificate_types) == [1, 64]
     assert request.authorities == anchors().subjects
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from sansticket.codes import AlertDescription, ProtocolVersion, SignatureScheme
 from sansticket.commands import (
     AbortHandshake,
     AcceptPeer,
@@ -19,7 +20,7 @@ from sansticket.commands import (
     TicketProtected,
     UseConfig,
 )
-from sansticket.config import ASK, ClientAuthentication
+from sansticket.config.choices import ASK, ClientAuthentication
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign, verify
 from sansticket.errors import Reason
@@ -33,10 +34,9 @@ from sansticket.events import (
     TicketReceived,
     VerifyPeer,
 )
-from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription, ProtocolVersion, SignatureScheme
-from sansticket.wire.messages12 import NewSessionTicket12
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.wire.messages.tls12 import NewSessionTicket
 from tests.support.credentials import anchors, client_credential, server_credential
 from tests.support.hostile12 import HostileServer12, client12
 from tests.support.pair import ConnectionPair
@@ -194,7 +194,7 @@ def answers_with(session: Session) -> dict[Any, Callable[[Any], Command]]:
 
 def full(hint: int) -> Session:
     server = HostileServer12(
-        client12(clock=lambda: 1_800_000_000.0, verify_peer=False), ticket=NewSessionTicket12(hint, b"t")
+        client12(clock=lambda: 1_800_000_000.0, verify_peer=False), ticket=NewSessionTicket(hint, b"t")
     ).complete()
     return session_of(server)
 
@@ -218,7 +218,7 @@ def test_the_lifetime_of_a_renewed_ticket(hint: int, kept: bool) -> None:
     """A server that says how long the new one is good is believed; one that does not has not changed its mind."""
     first = full(3600)
     later = client12(clock=lambda: 1_800_001_000.0, verify_peer=False)
-    server = HostileServer12(later, session=first, resumes=first, ticket=NewSessionTicket12(hint, b"new"))
+    server = HostileServer12(later, session=first, resumes=first, ticket=NewSessionTicket(hint, b"new"))
     renewed = session_of(server.complete())
     times = {} if kept else {"issued_at": 1_800_001_000.0, "lifetime": 600}
     assert renewed == evolve(first, ticket=b"new", authenticated_at=first.authenticated_at, **times)

@@ -8,16 +8,30 @@ from typing import Any
 import pytest
 from attrs import define, evolve, field
 
-from sansticket.commands import AbortHandshake, Close, Command, ProvideSession, ResolveTicket, SendData
-from sansticket.config import ASK, ClientAuthentication, ServerConfig
+from sansticket.codes import AlertDescription, ProtocolVersion
+from sansticket.commands import (
+    AbortHandshake,
+    Close,
+    Command,
+    ProvideSession,
+    ResolveTicket,
+    SendData,
+)
+from sansticket.config.choices import ASK, ClientAuthentication
+from sansticket.config.server import ServerConfig
 from sansticket.errors import LocalProtocolError, Reason
-from sansticket.events import DecideTicket, HandshakeCompleted, LookUpSession, PrepareTicket, TicketIssued
-from sansticket.tickets.cache import CacheMode, SessionCache
+from sansticket.events import (
+    DecideTicket,
+    HandshakeCompleted,
+    LookUpSession,
+    PrepareTicket,
+    TicketIssued,
+)
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription, ProtocolVersion
-from sansticket.wire.extensions import SessionTicketExtension
-from sansticket.wire.messages import ClientHello, ServerHello
+from sansticket.tickets.stores.cache import CacheMode, SessionCache
+from sansticket.wire.extensions.tls12 import SessionTicketExtension
+from sansticket.wire.messages.hello import ClientHello, ServerHello
 from tests.support.credentials import anchors, client_credential
 from tests.support.hostile12 import HostileClient12, changed, session_of12
 from tests.support.pair import ConnectionPair

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from sansticket.codes import AlertDescription, CipherSuite
 from sansticket.commands import (
     AbortHandshake,
     Command,
@@ -19,7 +20,8 @@ from sansticket.commands import (
     TicketOpened,
     TicketProtected,
 )
-from sansticket.config import ASK, ClientAuthentication, ServerConfig
+from sansticket.config.choices import ASK, ClientAuthentication
+from sansticket.config.server import ServerConfig
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import (
     ConnectionTerminated,
@@ -31,15 +33,14 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
-from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.encoding import MAX_FIELD
-from sansticket.tickets.keyring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription, CipherSuite
-from sansticket.wire.extensions import SessionTicketExtension
-from sansticket.wire.messages import ClientHello, ServerHello
-from sansticket.wire.messages12 import Certificate12, NewSessionTicket12
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.wire.extensions.tls12 import SessionTicketExtension
+from sansticket.wire.messages.hello import ClientHello, ServerHello
+from sansticket.wire.messages.tls12 import Certificate, NewSessionTicket
 from tests.support.credentials import anchors, client_credential
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import checks, ending, failed_checks, outcome, received, record, resumed
@@ -244,7 +245,7 @@ def test_the_hellos_of_a_resumption(world: World12, renew: bool) -> None:
     assert client.session_id == server.session_id
     assert len(client.session_id) == 32
     assert (server.find(SessionTicketExtension) is not None) == renew
-    assert not any(isinstance(message, Certificate12) for message in in_clear(pair))
+    assert not any(isinstance(message, Certificate) for message in in_clear(pair))
 
 
 def test_a_ticket_that_is_not_taken_is_not_echoed(world: World12) -> None:
@@ -357,7 +358,7 @@ def test_a_session_that_does_not_fit_gets_an_empty_ticket(world: World12) -> Non
     pair.server._state = evolve(state, session=evolve(state.session, peer_certificates=(bytes(70_000),)))
     pair.send("server", SealTicket())
     assert outcome(pair) == FULL_0
-    assert tickets_on_the_wire(pair) == [NewSessionTicket12(0, b"")]
+    assert tickets_on_the_wire(pair) == [NewSessionTicket(0, b"")]
     assert pair.events("server", TicketIssued) == []
 
 
@@ -429,7 +430,7 @@ def test_a_promise_that_cannot_be_kept(world: World12) -> None:
     answers = {**Service(world).answers(), ProtectTicket: lambda _: TicketProtected(None)}
     pair = world.connect(world.server(answers=answers))
     assert outcome(pair) == FULL_0
-    assert tickets_on_the_wire(pair) == [NewSessionTicket12(0, b"")]
+    assert tickets_on_the_wire(pair) == [NewSessionTicket(0, b"")]
     pair.send("client", SendData(b"good"))
     assert pair.data("server") == b"good"
 

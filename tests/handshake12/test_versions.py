@@ -9,32 +9,27 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from sansticket.commands import SendData
-from sansticket.config import (
-    DEFAULT_CIPHER_SUITES,
-    TLS_1_3_ONLY_GROUPS,
-    ClientAuthentication,
-    ClientConfig,
-    ServerConfig,
-)
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.client import ClientConfig
+from sansticket.config.defaults import DEFAULT_CIPHER_SUITES, TLS_1_3_ONLY_GROUPS
+from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import ALERTS, ConfigError, Reason
 from sansticket.events import ConnectionTerminated, HandshakeCompleted
-from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.session import Session
-from sansticket.tickets.store import ClientSessionStore
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extensions import (
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.tickets.stores.client import ClientSessionStore
+from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGroups
+from sansticket.wire.extensions.negotiation import SignatureAlgorithms, SupportedVersions
+from sansticket.wire.extensions.tls12 import (
     EcPointFormats,
     ExtendedMasterSecret,
-    KeyShareOffer,
     RenegotiationInfo,
     SessionTicketExtension,
-    SignatureAlgorithms,
-    SupportedGroups,
-    SupportedVersions,
 )
-from sansticket.wire.messages import ClientHello
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential, server_credential
 from tests.support.pair import ConnectionPair

@@ -12,9 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from sansticket import CipherSuite, ClientConfig, OpenSSLTicketKeys, ProtocolVersion, SendData, Session
-from sansticket.config import DEFAULT_CIPHER_SUITES
-from sansticket.tickets.openssl_keys import HAPROXY_CONTEXT
+from sansticket import (
+    CipherSuite,
+    ClientConfig,
+    OpenSSLTicketKeys,
+    ProtocolVersion,
+    SendData,
+    Session,
+)
+from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
+from sansticket.tickets.keys.openssl import HAPROXY_CONTEXT
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config

@@ -26,8 +26,8 @@ from sansticket import (
     ServerConfig,
     Session,
 )
-from sansticket.config import DEFAULT_CIPHER_SUITES
-from sansticket.tickets.openssl_keys import nginx_session_id_context
+from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
+from sansticket.tickets.keys.openssl import nginx_session_id_context
 from tests.support.certificates import Identity, authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config

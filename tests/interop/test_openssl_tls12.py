@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from sansticket.codes import AlertDescription, CipherSuite, ProtocolVersion
 from sansticket.events import ConnectionTerminated
-from sansticket.tickets.cache import SessionCache
-from sansticket.wire.codes import AlertDescription, CipherSuite, ProtocolVersion
+from sansticket.tickets.stores.cache import SessionCache
 from tests.support.certificates import authority, server_identity
 from tests.support.command import Command
 from tests.support.configs import client_config, server_config

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from OpenSSL import SSL
 
+from sansticket.codes import CipherSuite, ContentType
 from sansticket.crypto.hkdf import prf12
 from sansticket.crypto.suites import SUITES, TrafficKeys
 from sansticket.errors import LocalProtocolError
-from sansticket.keys.schedule12 import ConnectionKeys, MasterSecret12
-from sansticket.keys.schedule13 import export
-from sansticket.wire.codes import CipherSuite, ContentType
+from sansticket.keys.tls12 import ConnectionKeys, MasterSecret
+from sansticket.keys.tls13 import export
 from tests.support.certificates import server_identity
 from tests.support.pyopenssl_peer import PyOpenSSLPeer, context
 
@@ -41,8 +41,8 @@ SERVER_RANDOM = bytes(range(32, 64))
     ],
 )
 def test_the_master_secret(name: str, expected: str) -> None:
-    master = MasterSecret12.plain(name, PREMASTER, CLIENT_RANDOM, SERVER_RANDOM)
-    assert master == MasterSecret12(name, bytes.fromhex(expected))
+    master = MasterSecret.plain(name, PREMASTER, CLIENT_RANDOM, SERVER_RANDOM)
+    assert master == MasterSecret(name, bytes.fromhex(expected))
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_the_master_secret(name: str, expected: str) -> None:
     ],
 )
 def test_the_extended_master_secret(name: str, length: int, expected: str) -> None:
-    master = MasterSecret12.extended(name, PREMASTER, bytes(range(length)))
-    assert master == MasterSecret12(name, bytes.fromhex(expected))
+    master = MasterSecret.extended(name, PREMASTER, bytes(range(length)))
+    assert master == MasterSecret(name, bytes.fromhex(expected))
 
 
 def test_the_key_block_is_cut_in_the_order_of_the_rfc() -> None:
-    master = MasterSecret12("sha384", b"m" * 48)
+    master = MasterSecret("sha384", b"m" * 48)
     for suite in SUITES.values():
         if suite.tls12_authentication is None:
             continue
@@ -86,7 +86,7 @@ def test_the_exporter_by_its_definition(label: bytes, length: int, given_context
     seed = CLIENT_RANDOM + SERVER_RANDOM
     if given_context is not None:
         seed += len(given_context).to_bytes(2, "big") + given_context
-    exported = MasterSecret12("sha256", b"m" * 48).export(
+    exported = MasterSecret("sha256", b"m" * 48).export(
         CLIENT_RANDOM, SERVER_RANDOM, label, given_context, length
     )
     assert exported == prf12("sha256", b"m" * 48, label, seed, length)
@@ -109,11 +109,11 @@ def test_the_exporter_refuses_what_it_cannot_give(
     label: bytes, given_context: bytes | None, length: int
 ) -> None:
     with pytest.raises(LocalProtocolError):
-        MasterSecret12("sha256", b"m" * 48).export(CLIENT_RANDOM, SERVER_RANDOM, label, given_context, length)
+        MasterSecret("sha256", b"m" * 48).export(CLIENT_RANDOM, SERVER_RANDOM, label, given_context, length)
 
 
 def test_secrets_are_not_printed_and_travel() -> None:
-    master = MasterSecret12("sha256", b"\xaa" * 48)
+    master = MasterSecret("sha256", b"\xaa" * 48)
     assert "xaa" not in repr(master)
     assert pickle.loads(pickle.dumps(master)) == master == copy.deepcopy(master)
     keys = ConnectionKeys(TrafficKeys(b"\xaa", b"\xaa"), TrafficKeys(b"\xaa", b"\xaa"))
@@ -179,7 +179,7 @@ def test_keys_finished_and_exporter_of_openssl(name: str, suite: CipherSuite) ->
     assert secret
     assert client_random
     assert server_random
-    master = MasterSecret12(hash_name, secret)
+    master = MasterSecret(hash_name, secret)
     keys = master.connection_keys(SUITES[suite], client_random, server_random)
     messages = b""
     finished = {}

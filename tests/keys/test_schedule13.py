@@ -10,9 +10,10 @@ from attrs.exceptions import FrozenInstanceError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from sansticket.codes import CipherSuite
 from sansticket.crypto.suites import SUITES, TrafficKeys
 from sansticket.errors import LocalProtocolError
-from sansticket.keys.schedule13 import (
+from sansticket.keys.tls13 import (
     ApplicationTraffic,
     EarlySecret,
     HandshakeSecret,
@@ -26,7 +27,6 @@ from sansticket.keys.schedule13 import (
     traffic_keys,
 )
 from sansticket.keys.transcript import Transcript
-from sansticket.wire.codes import CipherSuite
 from tests.support.rfc8448 import BINDERS_LENGTH, RESUMED, RETRY, SIMPLE, TICKET_NONCE, Trace
 
 HASH = "sha256"

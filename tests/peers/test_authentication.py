@@ -7,15 +7,15 @@ from typing import Any, Final
 
 import pytest
 
+from sansticket.codes import AlertDescription
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
-from sansticket.config import ASK, ClientAuthentication
+from sansticket.config.choices import ASK, ClientAuthentication
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign
 from sansticket.errors import Reason
 from sansticket.events import HandshakeCompleted, Sign, VerifyPeer
-from sansticket.wire.codes import AlertDescription
-from sansticket.wire.extensions import CertificateAuthorities
-from sansticket.wire.messages import Certificate, CertificateRequest
+from sansticket.wire.extensions.certificate import CertificateAuthorities
+from sansticket.wire.messages.tls13 import Certificate, CertificateRequest
 from tests.support.certificates import Identity, authority, client_identity, new_authority, server_identity
 from tests.support.credentials import (
     DAY,

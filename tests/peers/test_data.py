@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sansticket.codes import AlertDescription
 from sansticket.commands import Close, SendData, UpdateKeys
-from sansticket.config import ASK
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.config.choices import ASK
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.errors import ALERTS, LocalProtocolError, Reason
 from sansticket.events import (
     ConnectionTerminated,
@@ -25,8 +27,7 @@ from sansticket.events import (
     Sign,
     VerifyPeer,
 )
-from sansticket.wire.codes import AlertDescription
-from sansticket.wire.messages import KeyUpdate
+from sansticket.wire.messages.tls13 import KeyUpdate
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import client_credential

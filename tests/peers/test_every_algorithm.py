@@ -11,20 +11,21 @@ from typing import Any, Final
 
 import pytest
 
-from sansticket.config import (
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.defaults import (
     CERTIFICATE_ONLY_SCHEMES,
     DEFAULT_CIPHER_SUITES,
     DEFAULT_GROUPS,
     DEFAULT_SIGNATURE_SCHEMES,
     TLS_1_3_ONLY_GROUPS,
     TLS_1_3_ONLY_SCHEMES,
-    ClientAuthentication,
 )
 from sansticket.events import HandshakeCompleted, TicketReceived
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extensions import KeyShareAnswer
-from sansticket.wire.messages import CertificateVerify, HelloRetryRequest, ServerHello
-from sansticket.wire.messages12 import ServerKeyExchange
+from sansticket.wire.extensions.key_exchange import KeyShareAnswer
+from sansticket.wire.messages.hello import HelloRetryRequest, ServerHello
+from sansticket.wire.messages.tls12 import ServerKeyExchange
+from sansticket.wire.messages.tls13 import CertificateVerify
 from tests.support.certificates import KEYS, Identity, authority, client_identity, server_identity
 from tests.support.configs import server_config
 from tests.support.credentials import anchors, credential_of, server_credential

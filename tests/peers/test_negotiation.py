@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from sansticket.commands import RequestClientCertificate
-from sansticket.connection import ClientConnection, ServerConnection
-from sansticket.errors import Reason
-from sansticket.events import HandshakeCompleted, PeerAuthenticated, TicketIssued, TicketReceived
-from sansticket.wire.codes import (
+from sansticket.codes import (
     AlertDescription,
     CipherSuite,
     ContentType,
@@ -19,8 +15,14 @@ from sansticket.wire.codes import (
     ProtocolVersion,
     SignatureScheme,
 )
-from sansticket.wire.extensions import ServerNameAck, ServerNameList
-from sansticket.wire.messages import ClientHello, EncryptedExtensions
+from sansticket.commands import RequestClientCertificate
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
+from sansticket.errors import Reason
+from sansticket.events import HandshakeCompleted, PeerAuthenticated, TicketIssued, TicketReceived
+from sansticket.wire.extensions.negotiation import ServerNameAck, ServerNameList
+from sansticket.wire.messages.hello import ClientHello
+from sansticket.wire.messages.tls13 import EncryptedExtensions
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential, server_credential

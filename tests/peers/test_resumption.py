@@ -7,12 +7,13 @@ import ssl
 import pytest
 from OpenSSL import SSL
 
+from sansticket.codes import CipherSuite, NamedGroup
 from sansticket.commands import Close, FlushTickets, IssueTicket, SendData
-from sansticket.config import ClientAuthentication, TicketFlush
+from sansticket.config.choices import ClientAuthentication, TicketFlush
 from sansticket.events import HandshakeCompleted, TicketIssued, TicketReceived
-from sansticket.tickets.cache import SessionCache
-from sansticket.wire.codes import CipherSuite, NamedGroup
-from sansticket.wire.messages import Certificate, HelloRetryRequest, NewSessionTicket
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.wire.messages.hello import HelloRetryRequest
+from sansticket.wire.messages.tls13 import Certificate, NewSessionTicket
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import server_config
 from tests.support.credentials import anchors, client_credential, server_credential

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
+from sansticket.codes import CipherSuite
 from sansticket.crypto.suites import SUITES, SuiteParameters, TrafficKeys
-from sansticket.record.protection import Opener12, Opener13, Sealer12, Sealer13
-from sansticket.wire.codes import CipherSuite
+from sansticket.record.tls12 import Opener as Opener12
+from sansticket.record.tls12 import Sealer as Sealer12
+from sansticket.record.tls13 import Opener as Opener13
+from sansticket.record.tls13 import Sealer as Sealer13
 from tests.support.records import AES_13, CHACHA_12, GCM_12, SUITES_13, keys_for, name_of
 from tests.support.rfc8448 import SIMPLE
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Reason
-from sansticket.record.protection import MAX_PLAINTEXT, Opener, Sealer13
+from sansticket.record.protection import MAX_PLAINTEXT
+from sansticket.record.reader import Opener
+from sansticket.record.tls13 import Sealer
 from tests.support.faults import fault
 from tests.support.records import (
     AES_13,
@@ -205,7 +207,7 @@ def test_no_key_in_the_repr() -> None:
 @given(st.sampled_from([22, 23]), st.binary(min_size=1, max_size=200), st.integers(0, 300))
 def test_padding_comes_off_again(content_type: int, content: bytes, padding: int) -> None:
     """Also where the content ends in zeros, or in what looks like a content type."""
-    source = Sealer13(AES_13, keys_for(AES_13))
+    source = Sealer(AES_13, keys_for(AES_13))
     record = source.seal(content_type, content, padding)
     assert len(record) == len(content) + padding + source.overhead
     assert opener(AES_13).open(record[:5], record[5:]) == (content_type, content)

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sansticket.commands import FlushTickets, IssueTicket, SendData
-from sansticket.config import MAX_LIFETIME, ServerConfig
+from sansticket.config.defaults import MAX_LIFETIME
+from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError
 from sansticket.events import HandshakeCompleted, TicketIssued, TicketReceived
 from sansticket.tickets.session import Session
-from sansticket.wire.messages import NewSessionTicket
+from sansticket.wire.messages.tls13 import NewSessionTicket
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import HostileServer
 from tests.support.pair import ConnectionPair

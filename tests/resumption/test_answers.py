@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
+from sansticket.codes import AlertDescription
 from sansticket.commands import (
     AbortHandshake,
     Close,
@@ -25,7 +26,8 @@ from sansticket.commands import (
     TicketOpened,
     TicketProtected,
 )
-from sansticket.config import ASK, ServerConfig
+from sansticket.config.choices import ASK
+from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError, LocalProtocolError, Reason
 from sansticket.events import (
     ClaimSession,
@@ -40,9 +42,8 @@ from sansticket.events import (
     TicketIssued,
 )
 from sansticket.tickets.decision import TicketReturn, TicketStatus
-from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription
 from tests.support.noting import what_it_says
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, ending, kinds, outcome, received, record, records_of, resumed
@@ -338,10 +339,10 @@ def test_other_answers_change_nothing(asked: ConnectionPair) -> None:
     question = asked.server.pending
     for answered, command in QUESTIONS.items():
         if not isinstance(question, answered):
-            with pytest.raises(LocalProtocolError, match=f"{type(command).__name__} in Ask"):
+            with pytest.raises(LocalProtocolError, match=rf"{type(command).__name__} in (tls13\.)?Ask"):
                 asked.server.send(command)
     for command in (SendData(b"x"), IssueTicket()):
-        with pytest.raises(LocalProtocolError, match="in Ask"):
+        with pytest.raises(LocalProtocolError, match=r"in (tls13\.)?Ask"):
             asked.server.send(command)
     assert asked.server.pending is question
     finish(asked)
@@ -358,7 +359,7 @@ def finish(pair: ConnectionPair) -> None:
 def test_an_answer_to_no_question(world: World) -> None:
     pair = world.connect(world.server())
     for command in (*QUESTIONS.values(), AbortHandshake()):
-        with pytest.raises(LocalProtocolError, match="in ServerConnected13"):
+        with pytest.raises(LocalProtocolError, match=r"in tls13\.ServerConnected"):
             pair.server.send(command)
     pair.send("client", SendData(b"all is well"))
     assert pair.data("server") == b"all is well"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from sansticket.codes import AlertDescription
 from sansticket.commands import (
     AbortHandshake,
     IssueTicket,
@@ -19,15 +20,15 @@ from sansticket.commands import (
     TicketOpened,
     TicketProtected,
 )
-from sansticket.config import ASK, ServerConfig
+from sansticket.config.choices import ASK
+from sansticket.config.server import ServerConfig
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DecideTicket, OpenTicket, PrepareTicket, ProtectTicket, TicketIssued
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.encoding import MAX_FIELD
-from sansticket.tickets.keyring import TicketKeyRing
-from sansticket.tickets.protection import NATIVE, OpenedTicket
+from sansticket.tickets.keys.protection import NATIVE, OpenedTicket
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import (
     World,

@@ -9,15 +9,16 @@ import pytest
 from attrs import evolve
 
 from sansticket import ClientSessionStore, Reservation, StoreKey
+from sansticket.codes import CipherSuite, ProtocolVersion
 from sansticket.commands import Close, IssueTicket, ResolveTicket, SendData
-from sansticket.config import ClientConfig, ServerConfig
-from sansticket.connection import ClientConnection
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import DecideTicket, HandshakeCompleted, TicketReceived
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.session import Session
-from sansticket.tickets.store import StoreVisit
-from sansticket.wire.codes import CipherSuite, ProtocolVersion
+from sansticket.tickets.stores.client import StoreVisit
 from tests.support.credentials import client_credential, server_credential
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import NAME, World, ending, failed_checks, outcome, received, record, resumed

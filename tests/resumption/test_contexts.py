@@ -15,7 +15,8 @@ import pytest
 from attrs import evolve
 
 from sansticket.commands import AcceptPeer, ResolveTicket, SealTicket, UseConfig
-from sansticket.config import ASK, ClientAuthentication, ResumedCertificates, ServerConfig
+from sansticket.config.choices import ASK, ClientAuthentication, ResumedCertificates
+from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import (
     DecideTicket,
@@ -25,11 +26,11 @@ from sansticket.events import (
     TicketIssued,
     VerifyPeer,
 )
-from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.decision import TicketReturn
-from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.cache import SessionCache
 from tests.support.certificates import authority, new_authority
 from tests.support.credentials import (
     anchors,

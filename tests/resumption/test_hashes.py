@@ -16,7 +16,7 @@ from sansticket import (
     Session,
     TicketKeyRing,
 )
-from sansticket.wire.messages import ClientHello
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.resumption import NAME, START, World, failed_checks, outcome, record, resumed
 
 SHORT, LONG = CipherSuite.AES_128_GCM_SHA256, CipherSuite.AES_256_GCM_SHA384

@@ -15,15 +15,15 @@ from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sansticket.codes import AlertDescription, CipherSuite, NamedGroup
 from sansticket.commands import ResolveTicket
-from sansticket.config import ServerConfig
+from sansticket.config.server import ServerConfig
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated, DecideTicket, HandshakeCompleted, TicketIssued
-from sansticket.handshake.server13_psk import MAX_IDENTITIES
+from sansticket.handshake.server.tls13.search import MAX_IDENTITIES
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import AlertDescription, CipherSuite, NamedGroup
-from sansticket.wire.messages import HelloRetryRequest
+from sansticket.wire.messages.hello import HelloRetryRequest
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, ending, failed_checks, outcome, received, record, resumed

@@ -12,13 +12,13 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sansticket.config import ServerConfig
+from sansticket.config.server import ServerConfig
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keyring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
-from sansticket.tickets.windowed import WindowedTicketKeys
-from sansticket.wire.extensions import PreSharedKeyOffer
-from sansticket.wire.messages import ClientHello
+from sansticket.wire.extensions.resumption import PreSharedKeyOffer
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, longest_common_run, outcome, received, record, resumed
 

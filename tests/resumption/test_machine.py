@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sansticket.commands import Close, FlushTickets, IssueTicket, SendData
-from sansticket.config import ServerConfig
+from sansticket.config.server import ServerConfig
 from sansticket.events import TicketIssued
-from sansticket.tickets.keyring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
-from sansticket.tickets.windowed import WindowedTicketKeys
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import START, Clock, World, ending, received, record, resumed
 

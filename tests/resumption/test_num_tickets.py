@@ -12,12 +12,13 @@ import pytest
 from attrs import evolve
 
 from sansticket.commands import IssueTicket, ResolveTicket, UseConfig
-from sansticket.config import ASK, MAX_NUM_TICKETS
+from sansticket.config.choices import ASK
+from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.errors import ConfigError, LocalProtocolError
 from sansticket.events import DecideTicket, HandshakeCompleted, SelectConfig, TicketIssued
 from sansticket.tickets.decision import TicketReturn
-from sansticket.wire.extensions import PskKeyExchangeModes
-from sansticket.wire.messages import ClientHello
+from sansticket.wire.extensions.resumption import PskKeyExchangeModes
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import with_extensions, without
 from tests.support.pair import ConnectionPair
@@ -31,7 +32,7 @@ def paused_at_the_flight(world: World, number: int) -> ConnectionPair:
     pair = ConnectionPair(world.client(), world.server(num_tickets=number))
     pair.carry("client")
     pair.carry("server")
-    assert pair.server.state == "WaitClientFinished"
+    assert pair.server.state == "tls13.WaitClientFinished"
     return pair
 
 
@@ -94,7 +95,7 @@ def at_the_client_hello(pair: ConnectionPair, number: int) -> None:
 def after_the_servers_flight(pair: ConnectionPair, number: int) -> None:
     pair.carry("client")
     pair.carry("server")
-    assert pair.server.state == "WaitClientFinished"
+    assert pair.server.state == "tls13.WaitClientFinished"
     pair.server.num_tickets = number
     pair.pump()
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from sansticket.codes import AlertDescription, SignatureScheme
 from sansticket.commands import (
     AcceptPeer,
     Close,
@@ -22,20 +23,27 @@ from sansticket.commands import (
     SendData,
     UpdateKeys,
 )
-from sansticket.config import ASK, ClientAuthentication, ServerConfig, TicketFlush
+from sansticket.config.choices import ASK, ClientAuthentication, TicketFlush
+from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.errors import LocalProtocolError, Reason
-from sansticket.events import DataReceived, PeerAuthenticated, PrepareTicket, Sign, TicketIssued, VerifyPeer
-from sansticket.handshake.server13_connected import MAX_REQUESTS
-from sansticket.keys.schedule13 import finished_mac
-from sansticket.wire.codes import AlertDescription, SignatureScheme
-from sansticket.wire.extensions import PostHandshakeAuth
-from sansticket.wire.messages import (
+from sansticket.events import (
+    DataReceived,
+    PeerAuthenticated,
+    PrepareTicket,
+    Sign,
+    TicketIssued,
+    VerifyPeer,
+)
+from sansticket.handshake.server.tls13.connected import MAX_REQUESTS
+from sansticket.keys.tls13 import finished_mac
+from sansticket.wire.extensions.certificate import PostHandshakeAuth
+from sansticket.wire.messages.hello import ClientHello
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
-    ClientHello,
     Finished,
 )
 from tests.support.certificates import authority, new_authority
@@ -341,14 +349,14 @@ def test_nobody_to_verify_it(world: World) -> None:
 
 def test_only_a_server_asks(world: World) -> None:
     pair = connect(world, server(world))
-    with pytest.raises(LocalProtocolError, match="in ClientConnected13"):
+    with pytest.raises(LocalProtocolError, match=r"in tls13\.ClientConnected"):
         pair.client.send(RequestClientCertificate())
 
 
 def test_not_before_the_handshake_nor_after_close(world: World) -> None:
     pair = ConnectionPair(world.client(post_handshake_auth=True), server(world))
     for moment in range(2):
-        with pytest.raises(LocalProtocolError, match="in Wait"):
+        with pytest.raises(LocalProtocolError, match=r"in (tls13\.)?Wait"):
             pair.server.send(RequestClientCertificate())
         if not moment:
             pair.carry("client")
@@ -373,7 +381,7 @@ def test_an_answer_after_our_close_leads_to_no_ticket(world: World, flush: Ticke
     assert pair.event("server", PeerAuthenticated).certificates == ONE.chain
     assert pair.events("server", TicketIssued) == prepared == []
     assert pair.server.unsent_tickets == 0
-    assert pair.server.state == "ServerConnected13"
+    assert pair.server.state == "tls13.ServerConnected"
 
 
 def test_a_client_that_has_closed_does_not_answer(world: World) -> None:

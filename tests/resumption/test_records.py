@@ -9,15 +9,15 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
+from sansticket.codes import CipherSuite
 from sansticket.commands import ProvideSession, ResolveTicket
-from sansticket.config import ClientAuthentication, ResumedCertificates
+from sansticket.config.choices import ClientAuthentication, ResumedCertificates
 from sansticket.events import DecideTicket, LookUpSession
-from sansticket.handshake.server13_psk import MAX_IDENTITIES
+from sansticket.handshake.server.tls13.search import MAX_IDENTITIES
 from sansticket.tickets.decision import TicketReturn
-from sansticket.tickets.keyring import TicketKeyRing
-from sansticket.wire.codes import CipherSuite
-from sansticket.wire.extensions import PskKeyExchangeModes
-from sansticket.wire.messages import ClientHello
+from sansticket.tickets.keys.ring import TicketKeyRing
+from sansticket.wire.extensions.resumption import PskKeyExchangeModes
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.credentials import anchors, client_credential, server_credential
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import without

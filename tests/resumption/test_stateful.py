@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.commands import (
     AbortHandshake,
     Close,
@@ -19,13 +20,19 @@ from sansticket.commands import (
     SessionClaimed,
     SessionNotClaimed,
 )
-from sansticket.config import ASK, ServerConfig
+from sansticket.config.choices import ASK
+from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
-from sansticket.events import ClaimSession, DecideTicket, LookUpSession, PrepareTicket, TicketIssued
-from sansticket.tickets.cache import CacheMode, SessionCache
+from sansticket.events import (
+    ClaimSession,
+    DecideTicket,
+    LookUpSession,
+    PrepareTicket,
+    TicketIssued,
+)
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion
+from sansticket.tickets.stores.cache import CacheMode, SessionCache
 from tests.support.credentials import anchors
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansticket.commands import ProvideSession
-from sansticket.config import ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.errors import Reason
 from sansticket.events import DecideTicket, Event, LookUpSession, TicketIssued
 from sansticket.tickets.decision import TicketStatus
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
-from sansticket.tickets.windowed import WindowedTicketKeys
 from tests.support.hostile_client import HostileClient
 from tests.support.resumption import World, altered, outcome, received, record, resumed
 
@@ -81,7 +82,7 @@ def assert_full_handshake_begins(world: World, config: ServerConfig, session: Se
     server = ServerConnection(config)
     client = ClientConnection(world.client(), "server.example", session)
     assert server.receive_data(client.data_to_send()) == []
-    assert server.state == "WaitClientFinished"
+    assert server.state == "tls13.WaitClientFinished"
     assert len(server.data_to_send()) > 500
 
 

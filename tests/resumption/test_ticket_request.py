@@ -6,12 +6,13 @@ import pytest
 from attrs import evolve
 
 from sansticket.commands import ResolveTicket, UseConfig
-from sansticket.config import ASK
+from sansticket.config.choices import ASK
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import DecideTicket, SelectConfig
 from sansticket.tickets.decision import TicketReturn
-from sansticket.wire.extensions import TicketRequest, TicketRequestHint
-from sansticket.wire.messages import ClientHello, EncryptedExtensions
+from sansticket.wire.extensions.resumption import TicketRequest, TicketRequestHint
+from sansticket.wire.messages.hello import ClientHello
+from sansticket.wire.messages.tls13 import EncryptedExtensions
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import HostileServer, with_extensions
 from tests.support.pair import ConnectionPair

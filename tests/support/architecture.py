@@ -1,8 +1,11 @@
 """Reads the sources of the package and says where they break its architecture.
 
-Three rules, each a function from parsed modules to complaints:
+Each rule is a function from parsed modules to complaints:
 
-- imports between rooms point down (``ROOMS``);
+- imports between rooms point down (``ROOMS``), and no two modules need each other, however far around;
+- what is of one version or of one side does not import what is of the other (``APART``);
+- a folder has at most ``MAX_FILES`` files beside its face, and neither files nor classes have digits in their names,
+  but where a registry has them (``REGISTERED``);
 - no module touches sockets, the standard library's TLS or an event loop (``FORBIDDEN_MODULES``);
 - no module reads the clock or the system's randomness (``CLOCK_AND_RANDOMNESS``): both are handed in, and
   ``config`` alone names them, as default values, without calling them.
@@ -11,6 +14,7 @@ Nothing is imported or executed: what the source says counts, in functions and u
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,21 +24,36 @@ from attrs import frozen
 PACKAGE: Final = "sansticket"
 
 ROOMS: Final[tuple[tuple[str, ...], ...]] = (
-    ("errors", "values", "wire.codes"),
+    ("codes", "values"),
+    ("errors",),
     ("wire",),
     ("crypto",),
     ("record",),
     ("keys",),
     ("tickets",),
-    ("config", "config_checks", "events", "commands"),
-    ("handshake",),
-    ("engine",),
+    ("config", "events", "commands"),
+    ("handshake.machine",),
+    ("handshake.common",),
+    ("handshake.tls12", "handshake.tls13"),
+    ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
     ("debug", "adapters", "testing"),
+    ("command",),
     ("__main__", "__init__"),
 )
 """From the bottom up.  A module may import from its own row and from the rows below it; a name covers what is
 inside it unless a longer name is listed."""
+
+APART: Final = (("tls12", "tls13"), ("client", "server"))
+"""Folders of ``handshake`` of which neither imports the other."""
+
+MAX_FILES: Final = 12
+
+TO_BE_CUT: Final = ("tickets.openssl", "tickets.session")
+"""Modules that are in a circle still."""
+
+REGISTERED: Final = re.compile(r"(?i)tls1[23]|x25519|x448|mlkem768|ed25519|x509")
+"""Digits that belong to a name of a registry or of a protocol version."""
 
 FORBIDDEN_MODULES: Final = frozenset(
     {"socket", "ssl", "asyncio", "selectors", "select", "socketserver", "_socket", "_ssl", "_asyncio"}
@@ -61,7 +80,7 @@ HIDDEN_IMPORTS: Final = ("__import__", "importlib", "builtins.__import__")
 
 @frozen
 class Module:
-    """One source: its dotted name inside the package (``wire.codes``) and its syntax tree."""
+    """One source: its dotted name inside the package (``wire.cursor``) and its syntax tree."""
 
     name: str
     tree: ast.Module
@@ -89,15 +108,20 @@ def read_package(root: Path) -> list[Module]:
 
 def complaints(modules: list[Module]) -> list[str]:
     """Every line that breaks a rule, as ``module:line what``."""
-    return sorted(complaint for module in modules for complaint in _complaints_of(module))
+    single = [complaint for module in modules for complaint in _complaints_of(module)]
+    return sorted([*single, *_circles(modules), *_full_folders(modules)])
 
 
 def _complaints_of(module: Module) -> Iterator[str]:
     if _row(module.name) is None:
         yield f"{module.name}:1 has no place in the architecture"
     for line, target in _imports(module):
-        if problem := _import_problem(module, target):
-            yield f"{module.name}:{line} {problem}"
+        for rule in (_import_problem, _not_apart):
+            if problem := rule(module, target):
+                yield f"{module.name}:{line} {problem}"
+    for line, name in _names_of(module):
+        if any(character.isdigit() for character in REGISTERED.sub("", name)):
+            yield f"{module.name}:{line} has a digit in the name {name}"
     for line, name, called in _uses(module):
         if problem := _use_problem(module, name, called):
             yield f"{module.name}:{line} {problem}"
@@ -114,11 +138,75 @@ def _import_problem(module: Module, target: str) -> str | None:
     return None
 
 
+def _not_apart(module: Module, target: str) -> str | None:
+    """A state of one version knows nothing of the other version, nor one side of the other."""
+    here, there = module.name.split("."), target.split(".")[1:]
+    if here[0] != "handshake" or there[:1] != ["handshake"]:
+        return None
+    for pair in APART:
+        for one, other in (pair, pair[::-1]):
+            if one in here and other in there:
+                return f"imports {target}: {one} and {other} are kept apart"
+    return None
+
+
+def _names_of(module: Module) -> Iterator[tuple[int, str]]:
+    """(line, name) of the module itself and of its classes."""
+    yield 1, module.name
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.lineno, node.name
+
+
+def _full_folders(modules: list[Module]) -> Iterator[str]:
+    folders: dict[str, int] = {}
+    for module in modules:
+        if not module.is_package and "." in module.name:
+            folder = module.name.rpartition(".")[0]
+            folders[folder] = folders.get(folder, 0) + 1
+    for folder, files in folders.items():
+        if files > MAX_FILES:
+            yield f"{folder}:1 has {files} files; at most {MAX_FILES} are found at a glance"
+
+
+def _circles(modules: list[Module]) -> Iterator[str]:
+    """Modules that need each other.  The face of a package counts as a module of its own."""
+    names = {module.name for module in modules}
+    needs = {
+        module.name: {needed for _, target in _imports(module) if (needed := _module_of(target, names))}
+        - {module.name}
+        for module in modules
+        if module.name != "__init__"
+    }
+    for name in needs:
+        if name not in TO_BE_CUT and name in _reached_from(name, needs):
+            circle = [one for one in needs[name] if name in _reached_from(one, needs) or one == name]
+            yield f"{name}:1 is in a circle with {', '.join(sorted(circle))}"
+
+
+def _reached_from(start: str, needs: dict[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = needs.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def _module_of(target: str, names: set[str]) -> str | None:
+    """The module of the package that the dotted name of an import stands for, if it is one."""
+    path = target.partition(".")[2] if target.startswith(f"{PACKAGE}.") else ""
+    while path and path not in names:
+        path = path.rpartition(".")[0]
+    return path or None
+
+
 def _use_problem(module: Module, name: str, called: bool) -> str | None:
     if _is_within(name, HIDDEN_IMPORTS) and module.name != "__init__":
         return f"uses {name}: an import that cannot be seen"
     if _is_within(name, CLOCK_AND_RANDOMNESS):
-        if module.name != "config":
+        if module.name != "config.base":
             return f"uses {name}: the clock and randomness are handed in"
         if called:
             return f"calls {name}: config may only name it as a default"

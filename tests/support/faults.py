@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from sansticket.codes import AlertDescription
 from sansticket.errors import ALERTS, Fault, Reason
-from sansticket.wire.codes import AlertDescription
 
 
 @contextmanager

@@ -17,15 +17,16 @@ from attrs import evolve
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
+from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.commands import Command, SendData
-from sansticket.config import ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.debug.explain import HandshakeMessage, Record, Side, explain
 from sansticket.debug.key_log import KeyLog
 from sansticket.events import ConnectionTerminated, DataReceived, Event
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import NamedGroup, ProtocolVersion
-from sansticket.wire.message import Message
+from sansticket.wire.messages.base import Message
 from tests.support import pyopenssl_peer, stdlib_peer
 from tests.support.certificates import Authority, Identity
 from tests.support.configs import client_config, server_config

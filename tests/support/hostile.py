@@ -14,17 +14,21 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, Final, Self
 
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.codes import AlertDescription, AlertLevel, ContentType
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import ALERTS, Fault, LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event, Question
-from sansticket.keys.schedule13 import next_traffic_secret, traffic_keys
+from sansticket.keys.tls13 import next_traffic_secret, traffic_keys
 from sansticket.keys.transcript import Transcript
-from sansticket.record.protection import Opener, Opener13, Sealer, Sealer13
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel, ContentType
-from sansticket.wire.message import Message
-from sansticket.wire.messages import MESSAGES
+from sansticket.record.reader import Opener
+from sansticket.record.tls13 import Opener as Opener13
+from sansticket.record.tls13 import Sealer as Sealer13
+from sansticket.record.writer import Sealer
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS13
 
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 ALERT: Final = int(ContentType.ALERT)
@@ -63,7 +67,7 @@ class HostilePeer:
     the victim that are yet to come, the present one first.
     """
 
-    DECODERS: ClassVar[Mapping[int, Callable[[bytes], Message]]] = MESSAGES
+    DECODERS: ClassVar[Mapping[int, Callable[[bytes], Message]]] = MESSAGES_OF_TLS13
 
     def __init__(
         self, victim: ClientConnection | ServerConnection, suite: SuiteParameters, edits: Edits | None = None

@@ -11,38 +11,40 @@ from typing import Any, ClassVar, Final, Self
 
 from attrs import evolve
 
-from sansticket.config import ClientConfig, ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.groups import KeyExchange, generate, respond
 from sansticket.crypto.signatures import sign
 from sansticket.crypto.suites import SUITES
-from sansticket.keys.schedule12 import ConnectionKeys, MasterSecret12
+from sansticket.keys.tls12 import ConnectionKeys, MasterSecret
 from sansticket.keys.transcript import Transcript
-from sansticket.record.protection import Opener12, Sealer12
+from sansticket.record.tls12 import Opener, Sealer
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extensions import (
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.key_exchange import SupportedGroups
+from sansticket.wire.extensions.negotiation import ServerNameList, SignatureAlgorithms
+from sansticket.wire.extensions.tls12 import (
     EcPointFormats,
     ExtendedMasterSecret,
-    Extension,
     RenegotiationInfo,
-    ServerNameList,
     SessionTicketExtension,
-    SignatureAlgorithms,
-    SupportedGroups,
 )
-from sansticket.wire.message import Message
-from sansticket.wire.messages import CertificateVerify, ClientHello, Finished, ServerHello
-from sansticket.wire.messages12 import (
-    MESSAGES_12,
-    Certificate12,
-    CertificateRequest12,
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.hello import ClientHello, ServerHello
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS12
+from sansticket.wire.messages.tls12 import (
+    Certificate,
+    CertificateRequest,
     ClientKeyExchange,
-    NewSessionTicket12,
+    NewSessionTicket,
     ServerHelloDone,
     ServerKeyExchange,
 )
+from sansticket.wire.messages.tls13 import CertificateVerify, Finished
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import client_credential, server_credential
 from tests.support.hostile import CHANGE_CIPHER_SPEC, Edits, HostilePeer
@@ -73,12 +75,12 @@ class HostilePeer12(HostilePeer):
     ServerHello.
     """
 
-    DECODERS: ClassVar[Mapping[int, Callable[[bytes], Message]]] = MESSAGES_12
+    DECODERS: ClassVar[Mapping[int, Callable[[bytes], Message]]] = MESSAGES_OF_TLS12
     SERVER: ClassVar[bool]
 
     hello: ClientHello
     answer: ServerHello
-    master: MasterSecret12
+    master: MasterSecret
     keys: ConnectionKeys
     extended = True
     _opening = False
@@ -101,18 +103,18 @@ class HostilePeer12(HostilePeer):
         """After ClientKeyExchange."""
         name = self.suite.hash_name
         if self.extended:
-            self.have(MasterSecret12.extended(name, shared_secret, self.transcript.digest()))
+            self.have(MasterSecret.extended(name, shared_secret, self.transcript.digest()))
         else:
-            self.have(MasterSecret12.plain(name, shared_secret, self.hello.random, self.answer.random))
+            self.have(MasterSecret.plain(name, shared_secret, self.hello.random, self.answer.random))
 
-    def have(self, master: MasterSecret12) -> None:
+    def have(self, master: MasterSecret) -> None:
         self.master = master
         self.keys = master.connection_keys(self.suite, self.hello.random, self.answer.random)
-        self.openers = [Opener12(self.suite, self.keys.client if self.SERVER else self.keys.server)]
+        self.openers = [Opener(self.suite, self.keys.client if self.SERVER else self.keys.server)]
 
     def change_cipher_spec(self, content: bytes = b"\x01") -> Self:
         self.send(CHANGE_CIPHER_SPEC, content)
-        self.sealer = Sealer12(self.suite, self.keys.server if self.SERVER else self.keys.client)
+        self.sealer = Sealer(self.suite, self.keys.server if self.SERVER else self.keys.client)
         return self
 
     def say_finished(self) -> Self:
@@ -164,8 +166,8 @@ class HostileServer12(HostilePeer12):
         session: Session | None = None,
         resumes: Session | None = None,
         session_id: bytes = b"",
-        ticket: NewSessionTicket12 | None = None,
-        request: CertificateRequest12 | None = None,
+        ticket: NewSessionTicket | None = None,
+        request: CertificateRequest | None = None,
     ) -> None:
         if not isinstance(client, ClientConnection):
             client = ClientConnection(client or client12(), "server.example", session)
@@ -198,11 +200,11 @@ class HostileServer12(HostilePeer12):
         self.extended = self.answer.find(ExtendedMasterSecret) is not None
         self.say(answer)
         if self.resumes is not None:
-            self.have(MasterSecret12(self.suite.hash_name, self.resumes.secret))
+            self.have(MasterSecret(self.suite.hash_name, self.resumes.secret))
         return self
 
     def say_certificate(self) -> Self:
-        return self.say(Certificate12(self.credential.chain))
+        return self.say(Certificate(self.credential.chain))
 
     def say_exchange(self) -> Self:
         exchange = ServerKeyExchange(self.exchange.group, self.exchange.public, self.scheme, b"")
@@ -269,7 +271,7 @@ class HostileClient12(HostilePeer12):
         self.suites, self.groups, self.extensions = suites, groups, extensions
         self.shows, self.takes_tickets = shows, takes_tickets
         self.credential, self.scheme = credential or client_credential(), scheme
-        self.tickets: list[NewSessionTicket12] = []
+        self.tickets: list[NewSessionTicket] = []
         self.shared_secret = self.share = b""
 
     def honest_hello(self) -> ClientHello:
@@ -297,10 +299,10 @@ class HostileClient12(HostilePeer12):
             self.extended = message.find(ExtendedMasterSecret) is not None
             if self.resumed:
                 assert self.shows is not None
-                self.have(MasterSecret12(self.suite.hash_name, self.shows.secret))
+                self.have(MasterSecret(self.suite.hash_name, self.shows.secret))
         elif isinstance(message, ServerKeyExchange):
             self.share, self.shared_secret = respond(message.group, message.public, bytes_of)
-        elif isinstance(message, NewSessionTicket12):
+        elif isinstance(message, NewSessionTicket):
             self.tickets.append(message)
 
     @property
@@ -310,7 +312,7 @@ class HostileClient12(HostilePeer12):
 
     @property
     def asked(self) -> bool:
-        return any(isinstance(message, CertificateRequest12) for message in self.heard)
+        return any(isinstance(message, CertificateRequest) for message in self.heard)
 
     # --- our messages ------------------------------------------------------------------------------------------
 
@@ -325,7 +327,7 @@ class HostileClient12(HostilePeer12):
         return self.say_hello().listen()
 
     def say_certificate(self) -> Self:
-        return self.say(Certificate12(self.credential.chain))
+        return self.say(Certificate(self.credential.chain))
 
     def say_exchange(self) -> Self:
         self.say(ClientKeyExchange(self.share))

@@ -7,46 +7,48 @@ from typing import Any, Final, Self
 
 from attrs import evolve
 
-from sansticket.config import ServerConfig
-from sansticket.connection import ServerConnection
-from sansticket.crypto.certificates import Credential
-from sansticket.crypto.groups import KeyExchange, generate
-from sansticket.crypto.signatures import certificate_verify_input, sign
-from sansticket.crypto.suites import SUITES
-from sansticket.keys.schedule13 import EarlySecret, binder, finished_mac, resumption_psk, traffic_keys
-from sansticket.keys.transcript import Transcript
-from sansticket.record.protection import Sealer13
-from sansticket.tickets.session import Session
-from sansticket.wire.codes import (
+from sansticket.codes import (
     CipherSuite,
     NamedGroup,
     ProtocolVersion,
     PskKeyExchangeMode,
     SignatureScheme,
 )
-from sansticket.wire.extensions import (
-    EarlyData,
-    Extension,
+from sansticket.config.server import ServerConfig
+from sansticket.connection.server import ServerConnection
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.groups import KeyExchange, generate
+from sansticket.crypto.signatures import certificate_verify_input, sign
+from sansticket.crypto.suites import SUITES
+from sansticket.keys.tls13 import EarlySecret, binder, finished_mac, resumption_psk, traffic_keys
+from sansticket.keys.transcript import Transcript
+from sansticket.record.tls13 import Sealer
+from sansticket.tickets.session import Session
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.key_exchange import (
     KeyShareAnswer,
     KeyShareEntry,
     KeyShareOffer,
+    SupportedGroups,
+)
+from sansticket.wire.extensions.negotiation import (
+    ServerNameList,
+    SignatureAlgorithms,
+    SupportedVersions,
+)
+from sansticket.wire.extensions.resumption import (
+    EarlyData,
     PreSharedKeyOffer,
     PskIdentity,
     PskKeyExchangeModes,
-    ServerNameList,
-    SignatureAlgorithms,
-    SupportedGroups,
-    SupportedVersions,
 )
-from sansticket.wire.message import Message
-from sansticket.wire.messages import (
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest, ServerHello
+from sansticket.wire.messages.tls13 import (
     CertificateRequest,
     CertificateVerify,
-    ClientHello,
     Finished,
-    HelloRetryRequest,
     NewSessionTicket,
-    ServerHello,
 )
 from tests.support.configs import server_config
 from tests.support.credentials import client_credential
@@ -237,7 +239,7 @@ class HostileClient(HostilePeer):
         secret = EarlySecret.from_psk(self.suite.hash_name, self.sessions[0].secret).client_early_traffic(
             self.transcript.digest()
         )
-        sealer = Sealer13(self.suite, traffic_keys(self.suite, secret))
+        sealer = Sealer(self.suite, traffic_keys(self.suite, secret))
         return b"".join(sealer.seal(23, bytes(size)) for _ in range(count))
 
     def change_cipher_spec(self, content: bytes = b"\x01") -> Self:

@@ -6,38 +6,35 @@ from typing import Final, Self
 
 from attrs import evolve
 
-from sansticket.config import ClientConfig
-from sansticket.connection import ClientConnection
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from sansticket.config.client import ClientConfig
+from sansticket.connection.client import ClientConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.groups import respond
 from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.crypto.suites import SUITES
-from sansticket.keys.schedule13 import EarlySecret, MasterSecret, finished_mac
+from sansticket.keys.tls13 import EarlySecret, MasterSecret, finished_mac
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from sansticket.wire.extensions import (
-    Extension,
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.key_exchange import (
     KeyShareAnswer,
     KeyShareEntry,
     KeyShareOffer,
     KeyShareRetry,
-    PreSharedKeySelection,
-    SelectedVersion,
-    SignatureAlgorithms,
 )
-from sansticket.wire.message import Message
-from sansticket.wire.messages import (
+from sansticket.wire.extensions.negotiation import SelectedVersion, SignatureAlgorithms
+from sansticket.wire.extensions.resumption import PreSharedKeySelection
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest, ServerHello
+from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
-    ClientHello,
     EncryptedExtensions,
     Finished,
-    HelloRetryRequest,
     NewSessionTicket,
-    ServerHello,
 )
 from tests.support.configs import client_config
 from tests.support.credentials import server_credential

@@ -13,8 +13,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from sansticket.commands import Close, Command, SendData
-from sansticket.config import ClientConfig, ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.events import (
     ConnectionTerminated,
     DataReceived,
@@ -24,7 +26,7 @@ from sansticket.events import (
     TicketReceived,
 )
 from sansticket.tickets.session import Session
-from sansticket.wire.messages import HELLO_RETRY_RANDOM
+from sansticket.wire.messages.hello import HELLO_RETRY_RANDOM
 from tests.support.command import PATIENCE
 from tests.support.command import Command as Program
 

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Final
 import pytest
 from attrs import evolve, field, frozen
 
-from sansticket.config import ClientAuthentication
-from sansticket.tickets.cache import SessionCache
+from sansticket.codes import NamedGroup, ProtocolVersion
+from sansticket.config.choices import ClientAuthentication
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import NamedGroup, ProtocolVersion
+from sansticket.tickets.stores.cache import SessionCache
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from sansticket.wire import extensions as x
-from sansticket.wire import messages as m
-from sansticket.wire import messages12 as m12
-from sansticket.wire.alert import Alert
-from sansticket.wire.message import Message
+from sansticket.wire.extensions import tables
+from sansticket.wire.extensions.block import ExtensionTable
+from sansticket.wire.messages import hello as m0
+from sansticket.wire.messages import tls12 as m12
+from sansticket.wire.messages import tls13 as m
+from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
 
 T = TypeVar("T")
 
@@ -114,15 +118,27 @@ def unknown_extensions() -> SearchStrategy[x.UnknownExtension]:
     return st.builds(x.UnknownExtension, number, blob())
 
 
+ROW_OF: Final[dict[type[Message], ExtensionTable]] = {
+    m0.ClientHello: tables.IN_CLIENT_HELLO,
+    m0.ServerHello: tables.IN_SERVER_HELLO,
+    m0.HelloRetryRequest: tables.IN_HELLO_RETRY_REQUEST,
+    m.EncryptedExtensions: tables.IN_ENCRYPTED_EXTENSIONS,
+    m.CertificateRequest: tables.IN_CERTIFICATE_REQUEST,
+    m.Certificate: tables.IN_CERTIFICATE,
+    m.NewSessionTicket: tables.IN_NEW_SESSION_TICKET,
+}
+"""The extensions that the package allows in each message."""
+
+
 def _one_of_kind(message: type[Message], kind: type[x.Extension]) -> SearchStrategy[x.Extension]:
-    if message is m.ServerHello and kind is x.SessionTicketExtension:
+    if message is m0.ServerHello and kind is x.SessionTicketExtension:
         return st.just(x.SessionTicketExtension(b""))
     return EXTENSIONS[kind]
 
 
 def extensions_of(message: type[Message]) -> SearchStrategy[tuple[x.Extension, ...]]:
     """What a message of this class may carry (a ``CertificateEntry`` what ``Certificate`` may)."""
-    known = [_one_of_kind(message, kind) for kind in m.EXTENSIONS[message].values()]
+    known = [_one_of_kind(message, kind) for kind in ROW_OF[message].values()]
     unique = st.lists(st.one_of(*known) | unknown_extensions(), max_size=8, unique_by=lambda one: one.type)
 
     def with_offer_last(found: list[x.Extension]) -> tuple[x.Extension, ...]:
@@ -144,27 +160,27 @@ def session_id() -> SearchStrategy[bytes]:
 
 
 MESSAGES: Final[dict[type[Message], SearchStrategy[Message]]] = {
-    m.HelloRequest: st.builds(m.HelloRequest),
-    m.ClientHello: st.builds(
-        m.ClientHello,
+    m0.HelloRequest: st.builds(m0.HelloRequest),
+    m0.ClientHello: st.builds(
+        m0.ClientHello,
         random(),
         session_id(),
         numbers(80),
-        extensions_of(m.ClientHello),
+        extensions_of(m0.ClientHello),
         blob(1, 3),
         u16,
     ),
-    m.ServerHello: st.builds(
-        m.ServerHello,
+    m0.ServerHello: st.builds(
+        m0.ServerHello,
         random(),
         session_id(),
         u16,
-        extensions_of(m.ServerHello),
+        extensions_of(m0.ServerHello),
         u16,
         u8,
     ),
-    m.HelloRetryRequest: st.builds(
-        m.HelloRetryRequest, session_id(), u16, extensions_of(m.HelloRetryRequest), u16
+    m0.HelloRetryRequest: st.builds(
+        m0.HelloRetryRequest, session_id(), u16, extensions_of(m0.HelloRetryRequest), u16
     ),
     m.EncryptedExtensions: st.builds(m.EncryptedExtensions, extensions_of(m.EncryptedExtensions)),
     m.CertificateRequest: st.builds(m.CertificateRequest, blob(), extensions_of(m.CertificateRequest)),
@@ -176,13 +192,13 @@ MESSAGES: Final[dict[type[Message], SearchStrategy[Message]]] = {
         m.NewSessionTicket, u32, u32, blob(), blob(1), extensions_of(m.NewSessionTicket)
     ),
     m.KeyUpdate: st.builds(m.KeyUpdate, st.integers(0, 1)),
-    m12.Certificate12: st.builds(m12.Certificate12, tuples_of(blob(1))),
+    m12.Certificate: st.builds(m12.Certificate, tuples_of(blob(1))),
     m12.CertificateStatus: st.builds(m12.CertificateStatus, blob(1)),
     m12.ServerKeyExchange: st.builds(m12.ServerKeyExchange, u16, blob(1), u16, blob()),
-    m12.CertificateRequest12: st.builds(m12.CertificateRequest12, blob(1, 4), numbers(), tuples_of(blob(1))),
+    m12.CertificateRequest: st.builds(m12.CertificateRequest, blob(1, 4), numbers(), tuples_of(blob(1))),
     m12.ServerHelloDone: st.builds(m12.ServerHelloDone),
     m12.ClientKeyExchange: st.builds(m12.ClientKeyExchange, blob(1)),
-    m12.NewSessionTicket12: st.builds(m12.NewSessionTicket12, u32, blob()),
+    m12.NewSessionTicket: st.builds(m12.NewSessionTicket, u32, blob()),
 }
 """Every message of both versions."""
 
@@ -201,5 +217,5 @@ def alerts() -> SearchStrategy[Alert]:
 
 def decoder(kind: type[Message]) -> Callable[[bytes], Message]:
     """What the tables of the package say reads this message."""
-    table = m12.MESSAGES_12 if kind in ONLY_12 else m.MESSAGES
+    table = MESSAGES_OF_TLS12 if kind in ONLY_12 else MESSAGES_OF_TLS13
     return table[kind.TYPE]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from sansticket.connection import Connection
-from sansticket.record.protection import Sealer
-from sansticket.record.writer import RecordWriter
+from sansticket.connection.connection import Connection
+from sansticket.record.writer import RecordWriter, Sealer
 
 Said = list[tuple[int, bytes]]
 """Content types with their content; type 0 stands for new keys."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sansticket.debug.explain import ApplicationData, HandshakeMessage, Record, Side, Unread
-from sansticket.wire.alert import Alert
+from sansticket.wire.messages.alert import Alert
 from tests.support.memory import MemoryPeer
 
 Wire = list[tuple[Side, bytes]]

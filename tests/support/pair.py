@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, TypeVar
 
 from sansticket.commands import Command
-from sansticket.config import ClientConfig, ServerConfig
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.events import DataReceived, Event
 from sansticket.tickets.session import Session
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from sansticket.wire.codes import NamedGroup
+from sansticket.codes import NamedGroup
 from tests.support.command import Command
 from tests.support.matrix import HYBRID, RETRY_GROUP, Cell, Peer, Served, Task
 

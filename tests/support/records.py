@@ -7,19 +7,16 @@ import pickle
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from sansticket.codes import CipherSuite
 from sansticket.crypto.suites import SUITES, SuiteParameters, TrafficKeys
 from sansticket.errors import Fault
-from sansticket.record.protection import (
-    APPLICATION_DATA,
-    Opener,
-    Opener12,
-    Opener13,
-    Sealer,
-    Sealer12,
-    Sealer13,
-)
-from sansticket.record.reader import RecordReader
-from sansticket.wire.codes import CipherSuite
+from sansticket.record.protection import APPLICATION_DATA
+from sansticket.record.reader import Opener, RecordReader
+from sansticket.record.tls12 import Opener as Opener12
+from sansticket.record.tls12 import Sealer as Sealer12
+from sansticket.record.tls13 import Opener as Opener13
+from sansticket.record.tls13 import Sealer as Sealer13
+from sansticket.record.writer import Sealer
 
 SUITES_13: Final = [suite for suite in SUITES.values() if suite.tls12_authentication is None]
 SUITES_12: Final = [suite for suite in SUITES.values() if suite.tls12_authentication == "ecdsa"]

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 
 import pytest
 
+from sansticket.codes import AlertDescription
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated
-from sansticket.wire.codes import AlertDescription
 
 REACHED: Final[dict[Reason, list[str]]] = {}
 """The names of the tests and cases in which a connection ends for each reason."""

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from sansticket.config import ClientConfig, ServerConfig
+from sansticket.codes import NamedGroup, ProtocolVersion
+from sansticket.config.client import ClientConfig
+from sansticket.config.server import ServerConfig
 from sansticket.events import ConnectionTerminated, HandshakeCompleted, TicketReceived
-from sansticket.tickets.cache import SessionCache
 from sansticket.tickets.records import Check, ResumptionRecord
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import NamedGroup, ProtocolVersion
+from sansticket.tickets.stores.cache import SessionCache
 from tests.support import configs
 from tests.support.credentials import NOW
 from tests.support.pair import ConnectionPair, Side

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sansticket.config import ServerConfig
-from sansticket.tickets.cache import SessionCache
-from sansticket.wire.codes import ProtocolVersion
-from sansticket.wire.message import Message
-from sansticket.wire.messages12 import MESSAGES_12, NewSessionTicket12
+from sansticket.codes import ProtocolVersion
+from sansticket.config.server import ServerConfig
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS12
+from sansticket.wire.messages.tls12 import NewSessionTicket
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, records_of
 
@@ -39,10 +40,10 @@ def in_clear(pair: ConnectionPair) -> list[Message]:
             content += record[5:]
         while content:
             end = 4 + int.from_bytes(content[1:4])
-            messages.append(MESSAGES_12[content[0]](content[4:end]))
+            messages.append(MESSAGES_OF_TLS12[content[0]](content[4:end]))
             content = content[end:]
     return messages
 
 
-def tickets_on_the_wire(pair: ConnectionPair) -> list[NewSessionTicket12]:
-    return [message for message in in_clear(pair) if isinstance(message, NewSessionTicket12)]
+def tickets_on_the_wire(pair: ConnectionPair) -> list[NewSessionTicket]:
+    return [message for message in in_clear(pair) if isinstance(message, NewSessionTicket)]

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from sansticket.commands import (
     AcceptPeer,
     Close,
@@ -32,8 +33,9 @@ from sansticket.commands import (
     TicketProtected,
     UpdateKeys,
 )
-from sansticket.config import Answer, ClientAuthentication, TicketFlush
-from sansticket.connection import ClientConnection, ServerConnection
+from sansticket.config.choices import Answer, ClientAuthentication, TicketFlush
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign
 from sansticket.events import (
@@ -49,9 +51,8 @@ from sansticket.events import (
     TicketReceived,
     VerifyPeer,
 )
-from sansticket.tickets.keyring import TicketKeyRing
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import NOW, anchors, client_credential, server_credential
 from tests.support.pair import Side

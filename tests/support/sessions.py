@@ -6,8 +6,8 @@ from collections.abc import Callable
 from attrs import evolve
 from hypothesis import strategies as st
 
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.tickets.session import Session
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion
 
 NOW = 1_700_000_000.0
 """When the tests take place."""

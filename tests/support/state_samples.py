@@ -17,11 +17,16 @@ from attrs import define, field, frozen
 
 from sansticket import handshake
 from sansticket.commands import Close, Command
-from sansticket.config import ASK
-from sansticket.connection import ClientConnection, Connection, ServerConnection
+from sansticket.config.choices import ASK
+from sansticket.connection.client import ClientConnection
+from sansticket.connection.connection import Connection
+from sansticket.connection.server import ServerConnection
 from sansticket.events import ClaimSession, LookUpSession, OpenTicket, ProtectTicket, Question
-from sansticket.handshake.machine import Asking, Input, State
-from sansticket.record.protection import Opener12, Sealer12, Sealer13
+from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.machine.transitions import Input
+from sansticket.record.tls12 import Opener
+from sansticket.record.tls12 import Sealer as Sealer12
+from sansticket.record.tls13 import Sealer as Sealer13
 from tests.support.hostile import HANDSHAKE, plain_record
 from tests.support.pair import Side
 from tests.support.scenes import SCENES, TIME, Keys, Scene, Stage
@@ -34,7 +39,7 @@ SAMPLES_OF_EACH: Final = 6
 
 def all_states() -> list[type[State]]:
     """Every state of the package that is no base of others."""
-    for module in pkgutil.iter_modules(handshake.__path__, f"{handshake.__name__}."):
+    for module in pkgutil.walk_packages(handshake.__path__, f"{handshake.__name__}."):
         importlib.import_module(module.name)
     found = set(_subclasses(State))
     bases = {base for state in found for base in state.__bases__}
@@ -200,7 +205,7 @@ def as_the_peer(connection: Connection, content_type: int, content: bytes) -> by
     opener = connection._reader._opener
     if opener is None:
         return plain_record(content_type, content)
-    sealer = Sealer12 if isinstance(opener, Opener12) else Sealer13
+    sealer = Sealer12 if isinstance(opener, Opener) else Sealer13
     return sealer(opener._suite, opener._keys, opener.sequence).seal(content_type, content)
 
 

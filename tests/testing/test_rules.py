@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from sansticket import Session, SessionCache
-from sansticket.testing import RULES, BrokenRule, Rule
+from sansticket.testing.store_rules import RULES, BrokenRule, Rule
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=str)
 

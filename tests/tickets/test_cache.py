@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sansticket.errors import ConfigError
-from sansticket.tickets.cache import CacheMode, SessionCache
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.cache import CacheMode, SessionCache
 from tests.support.sessions import NOW, ORDINARY, numbered
 
 

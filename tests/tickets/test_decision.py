@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.errors import ALERTS, Reason
 from sansticket.tickets.decision import (
     Decision,
@@ -21,7 +22,6 @@ from sansticket.tickets.decision import (
     reported_status,
     resolve,
 )
-from sansticket.wire.codes import AlertDescription, ProtocolVersion
 
 EMPTY, NO_DECRYPT, SUCCESS, SUCCESS_RENEW = TicketStatus
 ABORT, IGNORE, IGNORE_RENEW, USE, USE_RENEW = TicketReturn

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keyring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
 from tests.support.sessions import NOW, repeatable_entropy
 
 

@@ -11,10 +11,10 @@ from attrs import evolve, frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.tickets import openssl
 from sansticket.tickets.openssl import SslSession
 from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.wire.codes import CipherSuite, NamedGroup, ProtocolVersion
 from tests.support.certificates import client_identity, server_identity
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, sessions
 

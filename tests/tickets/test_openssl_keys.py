@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.openssl_keys import (
+from sansticket.tickets.keys.openssl import (
     OpenSSLTicketKey,
     OpenSSLTicketKeys,
     haproxy_keys,
     nginx_session_id_context,
 )
-from sansticket.tickets.protection import OpenedTicket
+from sansticket.tickets.keys.protection import OpenedTicket
 from sansticket.tickets.session import Session, SessionFormatError
 from tests.support.certificates import client_identity
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keyring import OVERHEAD, TicketKeyRing
-from sansticket.tickets.openssl_keys import OpenSSLTicketKey, OpenSSLTicketKeys
-from sansticket.tickets.protection import OpenedTicket, TicketKeys, session_in
-from sansticket.tickets.windowed import WindowedTicketKeys
+from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
+from sansticket.tickets.keys.protection import OpenedTicket, TicketKeys, session_in
+from sansticket.tickets.keys.ring import OVERHEAD, TicketKeyRing
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy
 
 Maker = Callable[[int], TicketKeys]

@@ -9,11 +9,11 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import ProtocolVersion
 from sansticket.errors import SansticketError
 from sansticket.tickets.encoding import Source, varint, vector
-from sansticket.tickets.keyring import OVERHEAD
+from sansticket.tickets.keys.ring import OVERHEAD
 from sansticket.tickets.session import FORMAT, Session, SessionFormatError
-from sansticket.wire.codes import ProtocolVersion
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, sessions
 
 

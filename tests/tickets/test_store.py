@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.tickets.store import ClientSessionStore, Reservation, StoreKey
+from sansticket.tickets.stores.client import ClientSessionStore, Reservation, StoreKey
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, numbered, sessions
 
 KEY = StoreKey("example.com")

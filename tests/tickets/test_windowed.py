@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.windowed import WindowedTicketKeys
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from tests.support.sessions import NOW, repeatable_entropy
 
 ROOT = bytes(range(32))

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from sansticket.wire.alert import Alert
-from sansticket.wire.codes import AlertDescription, AlertLevel
+from sansticket.codes import AlertDescription, AlertLevel
+from sansticket.wire.messages.alert import Alert
 from tests.support.faults import malformed
 from tests.support.messages import alerts
 

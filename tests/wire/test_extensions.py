@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import ExtensionType
 from sansticket.errors import Fault, Reason
 from sansticket.wire import extensions as x
-from sansticket.wire.codes import ExtensionType
-from sansticket.wire.extension import EmptyExtension, Extension, UnknownExtension
+from sansticket.wire.extensions.base import EmptyExtension, Extension, UnknownExtension
 from tests.support.faults import fault, malformed
 from tests.support.messages import EXTENSIONS, unknown_extensions
 

@@ -8,25 +8,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.codes import ExtensionType, HandshakeType
 from sansticket.errors import Fault, Reason
 from sansticket.wire import extensions as x
-from sansticket.wire import messages as m
-from sansticket.wire import messages12 as m12
-from sansticket.wire.codes import ExtensionType, HandshakeType
 from sansticket.wire.cursor import vector8, vector16, vector24
-from sansticket.wire.extension import Extension, UnknownExtension
-from sansticket.wire.message import EmptyMessage, ExtensionsMessage, Message, encode_extensions, frame
+from sansticket.wire.extensions.base import Extension, UnknownExtension
+from sansticket.wire.extensions.block import encode_extensions
+from sansticket.wire.messages import hello as m0
+from sansticket.wire.messages import tls12 as m12
+from sansticket.wire.messages import tls13 as m
+from sansticket.wire.messages.base import EmptyMessage, ExtensionsMessage, Message, frame
+from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
 from tests.support.faults import fault, malformed
 from tests.support.messages import (
     EXTENSIONS,
     MESSAGES,
+    ROW_OF,
     decoder,
     extensions_of,
     messages,
     unknown_extensions,
 )
 
-HELLOS = (m.ClientHello, m.ServerHello)
+HELLOS = (m0.ClientHello, m0.ServerHello)
 """They may end without a block of extensions."""
 
 RANDOM = bytes(range(32))
@@ -44,9 +48,9 @@ def with_extensions(kind: type[Message], block: bytes) -> bytes:
     """The body of a message of this class that ends with these extensions, given without their length."""
     hello = b"\x03\x03" + RANDOM + b"\0"
     heads = {
-        m.ClientHello: hello + b"\0\2\x13\1" + b"\1\0",
-        m.ServerHello: hello + b"\x13\1\0",
-        m.HelloRetryRequest: b"\x03\x03" + m.HELLO_RETRY_RANDOM + b"\0\x13\1\0",
+        m0.ClientHello: hello + b"\0\2\x13\1" + b"\1\0",
+        m0.ServerHello: hello + b"\x13\1\0",
+        m0.HelloRetryRequest: b"\x03\x03" + m0.HELLO_RETRY_RANDOM + b"\0\x13\1\0",
         m.EncryptedExtensions: b"",
         m.CertificateRequest: b"\0",
         m.NewSessionTicket: bytes(4) + bytes(4) + b"\0" + b"\0\1t",
@@ -76,7 +80,7 @@ def test_there_is_a_strategy_for_every_message() -> None:
 
 def test_the_tables_read_every_message() -> None:
     read = {kind.TYPE for kind in MESSAGES}
-    assert set(m.MESSAGES) | set(m12.MESSAGES_12) == read
+    assert set(MESSAGES_OF_TLS13) | set(MESSAGES_OF_TLS12) == read
     assert all(isinstance(number, HandshakeType) for number in read)
 
 
@@ -166,7 +170,7 @@ def test_the_base_decides_nothing() -> None:
 
 
 def row(kind: type[Message]) -> set[str]:
-    return {ExtensionType(number).name for number in m.EXTENSIONS[kind]}
+    return {ExtensionType(number).name for number in ROW_OF[kind]}
 
 
 def test_the_rows_of_tls_13_are_those_of_the_document() -> None:
@@ -212,21 +216,21 @@ def test_the_rows_of_tls_13_are_those_of_the_document() -> None:
         "RENEGOTIATION_INFO",
     }
     kinds = {
-        "CH": m.ClientHello,
-        "SH": m.ServerHello,
-        "HRR": m.HelloRetryRequest,
+        "CH": m0.ClientHello,
+        "SH": m0.ServerHello,
+        "HRR": m0.HelloRetryRequest,
         "EE": m.EncryptedExtensions,
         "CR": m.CertificateRequest,
         "CT": m.Certificate,
         "NST": m.NewSessionTicket,
     }
-    assert set(kinds.values()) == set(m.EXTENSIONS)
+    assert set(kinds.values()) == set(ROW_OF)
     for short, kind in kinds.items():
         expected = {name for name, places in table.items() if short in places.split()}
         assert row(kind) == expected | (answers_of_12 if short == "SH" else set())
 
 
-@pytest.mark.parametrize("kind", m.EXTENSIONS)
+@pytest.mark.parametrize("kind", ROW_OF)
 @given(data=st.data())
 def test_extensions_keep_their_order(kind: type[Message], data: st.DataObject) -> None:
     extensions = data.draw(extensions_of(kind))
@@ -234,16 +238,16 @@ def test_extensions_keep_their_order(kind: type[Message], data: st.DataObject) -
     assert extensions_in(message) == extensions
 
 
-@pytest.mark.parametrize("kind", m.EXTENSIONS)
+@pytest.mark.parametrize("kind", ROW_OF)
 @given(extension=unknown_extensions())
 def test_an_unknown_extension_survives_in_every_message(kind: type[Message], extension: Extension) -> None:
     message = decoder(kind)(with_extensions(kind, encode_extensions([extension])[2:]))
     assert extensions_in(message) == (extension,)
 
 
-@pytest.mark.parametrize("kind", m.EXTENSIONS)
+@pytest.mark.parametrize("kind", ROW_OF)
 def test_a_known_extension_in_the_wrong_message(kind: type[Message]) -> None:
-    forbidden = [one for one in ExtensionType if one not in m.EXTENSIONS[kind]]
+    forbidden = [one for one in ExtensionType if one not in ROW_OF[kind]]
     assert forbidden
     for number in forbidden:
         with fault(Reason.FORBIDDEN_EXTENSION, str(int(number))):
@@ -254,10 +258,10 @@ def vector_of(number: int, body: bytes) -> bytes:
     return number.to_bytes(2, "big") + vector16(body)
 
 
-@pytest.mark.parametrize("kind", m.EXTENSIONS)
+@pytest.mark.parametrize("kind", ROW_OF)
 @given(data=st.data())
 def test_an_extension_that_comes_twice(kind: type[Message], data: st.DataObject) -> None:
-    known = st.sampled_from(list(m.EXTENSIONS[kind].values())).flatmap(EXTENSIONS.__getitem__)
+    known = st.sampled_from(list(ROW_OF[kind].values())).flatmap(EXTENSIONS.__getitem__)
     twice = data.draw(known | unknown_extensions())
     other = data.draw(unknown_extensions().filter(lambda one: one.type != twice.type))
     block = encode_extensions([twice, other, twice])[2:]
@@ -265,7 +269,7 @@ def test_an_extension_that_comes_twice(kind: type[Message], data: st.DataObject)
         decoder(kind)(with_extensions(kind, block))
 
 
-@pytest.mark.parametrize("kind", m.EXTENSIONS)
+@pytest.mark.parametrize("kind", ROW_OF)
 def test_a_block_that_is_cut_short(kind: type[Message]) -> None:
     block = vector_of(0xABCD, b"abc")
     decoder(kind)(with_extensions(kind, block))
@@ -289,23 +293,23 @@ OFFER = x.PreSharedKeyOffer((x.PskIdentity(b"ticket", 1),), (bytes(32),))
 def test_the_offer_of_keys_is_the_last_extension() -> None:
     early = x.EarlyData()
     for extensions in [(OFFER,), (early, OFFER)]:
-        hello = m.ClientHello(RANDOM, b"", (0x1301,), extensions)
-        assert m.ClientHello.decode(body_of(hello)) == hello
+        hello = m0.ClientHello(RANDOM, b"", (0x1301,), extensions)
+        assert m0.ClientHello.decode(body_of(hello)) == hello
         assert hello.encode()[: -OFFER.binders_size].endswith(b"ticket\0\0\0\1")
-    hello = m.ClientHello(RANDOM, b"", (0x1301,), (OFFER, early))
+    hello = m0.ClientHello(RANDOM, b"", (0x1301,), (OFFER, early))
     with fault(Reason.ILLEGAL_VALUE, "not the last"):
-        m.ClientHello.decode(body_of(hello))
+        m0.ClientHello.decode(body_of(hello))
 
 
 def test_the_selected_key_may_be_anywhere_in_a_server_hello() -> None:
     extensions = (x.PreSharedKeySelection(0), x.SelectedVersion(0x0304))
-    hello = m.ServerHello(RANDOM, b"", 0x1301, extensions)
-    assert m.decode_server_hello(body_of(hello)) == hello
+    hello = m0.ServerHello(RANDOM, b"", 0x1301, extensions)
+    assert m0.decode_server_hello(body_of(hello)) == hello
 
 
 def test_find_gives_the_extension_of_a_class() -> None:
     unknown = UnknownExtension(0x0A0A, b"")
-    hello = m.ClientHello(RANDOM, b"", (0x1301,), (unknown, x.EarlyData(), x.SupportedVersions((0x0304,))))
+    hello = m0.ClientHello(RANDOM, b"", (0x1301,), (unknown, x.EarlyData(), x.SupportedVersions((0x0304,))))
     assert hello.find(x.SupportedVersions) == x.SupportedVersions((0x0304,))
     assert hello.find(x.EarlyData) is hello.extensions[1]
     assert hello.find(UnknownExtension) is unknown
@@ -323,16 +327,16 @@ def hello_body(session_id: bytes = b"", suites: bytes = b"\x13\1", compression: 
 
 
 def test_a_client_hello_without_extensions() -> None:
-    hello = m.ClientHello(RANDOM, b"", (0xC02F,))
+    hello = m0.ClientHello(RANDOM, b"", (0xC02F,))
     assert body_of(hello) == hello_body(suites=b"\xc0\x2f")
-    assert m.ClientHello.decode(body_of(hello)) == hello
-    assert m.ClientHello.decode(body_of(hello) + b"\0\0") == hello
+    assert m0.ClientHello.decode(body_of(hello)) == hello
+    assert m0.ClientHello.decode(body_of(hello) + b"\0\0") == hello
 
 
 def test_a_server_hello_without_extensions() -> None:
-    hello = m.ServerHello(RANDOM, b"id", 0xC02F)
-    assert m.ServerHello.decode(body_of(hello)) == hello
-    assert m.ServerHello.decode(body_of(hello) + b"\0\0") == hello
+    hello = m0.ServerHello(RANDOM, b"id", 0xC02F)
+    assert m0.ServerHello.decode(body_of(hello)) == hello
+    assert m0.ServerHello.decode(body_of(hello) + b"\0\0") == hello
 
 
 @pytest.mark.parametrize(
@@ -348,54 +352,54 @@ def test_a_server_hello_without_extensions() -> None:
 )
 def test_a_client_hello_out_of_range(body: bytes) -> None:
     with malformed():
-        m.ClientHello.decode(body)
+        m0.ClientHello.decode(body)
 
 
 def test_a_session_id_of_more_than_32_bytes_from_a_server() -> None:
-    for random in (RANDOM, m.HELLO_RETRY_RANDOM):
+    for random in (RANDOM, m0.HELLO_RETRY_RANDOM):
         with malformed("0 to 32 are allowed"):
-            m.decode_server_hello(b"\x03\x03" + random + vector8(bytes(33)) + b"\x13\1\0\0\0")
+            m0.decode_server_hello(b"\x03\x03" + random + vector8(bytes(33)) + b"\x13\1\0\0\0")
 
 
 def test_the_random_makes_a_retry_request() -> None:
-    retry = m.HelloRetryRequest(b"id", 0x1301, (x.SelectedVersion(0x0304), x.KeyShareRetry(0x17)))
-    assert m.MESSAGES[HandshakeType.SERVER_HELLO](body_of(retry)) == retry
+    retry = m0.HelloRetryRequest(b"id", 0x1301, (x.SelectedVersion(0x0304), x.KeyShareRetry(0x17)))
+    assert MESSAGES_OF_TLS13[HandshakeType.SERVER_HELLO](body_of(retry)) == retry
     with fault(Reason.ILLEGAL_VALUE, "another random"):
-        m.HelloRetryRequest.decode(body_of(m.ServerHello(RANDOM, b"id", 0x1301)))
+        m0.HelloRetryRequest.decode(body_of(m0.ServerHello(RANDOM, b"id", 0x1301)))
 
 
 def test_the_random_of_a_retry_request_is_the_hash_of_its_name() -> None:
-    assert hashlib.sha256(b"HelloRetryRequest").digest() == m.HELLO_RETRY_RANDOM
+    assert hashlib.sha256(b"HelloRetryRequest").digest() == m0.HELLO_RETRY_RANDOM
 
 
 def test_a_retry_request_has_no_compression() -> None:
-    body = bytearray(body_of(m.HelloRetryRequest(b"", 0x1301)))
+    body = bytearray(body_of(m0.HelloRetryRequest(b"", 0x1301)))
     body[37] = 1
     with fault(Reason.ILLEGAL_VALUE, "compression"):
-        m.decode_server_hello(bytes(body))
+        m0.decode_server_hello(bytes(body))
 
 
 def test_a_retry_request_has_extensions() -> None:
-    body = body_of(m.HelloRetryRequest(b"", 0x1301))
+    body = body_of(m0.HelloRetryRequest(b"", 0x1301))
     with malformed():
-        m.decode_server_hello(body[:-2])
+        m0.decode_server_hello(body[:-2])
 
 
 def test_the_key_share_has_a_form_for_each_hello() -> None:
     share = x.KeyShareEntry(0x1D, bytes(32))
-    client = m.ClientHello(RANDOM, b"", (0x1301,), (x.KeyShareOffer((share,)),))
-    server = m.ServerHello(RANDOM, b"", 0x1301, (x.KeyShareAnswer(share),))
-    retry = m.HelloRetryRequest(b"", 0x1301, (x.KeyShareRetry(0x1D),))
+    client = m0.ClientHello(RANDOM, b"", (0x1301,), (x.KeyShareOffer((share,)),))
+    server = m0.ServerHello(RANDOM, b"", 0x1301, (x.KeyShareAnswer(share),))
+    retry = m0.HelloRetryRequest(b"", 0x1301, (x.KeyShareRetry(0x1D),))
     for message in (client, server, retry):
         assert decoder(type(message))(body_of(message)) == message
 
 
 def test_a_server_promises_a_ticket_with_an_empty_extension() -> None:
-    promise = m.ServerHello(RANDOM, b"", 0xC02F, (x.SessionTicketExtension(b""),))
-    assert m.ServerHello.decode(body_of(promise)) == promise
-    wrong = m.ServerHello(RANDOM, b"", 0xC02F, (x.SessionTicketExtension(b"ticket"),))
+    promise = m0.ServerHello(RANDOM, b"", 0xC02F, (x.SessionTicketExtension(b""),))
+    assert m0.ServerHello.decode(body_of(promise)) == promise
+    wrong = m0.ServerHello(RANDOM, b"", 0xC02F, (x.SessionTicketExtension(b"ticket"),))
     with malformed("SessionTicketExtension"):
-        m.ServerHello.decode(body_of(wrong))
+        m0.ServerHello.decode(body_of(wrong))
 
 
 # --- the others ------------------------------------------------------------------------------------
@@ -405,12 +409,12 @@ def test_a_certificate_of_no_bytes() -> None:
     with malformed("where 1 to"):
         m.Certificate.decode(b"\0" + vector24(b"\0\0\0" + b"\0\0"))
     with malformed("where 1 are the least"):
-        m12.Certificate12.decode(vector24(b"\0\0\0"))
+        m12.Certificate.decode(vector24(b"\0\0\0"))
 
 
 def test_a_chain_of_no_certificates() -> None:
     assert m.Certificate.decode(b"\0\0\0\0") == m.Certificate(b"", ())
-    assert m12.Certificate12.decode(b"\0\0\0") == m12.Certificate12(())
+    assert m12.Certificate.decode(b"\0\0\0") == m12.Certificate(())
 
 
 def test_each_entry_has_its_own_extensions() -> None:
@@ -436,7 +440,7 @@ def test_a_ticket_of_no_bytes() -> None:
     with malformed("where 1 to"):
         m.NewSessionTicket.decode(empty + b"\0\0")
     # TLS 1.2 lets a server take back its promise of a ticket that way.
-    assert m12.NewSessionTicket12.decode(bytes(4) + b"\0\0") == m12.NewSessionTicket12(0, b"")
+    assert m12.NewSessionTicket.decode(bytes(4) + b"\0\0") == m12.NewSessionTicket(0, b"")
 
 
 def test_the_longest_ticket() -> None:
@@ -444,7 +448,7 @@ def test_the_longest_ticket() -> None:
     assert m.NewSessionTicket.decode(body_of(ticket)) == ticket
 
 
-@pytest.mark.parametrize("kind", [m.EndOfEarlyData, m.HelloRequest, m12.ServerHelloDone])
+@pytest.mark.parametrize("kind", [m.EndOfEarlyData, m0.HelloRequest, m12.ServerHelloDone])
 def test_messages_without_a_body(kind: type[Message]) -> None:
     assert kind().encode() == frame(kind.TYPE, b"")
     with malformed(kind.__name__):
@@ -486,14 +490,14 @@ def test_shares_of_no_bytes() -> None:
 )
 def test_a_certificate_request_out_of_range(body: bytes) -> None:
     with malformed():
-        m12.CertificateRequest12.decode(body)
+        m12.CertificateRequest.decode(body)
 
 
 def test_the_bytes_of_a_certificate_request() -> None:
-    request = m12.CertificateRequest12(b"\x01\x40", (0x0403, 0x0804), (b"\x30\x00", b"\x31"))
+    request = m12.CertificateRequest(b"\x01\x40", (0x0403, 0x0804), (b"\x30\x00", b"\x31"))
     expected = bytes.fromhex("02 0140  0004 0403 0804  0007 0002 3000 0001 31")
     assert body_of(request) == expected
-    assert m12.CertificateRequest12.decode(expected) == request
+    assert m12.CertificateRequest.decode(expected) == request
 
 
 def test_a_certificate_status_of_another_type() -> None:
@@ -502,7 +506,7 @@ def test_a_certificate_status_of_another_type() -> None:
 
 
 def test_the_versions_share_types_and_not_forms() -> None:
-    shared = set(m.MESSAGES) & set(m12.MESSAGES_12)
+    shared = set(MESSAGES_OF_TLS13) & set(MESSAGES_OF_TLS12)
     assert shared == {
         HandshakeType.HELLO_REQUEST,
         HandshakeType.CLIENT_HELLO,
@@ -513,6 +517,6 @@ def test_the_versions_share_types_and_not_forms() -> None:
         HandshakeType.CERTIFICATE_VERIFY,
         HandshakeType.FINISHED,
     }
-    ticket = m12.NewSessionTicket12(300, b"ticket")
+    ticket = m12.NewSessionTicket(300, b"ticket")
     with malformed():
-        m.MESSAGES[HandshakeType.NEW_SESSION_TICKET](body_of(ticket))
+        MESSAGES_OF_TLS13[HandshakeType.NEW_SESSION_TICKET](body_of(ticket))

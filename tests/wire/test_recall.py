@@ -6,9 +6,10 @@ import pytest
 
 from sansticket.errors import Fault, Reason
 from sansticket.wire.cursor import vector16
-from sansticket.wire.extension import Extension
-from sansticket.wire.extensions import KeyShareOffer, ServerNameList, SupportedGroups
-from sansticket.wire.message import MAX_REMEMBERED, _decode_once, decode_extensions
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.block import MAX_REMEMBERED, _decode_once, decode_extensions
+from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGroups
+from sansticket.wire.extensions.negotiation import ServerNameList
 
 TABLE: dict[int, type[Extension]] = {
     int(kind.TYPE): kind for kind in (ServerNameList, SupportedGroups, KeyShareOffer)

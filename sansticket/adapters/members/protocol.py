@@ -10,9 +10,9 @@ from typing import Any, Final
 from sansticket.adapters.arguments import known_version, unsigned
 from sansticket.adapters.ciphers import CIPHERS, CURVES, select_ciphers
 from sansticket.adapters.members.base import Members
+from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
 from sansticket.events import SelectConfig
-from sansticket.wire.codes import ProtocolVersion
 
 SECURITY_LEVEL: Final = 2
 """What SSL_CTX_set_security_level(3) calls 112 bits: nothing below that is there to be chosen."""

@@ -7,10 +7,10 @@ from operator import index
 from typing import Final
 
 from sansticket.adapters.members.base import Members
-from sansticket.config import ServerConfig
-from sansticket.tickets.cache import SessionCache
-from sansticket.tickets.protection import TicketKeys
-from sansticket.tickets.store import ClientSessionStore
+from sansticket.config.server import ServerConfig
+from sansticket.tickets.keys.protection import TicketKeys
+from sansticket.tickets.stores.cache import SessionCache
+from sansticket.tickets.stores.client import ClientSessionStore
 
 STATISTICS: Final = (
     "number",

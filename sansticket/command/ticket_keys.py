@@ -1,0 +1,206 @@
+"""``python -m sansticket ticket-keys``: make and rotate key files, show what is in them, try them on a ticket."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable
+
+from sansticket.command.key_files import KeyFileError, judge, new_keys, read_keys, rotate
+from sansticket.command.output import (
+    STANDARD,
+    Command,
+    CommandError,
+    Commands,
+    add,
+    read,
+    table,
+    write_out,
+    write_secret,
+)
+from sansticket.command.session_text import describe, key_name, read_session
+from sansticket.config.client import ClientConfig
+from sansticket.debug import words
+from sansticket.tickets.keys.openssl import KEY_SIZES
+from sansticket.tickets.session import SessionFormatError
+
+DESCRIPTION = """\
+Key files for session tickets, in the formats of nginx (ssl_session_ticket_key), OpenSSL and haproxy
+(tls-ticket-keys); OpenSSLTicketKeys reads them.  Whoever has such a file can open every ticket made under it, and
+with it in TLS 1.2 every connection: keep it as a private key, rotate it daily, and let no old one lie about.
+
+nginx has a file for each key and names them in order: the first seals, all of them open.  Give them here in that
+order.  haproxy has one file with a key to a line; it is told apart by its content.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m sansticket ticket-keys make current.key
+  python -m sansticket ticket-keys names current.key previous.key
+  python -m sansticket ticket-keys rotate current.key previous.key --next next.key
+  python -m sansticket ticket-keys open session.pem current.key previous.key
+"""
+
+MAKE = """\
+A new random key, in a file that only you can read.  With --haproxy three of them, in haproxy's format.
+"""
+
+NAMES = """\
+The keys in the files, by the public names that tickets begin with.  Secrets are not shown.
+"""
+
+ROTATE = """\
+Every key moves on to the next file, the last one is forgotten, and a new one comes in front.  Reload the servers
+afterwards ("nginx -s reload", OpenSSLTicketKeys.replace).
+
+Several servers need --next: a key that seals before everybody knows it makes tickets that some cannot open.  The
+file NEXT has the key of the next rotation, and the servers name it last, so that they open its tickets already.
+A rotation moves it to the front and puts a new key into NEXT:
+
+    nginx: ssl_session_ticket_key current.key; ssl_session_ticket_key previous.key; ssl_session_ticket_key next.key;
+
+Rotate in one place, and copy the files.  haproxy's file has its next key inside: rotate it alone.
+"""
+
+OPEN = """\
+Which of the keys opens a ticket, and what is inside: the session, with the session id context that servers must
+share to resume it.  TICKET is hexadecimal, or a file: a client's session in any format that "session" reads, or
+the ticket itself, raw or hexadecimal.  Exit code 1 if the ticket does not open.
+"""
+
+EXAMPLES_OF_MAKE = """\
+examples:
+  python -m sansticket ticket-keys make current.key
+  python -m sansticket ticket-keys make keys.txt --haproxy
+"""
+
+EXAMPLES_OF_NAMES = """\
+examples:
+  python -m sansticket ticket-keys names current.key previous.key next.key
+  python -m sansticket ticket-keys names keys.txt
+"""
+
+EXAMPLES_OF_ROTATE = """\
+examples:
+  python -m sansticket ticket-keys rotate current.key previous.key                  one server
+  python -m sansticket ticket-keys rotate current.key previous.key --next next.key  a fleet
+  python -m sansticket ticket-keys rotate keys.txt                                  haproxy
+"""
+
+EXAMPLES_OF_OPEN = """\
+examples:
+  python -m sansticket ticket-keys open session.pem current.key previous.key
+  python -m sansticket ticket-keys open 6b65792d6e616d652d2d2d2d2d2d2d2d... current.key --secrets
+"""
+
+
+def add_ticket_keys(commands: Commands) -> None:
+    top = commands.add_parser(
+        "ticket-keys",
+        help="make, rotate and show key files for tickets; which key opens a ticket",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = top.add_subparsers(title="actions", metavar="ACTION", required=True)
+    command = _action(actions, "make", make, "a new key", MAKE, EXAMPLES_OF_MAKE)
+    command.add_argument("file", metavar="FILE", help="where it goes; there must be no such file")
+    command.add_argument(
+        "--size",
+        type=int,
+        choices=KEY_SIZES,
+        default=80,
+        help="bytes: 80 is AES-256 (default), 48 is AES-128",
+    )
+    command.add_argument("--haproxy", action="store_true", help="haproxy's format, with three keys")
+    command = _action(actions, "names", names, "what is in key files", NAMES, EXAMPLES_OF_NAMES)
+    _add_files(command)
+    command = _action(actions, "rotate", rotate_files, "the next key, please", ROTATE, EXAMPLES_OF_ROTATE)
+    _add_files(command)
+    command.add_argument("--next", metavar="NEXT", help="the file of the key that all servers know by now")
+    command = _action(actions, "open", open_ticket, "which key opens a ticket", OPEN, EXAMPLES_OF_OPEN)
+    command.add_argument("ticket", metavar="TICKET", help="hexadecimal, or a file")
+    _add_files(command)
+    command.add_argument("--secrets", action="store_true", help="show the secret and application data")
+
+
+def _action(
+    actions: Commands, name: str, run: Command, help: str, description: str, examples: str
+) -> argparse.ArgumentParser:
+    return add(actions, name, run, help=help, description=description, examples=examples)
+
+
+def _add_files(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="key files in the order of the configuration: the first seals",
+    )
+
+
+def make(options: argparse.Namespace) -> Iterable[str]:
+    found, content = new_keys(options.file, _system().entropy, options.size, options.haproxy)
+    if options.file == "-":
+        write_out(content, binary=not options.haproxy)
+        return ()
+    write_secret(options.file, content, new=True)
+    return table(found.rows())
+
+
+def names(options: argparse.Namespace) -> Iterable[str]:
+    return table(read_keys([(path, read(path)) for path in options.files]).rows())
+
+
+def rotate_files(options: argparse.Namespace) -> Iterable[str]:
+    if STANDARD in (*options.files, options.next):
+        raise CommandError("a rotation writes to the files that it reads; standard input is none")
+    before = read_keys([(path, read(path)) for path in options.files])
+    if before.haproxy and options.next is not None:
+        raise CommandError("--next: haproxy's file has its next key inside")
+    coming = (options.next, read(options.next)) if options.next is not None else None
+    after, files = rotate(before, coming, _system().entropy)
+    for path, content in files:
+        write_secret(path, content)
+    gone = [one.key.name.hex() for one in before.held if after.holder(one.key.name) is None]
+    return [*table(after.rows()), *(f"  forgotten: {name}; its tickets open no more" for name in gone)]
+
+
+def open_ticket(options: argparse.Namespace) -> Iterable[str]:
+    ticket = ticket_in(options.ticket)
+    found = read_keys([(path, read(path)) for path in options.files])
+    beginning = f"a ticket of {words.count(len(ticket), 'byte')}, key name {key_name(ticket) or 'missing'}"
+    try:
+        verdict = judge(found, ticket, _system().clock())
+    except KeyFileError as error:
+        raise CommandError(f"{beginning}: {error}") from None
+    rows = describe(verdict.session, client=False, secrets=options.secrets)
+    return [f"{beginning}: {verdict.how}", *table(rows)]
+
+
+def ticket_in(argument: str) -> bytes:
+    """The ticket that an argument is, or that is in the file that it names."""
+    if (ticket := _from_hex(argument)) and not os.path.exists(argument):
+        return ticket
+    if argument != STANDARD and not os.path.exists(argument):
+        raise CommandError(f"{argument} is neither hexadecimal nor a file")
+    content = read(argument)
+    try:
+        session = read_session(content).session
+    except SessionFormatError:
+        return _from_hex(content.decode("latin-1")) or content
+    if not session.ticket:
+        raise CommandError(f"{argument} is a session without a ticket")
+    return session.ticket
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
+
+
+def _system() -> ClientConfig:
+    """The clock and the randomness of the system, as every config has them that names no others."""
+    return ClientConfig(verify_peer=False)

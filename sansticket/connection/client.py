@@ -1,0 +1,97 @@
+"""A client's connection, and its visit to a store of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from sansticket.config.checks import as_tuple, check_items, check_range, check_type
+from sansticket.config.client import ClientConfig
+from sansticket.connection.connection import Connection
+from sansticket.errors import Reason
+from sansticket.events import (
+    ConnectionTerminated,
+    Event,
+    HandshakeCompleted,
+    TicketReceived,
+)
+from sansticket.handshake.client.start import normal_server_name, start
+from sansticket.handshake.machine.flight import Flight
+from sansticket.tickets.session import Session
+from sansticket.tickets.stores.client import StoreVisit
+
+
+def _sessions(given: Session | Sequence[Session] | None) -> tuple[Session, ...]:
+    """What a client is to offer, in the order of preference."""
+    if given is None:
+        return ()
+    if isinstance(given, Session):
+        return (given,)
+    sessions: tuple[Session, ...] = as_tuple(given)
+    check_items("session", sessions, Session, "a Session")
+    return sessions
+
+
+class ClientConnection(Connection):
+    """A client's connection.  Its first flight is in ``data_to_send`` as soon as it is made.
+
+    ``server_name`` is verified against the server's certificate and sent as SNI (an IP address is only verified).
+    ``session`` is one session to offer, or several in the order of preference; those that cannot be used
+    (expired, of another name, suite or verification policy) are not offered, and the record says why.
+
+    With a ``session_store`` in the config there is nothing more to do about sessions.  Without ``session`` the
+    connection takes the freshest from the store; those that come are put in.  One that the server refuses is
+    dropped, one that was taken for a connection that fails is dropped too, and the sessions that came with it;
+    but if nothing was ever taken from ``data_to_send`` (``Close`` before the transport was there), what was
+    taken goes back.  ``port`` tells servers of one name apart, in the store and nowhere else.
+
+    ConfigError names the argument that cannot work.
+    """
+
+    __slots__ = ("_visit",)
+
+    _visit: StoreVisit | None
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        server_name: str | None = None,
+        session: Session | Sequence[Session] | None = None,
+        *,
+        port: int = 443,
+    ) -> None:
+        check_type("config", config, ClientConfig, "a ClientConfig")
+        check_range("port", port, 0, 65_535)
+        name = normal_server_name(server_name, config)
+        sessions = _sessions(session)
+        self._visit = None
+        if config.session_store is not None and name is not None:
+            self._visit = StoreVisit(config.session_store, config.store_key(name, port))
+            now = config.clock()
+            if session is None:
+                taken = self._visit.take(now)
+                sessions = () if taken is None else (taken,)
+            if config.request_tickets:
+                config = evolve(config, ticket_request=self._visit.ticket_request(now), request_tickets=False)
+        flight = Flight(config.clock(), config.entropy)
+        super().__init__(config, start(config, name, sessions, flight))
+        self._writer.legacy_record_version = 0x0301
+        self._apply(flight)
+        self._write_messages()
+        self._writer.legacy_record_version = 0x0303
+
+    def _heed(self, event: Event, now: float) -> None:
+        if self._visit is not None:
+            match event:
+                case TicketReceived(session):
+                    self._visit.brought(session, now)
+                case HandshakeCompleted(resumed=resumed):
+                    self._visit.resumed(resumed)
+
+    def _forget_sessions(self, event: ConnectionTerminated) -> None:
+        if self._visit is not None:
+            failed = event.reason not in (Reason.TRUNCATED, Reason.CANCELED)
+            self._visit.ended(self._config.clock(), silent=self._silent, failed=failed)
+            if self._silent:
+                self._writer.take()  # a session that went back must not be shown

@@ -1,0 +1,1 @@
+"""The client's states: the first hello and what it offers; then a folder for each version."""

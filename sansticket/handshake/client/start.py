@@ -1,0 +1,198 @@
+"""Where a client begins: its first ClientHello."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+from attrs import evolve
+
+from sansticket.codes import ProtocolVersion, PskKeyExchangeMode
+from sansticket.config.checks import check_type
+from sansticket.config.client import ClientConfig
+from sansticket.crypto.groups import KeyExchange, generate
+from sansticket.crypto.inspection import is_ip_address
+from sansticket.crypto.suites import SUITES
+from sansticket.errors import ConfigError
+from sansticket.events import VerifyPeer
+from sansticket.handshake.client.offer import ClientOffer
+from sansticket.handshake.client.sessions import fit_sessions
+from sansticket.handshake.client.wait import WaitServerHello
+from sansticket.handshake.common.certificates import signature_extensions
+from sansticket.handshake.machine.flight import Flight
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.session import Session
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.certificate import PostHandshakeAuth
+from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer, SupportedGroups
+from sansticket.wire.extensions.negotiation import (
+    ApplicationProtocols,
+    ServerNameList,
+    SupportedVersions,
+)
+from sansticket.wire.extensions.resumption import PskKeyExchangeModes, TicketRequest
+from sansticket.wire.extensions.tls12 import (
+    EcPointFormats,
+    ExtendedMasterSecret,
+    RenegotiationInfo,
+    SessionTicketExtension,
+)
+from sansticket.wire.messages.hello import ClientHello
+
+TLS12: Final = ProtocolVersion.TLS_1_2
+TLS13: Final = ProtocolVersion.TLS_1_3
+
+UNCOMPRESSED: Final = b"\0"
+"""The only ECPointFormat in use (RFC 8422 section 5.1.2)."""
+
+MAX_NAME: Final = 255
+
+HOST_NAME: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+"""In lower case.  The underscore is in no host name (RFC 1123 section 2.1), and in use all the same."""
+
+MAX_EXTENSIONS: Final = 65_535
+"""Bytes of extensions in a ClientHello; its few other bytes are not worth telling apart."""
+
+
+AMPLE: Final = 32_768
+"""Bytes that are free in any ClientHello: who has no large tickets need not measure."""
+
+
+def is_large(session: Session) -> bool:
+    return len(session.ticket) > AMPLE // 8
+
+
+def start(
+    config: ClientConfig, server_name: str | None, sessions: Sequence[Session], flight: Flight
+) -> WaitServerHello:
+    """The first flight: one ClientHello, with the sessions that are fit to be offered."""
+    versions = config.usable_versions
+    groups = config.key_share_groups() if TLS13 in versions else ()
+    key_exchanges = tuple(generate(group, flight.entropy) for group in groups)
+    hello = ClientHello(
+        random=flight.entropy(32),
+        session_id=flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b"",
+        cipher_suites=config.derived(suites_offered),
+        extensions=hello_extensions(config, server_name, key_exchanges),
+    )
+    room = MAX_EXTENSIONS - len(hello.encode()) if any(map(is_large, sessions)) else AMPLE
+    fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
+    sessions13 = tuple([session for session in fit if session.version == TLS13])
+    if sessions13:
+        hello = preferring(hello, SUITES[sessions13[0].cipher_suite].hash_name)
+    session12 = next((session for session in fit if session.version == TLS12), None)
+    if session12 is not None:
+        hello = with_session12(hello, session12, flight)
+    offer = ClientOffer(
+        config, server_name, key_exchanges, hello, fit, sessions13, session12, identities, Transcript()
+    )
+    return WaitServerHello(offer.sent(flight))
+
+
+def suites_offered(config: ClientConfig) -> tuple[int, ...]:
+    """Those of the higher version first."""
+    return tuple(suite for version in config.usable_versions for suite in config.suites_of(version))
+
+
+def hello_extensions(
+    config: ClientConfig, server_name: str | None, key_exchanges: Sequence[KeyExchange]
+) -> tuple[Extension, ...]:
+    """All but pre_shared_key, which must be the last and depends on the others."""
+    extensions = config.derived(fixed_extensions)
+    if server_name is not None and not is_ip_address(server_name):
+        extensions = (ServerNameList(server_name.encode("ascii")), *extensions)
+    if TLS13 in config.usable_versions:  # without any share it asks for a retry
+        shares = tuple([KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges])
+        extensions = (*extensions, KeyShareOffer(shares))
+    return extensions
+
+
+def fixed_extensions(config: ClientConfig) -> tuple[Extension, ...]:
+    """What every hello of a config says."""
+    versions = config.usable_versions
+    extensions: list[Extension] = [SupportedGroups(config.groups_of(versions[0]))]
+    extensions.extend(signature_extensions(config.schemes_of(*versions)))
+    if config.alpn_protocols:
+        extensions.append(ApplicationProtocols(config.alpn_protocols))
+    if TLS12 in versions:
+        extensions.extend(extensions12(config))
+    if TLS13 in versions:
+        extensions.extend(extensions13(config))
+    return tuple(extensions)
+
+
+def extensions12(config: ClientConfig) -> Iterator[Extension]:
+    """What only a server of TLS 1.2 looks at."""
+    yield ExtendedMasterSecret()
+    yield RenegotiationInfo(b"")
+    yield EcPointFormats(UNCOMPRESSED)
+    if config.tickets_in_tls12:
+        yield SessionTicketExtension(b"")
+
+
+def extensions13(config: ClientConfig) -> Iterator[Extension]:
+    """What only a server of TLS 1.3 looks at, but for the key shares."""
+    yield SupportedVersions(config.usable_versions)
+    yield PskKeyExchangeModes((PskKeyExchangeMode.PSK_DHE_KE,))
+    if config.post_handshake_auth:
+        yield PostHandshakeAuth()
+    if config.ticket_request is not None:
+        yield TicketRequest(*config.ticket_request)
+
+
+def preferring(hello: ClientHello, hash_name: str) -> ClientHello:
+    """With the TLS 1.3 suites of this hash before the others.
+
+    A session goes on under its own hash only, and there are servers, OpenSSL's among them, that choose the
+    client's favourite suite before they look at its ticket.  A session that was made by another program, or
+    under another config, may not have the hash of our favourite.
+    """
+    suites = hello.cipher_suites
+    fitting = tuple([one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name])
+    if suites[: len(fitting)] == fitting:
+        return hello
+    return evolve(hello, cipher_suites=fitting + tuple([one for one in suites if one not in fitting]))
+
+
+def with_session12(hello: ClientHello, session: Session, flight: Flight) -> ClientHello:
+    """A TLS 1.2 session is shown by its ticket or by its id.
+
+    With a ticket any id will do, but there must be one: a server echoes it if it takes the ticket (RFC 5077
+    section 3.4).
+    """
+    if not session.ticket or hello.find(SessionTicketExtension) is None:
+        return evolve(hello, session_id=session.session_id)
+    ticket = SessionTicketExtension(session.ticket)
+    return ClientHello(
+        random=hello.random,
+        session_id=hello.session_id or flight.entropy(32),
+        cipher_suites=hello.cipher_suites,
+        extensions=tuple([ticket if one.type == ticket.type else one for one in hello.extensions]),
+    )
+
+
+def normal_server_name(server_name: str | None, config: ClientConfig) -> str | None:
+    """The name as it is sent and compared: lower case, no dot at the end.  ConfigError if it can be none."""
+    if server_name is None:
+        if config.verify_peer and VerifyPeer not in config.answers:
+            raise ConfigError(
+                "server_name", "None, but certificates are verified; expected the name of the server"
+            )
+        return None
+    check_type("server_name", server_name, str, "a string, or None")
+    return _normal(server_name)
+
+
+@lru_cache(maxsize=256)
+def _normal(server_name: str) -> str:
+    name = server_name.lower().removesuffix(".")
+    if not name.isascii() or not 0 < len(name) <= MAX_NAME:
+        raise ConfigError(
+            "server_name",
+            f"{server_name!r}; expected 1 to {MAX_NAME} ASCII characters (IDNA A-labels for other scripts)",
+        )
+    if not is_ip_address(name) and not HOST_NAME.fullmatch(name):
+        raise ConfigError("server_name", f"{server_name!r}; expected a host name or an IP address")
+    return name

@@ -1,0 +1,1 @@
+"""The client's states in TLS 1.2, by stage."""

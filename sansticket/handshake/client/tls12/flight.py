@@ -1,0 +1,192 @@
+"""The client's side of a full TLS 1.2 handshake after the ServerHello (RFC 5246 section 7.3, RFC 8422 section 2).
+
+WaitCertificate, WaitServerKeyExchange, AskVerifyPeer
+WaitRequestOrDone, WaitServerHelloDone
+  AskSign                                                     (only if we have a certificate to show)
+and on in ``finished``.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from attrs import field
+
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
+from sansticket.crypto.groups import respond
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey
+from sansticket.errors import Fault, Reason
+from sansticket.events import Sign, VerifyPeer
+from sansticket.handshake.client.tls12.finished import (
+    ClientHandshake,
+    ClientKeyed,
+    ClientState,
+    WaitNewSessionTicket,
+    WaitServerChangeCipherSpec,
+)
+from sansticket.handshake.common.certificates import (
+    ShowCertificate,
+    ShowNothing,
+    verify_chain_default,
+)
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.tls12.certificates import (
+    answer_request,
+    chain_of,
+    check_exchange,
+    check_kind,
+    sign_default,
+)
+from sansticket.handshake.tls12.keys import Keys
+from sansticket.handshake.tls12.states import Asking
+from sansticket.values import value
+from sansticket.wire.messages.tls12 import (
+    Certificate,
+    CertificateRequest,
+    ClientKeyExchange,
+    ServerHelloDone,
+    ServerKeyExchange,
+)
+from sansticket.wire.messages.tls13 import CertificateVerify
+
+Answer = ShowCertificate | ShowNothing
+"""What we show when the server asks for our certificate."""
+
+
+@value
+class ServerProof:
+    """The server's chain, and the share that it signed."""
+
+    chain: tuple[bytes, ...] = field(repr=False)
+    group: int
+    share: bytes
+
+
+@value
+class WaitCertificate(ClientState):
+    """The server takes no session of ours, and owes its certificate."""
+
+    handshake: ClientHandshake
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> WaitServerKeyExchange:
+        handshake = self.handshake
+        chain = chain_of(message, handshake.offer.config)
+        if not chain:
+            raise Fault(Reason.NO_SERVER_CERTIFICATE)
+        public_key = public_key_of(chain[0])
+        check_kind(public_key, handshake.hellos.suite)
+        return WaitServerKeyExchange(handshake.plus(flight.received), chain, public_key)
+
+
+@value
+class WaitServerKeyExchange(ClientState):
+    """The server owes its share of the key exchange, signed."""
+
+    handshake: ClientHandshake
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def on_server_key_exchange(self, message: ServerKeyExchange, flight: Flight) -> AskVerifyPeer:
+        handshake = self.handshake
+        check_exchange(handshake.offer.config, handshake.hellos, self.public_key, message)
+        proof = ServerProof(self.chain, message.group, message.public)
+        return AskVerifyPeer(handshake.plus(flight.received), proof, self.public_key)
+
+
+@value
+class AskVerifyPeer(Asking):
+    """The server holds its key; is it the server that it should be?"""
+
+    QUESTION = VerifyPeer
+
+    handshake: ClientHandshake
+    proof: ServerProof
+    public_key: PublicKey = field(repr=False)
+
+    def question(self) -> VerifyPeer:
+        offer = self.handshake.offer
+        return VerifyPeer(self.proof.chain, offer.server_name, self.public_key, offer.config.trust_anchors)
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        offer = self.handshake.offer
+        if offer.config.verify_peer:
+            verify_chain_default(self.proof.chain, offer.config.trust_anchors, offer.server_name, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitRequestOrDone:
+        return WaitRequestOrDone(self.handshake, self.proof)
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
+
+
+@value
+class WaitRequestOrDone(ClientState):
+    """The server may ask for our certificate."""
+
+    handshake: ClientHandshake
+    proof: ServerProof
+
+    def on_certificate_request(self, message: CertificateRequest, flight: Flight) -> WaitServerHelloDone:
+        answer = answer_request(message, self.handshake.offer.config)
+        return WaitServerHelloDone(self.handshake.plus(flight.received), self.proof, answer)
+
+    def on_server_hello_done(
+        self, message: ServerHelloDone, flight: Flight
+    ) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
+        return exchange_keys(self.handshake.plus(flight.received), self.proof, flight).finish(flight)
+
+
+@value
+class WaitServerHelloDone(ClientState):
+    """The server asked for our certificate, and has nothing else to say."""
+
+    handshake: ClientHandshake
+    proof: ServerProof
+    answer: Answer
+
+    def on_server_hello_done(
+        self, message: ServerHelloDone, flight: Flight
+    ) -> AskSign | WaitNewSessionTicket | WaitServerChangeCipherSpec:
+        handshake, answer = self.handshake.plus(flight.received), self.answer
+        chain = answer.credential.chain if isinstance(answer, ShowCertificate) else ()
+        handshake = handshake.plus(flight.send(Certificate(chain)))
+        keyed = exchange_keys(handshake, self.proof, flight)
+        return AskSign(keyed, answer) if isinstance(answer, ShowCertificate) else keyed.finish(flight)
+
+
+def exchange_keys(handshake: ClientHandshake, proof: ServerProof, flight: Flight) -> ClientKeyed:
+    """Our share, and the keys that follow from both (RFC 8422 sections 5.7 and 5.10)."""
+    share, shared_secret = respond(proof.group, proof.share, flight.entropy)
+    handshake = handshake.plus(flight.send(ClientKeyExchange(share)))
+    keys = Keys.exchanged(handshake.hellos, shared_secret, handshake.transcript)
+    keys.log(flight)
+    return ClientKeyed(handshake, keys, proof.chain, proof.group, None)
+
+
+@value
+class AskSign(Asking):
+    """Our Certificate is sent, its CertificateVerify is to be made."""
+
+    QUESTION = Sign
+
+    keyed: ClientKeyed
+    answer: ShowCertificate
+
+    def question(self) -> Sign:
+        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
+
+    def default_answer(self, now: float) -> ProvideSignature:
+        answer = self.answer
+        return ProvideSignature(sign_default(answer.credential, answer.scheme, self.to_be_signed()))
+
+    def to_be_signed(self) -> bytes:
+        """All messages so far (RFC 5246 section 7.4.8)."""
+        return b"".join(self.keyed.handshake.transcript.messages)
+
+    def on_provide_signature(
+        self, command: ProvideSignature, flight: Flight
+    ) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
+        raw = flight.send(CertificateVerify(self.answer.scheme, command.signature))
+        return self.keyed.plus(raw).finish(flight)

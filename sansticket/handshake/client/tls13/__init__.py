@@ -1,0 +1,1 @@
+"""The client's states in TLS 1.3, by stage."""

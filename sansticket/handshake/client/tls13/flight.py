@@ -1,0 +1,335 @@
+"""The client's side of a TLS 1.3 handshake after the ServerHello (RFC 9846 appendix A.1).
+
+WaitEncryptedExtensions
+  WaitCertificateOrRequest, WaitCertificate, WaitCertificateVerify, AskVerifyPeer   (only without a session)
+WaitServerFinished
+  AskSign                                                       (only if we have a certificate to show)
+ClientConnected
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from attrs import field
+
+from sansticket.codes import ProtocolVersion
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey, certificate_verify_input
+from sansticket.crypto.suites import SuiteParameters
+from sansticket.errors import Fault, Reason
+from sansticket.events import Sign, VerifyPeer
+from sansticket.handshake.client.offer import ClientOffer
+from sansticket.handshake.client.tls13.connected import ClientConnected
+from sansticket.handshake.common.certificates import (
+    ShowCertificate,
+    ShowNothing,
+    sign_default,
+    verify_chain_default,
+)
+from sansticket.handshake.common.names import selected_protocol
+from sansticket.handshake.machine.established import Established
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.tls13.certificates import (
+    answer_request,
+    certificate_message,
+    chain_of,
+    check_certificate_verify,
+)
+from sansticket.handshake.tls13.finished import check_finished, finished_message
+from sansticket.keys.tls13 import (
+    ApplicationTraffic,
+    Exporter,
+    HandshakeSecret,
+    HandshakeTraffic,
+    MasterSecret,
+    traffic_keys,
+)
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.values import value
+from sansticket.wire.extensions.resumption import TicketRequestHint
+from sansticket.wire.messages.tls13 import (
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    EncryptedExtensions,
+    Finished,
+)
+
+Answer = ShowCertificate | ShowNothing
+"""What we show when the server asks for our certificate."""
+
+
+@value
+class ClientHandshake:
+    """What every state after the ServerHello shares."""
+
+    offer: ClientOffer
+    suite: SuiteParameters
+    group: int
+    session: Session | None
+    """The session that the server chose to resume."""
+    transcript: Transcript
+    secret: HandshakeSecret
+    traffic: HandshakeTraffic
+    alpn_protocol: bytes | None = None
+    announced_tickets: int | None = None
+    """RFC 9149 section 4."""
+
+    def plus(self, raw: bytes) -> ClientHandshake:
+        # Spelled out, here and below: once per message, and ``evolve`` takes three times as long.
+        return ClientHandshake(
+            self.offer,
+            self.suite,
+            self.group,
+            self.session,
+            self.transcript.plus(raw),
+            self.secret,
+            self.traffic,
+            self.alpn_protocol,
+            self.announced_tickets,
+        )
+
+
+@value
+class WaitEncryptedExtensions(State):
+    """RFC 9846 appendix A.1, WAIT_EE."""
+
+    handshake: ClientHandshake
+
+    def on_encrypted_extensions(
+        self, message: EncryptedExtensions, flight: Flight
+    ) -> WaitCertificateOrRequest | WaitServerFinished:
+        offer = self.handshake.offer
+        offered = offer.extension_types
+        for extension in message.extensions:
+            if extension.type not in offered:
+                raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
+        hint = message.find(TicketRequestHint)
+        before = self.handshake
+        handshake = ClientHandshake(
+            before.offer,
+            before.suite,
+            before.group,
+            before.session,
+            before.transcript.plus(flight.received),
+            before.secret,
+            before.traffic,
+            alpn_protocol=selected_protocol(offer.config, message),
+            announced_tickets=hint.expected_count if hint is not None else None,
+        )
+        if handshake.session is not None:
+            return WaitServerFinished(handshake, handshake.session.peer_certificates, None)
+        return WaitCertificateOrRequest(handshake)
+
+
+# --- the server's certificate --------------------------------------------------------------------------------
+
+
+@value
+class WaitCertificateOrRequest(State):
+    """RFC 9846 appendix A.1, WAIT_CERT_CR."""
+
+    handshake: ClientHandshake
+
+    def on_certificate_request(self, message: CertificateRequest, flight: Flight) -> WaitCertificate:
+        if message.context:
+            raise Fault(Reason.ILLEGAL_VALUE, "certificate_request_context in the handshake; expected none")
+        answer = answer_request(message, self.handshake.offer.config)
+        return WaitCertificate(self.handshake.plus(flight.received), answer)
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
+        return take_certificate(self.handshake, None, message, flight)
+
+
+@value
+class WaitCertificate(State):
+    """The server asked for our certificate and owes its own.  RFC 9846 appendix A.1, WAIT_CERT."""
+
+    handshake: ClientHandshake
+    answer: Answer
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
+        return take_certificate(self.handshake, self.answer, message, flight)
+
+
+def take_certificate(
+    handshake: ClientHandshake, answer: Answer | None, message: Certificate, flight: Flight
+) -> WaitCertificateVerify:
+    if message.context:
+        raise Fault(
+            Reason.ILLEGAL_VALUE, "certificate_request_context in the server's Certificate; expected none"
+        )
+    chain = chain_of(message, handshake.offer.config)
+    if not chain:
+        raise Fault(Reason.NO_SERVER_CERTIFICATE)
+    return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key_of(chain[0]))
+
+
+@value
+class WaitCertificateVerify(State):
+    """RFC 9846 appendix A.1, WAIT_CV."""
+
+    handshake: ClientHandshake
+    answer: Answer | None
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
+        handshake = self.handshake
+        check_certificate_verify(
+            message, handshake.offer.config, self.public_key, handshake.transcript, of_server=True
+        )
+        return AskVerifyPeer(handshake.plus(flight.received), self.answer, self.chain, self.public_key)
+
+
+@value
+class AskVerifyPeer(Asking):
+    """The server holds its key; is it the server that it should be?"""
+
+    QUESTION = VerifyPeer
+
+    handshake: ClientHandshake
+    answer: Answer | None
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def question(self) -> VerifyPeer:
+        offer = self.handshake.offer
+        return VerifyPeer(self.chain, offer.server_name, self.public_key, offer.config.trust_anchors)
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        offer = self.handshake.offer
+        if offer.config.verify_peer:
+            verify_chain_default(self.chain, offer.config.trust_anchors, offer.server_name, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitServerFinished:
+        return WaitServerFinished(self.handshake, self.chain, self.answer)
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
+
+
+# --- Finished ------------------------------------------------------------------------------------------------
+
+
+@value
+class WaitServerFinished(State):
+    """RFC 9846 appendix A.1, WAIT_FINISHED."""
+
+    handshake: ClientHandshake
+    peer_certificates: tuple[bytes, ...] = field(repr=False)
+    answer: Answer | None
+    """What we show of ourselves; None if the server did not ask."""
+
+    def on_finished(self, message: Finished, flight: Flight) -> AskSign | ClientConnected:
+        handshake = self.handshake
+        suite, client_random = handshake.suite, handshake.offer.hello.random
+        check_finished(message, suite.hash_name, handshake.traffic.server, handshake.transcript)
+        handshake = handshake.plus(flight.received)
+        master = handshake.secret.master()
+        transcript_hash = handshake.transcript.digest()
+        application = master.traffic(transcript_hash)
+        exporter_secret = master.exporter(transcript_hash)
+        flight.protect_reads(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, application.server))
+        flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
+        flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
+        flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
+        finished = ClientFinished(handshake, self.peer_certificates, application, master, exporter_secret)
+        match self.answer:
+            case None:
+                return finished.complete(flight)
+            case ShowNothing():
+                return finished.plus(flight.send(certificate_message(b"", None))).complete(flight)
+            case ShowCertificate(credential=credential):
+                return AskSign(finished.plus(flight.send(certificate_message(b"", credential))), self.answer)
+
+
+@value
+class ClientFinished:
+    """The server is done; what we still owe ends with our Finished."""
+
+    handshake: ClientHandshake
+    peer_certificates: tuple[bytes, ...] = field(repr=False)
+    application: ApplicationTraffic
+    master: MasterSecret
+    exporter_secret: bytes = field(repr=False)
+
+    def plus(self, raw: bytes) -> ClientFinished:
+        handshake = self.handshake.plus(raw)
+        return ClientFinished(
+            handshake, self.peer_certificates, self.application, self.master, self.exporter_secret
+        )
+
+    def complete(self, flight: Flight) -> ClientConnected:
+        """Our Finished, and the connection is up (RFC 9846 section 4.5.3)."""
+        handshake = self.handshake
+        suite = handshake.suite
+        message = finished_message(suite.hash_name, handshake.traffic.client, handshake.transcript)
+        transcript = handshake.transcript.plus(flight.send(message))
+        flight.protect_writes(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, self.application.client))
+        established = self.established(flight.now)
+        flight.establish(established)
+        flight.emit(established.completed(self.record()))
+        return ClientConnected(
+            config=handshake.offer.config,
+            established=established,
+            reading_secret=self.application.server,
+            writing_secret=self.application.client,
+            resumption_secret=self.master.resumption(transcript.digest()),
+            transcript=transcript if handshake.offer.config.post_handshake_auth else None,
+        )
+
+    def established(self, now: float) -> Established:
+        handshake = self.handshake
+        offer, session = handshake.offer, handshake.session
+        return Established(
+            version=ProtocolVersion.TLS_1_3,
+            suite=handshake.suite,
+            group=handshake.group,
+            alpn_protocol=handshake.alpn_protocol,
+            server_name=offer.server_name,
+            session_id_context=offer.config.verification_policy,
+            peer_certificates=self.peer_certificates,
+            resumed_session=session,
+            authenticated_at=session.authenticated_at if session is not None else now,
+            exporter=Exporter(self.handshake.suite.hash_name, self.exporter_secret),
+        )
+
+    def record(self) -> ResumptionRecord:
+        """What we offered, and what the server took."""
+        offer, session = self.handshake.offer, self.handshake.session
+        tickets = self.handshake.announced_tickets
+        if session is None:
+            why = "the server took none of the sessions" if offer.offered else "no session was offered"
+            return ResumptionRecord(offer.identities, None, tickets, why)
+        why = "the server took this session"
+        return ResumptionRecord(offer.identities, offer.place_of(session), tickets, why)
+
+
+@value
+class AskSign(Asking):
+    """Our Certificate is sent, its CertificateVerify is to be made."""
+
+    QUESTION = Sign
+
+    finished: ClientFinished
+    answer: ShowCertificate
+
+    def question(self) -> Sign:
+        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
+
+    def default_answer(self, now: float) -> ProvideSignature:
+        return ProvideSignature(sign_default(self.answer.credential, self.answer.scheme, self.to_be_signed()))
+
+    def to_be_signed(self) -> bytes:
+        return certificate_verify_input(False, self.finished.handshake.transcript.digest())
+
+    def on_provide_signature(self, command: ProvideSignature, flight: Flight) -> ClientConnected:
+        verify = CertificateVerify(self.answer.scheme, command.signature)
+        return self.finished.plus(flight.send(verify)).complete(flight)

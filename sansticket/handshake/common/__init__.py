@@ -1,0 +1,1 @@
+"""What both sides and both versions do alike."""

@@ -1,0 +1,47 @@
+"""What both sides know of a connection once it is up."""
+
+from __future__ import annotations
+
+from attrs import field
+
+from sansticket.crypto.suites import SuiteParameters
+from sansticket.events import HandshakeCompleted
+from sansticket.keys import tls12, tls13
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.values import value
+
+
+@value
+class Established:
+    """The result of a handshake, as the connection's properties show it.
+
+    ``resumed_session`` is None after a full handshake, ``exporter`` when the connection has ended.
+    ``extended_master_secret`` says that the keys depend on the whole handshake (RFC 7627), as they always do in
+    TLS 1.3.
+    """
+
+    version: int
+    suite: SuiteParameters
+    group: int
+    alpn_protocol: bytes | None
+    server_name: str | None
+    session_id_context: bytes
+    peer_certificates: tuple[bytes, ...] = field(repr=False)
+    resumed_session: Session | None
+    authenticated_at: float
+    exporter: tls12.Exporter | tls13.Exporter | None
+    extended_master_secret: bool = True
+
+    def completed(self, record: ResumptionRecord) -> HandshakeCompleted:
+        """The event that says so."""
+        return HandshakeCompleted(
+            version=self.version,
+            cipher_suite=self.suite.suite,
+            group=self.group,
+            alpn_protocol=self.alpn_protocol,
+            server_name=self.server_name,
+            peer_certificates=self.peer_certificates,
+            session=self.resumed_session,
+            record=record,
+        )

@@ -1,0 +1,194 @@
+"""What one step is given, and what it wants done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+
+from sansticket.codes import AlertDescription
+from sansticket.config.server import ServerConfig
+from sansticket.crypto.suites import SuiteParameters, TrafficKeys
+from sansticket.events import Event
+from sansticket.handshake.machine.established import Established
+from sansticket.tickets.session import Session
+from sansticket.wire.messages.base import Message
+
+
+@define
+class SendMessage:
+    raw: bytes
+
+
+@define
+class SendChangeCipherSpec:
+    pass
+
+
+@define
+class SendApplicationData:
+    data: bytes
+
+
+@define
+class SendWarning:
+    """An alert that ends nothing (TLS 1.2)."""
+
+    description: AlertDescription
+
+
+@define
+class ProtectWrites:
+    """From here on our records are sealed with these keys."""
+
+    version: int
+    suite: SuiteParameters
+    keys: TrafficKeys = field(repr=False)
+
+
+@define
+class ProtectReads:
+    """From here on the peer's records are opened with these keys."""
+
+    version: int
+    suite: SuiteParameters
+    keys: TrafficKeys = field(repr=False)
+
+
+@define
+class SkipEarlyData:
+    """The peer sent early data that we do not accept: drop what does not decrypt (RFC 9846 section 4.3.10)."""
+
+    before_second_hello: bool
+
+
+@define
+class UseConnectionConfig:
+    config: ServerConfig
+
+
+@define
+class LogSecret:
+    """A line of the key log: label, client random and secret."""
+
+    label: str
+    client_random: bytes
+    secret: bytes = field(repr=False)
+
+
+@define
+class StoreSession:
+    """Put a session into the config's session cache, whose hooks are the application's."""
+
+    session: Session
+    now: float
+
+
+@define
+class Establish:
+    """What is known of the connection: the handshake is complete, or the peer has a new identity."""
+
+    established: Established
+
+
+Effect = (
+    SendMessage
+    | SendChangeCipherSpec
+    | SendApplicationData
+    | SendWarning
+    | ProtectWrites
+    | ProtectReads
+    | SkipEarlyData
+    | UseConnectionConfig
+    | LogSecret
+    | Establish
+    | StoreSession
+)
+
+
+class Flight:
+    """What one step is given, and what it wants done.
+
+    ``now`` is in seconds since the epoch; ``received`` holds the raw bytes of the handshake message being
+    handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none;
+    ``logs_secrets`` says whether anybody wants the lines of a key log, ``can_send`` that our close_notify is not out.
+    """
+
+    __slots__ = (
+        "can_send",
+        "effects",
+        "ends_record",
+        "entropy",
+        "events",
+        "logs_secrets",
+        "now",
+        "num_tickets",
+        "received",
+    )
+
+    def __init__(
+        self,
+        now: float,
+        entropy: Callable[[int], bytes],
+        received: bytes = b"",
+        num_tickets: int | None = None,
+        logs_secrets: bool = True,
+        can_send: bool = True,
+    ) -> None:
+        self.now = now
+        self.logs_secrets = logs_secrets
+        self.can_send = can_send
+        self.entropy = entropy
+        self.received = received
+        self.num_tickets = num_tickets
+        self.ends_record = False
+        self.effects: list[Effect] = []
+        self.events: list[Event] = []
+
+    def send(self, message: Message) -> bytes:
+        """Note a handshake message; gives its bytes, for the transcript."""
+        raw = message.encode()
+        self.effects.append(SendMessage(raw))
+        return raw
+
+    def send_raw(self, raw: bytes) -> None:
+        self.effects.append(SendMessage(raw))
+
+    def send_change_cipher_spec(self) -> None:
+        self.effects.append(SendChangeCipherSpec())
+
+    def send_application_data(self, data: bytes) -> None:
+        self.effects.append(SendApplicationData(data))
+
+    def send_warning(self, description: AlertDescription) -> None:
+        self.effects.append(SendWarning(description))
+
+    def protect_writes(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
+        self.effects.append(ProtectWrites(version, suite, keys))
+
+    def expect_end_of_record(self) -> None:
+        """Nothing may stand behind the message being handled in its record (RFC 9846 section 5.1)."""
+        self.ends_record = True
+
+    def protect_reads(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
+        self.expect_end_of_record()
+        self.effects.append(ProtectReads(version, suite, keys))
+
+    def skip_early_data(self, *, before_second_hello: bool) -> None:
+        self.effects.append(SkipEarlyData(before_second_hello))
+
+    def use_config(self, config: ServerConfig) -> None:
+        self.effects.append(UseConnectionConfig(config))
+
+    def log_secret(self, label: str, client_random: bytes, secret: bytes) -> None:
+        if self.logs_secrets:
+            self.effects.append(LogSecret(label, client_random, secret))
+
+    def store_session(self, session: Session) -> None:
+        self.effects.append(StoreSession(session, self.now))
+
+    def establish(self, established: Established) -> None:
+        self.effects.append(Establish(established))
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)

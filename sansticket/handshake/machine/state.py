@@ -1,0 +1,84 @@
+"""What a state is, and how one step is taken.
+
+The rules of the machine, which every file of this room follows:
+
+1. A state is a frozen value that holds exactly what exists then.  There is no field that is None because it
+   is "not yet" known: a later state has it, an earlier one does not.
+2. An input is a handshake message, a ``ChangeCipherSpec`` or a command of the application.  A state accepts an
+   input if it has a handler ``on_<input>(self, <input>, flight) -> <the states it can lead to>``.
+   Nothing else is a transition: ``accepted_by`` and ``successors_of`` are read from those annotations, and so
+   are the "expected ..." messages, the diagrams and the test of every state with every input.
+3. A handler is a function of the state, the input and the flight.  What it wants done (messages to send, keys
+   to install, events to emit) it only notes down in the ``Flight``; the connection carries the list out when the
+   handler has returned.  A handler that raises leaves nothing behind but its alert.
+4. A question to the application is a state (``Asking``), and its answers are commands.  No code of the
+   application ever runs inside a step: the connection calls it between two steps.
+
+Time and randomness come with the flight: one reading of the config's clock for the whole step, and the
+config's source of entropy.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NoReturn
+
+from sansticket.commands import AbortHandshake, Command
+from sansticket.errors import Fault, Reason
+from sansticket.events import (
+    Question,
+)
+from sansticket.handshake.machine.flight import (
+    Flight,
+)
+from sansticket.values import value
+
+
+@value
+class ChangeCipherSpec:
+    """The one-byte record of TLS 1.2, and of the compatibility mode of TLS 1.3 (RFC 9846 appendix E.4)."""
+
+
+@value
+class State:
+    """Base of all states.  ``IN_TLS_1_2`` says by whose table handshake messages are decoded."""
+
+    IN_TLS_1_2: ClassVar[bool] = False
+    ESTABLISHED: ClassVar[bool] = False
+    """The handshake is done: application data can come in and go out."""
+
+    @property
+    def takes_data(self) -> bool:
+        """Application data may come in now."""
+        return self.ESTABLISHED
+
+    @property
+    def sends_at_once(self) -> bool:
+        """Application data can go out as it is: nothing else is to be sent before it."""
+        return False
+
+
+@value
+class Asking(State):
+    """A question is open: the state accepts only its answers."""
+
+    QUESTION: ClassVar[type[Question]]
+
+    def question(self) -> Question:
+        """The event that asks the application."""
+        raise AssertionError(f"{type(self).__name__} must say what it asks")
+
+    def default_answer(self, now: float) -> Command:
+        """The documented default, when the config names no other way of answering."""
+        raise AssertionError(f"{type(self).__name__} must say its default")
+
+    def on_abort_handshake(self, command: AbortHandshake, flight: Flight) -> NoReturn:
+        raise Fault(
+            Reason.ABORTED_BY_APPLICATION,
+            f"answer to {self.QUESTION.__name__}",
+            alert=command.alert,
+        )
+
+
+@value
+class Ended(State):
+    """The connection is over: nothing is accepted any more."""

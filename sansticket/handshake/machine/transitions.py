@@ -1,0 +1,81 @@
+"""Which inputs a state accepts and where they lead, read from the annotations of its handlers."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeVar
+
+from sansticket.commands import Command
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import ChangeCipherSpec, State
+from sansticket.wire.messages.base import Message
+
+Input = Message | ChangeCipherSpec | Command
+Handler = Callable[[Any, Any, Flight], State]
+T = TypeVar("T")
+
+VERSION_FOLDERS: Final = ("tls12", "tls13")
+"""Where states live that exist in one version only."""
+
+
+def _handlers(state: type[State]) -> list[Handler]:
+    return [getattr(state, name) for name in dir(state) if name.startswith("on_")]
+
+
+def _once_per_state(function: Callable[[type[State]], T]) -> Callable[[type[State]], T]:
+    """Remember the result: annotations are read at the first use of a state, not at import."""
+
+    class Known(dict[type[State], T]):
+        def __missing__(self, state: type[State]) -> T:
+            self[state] = result = function(state)
+            return result
+
+    return Known().__getitem__
+
+
+@_once_per_state
+def accepted_by(state: type[State]) -> dict[type[Input], Handler]:
+    """The inputs that ``state`` accepts, each with its handler."""
+    accepted: dict[type[Input], Handler] = {}
+    for handler in _handlers(state):
+        hints = [
+            hint for key, hint in typing.get_type_hints(handler).items() if key not in ("return", "flight")
+        ]
+        for kind in typing.get_args(hints[0]) or (hints[0],):
+            accepted[kind] = handler
+    return accepted
+
+
+@_once_per_state
+def messages_accepted_by(state: type[State]) -> dict[int, tuple[type[Message], ...]]:
+    """The handshake messages that ``state`` accepts, by their number on the wire."""
+    by_type: dict[int, tuple[type[Message], ...]] = {}
+    for kind in accepted_by(state):
+        number = getattr(kind, "TYPE", None)
+        if number is not None:
+            by_type[number] = (*by_type.get(number, ()), typing.cast(type[Message], kind))
+    return by_type
+
+
+def successors_of(state: type[State], kind: type[Input]) -> tuple[type[State], ...]:
+    """The states to which ``kind`` can lead from ``state``, as the handler's annotation declares them.
+
+    ``Self`` stands for the state itself, ``NoReturn`` for the end of the connection.
+    """
+    handler = accepted_by(state)[kind]
+    result = typing.get_type_hints(handler)["return"]
+    members = typing.get_args(result) or (result,)
+    return tuple(state if member is typing.Self else member for member in members if member is not NoReturn)
+
+
+def name_of(state: type[State]) -> str:
+    """The name of a state: ``tls12.WaitFinished``, or ``WaitServerHello`` where no version is settled."""
+    folder = state.__module__.split(".")[-2]
+    return f"{folder}.{state.__name__}" if folder in VERSION_FOLDERS else state.__name__
+
+
+def expected_in(state: type[State]) -> str:
+    """The inputs that ``state`` accepts, for an error message."""
+    names = [kind.__name__ for kind in accepted_by(state)]
+    return " or ".join(sorted(names)) if names else "nothing"

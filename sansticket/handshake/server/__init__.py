@@ -1,0 +1,1 @@
+"""The server's states: the first hello, the search for a session, tickets; then a folder for each version."""

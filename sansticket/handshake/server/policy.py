@@ -1,0 +1,46 @@
+"""Whether a session may go on under the server's policy of today: what both versions check alike."""
+
+from __future__ import annotations
+
+import hmac
+
+from sansticket.config.choices import ClientAuthentication
+from sansticket.config.server import ServerConfig
+from sansticket.handshake.common.certificates import check_certificates_again
+from sansticket.tickets.records import Check
+from sansticket.tickets.session import Session
+
+
+def check_policy(
+    config: ServerConfig, session: Session, context: bytes, server_name: str | None, now: float
+) -> tuple[Check, ...]:
+    """Each condition with the numbers behind it."""
+    age, authentication_age = session.age(now), session.authentication_age(now)
+    same_name = session.server_name == server_name
+    same_context = hmac.compare_digest(session.session_id_context, context)
+    needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
+    has_certificate = bool(session.peer_certificates) or not needs_certificate
+    return (
+        Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
+        Check(
+            "authentication age",
+            authentication_age < config.max_session_age,
+            f"{authentication_age:.3f} s, at most {config.max_session_age} s",
+        ),
+        Check(
+            "context",
+            same_context,
+            "" if same_context else f"{_text(session.session_id_context)}, now {_text(context)}",
+        ),
+        Check(
+            "name",
+            same_name or config.resume_with_other_name,
+            "the same" if same_name else f"{session.server_name}, now {server_name}",
+        ),
+        Check("client certificate", has_certificate, "" if has_certificate else "the session has none"),
+        *check_certificates_again(config, session.peer_certificates, None, now),
+    )
+
+
+def _text(context: bytes) -> str:
+    return context.hex() or "empty"

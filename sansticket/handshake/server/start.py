@@ -1,0 +1,59 @@
+"""Where a server begins: the first ClientHello, the choice of the config, and the protocol version."""
+
+from __future__ import annotations
+
+from sansticket.codes import ProtocolVersion
+from sansticket.commands import UseConfig
+from sansticket.config.server import ServerConfig
+from sansticket.events import SelectConfig
+from sansticket.handshake.common.names import server_name_of
+from sansticket.handshake.common.versions import select_version
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.server.tls12.search import AfterHello as AfterHello12
+from sansticket.handshake.server.tls12.search import begin as begin12
+from sansticket.handshake.server.tls13.hello import WaitSecondClientHello, begin
+from sansticket.handshake.server.tls13.search import AfterHello
+from sansticket.values import value
+from sansticket.wire.extensions.negotiation import ApplicationProtocols
+from sansticket.wire.messages.hello import ClientHello
+
+
+@value
+class WaitClientHello(State):
+    """Nothing has come yet.  RFC 9846 appendix A.2, START."""
+
+    config: ServerConfig
+
+    def on_client_hello(self, message: ClientHello, flight: Flight) -> AskSelectConfig:
+        return AskSelectConfig(self.config, message, flight.received)
+
+
+@value
+class AskSelectConfig(Asking):
+    """Which config serves this client?  Asked before anything of the hello is acted upon."""
+
+    QUESTION = SelectConfig
+
+    config: ServerConfig
+    hello: ClientHello
+    raw_hello: bytes
+
+    def question(self) -> SelectConfig:
+        alpn = self.hello.find(ApplicationProtocols)
+        return SelectConfig(
+            self.hello, server_name_of(self.hello), alpn.protocols if alpn is not None else ()
+        )
+
+    def default_answer(self, now: float) -> UseConfig:
+        return UseConfig(self.config)
+
+    def on_use_config(
+        self, command: UseConfig, flight: Flight
+    ) -> AfterHello | WaitSecondClientHello | AfterHello12:
+        config = command.config
+        if config is not self.config:
+            flight.use_config(config)
+        if select_version(config, self.hello) == ProtocolVersion.TLS_1_2:
+            return begin12(config, self.hello, self.raw_hello, flight)
+        return begin(config, self.hello, self.raw_hello, flight)

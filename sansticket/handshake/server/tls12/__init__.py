@@ -1,0 +1,1 @@
+"""The server's states in TLS 1.2, by stage."""

@@ -1,0 +1,269 @@
+"""The end of a TLS 1.2 handshake on the server: the ticket, change_cipher_spec and Finished of both sides.
+
+full      WaitClientChangeCipherSpec  WaitClientFinished, then [AskPrepareTicket] and our half
+resumed   [AskPrepareTicket] and our half, then the same two states
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve, field
+
+from sansticket.commands import SealTicket, TicketProtected
+from sansticket.errors import LocalProtocolError
+from sansticket.events import PrepareTicket, ProtectTicket, TicketIssued
+from sansticket.handshake.machine.established import Established
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import ChangeCipherSpec
+from sansticket.handshake.server.tls12.negotiation import Negotiated
+from sansticket.handshake.tls12.connected import ServerConnected
+from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
+from sansticket.handshake.tls12.states import Asking, State
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.encoding import MAX_FIELD
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.values import value
+from sansticket.wire.messages.tls12 import NewSessionTicket
+from sansticket.wire.messages.tls13 import Finished
+
+MAX_TICKET: Final = 65_535
+"""Bytes: the length field of a ticket (RFC 5077 section 3.3)."""
+
+NO_HINT: Final = 0
+"""The lifetime of a renewed ticket: it ends with its session, whose time the client knows (RFC 5077 section 3.3)."""
+
+
+@value
+class Outcome:
+    """What the search for a session found: the session that goes on, or None, and the account of the search."""
+
+    session: Session | None
+    record: ResumptionRecord
+
+    @property
+    def gives_ticket(self) -> bool:
+        return bool(self.record.tickets_to_follow)
+
+
+@value
+class ServerHandshake:
+    """What every state after the ServerHello shares."""
+
+    negotiated: Negotiated
+    outcome: Outcome
+    hellos: Hellos
+    session_id: bytes
+    """That of the ServerHello."""
+    transcript: Transcript
+
+    def plus(self, raw: bytes) -> ServerHandshake:
+        transcript = self.transcript.plus(raw)
+        return ServerHandshake(self.negotiated, self.outcome, self.hellos, self.session_id, transcript)
+
+
+@value
+class ServerKeyed:
+    """The keys are there: what remains is to prove it, and perhaps a ticket."""
+
+    handshake: ServerHandshake
+    keys: Keys
+    group: int
+    peer_certificates: tuple[bytes, ...] = field(repr=False)
+
+    def plus(self, raw: bytes) -> ServerKeyed:
+        return ServerKeyed(self.handshake.plus(raw), self.keys, self.group, self.peer_certificates)
+
+    # Our half of the end
+
+    def give_ticket(self, flight: Flight) -> AskPrepareTicket:
+        session = self.handshake.outcome.session
+        return AskPrepareTicket(self, self.fresh_session(flight.now) if session is None else session)
+
+    def finish(self, flight: Flight) -> AfterOurFinished:
+        if self.handshake.outcome.session is None:
+            return self.finish_full(flight)
+        return self.finish_resumed(flight)
+
+    def finish_full(self, flight: Flight) -> ServerConnected:
+        """The last message of the handshake is ours."""
+        connected = self.finished(flight).connected(flight)
+        if self.handshake.session_id:
+            session = evolve(self.fresh_session(flight.now), session_id=self.handshake.session_id)
+            flight.store_session(session)
+            flight.emit(TicketIssued(session, 0))
+        return connected
+
+    def finish_resumed(self, flight: Flight) -> WaitClientChangeCipherSpec:
+        """The last message of the handshake is the client's."""
+        return WaitClientChangeCipherSpec(self.finished(flight))
+
+    def finished(self, flight: Flight) -> ServerKeyed:
+        self.keys.change_cipher_spec(flight, server=True)
+        return self.plus(flight.send(self.keys.finished(self.handshake.transcript, server=True)))
+
+    # What comes of it
+
+    def connected(self, flight: Flight) -> ServerConnected:
+        established = self.established(flight.now)
+        flight.establish(established)
+        flight.emit(established.completed(self.handshake.outcome.record))
+        return ServerConnected(established)
+
+    def established(self, now: float) -> Established:
+        hellos, negotiated = self.handshake.hellos, self.handshake.negotiated
+        session = self.handshake.outcome.session
+        return Established(
+            version=TLS12,
+            suite=hellos.suite,
+            group=self.group,
+            alpn_protocol=hellos.alpn_protocol,
+            server_name=hellos.server_name,
+            session_id_context=negotiated.session_id_context,
+            peer_certificates=self.peer_certificates,
+            resumed_session=session,
+            authenticated_at=session.authenticated_at if session is not None else now,
+            exporter=self.keys.exporter,
+            extended_master_secret=hellos.extended_master_secret,
+        )
+
+    def fresh_session(self, now: float) -> Session:
+        """The session of a full handshake."""
+        hellos, negotiated = self.handshake.hellos, self.handshake.negotiated
+        return Session(
+            version=TLS12,
+            cipher_suite=hellos.suite.suite,
+            secret=self.keys.master.secret,
+            lifetime=min(negotiated.config.ticket_lifetime, negotiated.config.max_session_age),
+            issued_at=now,
+            alpn=hellos.alpn_protocol,
+            server_name=hellos.server_name,
+            session_id_context=negotiated.session_id_context,
+            peer_certificates=self.peer_certificates,
+            extended_master_secret=hellos.extended_master_secret,
+            group=self.group,
+        )
+
+
+# --- the ticket ----------------------------------------------------------------------------------------------
+
+
+@value
+class AskPrepareTicket(Asking):
+    """The promised ticket is about to be made: what data does the application put in?
+
+    ``session`` is a fresh one, or the resumed one, whose time a renewed ticket keeps.
+    """
+
+    QUESTION = PrepareTicket
+
+    keyed: ServerKeyed
+    session: Session
+
+    def question(self) -> PrepareTicket:
+        return PrepareTicket(self.session, 0)
+
+    def default_answer(self, now: float) -> SealTicket:
+        return SealTicket()
+
+    def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AskProtectTicket | AfterOurFinished:
+        session, config = self.session, self.keyed.handshake.negotiated.config
+        if session.session_id:
+            session = evolve(session, session_id=b"")
+        if command.app_data is not None:
+            if len(command.app_data) > MAX_FIELD:
+                return self.unfit(command, len(command.app_data), flight)
+            session = evolve(session, app_data=command.app_data)
+        plaintext, keys = config.ticket_codec.encode(session), config.ticket_keys
+        if len(plaintext) > MAX_TICKET:
+            return self.unfit(command, len(plaintext), flight)
+        if keys is None:
+            return AskProtectTicket(self.keyed, session, plaintext)
+        ticket = keys.seal(plaintext, flight.now, flight.entropy)
+        if len(ticket) > MAX_TICKET:
+            return self.unfit(command, len(ticket), flight)
+        return send_ticket(self.keyed, session, ticket, flight).finish(flight)
+
+    def unfit(self, command: SealTicket, size: int, flight: Flight) -> AfterOurFinished:
+        """Too large: new data is refused to whoever gave it; where nobody gave any there is no ticket."""
+        if command.app_data is not None:
+            raise LocalProtocolError(
+                f"SealTicket with {len(command.app_data)} bytes of app_data makes a ticket of {size} bytes; "
+                f"expected at most {MAX_TICKET}"
+            )
+        return take_back(self.keyed, flight).finish(flight)
+
+
+@value
+class AskProtectTicket(Asking):
+    """The ticket's plaintext is to be encrypted by keys that are elsewhere."""
+
+    QUESTION = ProtectTicket
+
+    keyed: ServerKeyed
+    session: Session
+    plaintext: bytes = field(repr=False)
+
+    def question(self) -> ProtectTicket:
+        return ProtectTicket(self.plaintext)
+
+    def default_answer(self, now: float) -> TicketProtected:
+        return TicketProtected(None)
+
+    def on_ticket_protected(self, command: TicketProtected, flight: Flight) -> AfterOurFinished:
+        ticket = command.ticket
+        if ticket is None:
+            return take_back(self.keyed, flight).finish(flight)
+        if not 0 < len(ticket) <= MAX_TICKET:
+            raise LocalProtocolError(
+                f"TicketProtected has a ticket of {len(ticket)} bytes; expected 1 to {MAX_TICKET}, or None"
+            )
+        return send_ticket(self.keyed, self.session, ticket, flight).finish(flight)
+
+
+def take_back(keyed: ServerKeyed, flight: Flight) -> ServerKeyed:
+    """An empty ticket: the promise of the ServerHello cannot be kept (RFC 5077 section 3.3)."""
+    return keyed.plus(flight.send(NewSessionTicket(NO_HINT, b"")))
+
+
+def send_ticket(keyed: ServerKeyed, session: Session, ticket: bytes, flight: Flight) -> ServerKeyed:
+    hint = session.lifetime if keyed.handshake.outcome.session is None else NO_HINT
+    keyed = keyed.plus(flight.send(NewSessionTicket(hint, ticket)))
+    flight.emit(TicketIssued(session, 0))
+    return keyed
+
+
+# --- the client's half ---------------------------------------------------------------------------------------
+
+
+@value
+class WaitClientChangeCipherSpec(State):
+    """What comes next is the end of unprotected records."""
+
+    keyed: ServerKeyed
+
+    def on_change_cipher_spec(self, item: ChangeCipherSpec, flight: Flight) -> WaitClientFinished:
+        self.keyed.keys.changed_cipher_spec(flight, server=False)
+        return WaitClientFinished(self.keyed)
+
+
+@value
+class WaitClientFinished(State):
+    """The client owes the proof that it has the keys and saw the same messages."""
+
+    keyed: ServerKeyed
+
+    def on_finished(self, message: Finished, flight: Flight) -> AskPrepareTicket | ServerConnected:
+        keyed = self.keyed
+        keyed.keys.check_finished(message, keyed.handshake.transcript, server=False)
+        if keyed.handshake.outcome.session is not None:
+            return keyed.connected(flight)
+        keyed = keyed.plus(flight.received)
+        return (
+            keyed.give_ticket(flight) if keyed.handshake.outcome.gives_ticket else keyed.finish_full(flight)
+        )
+
+
+AfterOurFinished = WaitClientChangeCipherSpec | ServerConnected
+"""Where a server is when its own half is done."""

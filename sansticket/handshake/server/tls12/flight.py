@@ -1,0 +1,271 @@
+"""The TLS 1.2 server's answer to a ClientHello, and what the client sends back (RFC 5246 section 7.3).
+
+resumed   ServerHello, and on in ``finished``
+full      ServerHello, Certificate, AskSignExchange, ServerKeyExchange, CertificateRequest?, ServerHelloDone
+          [WaitClientCertificate]  WaitClientKeyExchange  [WaitCertificateVerify  AskVerifyPeer]
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from attrs import evolve, field
+
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
+from sansticket.config.choices import ClientAuthentication
+from sansticket.crypto.groups import KeyExchange, generate
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey
+from sansticket.crypto.suites import SUITES, SuiteParameters
+from sansticket.errors import Fault, Reason
+from sansticket.events import Sign, VerifyPeer
+from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.handshake.common.versions import random_for_tls12
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.server.tls12.finished import (
+    AskPrepareTicket,
+    Outcome,
+    ServerHandshake,
+    ServerKeyed,
+    WaitClientChangeCipherSpec,
+)
+from sansticket.handshake.server.tls12.negotiation import Negotiated, Selected, select
+from sansticket.handshake.tls12.certificates import (
+    certificate_request,
+    chain_of,
+    check_signature,
+    sign_default,
+    signed_exchange,
+)
+from sansticket.handshake.tls12.keys import Hellos, Keys
+from sansticket.handshake.tls12.states import Asking, State
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.session import Session
+from sansticket.values import value
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameAck
+from sansticket.wire.extensions.tls12 import (
+    EcPointFormats,
+    ExtendedMasterSecret,
+    RenegotiationInfo,
+    SessionTicketExtension,
+)
+from sansticket.wire.messages.hello import ServerHello
+from sansticket.wire.messages.tls12 import (
+    Certificate,
+    ClientKeyExchange,
+    ServerHelloDone,
+    ServerKeyExchange,
+)
+from sansticket.wire.messages.tls13 import CertificateVerify
+
+SESSION_ID_LENGTH = 32
+
+# What a ServerHello says in the same words every time.
+NO_RENEGOTIATION_INFO: Final = RenegotiationInfo(b"")
+NAME_ACK: Final = ServerNameAck()
+ONLY_UNCOMPRESSED: Final = EcPointFormats(b"\0")
+EXTENDED_MASTER_SECRET: Final = ExtendedMasterSecret()
+TICKET_PROMISED: Final = SessionTicketExtension(b"")
+
+
+# --- ServerHello ---------------------------------------------------------------------------------------------
+
+
+def resume(
+    negotiated: Negotiated, outcome: Outcome, session: Session, flight: Flight
+) -> AskPrepareTicket | WaitClientChangeCipherSpec:
+    """The session goes on: the client sees it by its own session id (RFC 5246 section 7.3, RFC 5077 section 3.4)."""
+    session_id = negotiated.hello.session_id
+    handshake = send_server_hello(negotiated, outcome, SUITES[session.cipher_suite], session_id, flight)
+    keys = Keys.resumed(handshake.hellos, session)
+    keys.log(flight)
+    keyed = ServerKeyed(handshake, keys, session.group, session.peer_certificates)
+    return keyed.give_ticket(flight) if outcome.gives_ticket else keyed.finish_resumed(flight)
+
+
+def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> AskSignExchange:
+    """A session id stands for a session that we keep; with a ticket the client keeps it (RFC 5077 section 3.4)."""
+    selected = select(negotiated)
+    keeps = negotiated.keeps_sessions and not outcome.gives_ticket
+    session_id = flight.entropy(SESSION_ID_LENGTH) if keeps else b""
+    handshake = send_server_hello(negotiated, outcome, selected.suite, session_id, flight)
+    handshake = handshake.plus(flight.send(Certificate(selected.credential.chain)))
+    return AskSignExchange(handshake, selected, generate(selected.group, flight.entropy))
+
+
+def send_server_hello(
+    negotiated: Negotiated, outcome: Outcome, suite: SuiteParameters, session_id: bytes, flight: Flight
+) -> ServerHandshake:
+    hello = ServerHello(
+        random=random_for_tls12(negotiated.config, flight.entropy(32)),
+        session_id=session_id,
+        cipher_suite=suite.suite,
+        extensions=tuple(hello_extensions(negotiated, outcome)),
+    )
+    hellos = Hellos(
+        suite=suite,
+        client_random=negotiated.hello.random,
+        server_random=hello.random,
+        extended_master_secret=negotiated.extended_master_secret,
+        alpn_protocol=negotiated.alpn_protocol,
+        server_name=negotiated.server_name,
+    )
+    transcript = Transcript(suite.hash_name, (negotiated.raw_hello, flight.send(hello)))
+    return ServerHandshake(negotiated, outcome, hellos, session_id, transcript)
+
+
+def hello_extensions(negotiated: Negotiated, outcome: Outcome) -> list[Extension]:
+    """Answers to what the client said, and nothing else."""
+    extensions: list[Extension] = []
+    if negotiated.secure_renegotiation:
+        extensions.append(NO_RENEGOTIATION_INFO)
+    name = (
+        negotiated.server_name if outcome.session is None else None
+    )  # not in a resumption: RFC 6066 section 3
+    if name is not None and any(one.matches(name) for one in negotiated.config.credentials):
+        extensions.append(NAME_ACK)
+    if negotiated.hello.find(EcPointFormats) is not None:
+        extensions.append(ONLY_UNCOMPRESSED)
+    if negotiated.extended_master_secret:
+        extensions.append(EXTENDED_MASTER_SECRET)
+    if outcome.gives_ticket:
+        extensions.append(TICKET_PROMISED)
+    if negotiated.alpn_protocol is not None:
+        extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
+    return extensions
+
+
+# --- the rest of our flight ----------------------------------------------------------------------------------
+
+
+@value
+class AskSignExchange(Asking):
+    """Our Certificate is sent, the signature of our share is to be made."""
+
+    QUESTION = Sign
+
+    handshake: ServerHandshake
+    selected: Selected
+    exchange: KeyExchange
+
+    def question(self) -> Sign:
+        return Sign(self.selected.scheme, self.to_be_signed(), self.selected.credential)
+
+    def default_answer(self, now: float) -> ProvideSignature:
+        selected = self.selected
+        return ProvideSignature(sign_default(selected.credential, selected.scheme, self.to_be_signed()))
+
+    def key_exchange(self, signature: bytes) -> ServerKeyExchange:
+        return ServerKeyExchange(self.exchange.group, self.exchange.public, self.selected.scheme, signature)
+
+    def to_be_signed(self) -> bytes:
+        return signed_exchange(self.handshake.hellos, self.key_exchange(b"").params)
+
+    def on_provide_signature(
+        self, command: ProvideSignature, flight: Flight
+    ) -> WaitClientCertificate | WaitClientKeyExchange:
+        handshake = self.handshake.plus(flight.send(self.key_exchange(command.signature)))
+        config = handshake.negotiated.config
+        if config.client_authentication is ClientAuthentication.NONE:
+            handshake = handshake.plus(flight.send(ServerHelloDone()))
+            return WaitClientKeyExchange(handshake, self.exchange, NoCertificate())
+        handshake = handshake.plus(flight.send(certificate_request(config)))
+        return WaitClientCertificate(handshake.plus(flight.send(ServerHelloDone())), self.exchange)
+
+
+# --- the client's answer -------------------------------------------------------------------------------------
+
+
+@value
+class NoCertificate:
+    """The client was not asked for a certificate, or has none."""
+
+
+@value
+class Shown:
+    """The client's chain, whose key it has not yet proved to have."""
+
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+
+@value
+class WaitClientCertificate(State):
+    """We asked for a certificate."""
+
+    handshake: ServerHandshake
+    exchange: KeyExchange
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> WaitClientKeyExchange:
+        handshake = self.handshake.plus(flight.received)
+        config = handshake.negotiated.config
+        chain = chain_of(message, config)
+        if chain:
+            shown = Shown(chain, public_key_of(chain[0]))
+            return WaitClientKeyExchange(handshake, self.exchange, shown)
+        if config.client_authentication is ClientAuthentication.REQUIRED:
+            raise Fault(Reason.CERTIFICATE_REQUIRED)
+        return WaitClientKeyExchange(handshake, self.exchange, NoCertificate())
+
+
+@value
+class WaitClientKeyExchange(State):
+    """The client owes its share."""
+
+    handshake: ServerHandshake
+    exchange: KeyExchange
+    certificate: Shown | NoCertificate
+
+    def on_client_key_exchange(
+        self, message: ClientKeyExchange, flight: Flight
+    ) -> WaitCertificateVerify | WaitClientChangeCipherSpec:
+        handshake = self.handshake.plus(flight.received)
+        shared_secret = self.exchange.finish(message.public)
+        keys = Keys.exchanged(handshake.hellos, shared_secret, handshake.transcript)
+        keys.log(flight)
+        keyed = ServerKeyed(handshake, keys, self.exchange.group, ())
+        if isinstance(self.certificate, Shown):
+            return WaitCertificateVerify(keyed, self.certificate)
+        return WaitClientChangeCipherSpec(keyed)
+
+
+@value
+class WaitCertificateVerify(State):
+    """The client showed a certificate and owes the proof."""
+
+    keyed: ServerKeyed
+    shown: Shown
+
+    def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
+        handshake, where = self.keyed.handshake, "CertificateVerify"
+        signed = b"".join(handshake.transcript.messages)
+        config = handshake.negotiated.config
+        check_signature(config, self.shown.public_key, message.scheme, signed, message.signature, where)
+        keyed = evolve(self.keyed.plus(flight.received), peer_certificates=self.shown.chain)
+        return AskVerifyPeer(keyed, self.shown.public_key)
+
+
+@value
+class AskVerifyPeer(Asking):
+    """The client holds its key; does the application accept the certificate?"""
+
+    QUESTION = VerifyPeer
+
+    keyed: ServerKeyed
+    public_key: PublicKey = field(repr=False)
+
+    def question(self) -> VerifyPeer:
+        anchors = self.keyed.handshake.negotiated.config.trust_anchors
+        return VerifyPeer(self.keyed.peer_certificates, None, self.public_key, anchors)
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        anchors = self.keyed.handshake.negotiated.config.trust_anchors
+        verify_chain_default(self.keyed.peer_certificates, anchors, None, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitClientChangeCipherSpec:
+        return WaitClientChangeCipherSpec(self.keyed)
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)

@@ -1,0 +1,159 @@
+"""What a ClientHello leads to in TLS 1.2, before any session is looked at (RFC 5246 section 7.4.1.2)."""
+
+from __future__ import annotations
+
+from attrs import field
+
+from sansticket.codes import CipherSuite, NamedGroup
+from sansticket.config.server import ServerConfig
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.suites import SUITES, SuiteParameters
+from sansticket.errors import Fault, Reason
+from sansticket.events import LookUpSession
+from sansticket.handshake.common.names import select_protocol, server_name_of
+from sansticket.handshake.tls12.certificates import curve_is_accepted, scheme_for
+from sansticket.handshake.tls12.keys import TLS12
+from sansticket.tickets.stores.cache import CacheMode
+from sansticket.values import value
+from sansticket.wire.extensions.key_exchange import SupportedGroups
+from sansticket.wire.extensions.negotiation import SignatureAlgorithms
+from sansticket.wire.extensions.tls12 import (
+    EcPointFormats,
+    ExtendedMasterSecret,
+    RenegotiationInfo,
+    SessionTicketExtension,
+)
+from sansticket.wire.messages.hello import ClientHello
+
+
+@value
+class Negotiated:
+    """What is settled by the ClientHello alone; every later state of the handshake shares it."""
+
+    config: ServerConfig
+    hello: ClientHello
+    raw_hello: bytes = field(repr=False)
+    server_name: str | None
+    alpn_protocol: bytes | None
+    session_id_context: bytes
+
+    @property
+    def extended_master_secret(self) -> bool:
+        return self.hello.find(ExtendedMasterSecret) is not None
+
+    @property
+    def secure_renegotiation(self) -> bool:
+        """The client says that this is no renegotiation, by an extension or a cipher suite (RFC 5746 section 3.6)."""
+        signalled = CipherSuite.EMPTY_RENEGOTIATION_INFO_SCSV in self.hello.cipher_suites
+        return signalled or self.hello.find(RenegotiationInfo) is not None
+
+    @property
+    def ticket(self) -> bytes | None:
+        """What the client shows, which is empty if it only takes tickets; None where one side does not do them."""
+        config = self.config
+        if not (config.stateless_tickets and config.tickets_in_tls12):
+            return None
+        extension = self.hello.find(SessionTicketExtension)
+        return extension.ticket if extension is not None else None
+
+    @property
+    def looks_up_sessions(self) -> bool:
+        return self.config.session_cache is not None or LookUpSession in self.config.answers
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """A session of this handshake will be found by its id."""
+        cache = self.config.session_cache
+        return LookUpSession in self.config.answers or (cache is not None and CacheMode.SERVER in cache.mode)
+
+
+def negotiate(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> Negotiated:
+    """A sound ClientHello.  Suite, group and certificate matter only if no session is resumed."""
+    if 0 not in hello.compression_methods:
+        raise Fault(Reason.ILLEGAL_VALUE, "compression methods without null")
+    formats = hello.find(EcPointFormats)
+    if formats is not None and 0 not in formats.formats:
+        raise Fault(Reason.ILLEGAL_VALUE, "ec_point_formats without uncompressed")
+    renegotiation = hello.find(RenegotiationInfo)
+    if renegotiation is not None and renegotiation.renegotiated_connection:
+        raise Fault(Reason.RENEGOTIATION_INFO_MISMATCH, "not empty in a first handshake")
+    if config.require_extended_master_secret and hello.find(ExtendedMasterSecret) is None:
+        raise Fault(Reason.MISSING_EXTENDED_MASTER_SECRET, "in the ClientHello")
+    return Negotiated(
+        config=config,
+        hello=hello,
+        raw_hello=raw_hello,
+        server_name=server_name_of(hello),
+        alpn_protocol=select_protocol(config, hello),
+        session_id_context=config.effective_session_id_context,
+    )
+
+
+# --- for a full handshake ------------------------------------------------------------------------------------
+
+
+@value
+class Selected:
+    """What a full handshake is done with."""
+
+    suite: SuiteParameters
+    group: int
+    credential: Credential
+    scheme: int
+
+
+def select(negotiated: Negotiated) -> Selected:
+    """Our most preferred suite for which there is a certificate whose key the client can verify."""
+    config, hello = negotiated.config, negotiated.hello
+    common = [suite for suite in config.suites_of(TLS12) if suite in hello.cipher_suites]
+    if not common:
+        offered = ", ".join(f"{suite:#06x}" for suite in hello.cipher_suites)
+        raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {offered}")
+    group = select_group(negotiated)
+    pairs = [(SUITES[number], credential) for number in common for credential in credentials_for(negotiated)]
+    fitting = [pair for pair in pairs if goes_with(*pair)]
+    if not fitting:
+        raise Fault(Reason.NO_CREDENTIAL, "no certificate goes with a suite that the client offers")
+    for suite, credential in fitting:
+        scheme = fitting_scheme(negotiated, credential)
+        if scheme is not None:
+            return Selected(suite, group, credential, scheme)
+    raise Fault(Reason.NO_COMMON_SIGNATURE_SCHEME, "no credential has a key that the client can verify")
+
+
+def goes_with(suite: SuiteParameters, credential: Credential) -> bool:
+    """A suite says whether the certificate is one for ECDSA or one for RSA (RFC 8422 section 2)."""
+    return credential.tls12_authentication == suite.tls12_authentication
+
+
+def select_group(negotiated: Negotiated) -> int:
+    """Our most preferred group that the client has; one that does not say has P-256 (RFC 8422 section 4)."""
+    ours = negotiated.config.groups_of(TLS12)
+    extension = negotiated.hello.find(SupportedGroups)
+    theirs = extension.groups if extension is not None else (NamedGroup.SECP256R1,)
+    for group in ours:
+        if group in theirs:
+            return group
+    offered = ", ".join(f"{group:#06x}" for group in theirs)
+    raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {offered}")
+
+
+def credentials_for(negotiated: Negotiated) -> tuple[Credential, ...]:
+    """Those for the client's server name; without a name, or with one that none has, all."""
+    name, credentials = negotiated.server_name, negotiated.config.credentials
+    named = tuple(one for one in credentials if name is not None and one.matches(name))
+    return named or credentials
+
+
+def fitting_scheme(negotiated: Negotiated, credential: Credential) -> int | None:
+    """With which scheme the credential can sign for this client.
+
+    A client without signature_algorithms means SHA-1 (RFC 5246 section 7.4.1.4.1), which we do not do.
+    """
+    hello = negotiated.hello
+    schemes, groups = hello.find(SignatureAlgorithms), hello.find(SupportedGroups)
+    if schemes is None:
+        return None
+    if groups is not None and not curve_is_accepted(credential.public_key, groups.groups):
+        return None
+    return scheme_for(credential, schemes.schemes, negotiated.config)

@@ -1,0 +1,403 @@
+"""The established TLS 1.3 server: tickets, automatic and on request, and post-handshake authentication.
+
+Tickets are made lazily, one after the other, and each may wait for the application (``AskPrepareTicket``,
+``AskProtectTicket``).  ``Batch`` is what is left to do: how many tickets, and the data to send after them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn, Self
+
+from attrs import evolve, field
+
+from sansticket.codes import ProtocolVersion
+from sansticket.commands import (
+    AcceptPeer,
+    FlushTickets,
+    IssueTicket,
+    RejectPeer,
+    RequestClientCertificate,
+    SealTicket,
+    SendData,
+    TicketProtected,
+)
+from sansticket.config.choices import ClientAuthentication, TicketFlush
+from sansticket.config.server import ServerConfig
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.events import (
+    PeerAuthenticated,
+    PrepareTicket,
+    ProtectTicket,
+    TicketIssued,
+    VerifyPeer,
+)
+from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import Asking
+from sansticket.handshake.server.tls13.negotiation import TicketPolicy
+from sansticket.handshake.tls13.certificates import (
+    certificate_request,
+    chain_of,
+    check_certificate_verify,
+)
+from sansticket.handshake.tls13.connected import Connected
+from sansticket.handshake.tls13.finished import check_finished
+from sansticket.keys.tls13 import resumption_psk
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.encoding import MAX_FIELD
+from sansticket.tickets.session import Session
+from sansticket.values import value
+from sansticket.wire.messages.tls13 import (
+    Certificate,
+    CertificateVerify,
+    Finished,
+    KeyUpdate,
+    NewSessionTicket,
+)
+
+MAX_TICKET: Final = 65_535
+"""Bytes: the length field of a ticket (RFC 9846 section 4.7.1)."""
+
+NONCE_LENGTH: Final = 8
+"""Bytes of a ticket_nonce: a counter, so that no two tickets of a connection share one."""
+
+
+MAX_REQUESTS: Final = 8
+"""Certificate requests that may be unanswered at a time: each holds a transcript."""
+
+CONTEXT_LENGTH: Final = 16
+"""Bytes of a certificate_request_context: unique and not to be foreseen (RFC 9846 section 4.4.2)."""
+
+
+@value
+class CertificateRequested:
+    """A post-handshake request that was not answered yet.  ``transcript`` ends with it."""
+
+    context: bytes
+    transcript: Transcript
+
+
+@value
+class NoResponse:
+    """The client is not in the middle of an answer to a request."""
+
+
+@value
+class CertificateShown:
+    """It sent a certificate, and owes the proof."""
+
+    transcript: Transcript
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+
+@value
+class CertificateProved:
+    """It proved that it has the key, or declined; it owes the Finished."""
+
+    transcript: Transcript
+    chain: tuple[bytes, ...] = field(repr=False)
+
+
+Response = NoResponse | CertificateShown | CertificateProved
+
+
+@value(kw_only=True)
+class ServerConnected(Connected):
+    """RFC 9846 appendix A.2, CONNECTED.
+
+    ``app_data`` is what the next ticket carries unless the application says otherwise: what the last one
+    carried, or the resumed session.  ``queued`` tickets are waiting for our next write.
+    """
+
+    config: ServerConfig
+    resumption_secret: bytes = field(repr=False)
+    ticket_policy: TicketPolicy
+    transcript: Transcript | None
+    """Up to the client's Finished, for post-handshake authentication; None if the client does not take part."""
+    requests: tuple[CertificateRequested, ...] = ()
+    response: Response = NoResponse()
+    app_data: bytes = field(default=b"", repr=False)
+    tickets_made: int = 0
+    queued: int = 0
+
+    @property
+    def takes_data(self) -> bool:
+        """Not in the middle of an answer, which comes in one piece (RFC 9846 section 4.7.2)."""
+        return type(self.response) is NoResponse
+
+    @property
+    def sends_at_once(self) -> bool:
+        return not self.queued
+
+    def on_send_data(self, command: SendData, flight: Flight) -> AfterHandshake:
+        return self.flush(bytes(command.data), flight)
+
+    def on_flush_tickets(self, command: FlushTickets, flight: Flight) -> AfterHandshake:
+        return self.flush(b"", flight)
+
+    def on_issue_ticket(self, command: IssueTicket, flight: Flight) -> ServerConnected:
+        if not self.config.issues_tickets:
+            raise LocalProtocolError(
+                "IssueTicket, but the config has neither ticket_keys nor a session_cache nor answers"
+            )
+        if not self.ticket_policy.client_takes_tickets:
+            raise LocalProtocolError(
+                "IssueTicket, but the client offered no PSK key exchange mode that we do"
+            )
+        return evolve(self, queued=self.queued + command.count)
+
+    # Post-handshake authentication: the messages are those of the handshake, and we may send data meanwhile.
+
+    def on_key_update(self, message: KeyUpdate, flight: Flight) -> Self:
+        if not self.takes_data:
+            raise Fault(
+                Reason.UNEXPECTED_MESSAGE, "KeyUpdate in the middle of an answer to CertificateRequest"
+            )
+        return super().on_key_update(message, flight)
+
+    def on_request_client_certificate(
+        self, command: RequestClientCertificate, flight: Flight
+    ) -> ServerConnected:
+        if self.transcript is None:
+            raise LocalProtocolError(
+                "RequestClientCertificate, but the client did not offer post_handshake_auth"
+            )
+        if self.config.trust_anchors is None and VerifyPeer not in self.config.answers:
+            raise LocalProtocolError(
+                "RequestClientCertificate, but the config has neither trust_anchors nor an answer for VerifyPeer"
+            )
+        if len(self.requests) >= MAX_REQUESTS:
+            raise LocalProtocolError(f"RequestClientCertificate, but {MAX_REQUESTS} are unanswered")
+        context = flight.entropy(CONTEXT_LENGTH)
+        raw = flight.send(certificate_request(self.config, context))
+        return evolve(
+            self, requests=(*self.requests, CertificateRequested(context, self.transcript.plus(raw)))
+        )
+
+    def on_certificate(self, message: Certificate, flight: Flight) -> ServerConnected:
+        request = next((r for r in self.requests if r.context == message.context), None)
+        if request is None or not self.takes_data:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "Certificate that answers no request")
+        chain, transcript = chain_of(message, self.config), request.transcript.plus(flight.received)
+        others = tuple(r for r in self.requests if r is not request)
+        response: Response
+        if chain:
+            response = CertificateShown(transcript, chain, public_key_of(chain[0]))
+        elif self.config.client_authentication is ClientAuthentication.REQUIRED:
+            raise Fault(Reason.CERTIFICATE_REQUIRED)
+        else:
+            response = CertificateProved(transcript, ())
+        return evolve(self, requests=others, response=response)
+
+    def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyAgain:
+        shown = self.response
+        if not isinstance(shown, CertificateShown):
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "CertificateVerify without Certificate")
+        check_certificate_verify(message, self.config, shown.public_key, shown.transcript, of_server=False)
+        proved = CertificateProved(shown.transcript.plus(flight.received), shown.chain)
+        return AskVerifyAgain(evolve(self, response=proved), shown)
+
+    def on_finished(self, message: Finished, flight: Flight) -> AfterHandshake:
+        """The client's new identity holds; tickets follow, as many as after the handshake."""
+        proved = self.response
+        if not isinstance(proved, CertificateProved):
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "Finished without Certificate")
+        check_finished(message, self.established.suite.hash_name, self.reading_secret, proved.transcript)
+        established = evolve(self.established, peer_certificates=proved.chain)
+        flight.establish(established)
+        flight.emit(PeerAuthenticated(proved.chain))
+        counts = self.ticket_policy.counts(flight.num_tickets)
+        tickets = counts.full if established.resumed_session is None else counts.resumed
+        if not flight.can_send:
+            tickets = 0
+        return after_handshake(evolve(self, established=established, response=NoResponse()), tickets, flight)
+
+    def flush(self, data: bytes, flight: Flight) -> AfterHandshake:
+        """Make the queued tickets; then send ``data``."""
+        return go_on(evolve(self, queued=0), Batch(self.queued, data), flight)
+
+    def remaining_lifetime(self, now: float) -> int:
+        """Seconds that a ticket made now can live.
+
+        A renewed one keeps the lifetime of its session, or where its format has no place for two times the end of
+        it; and no renewal reaches beyond ``max_session_age`` since the last full handshake.  0 or less means
+        that there can be no ticket.
+        """
+        resumed = self.established.resumed_session
+        age = max(0.0, now - self.established.authenticated_at)
+        lifetime = float(resumed.lifetime if resumed is not None else self.config.ticket_lifetime)
+        if resumed is not None and not self.config.ticket_codec.keeps_issue_time:
+            lifetime = min(lifetime, resumed.issued_at + resumed.lifetime - now)
+        return int(min(lifetime, self.config.max_session_age - age))
+
+    def session_for_ticket(self, lifetime: int, flight: Flight) -> Session:
+        """The session that the next ticket stands for."""
+        established = self.established
+        nonce = self.tickets_made.to_bytes(NONCE_LENGTH)
+        return Session(
+            version=ProtocolVersion.TLS_1_3,
+            cipher_suite=established.suite.suite,
+            secret=resumption_psk(established.suite.hash_name, self.resumption_secret, nonce),
+            lifetime=lifetime,
+            issued_at=flight.now,
+            authenticated_at=established.authenticated_at,
+            session_id=flight.entropy(32) if self.config.stateful_tickets else b"",
+            age_add=int.from_bytes(flight.entropy(4)),
+            alpn=established.alpn_protocol,
+            server_name=established.server_name,
+            session_id_context=established.session_id_context,
+            peer_certificates=established.peer_certificates,
+            app_data=self.app_data,
+            group=established.group,
+        )
+
+
+@value
+class Batch:
+    """What remains to be done before the connection is at rest again."""
+
+    tickets: int
+    data: bytes = field(repr=False)
+
+    def one_less(self) -> Batch:
+        return Batch(self.tickets - 1, self.data)
+
+
+def after_handshake(connected: ServerConnected, tickets: int, flight: Flight) -> AfterHandshake:
+    """The automatic tickets: now, or with our next write.  Those on request always wait for it."""
+    if connected.config.ticket_flush is TicketFlush.WRITE:
+        return evolve(connected, queued=connected.queued + tickets)
+    return go_on(connected, Batch(tickets, b""), flight)
+
+
+def go_on(connected: ServerConnected, batch: Batch, flight: Flight) -> AfterHandshake:
+    """The next ticket of the batch; when there is none, its data."""
+    if batch.tickets:
+        lifetime = connected.remaining_lifetime(flight.now)
+        if lifetime > 0:
+            return AskPrepareTicket(connected, batch, connected.session_for_ticket(lifetime, flight))
+    if batch.data:
+        flight.send_application_data(batch.data)
+    return connected
+
+
+@value
+class AskPrepareTicket(Asking):
+    """A ticket is about to be made: what data does the application put in?"""
+
+    QUESTION = PrepareTicket
+
+    connected: ServerConnected
+    batch: Batch
+    session: Session
+
+    def question(self) -> PrepareTicket:
+        return PrepareTicket(self.session, self.connected.tickets_made)
+
+    def default_answer(self, now: float) -> SealTicket:
+        return SealTicket()
+
+    def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AfterHandshake | AskProtectTicket:
+        connected, session = self.connected, self.session
+        if command.app_data is not None and command.app_data != session.app_data:
+            if len(command.app_data) > MAX_FIELD:
+                return self.unfit(command, len(command.app_data), flight)
+            connected = evolve(connected, app_data=command.app_data)
+            session = evolve(session, app_data=command.app_data)
+        if session.session_id:
+            return self.send(connected, session, session.session_id, flight)
+        plaintext = connected.config.ticket_codec.encode(session)
+        keys = connected.config.ticket_keys
+        if len(plaintext) > MAX_TICKET:
+            return self.unfit(command, len(plaintext), flight)
+        if keys is None:
+            return AskProtectTicket(connected, self.batch, session, plaintext)
+        ticket = keys.seal(plaintext, flight.now, flight.entropy)
+        if len(ticket) > MAX_TICKET:
+            return self.unfit(command, len(ticket), flight)
+        return self.send(connected, session, ticket, flight)
+
+    def unfit(self, command: SealTicket, size: int, flight: Flight) -> AfterHandshake:
+        """Too large: new data is refused to whoever gave it; where nobody gave any there is no such ticket."""
+        if command.app_data is not None:
+            raise LocalProtocolError(
+                f"SealTicket with {len(command.app_data)} bytes of app_data makes a ticket of {size} bytes; "
+                f"expected at most {MAX_TICKET}"
+            )
+        return go_on(self.connected, self.batch.one_less(), flight)
+
+    def send(
+        self, connected: ServerConnected, session: Session, ticket: bytes, flight: Flight
+    ) -> AfterHandshake:
+        return go_on(send_ticket(connected, session, ticket, flight), self.batch.one_less(), flight)
+
+
+@value
+class AskProtectTicket(Asking):
+    """A ticket's plaintext is to be encrypted by keys that are elsewhere."""
+
+    QUESTION = ProtectTicket
+
+    connected: ServerConnected
+    batch: Batch
+    session: Session
+    plaintext: bytes = field(repr=False)
+
+    def question(self) -> ProtectTicket:
+        return ProtectTicket(self.plaintext)
+
+    def default_answer(self, now: float) -> TicketProtected:
+        return TicketProtected(None)
+
+    def on_ticket_protected(self, command: TicketProtected, flight: Flight) -> AfterHandshake:
+        connected = self.connected
+        if command.ticket is not None:
+            if not 0 < len(command.ticket) <= MAX_TICKET:
+                raise LocalProtocolError(
+                    f"TicketProtected has a ticket of {len(command.ticket)} bytes; expected 1 to {MAX_TICKET}, or None"
+                )
+            connected = send_ticket(connected, self.session, command.ticket, flight)
+        return go_on(connected, self.batch.one_less(), flight)
+
+
+@value
+class AskVerifyAgain(Asking):
+    """Post-handshake: the client holds its key; does the application accept the certificate?"""
+
+    QUESTION = VerifyPeer
+
+    connected: ServerConnected
+    shown: CertificateShown
+
+    def question(self) -> VerifyPeer:
+        return VerifyPeer(self.shown.chain, None, self.shown.public_key, self.connected.config.trust_anchors)
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        verify_chain_default(self.shown.chain, self.connected.config.trust_anchors, None, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> ServerConnected:
+        return self.connected
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
+
+
+AfterHandshake = ServerConnected | AskPrepareTicket
+"""Where a server is once the handshake is done: at rest, or about to make a ticket."""
+
+
+def send_ticket(
+    connected: ServerConnected, session: Session, ticket: bytes, flight: Flight
+) -> ServerConnected:
+    """One NewSessionTicket (RFC 9846 section 4.7.1)."""
+    ordinal = connected.tickets_made
+    nonce = ordinal.to_bytes(NONCE_LENGTH)
+    if session.session_id:
+        flight.store_session(session)  # before the client can come back with it
+    flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket))
+    flight.emit(TicketIssued(session, ordinal))
+    return evolve(connected, tickets_made=ordinal + 1)

@@ -1,0 +1,365 @@
+"""The TLS 1.3 server's flight, and what the client answers to it (RFC 9846 sections 4.2.3 to 4.5.3).
+
+answer_hello      ServerHello, EncryptedExtensions, and either Finished or the certificate
+  AskSign           (only without a session)
+finish_flight     Finished; we may send application data
+  WaitClientCertificate, WaitClientCertificateVerify, AskVerifyPeer   (only if we asked for one)
+WaitClientFinished  the client may send application data, and tickets follow
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from attrs import field
+
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
+from sansticket.config.choices import ClientAuthentication
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.groups import respond
+from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.signatures import PublicKey, certificate_verify_input
+from sansticket.errors import Fault, Reason
+from sansticket.events import Sign, VerifyPeer
+from sansticket.handshake.common.certificates import (
+    preferred,
+    scheme_for,
+    sign_default,
+    verify_chain_default,
+)
+from sansticket.handshake.machine.established import Established
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.server.tls13.connected import (
+    AfterHandshake,
+    ServerConnected,
+    after_handshake,
+)
+from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
+from sansticket.handshake.tls13.certificates import (
+    certificate_message,
+    certificate_request,
+    chain_of,
+    check_certificate_verify,
+)
+from sansticket.handshake.tls13.finished import check_finished, finished_message
+from sansticket.keys.tls13 import (
+    ApplicationTraffic,
+    EarlySecret,
+    Exporter,
+    HandshakeSecret,
+    HandshakeTraffic,
+    MasterSecret,
+    traffic_keys,
+)
+from sansticket.keys.transcript import Transcript
+from sansticket.tickets.decision import Decision, resolve
+from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.values import value
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.certificate import PostHandshakeAuth
+from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareEntry
+from sansticket.wire.extensions.negotiation import (
+    ApplicationProtocols,
+    SelectedVersion,
+    ServerNameAck,
+    SignatureAlgorithms,
+)
+from sansticket.wire.extensions.resumption import (
+    EarlyData,
+    PreSharedKeySelection,
+    TicketRequest,
+    TicketRequestHint,
+)
+from sansticket.wire.messages.hello import ServerHello
+from sansticket.wire.messages.tls13 import (
+    Certificate,
+    CertificateVerify,
+    EncryptedExtensions,
+    Finished,
+)
+
+SELECTED_TLS13: Final = SelectedVersion(TLS13)
+
+
+@value
+class Outcome:
+    """What the search for a session found: the session that goes on, or None, and the account of the search."""
+
+    session: Session | None
+    decisions: tuple[Decision, ...]
+    record: ResumptionRecord
+
+
+@value
+class ServerHandshake:
+    """What every state after the ServerHello shares."""
+
+    negotiated: Negotiated
+    outcome: Outcome
+    transcript: Transcript
+    secret: HandshakeSecret
+    traffic: HandshakeTraffic
+
+    def plus(self, raw: bytes) -> ServerHandshake:
+        # Spelled out, here and below: once per message, and ``evolve`` takes three times as long.
+        transcript = self.transcript.plus(raw)
+        return ServerHandshake(self.negotiated, self.outcome, transcript, self.secret, self.traffic)
+
+
+@value
+class ServerFinished:
+    """What every state after our Finished shares besides."""
+
+    handshake: ServerHandshake
+    application: ApplicationTraffic
+    master: MasterSecret
+    exporter_secret: bytes = field(repr=False)
+
+    def plus(self, raw: bytes) -> ServerFinished:
+        handshake = self.handshake.plus(raw)
+        return ServerFinished(handshake, self.application, self.master, self.exporter_secret)
+
+
+# --- our flight ----------------------------------------------------------------------------------------------
+
+
+def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> AskSign | WaitClientFinished:
+    """ServerHello, EncryptedExtensions, and either Finished or the certificate."""
+    handshake = send_server_hello(negotiated, outcome, flight)
+    handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome, flight.num_tickets)))
+    if outcome.session is not None:
+        return WaitClientFinished(finish_flight(handshake, flight), outcome.session.peer_certificates)
+    if negotiated.config.client_authentication is not ClientAuthentication.NONE:
+        handshake = handshake.plus(flight.send(certificate_request(negotiated.config, b"")))
+    credential, scheme = select_credential(negotiated)
+    handshake = handshake.plus(flight.send(certificate_message(b"", credential)))
+    return AskSign(handshake, credential, scheme)
+
+
+def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> ServerHandshake:
+    """The ServerHello, and the keys that come with it (RFC 9846 sections 4.2.3 and 7.1)."""
+    suite, hello, group = negotiated.suite, negotiated.hello, negotiated.share.group
+    our_share, shared_secret = respond(group, negotiated.share.key_exchange, flight.entropy)
+    extensions: tuple[Extension, ...] = (
+        SELECTED_TLS13,
+        KeyShareAnswer(KeyShareEntry(group, our_share)),
+    )
+    if outcome.session is not None and outcome.record.winner is not None:
+        extensions = (*extensions, PreSharedKeySelection(outcome.record.winner))
+        early = EarlySecret.from_psk(suite.hash_name, outcome.session.secret)
+    else:
+        early = EarlySecret.without_psk(suite.hash_name)
+    server_hello = ServerHello(flight.entropy(32), hello.session_id, suite.suite, extensions)
+    transcript = negotiated.transcript.plus(negotiated.raw_hello).plus(flight.send(server_hello))
+    secret = early.handshake(shared_secret)
+    traffic = secret.traffic(transcript.digest())
+    if hello.session_id and not negotiated.retried:
+        flight.send_change_cipher_spec()
+    flight.protect_writes(TLS13, suite, traffic_keys(suite, traffic.server))
+    flight.protect_reads(TLS13, suite, traffic_keys(suite, traffic.client))
+    if hello.find(EarlyData) is not None:
+        flight.skip_early_data(before_second_hello=False)
+    flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.client)
+    flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.server)
+    return ServerHandshake(negotiated, outcome, transcript, secret, traffic)
+
+
+def encrypted_extensions(
+    negotiated: Negotiated, outcome: Outcome, num_tickets: int | None
+) -> EncryptedExtensions:
+    extensions: list[Extension] = []
+    name = negotiated.server_name
+    if name is not None and any(credential.matches(name) for credential in negotiated.config.credentials):
+        extensions.append(ServerNameAck())
+    if negotiated.alpn_protocol is not None:
+        extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
+    if negotiated.hello.find(TicketRequest) is not None:
+        expected = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(num_tickets)).tickets
+        extensions.append(TicketRequestHint(min(expected, 255)))
+    return EncryptedExtensions(tuple(extensions))
+
+
+def select_credential(negotiated: Negotiated) -> tuple[Credential, int]:
+    """The best credential for the client's server name whose key the client can verify.
+
+    Without a name, or with one that no certificate has, every credential will do: the client decides
+    whether it likes what it sees (RFC 6066 section 3 leaves that to the server).
+    """
+    config, name = negotiated.config, negotiated.server_name
+    offered = negotiated.hello.find(SignatureAlgorithms)
+    if offered is None:
+        raise Fault(
+            Reason.MISSING_EXTENSION, "signature_algorithms, needed for a handshake with certificates"
+        )
+    named = [credential for credential in config.credentials if name is not None and credential.matches(name)]
+    fitting = []
+    for credential in named or config.credentials:
+        scheme = scheme_for(credential, offered.schemes, config.signature_schemes)
+        if scheme is not None:
+            fitting.append((credential, scheme))
+    chosen = preferred(fitting, negotiated.hello)
+    if chosen is not None:
+        return chosen
+    raise Fault(Reason.NO_COMMON_SIGNATURE_SCHEME, "no credential has a key that the client can verify")
+
+
+@value
+class AskSign(Asking):
+    """Our Certificate is sent, its CertificateVerify is to be made."""
+
+    QUESTION = Sign
+
+    handshake: ServerHandshake
+    credential: Credential
+    scheme: int
+
+    def question(self) -> Sign:
+        return Sign(self.scheme, self.to_be_signed(), self.credential)
+
+    def default_answer(self, now: float) -> ProvideSignature:
+        return ProvideSignature(sign_default(self.credential, self.scheme, self.to_be_signed()))
+
+    def to_be_signed(self) -> bytes:
+        return certificate_verify_input(True, self.handshake.transcript.digest())
+
+    def on_provide_signature(
+        self, command: ProvideSignature, flight: Flight
+    ) -> WaitClientFinished | WaitClientCertificate:
+        handshake = self.handshake.plus(flight.send(CertificateVerify(self.scheme, command.signature)))
+        finished = finish_flight(handshake, flight)
+        if handshake.negotiated.config.client_authentication is ClientAuthentication.NONE:
+            return WaitClientFinished(finished, ())
+        return WaitClientCertificate(finished)
+
+
+def finish_flight(handshake: ServerHandshake, flight: Flight) -> ServerFinished:
+    """Our Finished, after which we may send application data (RFC 9846 section 4.5.3)."""
+    suite, client_random = handshake.negotiated.suite, handshake.negotiated.hello.random
+    finished = finished_message(suite.hash_name, handshake.traffic.server, handshake.transcript)
+    handshake = handshake.plus(flight.send(finished))
+    master = handshake.secret.master()
+    transcript_hash = handshake.transcript.digest()
+    application = master.traffic(transcript_hash)
+    exporter_secret = master.exporter(transcript_hash)
+    flight.protect_writes(TLS13, suite, traffic_keys(suite, application.server))
+    flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
+    flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
+    flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
+    return ServerFinished(handshake, application, master, exporter_secret)
+
+
+# --- the client's answer -------------------------------------------------------------------------------------
+
+
+@value
+class WaitClientCertificate(State):
+    """We asked for a certificate.  RFC 9846 appendix A.2, WAIT_CERT."""
+
+    finished: ServerFinished
+
+    def on_certificate(
+        self, message: Certificate, flight: Flight
+    ) -> WaitClientCertificateVerify | WaitClientFinished:
+        config = self.finished.handshake.negotiated.config
+        if message.context:
+            raise Fault(Reason.ILLEGAL_VALUE, "certificate_request_context in the handshake; expected none")
+        chain = chain_of(message, config)
+        finished = self.finished.plus(flight.received)
+        if chain:
+            return WaitClientCertificateVerify(finished, chain, public_key_of(chain[0]))
+        if config.client_authentication is ClientAuthentication.REQUIRED:
+            raise Fault(Reason.CERTIFICATE_REQUIRED)
+        return WaitClientFinished(finished, ())
+
+
+@value
+class WaitClientCertificateVerify(State):
+    """The client sent a certificate and owes the proof.  RFC 9846 appendix A.2, WAIT_CV."""
+
+    finished: ServerFinished
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
+        handshake = self.finished.handshake
+        config = handshake.negotiated.config
+        check_certificate_verify(message, config, self.public_key, handshake.transcript, of_server=False)
+        return AskVerifyPeer(self.finished.plus(flight.received), self.chain, self.public_key)
+
+
+@value
+class AskVerifyPeer(Asking):
+    """The client holds its key; does the application accept the certificate?"""
+
+    QUESTION = VerifyPeer
+
+    finished: ServerFinished
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def question(self) -> VerifyPeer:
+        return VerifyPeer(
+            self.chain, None, self.public_key, self.finished.handshake.negotiated.config.trust_anchors
+        )
+
+    def default_answer(self, now: float) -> AcceptPeer:
+        verify_chain_default(self.chain, self.finished.handshake.negotiated.config.trust_anchors, None, now)
+        return AcceptPeer()
+
+    def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitClientFinished:
+        return WaitClientFinished(self.finished, self.chain)
+
+    def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
+        raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
+
+
+@value
+class WaitClientFinished(State):
+    """The client owes its Finished.  RFC 9846 appendix A.2, WAIT_FINISHED."""
+
+    finished: ServerFinished
+    peer_certificates: tuple[bytes, ...] = field(repr=False)
+
+    def on_finished(self, message: Finished, flight: Flight) -> AfterHandshake:
+        handshake, application = self.finished.handshake, self.finished.application
+        suite = handshake.negotiated.suite
+        check_finished(message, suite.hash_name, handshake.traffic.client, handshake.transcript)
+        flight.protect_reads(TLS13, suite, traffic_keys(suite, application.client))
+        transcript = handshake.transcript.plus(flight.received)
+        outcome, negotiated = handshake.outcome, handshake.negotiated
+        resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(flight.num_tickets))
+        established = self.established(flight.now)
+        connected = ServerConnected(
+            config=negotiated.config,
+            established=established,
+            reading_secret=application.client,
+            writing_secret=application.server,
+            resumption_secret=self.finished.master.resumption(transcript.digest()),
+            ticket_policy=negotiated.ticket_policy,
+            transcript=transcript if negotiated.hello.find(PostHandshakeAuth) is not None else None,
+            app_data=outcome.session.app_data if outcome.session is not None else b"",
+        )
+        tickets, why = resolution.tickets, resolution.why
+        if tickets and connected.remaining_lifetime(flight.now) <= 0:
+            tickets, why = 0, f"{why}, but the session is too old for another ticket"
+        flight.establish(established)
+        record = ResumptionRecord(outcome.record.identities, outcome.record.winner, tickets, why)
+        flight.emit(established.completed(record))
+        return after_handshake(connected, tickets, flight)
+
+    def established(self, now: float) -> Established:
+        negotiated, session = self.finished.handshake.negotiated, self.finished.handshake.outcome.session
+        return Established(
+            version=TLS13,
+            suite=negotiated.suite,
+            group=negotiated.share.group,
+            alpn_protocol=negotiated.alpn_protocol,
+            server_name=negotiated.server_name,
+            session_id_context=negotiated.session_id_context,
+            peer_certificates=self.peer_certificates,
+            resumed_session=session,
+            authenticated_at=session.authenticated_at if session is not None else now,
+            exporter=Exporter(negotiated.suite.hash_name, self.finished.exporter_secret),
+        )

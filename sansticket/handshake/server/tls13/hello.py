@@ -1,0 +1,141 @@
+"""The first steps of a TLS 1.3 server: a sound ClientHello, and perhaps a second one (RFC 9846 appendix A.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve
+
+from sansticket.codes import ExtensionType
+from sansticket.config.server import ServerConfig
+from sansticket.crypto.suites import SuiteParameters
+from sansticket.errors import Fault, Reason
+from sansticket.handshake.common.names import select_protocol, server_name_of
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import State
+from sansticket.handshake.server.tls13.negotiation import (
+    TLS13,
+    Negotiated,
+    check_hello,
+    select_group,
+    select_suite,
+)
+from sansticket.handshake.server.tls13.search import AfterHello, search
+from sansticket.keys.transcript import Transcript
+from sansticket.values import value
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer, KeyShareRetry
+from sansticket.wire.extensions.negotiation import SelectedVersion
+from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer
+from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest
+
+CHANGEABLE_AFTER_RETRY: Final = frozenset(
+    {
+        ExtensionType.KEY_SHARE,
+        ExtensionType.EARLY_DATA,
+        ExtensionType.PRE_SHARED_KEY,
+        ExtensionType.PADDING,
+    }
+)
+"""The extensions that a second ClientHello may have otherwise than the first (RFC 9846 section 4.2.2).  A cookie is
+not one of them: our retry brings none."""
+
+
+def begin(
+    config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Flight
+) -> AfterHello | WaitSecondClientHello:
+    """From the first ClientHello to our answer, or to a HelloRetryRequest."""
+    check_hello(hello)
+    suite = select_suite(config, hello)
+    share, group = select_group(config, hello)
+    if share is None:
+        return retry(config, hello, raw_hello, suite, group, flight)
+    return negotiate(config, hello, raw_hello, suite, share, Transcript(suite.hash_name), flight)
+
+
+def negotiate(
+    config: ServerConfig,
+    hello: ClientHello,
+    raw_hello: bytes,
+    suite: SuiteParameters,
+    share: KeyShareEntry,
+    transcript: Transcript,
+    flight: Flight,
+) -> AfterHello:
+    """Everything but the session is chosen; on to the search for one."""
+    negotiated = Negotiated(
+        config=config,
+        hello=hello,
+        raw_hello=raw_hello,
+        suite=suite,
+        share=share,
+        server_name=server_name_of(hello),
+        alpn_protocol=select_protocol(config, hello),
+        session_id_context=config.effective_session_id_context,
+        transcript=transcript,
+    )
+    return search(negotiated, flight)
+
+
+def retry(
+    config: ServerConfig,
+    hello: ClientHello,
+    raw_hello: bytes,
+    suite: SuiteParameters,
+    group: int,
+    flight: Flight,
+) -> WaitSecondClientHello:
+    """Ask for a share of ``group`` (RFC 9846 section 4.2.4).  No identity is looked at before the second hello."""
+    flight.expect_end_of_record()
+    request = HelloRetryRequest(hello.session_id, suite.suite, (SelectedVersion(TLS13), KeyShareRetry(group)))
+    raw_request = flight.send(request)
+    if hello.session_id:
+        flight.send_change_cipher_spec()
+    if hello.find(EarlyData) is not None:
+        flight.skip_early_data(before_second_hello=True)
+    transcript = Transcript(suite.hash_name, (raw_hello,)).after_retry().plus(raw_request)
+    return WaitSecondClientHello(config, hello, suite, group, transcript)
+
+
+@value
+class WaitSecondClientHello(State):
+    """We asked for a key share of another group.  RFC 9846 appendix A.2, START again."""
+
+    config: ServerConfig
+    first_hello: ClientHello
+    suite: SuiteParameters
+    group: int
+    transcript: Transcript
+
+    def on_client_hello(self, message: ClientHello, flight: Flight) -> AfterHello:
+        check_hello(message)
+        self.check_unchanged(message)
+        shares = message.find(KeyShareOffer)
+        entries = shares.shares if shares is not None else ()
+        if len(entries) != 1 or entries[0].group != self.group:
+            raise Fault(
+                Reason.CHANGED_AFTER_RETRY, f"expected exactly one key share, for group {self.group:#06x}"
+            )
+        return negotiate(
+            self.config, message, flight.received, self.suite, entries[0], self.transcript, flight
+        )
+
+    def check_unchanged(self, second: ClientHello) -> None:
+        """RFC 9846 section 4.2.2: what the retry did not ask to change must be as before."""
+        if second.find(EarlyData) is not None:
+            raise Fault(Reason.CHANGED_AFTER_RETRY, "early_data in the second ClientHello")
+        if evolve(second, extensions=()) != evolve(self.first_hello, extensions=()):
+            raise Fault(Reason.CHANGED_AFTER_RETRY, "a field of the ClientHello")
+        if _fixed_extensions(second) != _fixed_extensions(self.first_hello):
+            raise Fault(Reason.CHANGED_AFTER_RETRY, "an extension that the retry did not ask to change")
+        if not _identities(second) <= _identities(self.first_hello):
+            raise Fault(Reason.CHANGED_AFTER_RETRY, "an identity that the first ClientHello did not offer")
+
+
+def _identities(hello: ClientHello) -> frozenset[bytes]:
+    offer = hello.find(PreSharedKeyOffer)
+    return frozenset([one.identity for one in offer.identities]) if offer is not None else frozenset()
+
+
+def _fixed_extensions(hello: ClientHello) -> tuple[Extension, ...]:
+    return tuple(extension for extension in hello.extensions if extension.type not in CHANGEABLE_AFTER_RETRY)

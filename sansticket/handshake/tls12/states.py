@@ -1,0 +1,22 @@
+"""What all states of TLS 1.2 are."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sansticket.handshake.machine import state
+from sansticket.values import value
+
+
+@value
+class State(state.State):
+    """A state in which handshake messages are those of TLS 1.2."""
+
+    IN_TLS_1_2: ClassVar[bool] = True
+
+
+@value
+class Asking(state.Asking):
+    """A question asked in TLS 1.2."""
+
+    IN_TLS_1_2: ClassVar[bool] = True

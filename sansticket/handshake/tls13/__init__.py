@@ -1,0 +1,1 @@
+"""What client and server do alike in TLS 1.3."""

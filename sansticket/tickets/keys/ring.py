@@ -1,0 +1,244 @@
+"""Ticket keys that are rotated: one seals, the older ones only open, the oldest are forgotten.
+
+A ticket is
+
+    key_name 16 | salt 24 | ciphertext | tag 16
+
+and is sealed with AES-256-GCM under a key of its own, HMAC-SHA256(secret, salt), with a fixed nonce and
+``key_name | salt`` as additional data.
+
+Why a key per ticket: GCM with one key and random nonces of 96 bits is safe for 2^32 tickets only (NIST SP
+800-38D section 8.3), which a busy fleet makes in a day, and a nonce that repeats gives the key away.  Here
+the only accident is two equal salts.  They have 192 bits, so among 2^64 tickets of one ring key some two are
+equal with a probability of less than 2^-64; each derived key meets a single message of less than 2^16 bytes.
+2^64 tickets per key is the bound, and rotation is about forgetting, not about wear.
+
+What the wire shows is the name of the ring key, which all clients of one period share, a random salt and
+ciphertext of the same length as the session: two tickets of one client have nothing else in common.
+"""
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from attrs import field, frozen
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from sansticket.crypto.hkdf import hmac_digest
+from sansticket.errors import ConfigError
+from sansticket.tickets.decision import TicketStatus
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket
+
+SALT_LENGTH: Final = 24
+SECRET_LENGTH: Final = 32
+TAG_LENGTH: Final = 16
+OVERHEAD: Final = KEY_NAME_LENGTH + SALT_LENGTH + TAG_LENGTH
+"""How much longer than its plaintext a ticket is, in bytes."""
+
+_HEADER: Final = KEY_NAME_LENGTH + SALT_LENGTH
+_NONCE: Final = bytes(12)
+
+
+@frozen
+class TicketKey:
+    """One ring key.  ``name`` has 16 bytes and is public, ``secret`` has 32 and is not."""
+
+    name: bytes
+    secret: bytes = field(repr=False)
+    created_at: float
+    """Seconds since the epoch; rotation and retirement count from here."""
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.name) != KEY_NAME_LENGTH:
+            raise ConfigError("name", f"a ticket key's name has {KEY_NAME_LENGTH} bytes")
+        if len(self.secret) != SECRET_LENGTH:
+            raise ConfigError("secret", f"a ticket key's secret has {SECRET_LENGTH} bytes")
+
+    @classmethod
+    def generate(cls, now: float, entropy: Entropy) -> Self:
+        """A new random key, made ``now``."""
+        return cls(entropy(KEY_NAME_LENGTH), entropy(SECRET_LENGTH), now)
+
+    def seal(self, plaintext: bytes, entropy: Entropy) -> bytes:
+        """A ticket under this key, with a new salt."""
+        salt = entropy(SALT_LENGTH)
+        header = self.name + salt
+        return header + AESGCM(hmac_digest("sha256", self.secret, salt)).encrypt(_NONCE, plaintext, header)
+
+    def open(self, ticket: bytes) -> bytes | None:
+        """The plaintext, or None when the ticket was altered.  Its name must be this key's."""
+        if len(ticket) < OVERHEAD:
+            return None
+        header = ticket[:_HEADER]
+        aead = AESGCM(hmac_digest("sha256", self.secret, header[KEY_NAME_LENGTH:]))
+        try:
+            return aead.decrypt(_NONCE, ticket[_HEADER:], header)
+        except InvalidTag:
+            return None
+
+
+@frozen
+class _Keys:
+    """What a ring holds at one moment.  Replaced as a whole, so that nobody reads half a rotation."""
+
+    current: TicketKey
+    known: Mapping[bytes, TicketKey]
+    """By name, the current one included."""
+
+
+class TicketKeyRing:
+    """Keys held in memory: the current one seals and opens, the others only open.
+
+    ``rotate_after``: the age in seconds at which the current key is replaced by a random one, when the next
+    ticket is sealed.  None: only ``rotate`` replaces it.  A ring that rotates by itself is not shared with
+    other servers; ``WindowedTicketKeys`` is made for that.
+
+    ``retire_after``: the age in seconds, counted from ``created_at``, at which a key opens nothing any more
+    and is dropped.  It should be ``rotate_after`` and the lifetime of the tickets together.  None: only
+    ``retire`` drops keys.  As long as nothing rotates by itself, the current key does not retire, however
+    old it is.
+
+    ``open`` says SUCCESS for the current key and SUCCESS_RENEW for an older one; for what TLS 1.3 makes of
+    it see ``decision.reported_status``.
+
+    Safe to be used by many threads.
+    """
+
+    codec: Final = NATIVE
+
+    def __init__(
+        self,
+        keys: Iterable[TicketKey],
+        *,
+        rotate_after: float | None = None,
+        retire_after: float | None = None,
+    ) -> None:
+        """``keys``: the current one first, then those that only open; no two with the same name."""
+        listed = tuple(keys)
+        if not listed:
+            raise ConfigError("keys", "a ring needs at least one key")
+        known = {key.name: key for key in listed}
+        if len(known) != len(listed):
+            raise ConfigError("keys", "two keys have the same name")
+        if rotate_after is not None and not rotate_after > 0:
+            raise ConfigError("rotate_after", "must be a positive number of seconds")
+        if retire_after is not None and not retire_after > (rotate_after or 0):
+            raise ConfigError("retire_after", "must be more than rotate_after, and positive")
+        self._rotate_after = rotate_after
+        self._retire_after = retire_after
+        self._keys = _Keys(listed[0], MappingProxyType(known))
+        self._lock = Lock()
+
+    @classmethod
+    def generate(
+        cls,
+        now: float,
+        entropy: Entropy,
+        *,
+        rotate_after: float | None = None,
+        retire_after: float | None = None,
+    ) -> Self:
+        """A ring with one new random key."""
+        key = TicketKey.generate(now, entropy)
+        return cls((key,), rotate_after=rotate_after, retire_after=retire_after)
+
+    def __repr__(self) -> str:
+        names = ", ".join(key.name.hex() for key in self.keys)
+        return f"{type(self).__name__}({names})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "keys": self.keys,
+            "rotate_after": self._rotate_after,
+            "retire_after": self._retire_after,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        TicketKeyRing.__init__(self, **state)
+
+    @property
+    def current(self) -> TicketKey:
+        """The key that seals."""
+        return self._keys.current
+
+    @property
+    def keys(self) -> tuple[TicketKey, ...]:
+        """All keys: the current one first, then those that were announced, then the others, the newest first."""
+        keys = self._keys
+        return (keys.current, *(key for key in keys.known.values() if key.name != keys.current.name))
+
+    def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
+        """A ticket under the current key, which is replaced first when its time has come."""
+        keys = self._keys
+        if self._due(keys.current, now):
+            with self._lock:
+                if self._due(self._keys.current, now):
+                    self._make_current(TicketKey.generate(now, entropy), now)
+                keys = self._keys
+        return keys.current.seal(plaintext, entropy)
+
+    def open(self, ticket: bytes, now: float) -> OpenedTicket:
+        """See ``TicketKeys.open``."""
+        keys = self._keys
+        key = keys.known.get(ticket[:KEY_NAME_LENGTH])
+        if key is None or self._retired(key, keys.current, now):
+            return OpenedTicket.failed(ticket)
+        plaintext = key.open(ticket)
+        if plaintext is None:
+            return OpenedTicket.failed(ticket)
+        fresh = key.name == keys.current.name and not self._due(key, now)
+        return OpenedTicket(
+            TicketStatus.SUCCESS if fresh else TicketStatus.SUCCESS_RENEW, key.name, plaintext
+        )
+
+    def rotate(self, key: TicketKey, now: float) -> None:
+        """Seal with ``key`` from now on; the key that was current only opens.  Drops those that retired.
+
+        ``key`` is a new one, or one that ``add`` has announced.  To rotate a fleet: ``add`` the new key
+        everywhere, then ``rotate`` to it everywhere, so that no server gets a ticket it does not know.
+        """
+        with self._lock:
+            self._check_name(key)
+            self._make_current(key, now)
+
+    def add(self, key: TicketKey) -> None:
+        """Open tickets of ``key`` too, without sealing with it."""
+        with self._lock:
+            self._check_name(key)
+            keys = self._keys
+            known = {keys.current.name: keys.current, key.name: key, **keys.known}
+            self._keys = _Keys(keys.current, MappingProxyType(known))
+
+    def retire(self, name: bytes) -> bool:
+        """Forget the key called ``name``: none of its tickets opens again.  False if there is no such key.
+
+        The current key cannot be retired (``ConfigError``): rotate first.
+        """
+        with self._lock:
+            keys = self._keys
+            if name == keys.current.name:
+                raise ConfigError("name", "the current key cannot be retired; rotate first")
+            left = {other: key for other, key in keys.known.items() if other != name}
+            self._keys = _Keys(keys.current, MappingProxyType(left))
+            return len(left) < len(keys.known)
+
+    def _check_name(self, key: TicketKey) -> None:
+        known = self._keys.known.get(key.name)
+        if known is not None and known != key:
+            raise ConfigError("key", "another key has the same name")
+
+    def _make_current(self, key: TicketKey, now: float) -> None:
+        """Called with the lock held."""
+        known = {key.name: key, **self._keys.known}
+        left = {name: one for name, one in known.items() if not self._retired(one, key, now)}
+        self._keys = _Keys(left[key.name], MappingProxyType(left))
+
+    def _due(self, current: TicketKey, now: float) -> bool:
+        return self._rotate_after is not None and now - current.created_at >= self._rotate_after
+
+    def _retired(self, key: TicketKey, current: TicketKey, now: float) -> bool:
+        if self._retire_after is None or now - key.created_at < self._retire_after:
+            return False
+        return key.name != current.name or self._rotate_after is not None

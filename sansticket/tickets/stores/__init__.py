@@ -1,0 +1,1 @@
+"""Where sessions are kept: the server's cache, the client's store."""

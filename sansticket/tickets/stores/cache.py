@@ -1,0 +1,313 @@
+"""The server's session cache: for TLS 1.2 session ids, and for TLS 1.3 tickets that are only an id.
+
+SSL_CTX_set_session_cache_mode(3) and SSL_CTX_sess_set_new_cb, _remove_cb and _get_cb(3), with these rules:
+
+- It holds ``size`` sessions.  When it is full, those that expired go first, then the one that was not used
+  for longest.
+- Every removal calls the ``on_remove`` hook once: expiry, eviction, single use, failure, unclean close and
+  clear.
+- The ``on_new`` hook is asked before a session is kept; if it returns False the session is not kept at all.
+- The ``on_get`` hook, an external store, is asked when the cache itself does not have a session, and always
+  when the mode says so; what it gives is kept here too, unless the mode forbids that.
+- A session that may be used once only is *claimed*, which one caller can do, once, whatever the external
+  store goes on saying.
+
+How a claim stays a claim.  Removing a session from the cache is not enough: an external store that still has
+it would bring it back.  So the ids of claimed sessions are remembered until they expire, in bounded memory:
+when that is full, those that expire first are forgotten, and from then on a session from outside that expires
+no later than they do can no longer be claimed.  Too many claims cost full handshakes, never a second use.
+This holds for one process.  Where several share a store, the store must decide: see ``events.ClaimSession``.
+
+Hooks are called without the lock held: they may use the cache.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from copy import deepcopy
+from enum import Flag
+from heapq import heapify, heappop, heappush
+from threading import Lock
+from typing import Any, Final
+
+from attrs import frozen
+
+from sansticket.errors import ConfigError
+from sansticket.tickets.session import Session
+from sansticket.tickets.stores.claims import Claims, expires_at_ms
+
+DEFAULT_SIZE: Final = 20_480
+"""SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: 1024 * 20 sessions."""
+
+AUTO_CLEAR_EVERY: Final = 255
+"""After how many new sessions those that expired are removed; libssl counts connections, up to the same."""
+
+NewHook = Callable[[Session], bool | None]
+RemoveHook = Callable[[Session], None]
+GetHook = Callable[[bytes], Session | None]
+
+
+class CacheMode(Flag):
+    """SSL_CTX_set_session_cache_mode(3).  The values are those of SSL_SESS_CACHE_*."""
+
+    OFF = 0
+    """New sessions are not kept and the ``on_new`` hook is not called.  Look-ups still take place."""
+
+    CLIENT = 1
+    """Of no meaning to a server's cache: the same as OFF."""
+
+    SERVER = 2
+    BOTH = 3
+
+    NO_AUTO_CLEAR = 0x080
+    """Do not look for expired sessions every 255 new ones: ``flush`` is called by the application."""
+
+    NO_INTERNAL_LOOKUP = 0x100
+    """Always ask the ``on_get`` hook, even for what is kept here."""
+
+    NO_INTERNAL_STORE = 0x200
+    """Keep nothing here: only the hooks."""
+
+    NO_INTERNAL = 0x300
+
+
+@frozen
+class _Kept:
+    session: Session
+
+    order: int
+    """How many came before it."""
+
+    external: bool
+    """It came from an external store, which may still have it."""
+
+
+class SessionCache:
+    """Sessions by ``session_id``.  Safe to be used by many threads.
+
+    ``size``: how many sessions it holds; 0 is no limit, as in SSL_CTX_sess_set_cache_size(3).  A size that is
+    made smaller takes effect with the next session that is added.
+    ``mode``, ``on_new``, ``on_remove`` and ``on_get`` can be read and set too.
+
+    An exception of a hook reaches whoever called the cache, which is in order by then: a session that was
+    removed is gone, and all other hooks that were due have been called.
+    """
+
+    def __init__(
+        self,
+        size: int = DEFAULT_SIZE,
+        *,
+        mode: CacheMode = CacheMode.SERVER,
+        on_new: NewHook | None = None,
+        on_remove: RemoveHook | None = None,
+        on_get: GetHook | None = None,
+        remembered_claims: int = DEFAULT_SIZE,
+    ) -> None:
+        """``remembered_claims``: how many ids of claimed sessions are remembered, at least 1."""
+        if size < 0:
+            raise ConfigError("size", "must be 0 (no limit) or more")
+        if remembered_claims < 1:
+            raise ConfigError("remembered_claims", "must be 1 or more")
+        self.size = size
+        self.mode = mode
+        self.on_new = on_new
+        self.on_remove = on_remove
+        self.on_get = on_get
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()  # the least recently used first
+        self._expiry: list[tuple[int, int, bytes]] = []  # a heap of (when, order, id); some may be gone
+        self._claims = Claims(remembered_claims)
+        self._came = 0  # how many sessions came, that is the order of the next
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            state = {name: value for name, value in self.__dict__.items() if name != "_lock"}
+            # Copies, so that nothing changes while they are pickled.
+            for name in ("_kept", "_expiry", "_claims"):
+                state[name] = deepcopy(state[name])
+            return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} of {self.size or 'any number'}, {self.mode})"
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, session_id: object) -> bool:
+        """Whether the session is kept here.  Asks no hook and is no use of it."""
+        return session_id in self._kept
+
+    # Sessions come
+
+    def add(self, session: Session, now: float) -> bool:
+        """A new session.  False if it is not kept: the mode is OFF, or the ``on_new`` hook returned False.
+
+        A session with the same id is replaced; that is no removal.
+        """
+        if not session.session_id:
+            raise ValueError("a session without a session id cannot be looked up")
+        if CacheMode.SERVER not in self.mode:
+            return False
+        with self._lock:
+            order = self._next()
+            clear = (
+                order % AUTO_CLEAR_EVERY == AUTO_CLEAR_EVERY - 1 and CacheMode.NO_AUTO_CLEAR not in self.mode
+            )
+            removed = self._expired(now) if clear else []
+            removed += self._make_room(session, now)
+        self._tell(removed)
+        if self.on_new is not None and self.on_new(session) is False:
+            return False
+        if CacheMode.NO_INTERNAL_STORE not in self.mode:
+            with self._lock:
+                removed = self._keep(_Kept(session, order, external=False), now)
+            self._tell(removed)
+        return True
+
+    def admit(self, session: Session, now: float) -> bool:
+        """A session that an external store gave.  False if it was claimed before, or has expired.
+
+        It is kept here from now on, unless the mode is NO_INTERNAL_STORE.  ``on_new`` is not called.
+        """
+        removed = []
+        with self._lock:
+            if session.session_id in self._claims.ids:
+                return False
+            expired = session.expired(now)
+            if expired:
+                self._kept.pop(session.session_id, None)
+                removed = [session]
+            elif session.session_id in self._kept:
+                self._kept.move_to_end(session.session_id)
+            elif CacheMode.NO_INTERNAL_STORE not in self.mode:
+                removed = self._keep(_Kept(session, self._next(), external=True), now)
+        self._tell(removed)
+        return not expired
+
+    # Sessions are looked up
+
+    def get(self, session_id: bytes, now: float) -> Session | None:
+        """The session with this id, if there is one and it has not expired.  It stays."""
+        if CacheMode.NO_INTERNAL_LOOKUP not in self.mode:
+            with self._lock:
+                kept = self._kept.get(session_id)
+                expired = kept is not None and kept.session.expired(now)
+                if expired:
+                    del self._kept[session_id]
+                elif kept is not None:
+                    self._kept.move_to_end(session_id)
+            if kept is not None:
+                self._tell([kept.session] if expired else [])
+                return None if expired else kept.session
+        session = self.on_get(session_id) if self.on_get is not None else None
+        if session is None or session.session_id != session_id or not self.admit(session, now):
+            return None
+        return session
+
+    def claim(self, session: Session, now: float, *, taken: bool = False) -> bool:
+        """Use ``session`` up.  True for one caller only, and never if it has expired.
+
+        ``session`` is what ``get`` or an external store gave.  It is removed, here and by the hook there.
+
+        ``taken``: the external store has given it to this caller alone, and removed it.  Then only an id that is
+        remembered is refused, and the hook is not called for the store's sake.
+        """
+        with self._lock:
+            kept = self._kept.pop(session.session_id, None)
+            trusted = taken or (kept is not None and not kept.external)
+            claimed = not session.expired(now) and self._claims.record(session, now, trusted=trusted)
+        self._tell([session] if kept is not None or (claimed and not taken) else [])
+        return claimed
+
+    def was_claimed(self, session_id: bytes) -> bool:
+        """Whether the session with this id is known to be used up: somebody presents it a second time."""
+        with self._lock:
+            return session_id in self._claims.ids
+
+    def take(self, session_id: bytes, now: float) -> Session | None:
+        """``get`` and ``claim``: the session, for one caller only."""
+        session = self.get(session_id, now)
+        return session if session is not None and self.claim(session, now) else None
+
+    # Sessions go
+
+    def remove(self, session: Session) -> bool:
+        """Remove a session whose connection failed or was not closed cleanly.  False if it is not kept here.
+
+        The hook is called all the same when nothing is kept here: then only the external store has it.
+        """
+        with self._lock:
+            held = self._kept.pop(session.session_id, None) is not None
+        self._tell([session] if held or CacheMode.NO_INTERNAL_STORE in self.mode else [])
+        return held
+
+    def flush(self, now: float) -> int:
+        """Remove all that have expired, the earliest first; how many.  SSL_CTX_flush_sessions(3)."""
+        with self._lock:
+            removed = self._expired(now)
+        self._tell(removed)
+        return len(removed)
+
+    def clear(self) -> int:
+        """Remove all, the oldest first; how many.  What was claimed stays claimed."""
+        with self._lock:
+            removed = [kept.session for kept in sorted(self._kept.values(), key=lambda kept: kept.order)]
+            self._kept.clear()
+            self._expiry.clear()
+        self._tell(removed)
+        return len(removed)
+
+    # Called with the lock held
+
+    def _next(self) -> int:
+        self._came += 1
+        return self._came - 1
+
+    def _keep(self, kept: _Kept, now: float) -> list[Session]:
+        """Put it in; what had to go for it."""
+        session = kept.session
+        removed = self._make_room(session, now)
+        self._kept[session.session_id] = kept
+        self._kept.move_to_end(session.session_id)
+        heappush(self._expiry, (expires_at_ms(session), kept.order, session.session_id))
+        if len(self._expiry) > 2 * len(self._kept) + 64:
+            # Most of them are of sessions that were claimed, removed or evicted.
+            self._expiry = [entry for entry in self._expiry if self._is_kept(entry)]
+            heapify(self._expiry)
+        return removed
+
+    def _make_room(self, session: Session, now: float) -> list[Session]:
+        """Remove what has to go so that ``session`` can be put in."""
+        if not self.size or session.session_id in self._kept or len(self._kept) < self.size:
+            return []
+        removed = self._expired(now)
+        while len(self._kept) >= self.size:
+            removed.append(self._kept.popitem(last=False)[1].session)
+        return removed
+
+    def _expired(self, now: float) -> list[Session]:
+        """Remove all that have expired, the earliest first."""
+        removed = []
+        while self._expiry and self._expiry[0][0] <= round(now * 1000):
+            entry = heappop(self._expiry)
+            if self._is_kept(entry):
+                removed.append(self._kept.pop(entry[2]).session)
+        return removed
+
+    def _is_kept(self, entry: tuple[int, int, bytes]) -> bool:
+        kept = self._kept.get(entry[2])
+        return kept is not None and kept.order == entry[1]
+
+    # Called without it
+
+    def _tell(self, removed: Iterable[Session]) -> None:
+        """Call the ``on_remove`` hook for each, even if it raises for one of them."""
+        if self.on_remove is None:
+            return
+        with ExitStack() as hooks:
+            for session in reversed(list(removed)):
+                hooks.callback(self.on_remove, session)

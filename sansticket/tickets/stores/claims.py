@@ -1,0 +1,41 @@
+"""Which sessions for single use were used up, in bounded memory."""
+
+from heapq import heappop, heappush
+
+from sansticket.tickets.session import Session
+
+
+def expires_at_ms(session: Session) -> int:
+    """In milliseconds since the epoch."""
+    return round(session.issued_at * 1000) + session.lifetime * 1000
+
+
+class Claims:
+    """The ids of sessions that were used up, in bounded memory (see the module)."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.ids: set[bytes] = set()
+        self.expiry: list[tuple[int, bytes]] = []  # a heap of the same
+        self.forgotten_until = -1  # the latest expiry of an id that was forgotten, in milliseconds
+
+    def record(self, session: Session, now: float, *, trusted: bool) -> bool:
+        """Claim ``session``; False if that was done before, or if it cannot be told any more.
+
+        ``trusted``: it was taken just now from where it would not be if somebody had claimed it.
+        """
+        while self.expiry and self.expiry[0][0] <= now * 1000:
+            self._forget()
+        expires_at = expires_at_ms(session)
+        if session.session_id in self.ids or (not trusted and expires_at <= self.forgotten_until):
+            return False
+        self.ids.add(session.session_id)
+        heappush(self.expiry, (expires_at, session.session_id))
+        if len(self.ids) > self.limit:
+            self._forget()
+        return True
+
+    def _forget(self) -> None:
+        expires_at, session_id = heappop(self.expiry)
+        self.ids.remove(session_id)
+        self.forgotten_until = max(self.forgotten_until, expires_at)

@@ -1,0 +1,102 @@
+"""Extensions of the key exchange: groups and shares (RFC 9846 sections 4.3.7 and 4.3.8)."""
+
+from typing import ClassVar, Self
+
+from attrs import frozen
+
+from sansticket.codes import ExtensionType
+from sansticket.wire.cursor import (
+    Reader,
+    malformed,
+    numbers,
+    pack_numbers,
+    tagged,
+    u16,
+    vector16,
+    whole_u16,
+    whole_vector16,
+)
+from sansticket.wire.extensions.base import Extension, illegal
+
+
+@frozen
+class SupportedGroups(Extension):
+    """supported_groups (RFC 9846 section 4.3.7), the preferred one first."""
+
+    TYPE: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_GROUPS
+    RECURS: ClassVar[bool] = True
+    groups: tuple[int, ...]
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        return cls(numbers(whole_vector16(body, 2)))
+
+    def encode(self) -> bytes:
+        return vector16(pack_numbers(self.groups))
+
+
+# --- key shares ------------------------------------------------------------------------------------
+
+
+@frozen
+class KeyShareEntry:
+    """The public value of one key exchange (RFC 9846 section 4.3.8)."""
+
+    group: int
+    key_exchange: bytes
+
+    def encode(self) -> bytes:
+        return u16(self.group) + vector16(self.key_exchange)
+
+
+@frozen
+class KeyShareOffer(Extension):
+    """key_share in a ClientHello (RFC 9846 section 4.3.8); empty asks for a HelloRetryRequest."""
+
+    TYPE: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    shares: tuple[KeyShareEntry, ...]
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        pairs = tagged(whole_vector16(body))
+        if len(dict(pairs)) != len(pairs):
+            raise illegal("two key shares of one group")
+        if b"" in [key_exchange for _, key_exchange in pairs]:
+            raise malformed("an empty key_exchange")
+        return cls(tuple([KeyShareEntry(group, key_exchange) for group, key_exchange in pairs]))
+
+    def encode(self) -> bytes:
+        return vector16(b"".join([share.encode() for share in self.shares]))
+
+
+@frozen
+class KeyShareAnswer(Extension):
+    """key_share in a ServerHello (RFC 9846 section 4.3.8)."""
+
+    TYPE: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    share: KeyShareEntry
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        reader = Reader(body)
+        share = KeyShareEntry(reader.u16(), reader.vector16(1))
+        reader.finish()
+        return cls(share)
+
+    def encode(self) -> bytes:
+        return self.share.encode()
+
+
+@frozen
+class KeyShareRetry(Extension):
+    """key_share in a HelloRetryRequest (RFC 9846 section 4.3.8): the group the server wants."""
+
+    TYPE: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    group: int
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        return cls(whole_u16(body))
+
+    def encode(self) -> bytes:
+        return u16(self.group)

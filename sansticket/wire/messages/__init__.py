@@ -1,0 +1,1 @@
+"""Handshake messages between bytes and values."""

@@ -1,0 +1,39 @@
+"""Which decoder reads which handshake type, in either version."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sansticket.codes import HandshakeType
+from sansticket.wire.messages import hello, tls12, tls13
+from sansticket.wire.messages.base import Message
+
+MESSAGES_OF_TLS13: Final[dict[int, Callable[[bytes], Message]]] = {
+    HandshakeType.HELLO_REQUEST: hello.HelloRequest.decode,
+    HandshakeType.CLIENT_HELLO: hello.ClientHello.decode,
+    HandshakeType.SERVER_HELLO: hello.decode_server_hello,
+    HandshakeType.NEW_SESSION_TICKET: tls13.NewSessionTicket.decode,
+    HandshakeType.END_OF_EARLY_DATA: tls13.EndOfEarlyData.decode,
+    HandshakeType.ENCRYPTED_EXTENSIONS: tls13.EncryptedExtensions.decode,
+    HandshakeType.CERTIFICATE: tls13.Certificate.decode,
+    HandshakeType.CERTIFICATE_REQUEST: tls13.CertificateRequest.decode,
+    HandshakeType.CERTIFICATE_VERIFY: tls13.CertificateVerify.decode,
+    HandshakeType.FINISHED: tls13.Finished.decode,
+    HandshakeType.KEY_UPDATE: tls13.KeyUpdate.decode,
+}
+"""Those of TLS 1.3, and before the version is settled."""
+
+MESSAGES_OF_TLS12: Final[dict[int, Callable[[bytes], Message]]] = {
+    HandshakeType.HELLO_REQUEST: hello.HelloRequest.decode,
+    HandshakeType.CLIENT_HELLO: hello.ClientHello.decode,
+    HandshakeType.SERVER_HELLO: hello.ServerHello.decode,
+    HandshakeType.NEW_SESSION_TICKET: tls12.NewSessionTicket.decode,
+    HandshakeType.CERTIFICATE: tls12.Certificate.decode,
+    HandshakeType.SERVER_KEY_EXCHANGE: tls12.ServerKeyExchange.decode,
+    HandshakeType.CERTIFICATE_REQUEST: tls12.CertificateRequest.decode,
+    HandshakeType.SERVER_HELLO_DONE: tls12.ServerHelloDone.decode,
+    HandshakeType.CERTIFICATE_VERIFY: tls13.CertificateVerify.decode,
+    HandshakeType.CLIENT_KEY_EXCHANGE: tls12.ClientKeyExchange.decode,
+    HandshakeType.FINISHED: tls13.Finished.decode,
+    HandshakeType.CERTIFICATE_STATUS: tls12.CertificateStatus.decode,
+}
+"""Those of TLS 1.2."""
