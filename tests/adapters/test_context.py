@@ -98,7 +98,7 @@ def test_texts() -> None:
     link = Link(client(), server())
     assert repr(link.client.tls) == "<SSLObject of a client, new>"
     link.shake()
-    assert repr(link.server.tls).startswith("<SSLObject of a server, ServerConnected13")
+    assert repr(link.server.tls).startswith("<SSLObject of a server, tls13.ServerConnected")
 
 
 # --- making connections ---------------------------------------------------------------------------------------
