@@ -16,6 +16,7 @@ from sansticket.codes import NamedGroup
 from sansticket.crypto import groups
 from sansticket.crypto.groups import GROUPS, P256_ORDER, P384_ORDER, P521_ORDER, generate, respond
 from sansticket.errors import Fault, Reason
+from tests.support.edits import flipped
 from tests.support.rfc8448 import RESUMED, RETRY, SIMPLE, Trace
 
 ALL = list(NamedGroup)
@@ -211,7 +212,7 @@ def test_a_share_of_the_wrong_length(group: NamedGroup, change: int) -> None:
 @pytest.mark.parametrize("group", CURVES)
 def test_points_that_are_not_on_the_curve(group: NamedGroup) -> None:
     public = generate(group, os.urandom).public
-    refused(group, public[:-1] + bytes([public[-1] ^ 1]))
+    refused(group, flipped(public))
     refused(group, b"\x04" + bytes(len(public) - 1))
     refused(group, b"\x04" + b"\xff" * (len(public) - 1))
     refused(group, b"\x00")
@@ -275,7 +276,7 @@ def test_a_ciphertext_for_another_key_gives_another_secret(group: NamedGroup) ->
     exchange = generate(group, os.urandom)
     share, secret = respond(group, exchange.public, os.urandom)
     position = 100 if group == NamedGroup.X25519_MLKEM768 else 165
-    tampered = share[:position] + bytes([share[position] ^ 1]) + share[position + 1 :]
+    tampered = flipped(share, position)
     other = exchange.finish(tampered)
     assert len(other) == len(secret)
     assert other != secret

@@ -23,6 +23,7 @@ from sansticket.crypto.signatures import (
     verify,
 )
 from sansticket.errors import Fault, Reason
+from tests.support.edits import flipped
 from tests.support.rfc8448 import LEAF, RETRY, SIMPLE, Trace
 
 MESSAGE = b"what is signed"
@@ -109,7 +110,7 @@ def test_there_and_back(name: str, scheme: Scheme, tls13: bool) -> None:
     signature = sign(PRIVATE[name], scheme, MESSAGE, tls13)
     verify(PUBLIC[name], scheme, MESSAGE, signature, tls13)
     refused(Reason.BAD_SIGNATURE, PUBLIC[name], scheme, MESSAGE + b"!", signature, tls13)
-    tampered = signature[:-1] + bytes([signature[-1] ^ 1])
+    tampered = flipped(signature)
     for bad in (tampered, b"", signature[:-1], signature + b"\0", bytes(len(signature))):
         refused(Reason.BAD_SIGNATURE, PUBLIC[name], scheme, MESSAGE, bad, tls13)
 

@@ -36,6 +36,7 @@ from tests.support.credentials import (
     subordinate,
     with_chain,
 )
+from tests.support.edits import changed, flipped
 from tests.support.weak import signed_anew
 
 NAME = "server.example"
@@ -290,8 +291,7 @@ def test_an_authority_that_only_has_the_name_of_ours() -> None:
 def test_a_changed_certificate() -> None:
     der = server_identity().chain_der[0]
     for position in (der.index(b"server.example"), len(der) - 1):
-        changed = der[:position] + bytes([der[position] ^ 1]) + der[position + 1 :]
-        refused(Reason.CERTIFICATE_INVALID, [changed])
+        refused(Reason.CERTIFICATE_INVALID, [flipped(der, position)])
 
 
 def test_a_chain_that_goes_round_in_circles_ends() -> None:
@@ -516,16 +516,16 @@ REASONS = {
 
 def changed_somewhere(der: bytes, chosen: random.Random) -> bytes:
     """One bit flipped, or one byte more or less."""
-    changed = bytearray(der)
-    position = chosen.randrange(len(changed))
+    edited = bytearray(der)
+    position = chosen.randrange(len(edited))
     match chosen.randrange(3):
         case 0:
-            changed[position] ^= 1 << chosen.randrange(8)
+            edited[position] ^= 1 << chosen.randrange(8)
         case 1:
-            changed[position:position] = bytes([changed[position] ^ 1 << chosen.randrange(8)])
+            edited[position:position] = bytes([edited[position] ^ 1 << chosen.randrange(8)])
         case _:
-            del changed[position]
-    return bytes(changed)
+            del edited[position]
+    return changed(der, bytes(edited))
 
 
 @pytest.mark.filterwarnings("default::cryptography.utils.CryptographyDeprecationWarning")

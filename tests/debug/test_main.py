@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -209,11 +210,24 @@ def test_standard_input_can_be_read_once(
 def test_whoever_has_enough_of_waiting() -> None:
     """Control-C while it waits for standard input: no traceback."""
     command = [sys.executable, "-m", "sansticket", "session", "-"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+    with heeding_interrupts():
+        run = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    with run:
         wait_until_reading(run)
         run.send_signal(signal.SIGINT)
         _, said = run.communicate(timeout=PATIENCE)
     assert (run.returncode, said) == (INTERRUPTED, b"")
+
+
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """What is started within has Control-C as at a terminal, even if we run where it is ignored (in a script's
+    background, under nohup): whoever is started inherits that, but no function."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_until_reading(run: subprocess.Popen[bytes]) -> None:

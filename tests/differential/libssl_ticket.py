@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from tests.support.edits import flipped
+
 KEY_NAME: Final = b"differential one"
 HMAC_KEY: Final = b"h" * 32
 AES_KEY: Final = b"a" * 32
@@ -107,7 +109,7 @@ def id_of(session: bytes) -> bytes:
 def with_wrong_secret(session: bytes) -> bytes:
     """The SSL_SESSION with another master_key, the fifth element."""
     start, _ = _place(session, 4)
-    return session[:start] + bytes([session[start] ^ 1]) + session[start + 1 :]
+    return flipped(session, start)
 
 
 def _place(session: bytes, number: int) -> tuple[int, int]:

@@ -73,6 +73,7 @@ from tests.differential.scenario import (
     Version,
 )
 from tests.support.certificates import authority
+from tests.support.edits import flipped
 
 NUMBER: Final = {Version.TLS12: ProtocolVersion.TLS_1_2, Version.TLS13: ProtocolVersion.TLS_1_3}
 CACHE_MODE: Final = {
@@ -187,7 +188,7 @@ class OurClients(Clients):
         else:
             prepare(offer, session.session_id)
         if offer.wrong_secret:
-            session = evolve(session, secret=bytes([session.secret[0] ^ 1]) + session.secret[1:])
+            session = evolve(session, secret=flipped(session.secret, 0))
         return session
 
     def _config(self, connection: Connection) -> ClientConfig:

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from tests.support.edits import flipped
+
 
 class Version(Enum):
     TLS12 = "1.2"
@@ -121,9 +123,9 @@ class Tamper(Enum):
 Change = Callable[[bytes], bytes]
 
 TICKET_TAMPERS: Final[Mapping[Tamper | None, Change]] = {
-    Tamper.LAST_BYTE: lambda t: t[:-1] + bytes([t[-1] ^ 1]),
-    Tamper.MIDDLE_BYTE: lambda t: t[:60] + bytes([t[60] ^ 1]) + t[61:],
-    Tamper.KEY_NAME: lambda t: bytes([t[0] ^ 1]) + t[1:],
+    Tamper.LAST_BYTE: flipped,
+    Tamper.MIDDLE_BYTE: lambda t: flipped(t, 60),
+    Tamper.KEY_NAME: lambda t: flipped(t, 0),
     Tamper.HALF: lambda t: t[: len(t) // 2],
     Tamper.TO_65: lambda t: t[:65],
     Tamper.TO_63: lambda t: t[:63],

@@ -32,6 +32,7 @@ from sansticket.wire.messages.tls13 import (
 )
 from tests.support.certificates import authority, new_authority
 from tests.support.credentials import DAY, anchors, credential_of, issue, server_credential
+from tests.support.edits import flipped
 from tests.support.hostile import APPLICATION_DATA, HANDSHAKE, Edits
 from tests.support.hostile_client import HostileClient, quick_server, session_from, with_early_data
 from tests.support.refusals import case, refused
@@ -149,7 +150,7 @@ def test_garbage_behind_the_first_certificate() -> HostileClient:
 @refused(Reason.CERTIFICATE_INVALID)
 def test_certificate_whose_signature_is_wrong() -> HostileClient:
     good = issued()()
-    forged = good.chain[0][:-1] + bytes((good.chain[0][-1] ^ 1,))
+    forged = flipped(good.chain[0])
     return answering(credential=Credential((forged,), good.private_key))
 
 
@@ -205,9 +206,7 @@ def test_proof_with_another_key() -> HostileClient:
 # --- Finished ----------------------------------------------------------------------------------------------------
 
 FINISHED = [
-    case(
-        "one bit", Reason.BAD_FINISHED, lambda m: Finished(bytes((m.verify_data[0] ^ 1,)) + m.verify_data[1:])
-    ),
+    case("one bit", Reason.BAD_FINISHED, lambda m: Finished(flipped(m.verify_data))),
     case("of SHA-384", Reason.MALFORMED_MESSAGE, lambda m: Finished(m.verify_data + bytes(16))),
     case("of TLS 1.2", Reason.MALFORMED_MESSAGE, lambda m: Finished(m.verify_data[:12])),
     case("empty Finished", Reason.MALFORMED_MESSAGE, lambda m: b"\x14\0\0\0"),

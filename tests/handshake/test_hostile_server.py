@@ -62,6 +62,7 @@ from tests.support.credentials import (
     issue,
     premature_credential,
 )
+from tests.support.edits import flipped
 from tests.support.hostile import APPLICATION_DATA
 from tests.support.hostile_server import (
     HostileServer,
@@ -330,7 +331,7 @@ def for_another_name() -> Credential:
 
 def signed_wrongly() -> Credential:
     good = credential_of(authority().issue("server.example"))
-    return Credential((good.chain[0][:-1] + bytes((good.chain[0][-1] ^ 1,)),), good.private_key)
+    return Credential((flipped(good.chain[0]),), good.private_key)
 
 
 CREDENTIALS = [
@@ -369,7 +370,7 @@ PROOFS = [
     case("PKCS#1", Reason.UNOFFERED_SIGNATURE_SCHEME, scheme(SignatureScheme.RSA_PKCS1_SHA256)),
     case("another key's scheme", Reason.ILLEGAL_VALUE, scheme(SignatureScheme.RSA_PSS_RSAE_SHA256)),
     case("empty", Reason.BAD_SIGNATURE, changed(signature=b"")),
-    case("one bit", Reason.BAD_SIGNATURE, lambda m: evolve(m, signature=m.signature[:-1] + b"x")),
+    case("one bit", Reason.BAD_SIGNATURE, lambda m: evolve(m, signature=flipped(m.signature))),
     case("left out", Reason.UNEXPECTED_MESSAGE, lambda m: None),
     case("a second certificate", Reason.UNEXPECTED_MESSAGE, lambda m: (Certificate(b"", ()), m)),
 ]
@@ -396,9 +397,7 @@ def test_proof_over_something_else(of_server: bool) -> HostileServer:
 # --- Finished ----------------------------------------------------------------------------------------------------
 
 FINISHED = [
-    case(
-        "one bit", Reason.BAD_FINISHED, lambda m: Finished(bytes((m.verify_data[0] ^ 1,)) + m.verify_data[1:])
-    ),
+    case("one bit", Reason.BAD_FINISHED, lambda m: Finished(flipped(m.verify_data))),
     case("of SHA-384", Reason.MALFORMED_MESSAGE, lambda m: Finished(m.verify_data + bytes(16))),
     case("odd length", Reason.MALFORMED_MESSAGE, lambda m: b"\x14\0\0\x01x"),
     case("KeyUpdate first", Reason.UNEXPECTED_MESSAGE, lambda m: (KeyUpdate(0), m)),

@@ -63,6 +63,7 @@ from tests.support.credentials import (
     premature_credential,
     server_credential,
 )
+from tests.support.edits import flipped
 from tests.support.hostile import APPLICATION_DATA, CHANGE_CIPHER_SPEC, raw_message
 from tests.support.hostile12 import HostileServer12, changed, client12, lacking, with_
 from tests.support.refusals import case, refused
@@ -314,7 +315,7 @@ def test_a_renewed_ticket_is_not_reported_before_finished_is_right() -> None:
 @pytest.mark.parametrize("session_id", [b"", bytes(31), bytes(range(1, 33))])
 def test_another_session_id_is_another_session(session_id: bytes) -> None:
     """RFC 5246 section 7.4.1.3, RFC 5077 section 3.4: a full handshake."""
-    server = resuming({ServerHello: changed(session_id=session_id)})
+    server = resuming({ServerHello: changed(session_id=session_id)} if session_id else {})
     server.resumes = None
     server.complete().assert_alive()
     assert not server.victim.resumed
@@ -655,7 +656,7 @@ FINISHED = [
     case(
         "one bit",
         Reason.BAD_FINISHED,
-        lambda m: Finished(m.verify_data[:-1] + bytes((m.verify_data[-1] ^ 1,))),
+        lambda m: Finished(flipped(m.verify_data)),
     ),
     case("of TLS 1.3's length", Reason.BAD_FINISHED, changed(verify_data=bytes(32))),
     case("one byte short", Reason.MALFORMED_MESSAGE, lambda m: raw_message(20, m.verify_data[1:])),

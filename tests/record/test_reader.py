@@ -11,6 +11,7 @@ from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Reason
 from sansticket.record.protection import MAX_CIPHERTEXT, MAX_EMPTY_RECORDS, MAX_PLAINTEXT
 from sansticket.record.reader import RecordReader
+from tests.support.edits import flipped
 from tests.support.faults import fault
 from tests.support.records import (
     AES_13,
@@ -168,7 +169,7 @@ class TestProtected:
     def test_a_bad_record_does_not_take_what_preceded_it(self, suite: SuiteParameters, position: int) -> None:
         source = sealer(suite)
         records = [source.seal(23, b"%d" % number) for number in range(5)]
-        records[position] = records[position][:-1] + bytes((records[position][-1] ^ 1,))
+        records[position] = flipped(records[position])
         target = reader(suite, b"".join(records))
         if position:
             assert target.next() == (23, b"01234"[:position])

@@ -24,6 +24,7 @@ from sansticket.handshake.server.tls13.search import MAX_IDENTITIES
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.hello import HelloRetryRequest
+from tests.support.edits import flipped
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, ending, failed_checks, outcome, received, record, resumed
@@ -84,7 +85,7 @@ class Bench:
         assert keys is not None
         ticket = keys.seal(sealed.to_bytes(), now, self.config.entropy)
         if kind == "undecryptable":
-            ticket = ticket[:-1] + bytes((ticket[-1] ^ 1,))
+            ticket = flipped(ticket)
         return evolve(held, ticket=ticket, secret=sealed.secret, cipher_suite=sealed.cipher_suite)
 
     def connect(
@@ -222,16 +223,12 @@ def test_the_last_one_within_the_limit() -> None:
 # --- binders -------------------------------------------------------------------------------------------------
 
 
-def flipped(binder: bytes) -> bytes:
-    return bytes((binder[0] ^ 1,)) + binder[1:]
-
-
 def hostile(config: ServerConfig, sessions: Sequence[Session], *wrong: int) -> HostileClient:
     """A client that offers ``sessions``, with wrong binders for some of them."""
     return HostileClient(
         config,
         sessions=tuple(sessions),
-        binders=lambda honest: [flipped(b) if index in wrong else b for index, b in enumerate(honest)],
+        binders=lambda honest: [flipped(b, 0) if index in wrong else b for index, b in enumerate(honest)],
     )
 
 

@@ -29,6 +29,7 @@ from sansticket.record.writer import Sealer
 from sansticket.wire.messages.alert import Alert
 from sansticket.wire.messages.base import Message
 from sansticket.wire.messages.tables import MESSAGES_OF_TLS13
+from tests.support.edits import changed
 
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 ALERT: Final = int(ContentType.ALERT)
@@ -122,7 +123,7 @@ class HostilePeer:
 
     def edited(self, message: Message) -> Sequence[Said]:
         edit = self.edits.get(type(message))
-        said = message if edit is None else edit(message)
+        said = message if edit is None else changed(message, edit(message))
         if said is None:
             return ()
         return (said,) if isinstance(said, Message | bytes) else said
