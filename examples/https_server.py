@@ -115,6 +115,8 @@ def parse(head: bytes) -> Request:
         raise BadRequest(400)
     if version == "HTTP/1.0":
         headers["connection"] = "close"
+    elif "host" not in headers:
+        raise BadRequest(400)  # RFC 9112 section 3.2
     return Request(method, target, headers)
 
 

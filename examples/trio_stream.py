@@ -15,6 +15,11 @@ One task may send while another one receives.  Three things are shared between t
 - the outgoing bytes.  Whoever writes them goes on until there are none left, so what a receiver has to send
   (a KeyUpdate, an alert) it need not wait for.
 
+The tickets of a TLS 1.3 server wait for its first write (or its end): its handshake ends with a message of the
+client's, who may be writing already and read only afterwards.  A server that wrote its tickets then would not read,
+and over a transport without a buffer neither side could go on.  What else a server has to send before its first
+write (the answer to a KeyUpdate) waits with them; an alert does not.
+
 Time-outs are Trio's: put a cancel scope around what may take too long.  A ``receive_some`` or ``do_handshake``
 that was cancelled can be called again, a question that was open is asked again; a ``send_all`` that was cancelled
 has broken the stream, because nobody knows which half of a record was sent.
@@ -37,6 +42,7 @@ from sansticket import (
     Command,
     Connection,
     Event,
+    ProtocolVersion,
     Question,
     Reason,
     SendData,
@@ -96,6 +102,8 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._happened: list[Event] = []
         self._received = bytearray()
         self._ready = False
+        self._holds_back = False
+        """A server before its first write: there may be tickets to send."""
         self._peer_closed = False
         self._write_closed = False
         self._closed = False
@@ -181,21 +189,24 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._check()
         if self._incoming is None and self.connection.pending is None:
             self._incoming = await self.transport.receive_some(READ_SIZE)
-        await self._step(self._take_incoming, wait=not self._ready)
+        await self._step(self._take_incoming, receiving=True)
 
     def _take_incoming(self) -> list[Event]:
         data, self._incoming = self._incoming, None
         return [] if data is None else self.connection.receive_data(data)
 
-    async def _step(self, act: Callable[[], list[Event]], *, wait: bool = True) -> None:
+    async def _step(self, act: Callable[[], list[Event]], *, receiving: bool = False) -> None:
         """Do one thing, and all that follows from it; then write.
 
-        ``wait``: for others that are writing, too; they take what there is along.
+        ``receiving``: for others that are writing we do not wait, once the handshake is done: they take what there
+        is along.
         """
+        wait = not (receiving and self._ready)
         async with self._turn:
             self._check()
             await self._attend(act())
-        if wait or not self._outgoing.locked():
+        self._holds_back = self._holds_back and receiving and self._broken is None
+        if not self._holds_back and (wait or not self._outgoing.locked()):
             await self._flush()
         if self._answer_failed is not None:
             error, self._answer_failed = self._answer_failed, None
@@ -224,8 +235,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
 
     def _handle(self, event: Event) -> None:
         match event:
-            case events.HandshakeCompleted():
+            case events.HandshakeCompleted(version=version):
                 self._ready = True
+                is_server = isinstance(self.connection, ServerConnection)
+                self._holds_back = is_server and version == ProtocolVersion.TLS_1_3
             case events.DataReceived(data):
                 self._received += data
             case events.PeerClosed():

@@ -106,12 +106,17 @@ def test_curl_asks_for_the_head_only(running: Running) -> None:
         (("-H", "X-Long: " + "x" * 40_000), "431"),
         (("-H", "Transfer-Encoding: chunked", "-d", "x"), "501"),
         (("-H", "Content-Length: many"), "400"),
+        (("-H", "Host:"), "400"),
         (("-H", "Content-Length: 999999999"), "413"),
     ],
 )
 def test_what_the_server_does_not_do(running: Running, arguments: tuple[str, ...], status: str) -> None:
     assert running.curl("-o", "/dev/null", "-w", "%{http_code}", *arguments, running.url) == status
     assert running.curl(running.url)  # it is there for the next one
+
+
+def test_only_the_old_http_needs_no_host(running: Running) -> None:
+    assert running.curl("-0", "--no-alpn", "-H", "Host:", running.url).startswith("version: TLS_1_3")
 
 
 def test_a_client_that_speaks_no_tls_leaves_the_server_running(running: Running) -> None:

@@ -23,6 +23,7 @@ from sansticket import (
     IssueTicket,
     LookUpSession,
     PrepareTicket,
+    ProtocolVersion,
     ProvideSession,
     Reason,
     SealTicket,
@@ -30,6 +31,7 @@ from sansticket import (
     ServerConnection,
     Session,
     TicketIssued,
+    TicketReceived,
     UpdateKeys,
     VerifyPeer,
 )
@@ -111,7 +113,7 @@ def test_trios_own_checks() -> None:
         return over(*trio.testing.memory_stream_pair())
 
     async def make_clogged() -> tuple[TLSStream, TLSStream]:
-        client, server = over(*trio.testing.lockstep_stream_pair(), num_tickets=0)
+        client, server = over(*trio.testing.lockstep_stream_pair())
         async with trio.open_nursery() as nursery:  # a handshake has to be read, even where nothing else is
             nursery.start_soon(client.do_handshake)
             nursery.start_soon(server.do_handshake)
@@ -125,7 +127,7 @@ def test_trios_own_checks() -> None:
 
 def test_a_send_that_was_cancelled_breaks_the_stream_and_a_receive_does_not() -> None:
     async def main() -> None:
-        client, server = over(*trio.testing.lockstep_stream_pair(), num_tickets=0)
+        client, server = over(*trio.testing.lockstep_stream_pair())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.do_handshake)
             nursery.start_soon(server.do_handshake)
@@ -176,6 +178,59 @@ def test_a_handshake_that_was_cancelled_can_go_on() -> None:
 
 
 # --- what flows ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3])
+def test_both_write_before_they_read(version: ProtocolVersion) -> None:
+    """Over a stream without a buffer: nobody waits in the handshake for a peer that is writing."""
+
+    async def write_then_read(stream: TLSStream, data: bytes, received: list[bytes]) -> None:
+        await stream.do_handshake()
+        await stream.send_all(data)
+        received.append(await stream.receive_some())
+
+    async def main() -> None:
+        client, server = over(*trio.testing.lockstep_stream_pair(), versions=(version,))
+        received: list[bytes] = []
+        await_server: list[bytes] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write_then_read, client, b"from the client", received)
+            await server.do_handshake()
+            await_server.append(await server.receive_some())
+            await server.send_all(b"from the server")
+        assert (await_server, received) == ([b"from the client"], [b"from the server"])
+        await trio.aclose_forcefully(client)
+        await trio.aclose_forcefully(server)
+
+    run_on_mock_clock(main)
+
+
+def test_tickets_go_with_the_first_write_or_with_the_end() -> None:
+    async def main(writes: bool) -> None:
+        tickets: list[Event] = []
+
+        async def observe(happened: Sequence[Event]) -> None:
+            tickets.extend(event for event in happened if isinstance(event, TicketReceived))
+
+        one, other = trio.testing.memory_stream_pair()
+        client = TLSStream(one, ClientConnection(client_config(), NAME), observe=observe, linger=0.05)
+        server = TLSStream(other, ServerConnection(server_config()), linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        with trio.move_on_after(1):
+            await client.receive_some()
+        assert tickets == []
+        if writes:
+            await server.send_all(b"hello")
+            assert await client.receive_some() == b"hello"
+        else:
+            await server.aclose()
+            assert await client.receive_some() == b""
+        assert len(tickets) == 2
+
+    run_on_mock_clock(partial(main, True))
+    run_on_mock_clock(partial(main, False))
 
 
 def test_the_second_connection_resumes() -> None:
