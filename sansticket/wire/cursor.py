@@ -163,19 +163,6 @@ def whole_vector16(body: bytes, low: int = 0, high: int = 0xFFFF) -> bytes:
     return body[2:]
 
 
-def whole_u16(body: bytes) -> int:
-    """The number that ``body`` is, in two bytes and nothing else."""
-    if len(body) != 2:
-        raise malformed(f"{len(body)} bytes, where 2 are expected")
-    return int.from_bytes(body)
-
-
-def nothing(body: bytes) -> None:
-    """``body`` must be empty."""
-    if body:
-        raise malformed(f"{len(body)} bytes, where none are allowed")
-
-
 def numbers(content: bytes) -> tuple[int, ...]:
     """The 16-bit numbers that fill ``content``."""
     size = len(content)

@@ -130,20 +130,6 @@ def test_a_whole_vector_is_whole(read: Callable[..., bytes], write: Callable[[by
         read(whole, 0, 2)
 
 
-@given(number=st.integers(0, 0xFFFF))
-def test_a_whole_number(number: int) -> None:
-    assert cursor.whole_u16(cursor.u16(number)) == number
-    for wrong in (b"", b"\0", bytes(3)):
-        with malformed("where 2 are expected"):
-            cursor.whole_u16(wrong)
-
-
-def test_nothing_is_nothing() -> None:
-    cursor.nothing(b"")
-    with malformed():
-        cursor.nothing(b"\0")
-
-
 @given(values=st.lists(st.integers(0, 0xFFFF), max_size=200).map(tuple))
 def test_lists_of_numbers_of_any_length(values: tuple[int, ...]) -> None:
     packed = cursor.pack_numbers(values)

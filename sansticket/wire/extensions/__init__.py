@@ -11,7 +11,7 @@ Decoding checks lengths (``MALFORMED_MESSAGE``) and what the definition of the e
 the states.  The modules here are subjects; every class can be imported from here.
 """
 
-from sansticket.wire.extensions.base import EmptyExtension, Extension, UnknownExtension
+from sansticket.wire.extensions.base import Extension, UnknownExtension
 from sansticket.wire.extensions.certificate import (
     CertificateAuthorities,
     CertificateStatusResponse,
@@ -68,7 +68,6 @@ __all__ = [
     "EarlyData",
     "EarlyDataLimit",
     "EcPointFormats",
-    "EmptyExtension",
     "ExtendedMasterSecret",
     "Extension",
     "KeyShareAnswer",

@@ -1,5 +1,6 @@
 """What every extension is, and the one for numbers that are not known."""
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Any, ClassVar, Final, Self
 
@@ -7,7 +8,8 @@ from attrs import frozen
 
 from sansticket.codes import ExtensionType
 from sansticket.errors import Fault, Reason
-from sansticket.wire.cursor import malformed, nothing
+from sansticket.wire.cursor import malformed
+from sansticket.wire.extensions.shapes import Shape, nothing
 
 _HEADER: Final = Struct(">HH")
 
@@ -20,29 +22,35 @@ def illegal(detail: str) -> Fault:
 class Extension:
     """What all extensions have in common.
 
-    ``decode`` takes the body, without type and length, and raises ``Fault``; ``encode`` gives it back.
+    ``decode`` takes the body, without type and length, and raises ``Fault``; ``encode`` gives it back.  A class
+    names the shape of its body, or has both methods of its own where a rule is to be checked.
     """
 
     __slots__ = ("_written",)
     TYPE: ClassVar[ExtensionType]
+    BODY: ClassVar[Shape]
     RECURS: ClassVar[bool] = False
     """A program says the same in all its hellos: what was read or written once is remembered."""
 
     type: int
     """The number in the registry, also of an extension that is not known."""
+    __match_args__: ClassVar[tuple[str, ...]]
     _written: bytes
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "TYPE" in cls.__dict__:
             cls.type = int(cls.TYPE)
+        if cls.__dict__.get("BODY") is nothing:
+            cls.RECURS = True
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        raise NotImplementedError
+        make: Callable[..., Self] = cls
+        return make(*cls.BODY.read(body))
 
     def encode(self) -> bytes:
-        raise NotImplementedError
+        return self.BODY.write(*[getattr(self, name) for name in self.__match_args__])
 
     def written(self) -> bytes:
         """Type, length and body."""
@@ -53,21 +61,6 @@ class Extension:
             if self.RECURS:
                 object.__setattr__(self, "_written", written)
         return written
-
-
-class EmptyExtension(Extension):
-    """An extension that says what it says by being there."""
-
-    __slots__ = ()
-    RECURS: ClassVar[bool] = True
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        nothing(body)
-        return cls()
-
-    def encode(self) -> bytes:
-        return b""
 
 
 @frozen

@@ -1,6 +1,6 @@
 """The extensions that say which certificates are wanted, or that travel with one."""
 
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 from attrs import frozen
 
@@ -8,16 +8,13 @@ from sansticket.codes import ExtensionType
 from sansticket.wire.cursor import (
     Reader,
     items,
-    numbers,
-    pack_items,
-    pack_numbers,
     vector8,
     vector16,
     vector24,
-    whole_vector8,
     whole_vector16,
 )
-from sansticket.wire.extensions.base import EmptyExtension, Extension, illegal
+from sansticket.wire.extensions.base import Extension, illegal
+from sansticket.wire.extensions.shapes import few_numbers16, names16, nothing
 
 OCSP: Final = 1
 """The only CertificateStatusType in use (RFC 6066 section 8)."""
@@ -42,22 +39,16 @@ def encode_certificate_status(response: bytes) -> bytes:
 class CertificateAuthorities(Extension):
     """certificate_authorities (RFC 9846 section 4.3.4): distinguished names in DER, at least one."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.CERTIFICATE_AUTHORITIES
+    TYPE = ExtensionType.CERTIFICATE_AUTHORITIES
+    BODY = names16
     names: tuple[bytes, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(items(whole_vector16(body, 3), 2, 1))
-
-    def encode(self) -> bytes:
-        return vector16(pack_items(self.names, 2))
 
 
 @frozen
 class OidFilters(Extension):
     """oid_filters (RFC 9846 section 4.3.5): OIDs of certificate extensions with the values wanted, in DER."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.OID_FILTERS
+    TYPE = ExtensionType.OID_FILTERS
     filters: tuple[tuple[bytes, bytes], ...]
 
     @classmethod
@@ -75,10 +66,11 @@ class OidFilters(Extension):
 
 
 @frozen
-class PostHandshakeAuth(EmptyExtension):
+class PostHandshakeAuth(Extension):
     """post_handshake_auth (RFC 9846 section 4.3.6)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.POST_HANDSHAKE_AUTH
+    TYPE = ExtensionType.POST_HANDSHAKE_AUTH
+    BODY = nothing
 
 
 @frozen
@@ -88,7 +80,7 @@ class StatusRequest(Extension):
     The body stays as it is, since only its form matters here; by default no responders and no extensions.
     """
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
+    TYPE = ExtensionType.STATUS_REQUEST
     body: bytes = b"\x01\0\0\0\0"
 
     @classmethod
@@ -106,17 +98,18 @@ class StatusRequest(Extension):
 
 
 @frozen
-class StatusRequestAck(EmptyExtension):
+class StatusRequestAck(Extension):
     """Empty status_request: in a CertificateRequest (RFC 9846 section 4.5.1.1) or a TLS 1.2 ServerHello."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
+    TYPE = ExtensionType.STATUS_REQUEST
+    BODY = nothing
 
 
 @frozen
 class CertificateStatusResponse(Extension):
     """status_request in a CertificateEntry (RFC 9846 section 4.5.1.1): the OCSP response in DER."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.STATUS_REQUEST
+    TYPE = ExtensionType.STATUS_REQUEST
     response: bytes
 
     @classmethod
@@ -128,37 +121,26 @@ class CertificateStatusResponse(Extension):
 
 
 @frozen
-class SignedCertificateTimestampRequest(EmptyExtension):
+class SignedCertificateTimestampRequest(Extension):
     """signed_certificate_timestamp in a ClientHello or CertificateRequest (RFC 6962 section 3.3.1)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
+    TYPE = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
+    BODY = nothing
 
 
 @frozen
 class SignedCertificateTimestamps(Extension):
     """signed_certificate_timestamp in a CertificateEntry or a TLS 1.2 ServerHello (RFC 6962 section 3.3)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
+    TYPE = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
+    BODY = names16
     timestamps: tuple[bytes, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(items(whole_vector16(body, 1), 2, 1))
-
-    def encode(self) -> bytes:
-        return vector16(pack_items(self.timestamps, 2))
 
 
 @frozen
 class CompressCertificate(Extension):
     """compress_certificate (RFC 8879 section 3): the algorithms the sender can undo."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.COMPRESS_CERTIFICATE
+    TYPE = ExtensionType.COMPRESS_CERTIFICATE
+    BODY = few_numbers16
     algorithms: tuple[int, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(numbers(whole_vector8(body, 2, 254)))
-
-    def encode(self) -> bytes:
-        return vector8(pack_numbers(self.algorithms))

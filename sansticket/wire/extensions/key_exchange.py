@@ -1,6 +1,6 @@
 """Extensions of the key exchange: groups and shares (RFC 9846 sections 4.3.7 and 4.3.8)."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 from attrs import frozen
 
@@ -8,31 +8,23 @@ from sansticket.codes import ExtensionType
 from sansticket.wire.cursor import (
     Reader,
     malformed,
-    numbers,
-    pack_numbers,
     tagged,
     u16,
     vector16,
-    whole_u16,
     whole_vector16,
 )
 from sansticket.wire.extensions.base import Extension, illegal
+from sansticket.wire.extensions.shapes import number16, numbers16
 
 
 @frozen
 class SupportedGroups(Extension):
     """supported_groups (RFC 9846 section 4.3.7), the preferred one first."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_GROUPS
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.SUPPORTED_GROUPS
+    BODY = numbers16
+    RECURS = True
     groups: tuple[int, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(numbers(whole_vector16(body, 2)))
-
-    def encode(self) -> bytes:
-        return vector16(pack_numbers(self.groups))
 
 
 # --- key shares ------------------------------------------------------------------------------------
@@ -53,7 +45,7 @@ class KeyShareEntry:
 class KeyShareOffer(Extension):
     """key_share in a ClientHello (RFC 9846 section 4.3.8); empty asks for a HelloRetryRequest."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    TYPE = ExtensionType.KEY_SHARE
     shares: tuple[KeyShareEntry, ...]
 
     @classmethod
@@ -73,7 +65,7 @@ class KeyShareOffer(Extension):
 class KeyShareAnswer(Extension):
     """key_share in a ServerHello (RFC 9846 section 4.3.8)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    TYPE = ExtensionType.KEY_SHARE
     share: KeyShareEntry
 
     @classmethod
@@ -91,12 +83,6 @@ class KeyShareAnswer(Extension):
 class KeyShareRetry(Extension):
     """key_share in a HelloRetryRequest (RFC 9846 section 4.3.8): the group the server wants."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.KEY_SHARE
+    TYPE = ExtensionType.KEY_SHARE
+    BODY = number16
     group: int
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(whole_u16(body))
-
-    def encode(self) -> bytes:
-        return u16(self.group)

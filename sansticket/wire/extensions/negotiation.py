@@ -1,24 +1,17 @@
 """Extensions by which a connection is settled: names, protocols, versions, sizes."""
 
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 from attrs import frozen
 
 from sansticket.codes import ExtensionType
 from sansticket.wire.cursor import (
     Reader,
-    items,
-    numbers,
-    pack_items,
-    pack_numbers,
-    u16,
-    vector8,
     vector16,
-    whole_u16,
-    whole_vector8,
     whole_vector16,
 )
-from sansticket.wire.extensions.base import EmptyExtension, Extension, illegal
+from sansticket.wire.extensions.base import Extension, illegal
+from sansticket.wire.extensions.shapes import few_numbers16, filled16, names8, nothing, number16, numbers16
 
 HOST_NAME: Final = 0
 """The only NameType there is (RFC 6066 section 3)."""
@@ -50,8 +43,8 @@ class ServerNameList(Extension):
     Names of other types are skipped; none is defined, and the document promises them a two-byte length.
     """
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SERVER_NAME
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.SERVER_NAME
+    RECURS = True
     host_name: bytes
 
     @classmethod
@@ -70,51 +63,44 @@ class ServerNameList(Extension):
 
 
 @frozen
-class ServerNameAck(EmptyExtension):
+class ServerNameAck(Extension):
     """server_name from the server: the name was used (RFC 6066 section 3)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SERVER_NAME
+    TYPE = ExtensionType.SERVER_NAME
+    BODY = nothing
 
 
 @frozen
 class ApplicationProtocols(Extension):
     """application_layer_protocol_negotiation (RFC 7301): the client's list, or the server's list of one."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION
+    BODY = names8
+    RECURS = True
     protocols: tuple[bytes, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(items(whole_vector16(body, 2), 1, 1))
-
-    def encode(self) -> bytes:
-        return vector16(pack_items(self.protocols, 1))
 
 
 @frozen
 class RecordSizeLimit(Extension):
     """record_size_limit (RFC 8449): the largest plaintext in bytes the sender wants to get, at least 64."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.RECORD_SIZE_LIMIT
+    TYPE = ExtensionType.RECORD_SIZE_LIMIT
+    BODY = number16
     limit: int
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        limit = whole_u16(body)
+        (limit,) = cls.BODY.read(body)
         if limit < SMALLEST_RECORD_SIZE_LIMIT:
             raise illegal(f"record_size_limit {limit}")
         return cls(limit)
-
-    def encode(self) -> bytes:
-        return u16(self.limit)
 
 
 @frozen
 class Padding(Extension):
     """padding (RFC 7685): ``size`` zero bytes."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.PADDING
+    TYPE = ExtensionType.PADDING
     size: int
 
     @classmethod
@@ -134,76 +120,46 @@ class Padding(Extension):
 class SupportedVersions(Extension):
     """supported_versions in a ClientHello (RFC 9846 section 4.3.1), the preferred one first."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.SUPPORTED_VERSIONS
+    BODY = few_numbers16
+    RECURS = True
     versions: tuple[int, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(numbers(whole_vector8(body, 2, 254)))
-
-    def encode(self) -> bytes:
-        return vector8(pack_numbers(self.versions))
 
 
 @frozen
 class SelectedVersion(Extension):
     """supported_versions in a ServerHello or HelloRetryRequest (RFC 9846 section 4.3.1)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SUPPORTED_VERSIONS
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.SUPPORTED_VERSIONS
+    BODY = number16
+    RECURS = True
     version: int
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(whole_u16(body))
-
-    def encode(self) -> bytes:
-        return u16(self.version)
 
 
 @frozen
 class SignatureAlgorithms(Extension):
     """signature_algorithms (RFC 9846 section 4.3.3): for CertificateVerify, the preferred one first."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SIGNATURE_ALGORITHMS
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.SIGNATURE_ALGORITHMS
+    BODY = numbers16
+    RECURS = True
     schemes: tuple[int, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(numbers(whole_vector16(body, 2)))
-
-    def encode(self) -> bytes:
-        return vector16(pack_numbers(self.schemes))
 
 
 @frozen
 class SignatureAlgorithmsCert(Extension):
     """signature_algorithms_cert (RFC 9846 section 4.3.3): for the signatures in certificates."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SIGNATURE_ALGORITHMS_CERT
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.SIGNATURE_ALGORITHMS_CERT
+    BODY = numbers16
+    RECURS = True
     schemes: tuple[int, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(numbers(whole_vector16(body, 2)))
-
-    def encode(self) -> bytes:
-        return vector16(pack_numbers(self.schemes))
 
 
 @frozen
 class Cookie(Extension):
     """cookie (RFC 9846 section 4.3.2): from a HelloRetryRequest, returned as it is; never empty."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.COOKIE
+    TYPE = ExtensionType.COOKIE
+    BODY = filled16
     cookie: bytes
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(whole_vector16(body, 1))
-
-    def encode(self) -> bytes:
-        return vector16(self.cookie)

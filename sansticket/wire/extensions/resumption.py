@@ -1,6 +1,6 @@
 """Extensions of resumption: pre-shared keys, early data, ticket requests (RFC 9846 sections 4.3.9 on, RFC 9149)."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 from attrs import frozen
 
@@ -9,14 +9,11 @@ from sansticket.wire.cursor import (
     Reader,
     items,
     pack_items,
-    u16,
     u32,
-    vector8,
     vector16,
-    whole_u16,
-    whole_vector8,
 )
-from sansticket.wire.extensions.base import EmptyExtension, Extension
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.shapes import nothing, number8, number16, number32, numbers8, two_numbers8
 
 # --- pre-shared keys, tickets, early data ----------------------------------------------------------
 
@@ -43,7 +40,7 @@ class PreSharedKeyOffer(Extension):
     That there are as many binders as identities is for the server to check: it is its own ``Reason``.
     """
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
+    TYPE = ExtensionType.PRE_SHARED_KEY
     identities: tuple[PskIdentity, ...]
     binders: tuple[bytes, ...]
 
@@ -69,90 +66,52 @@ class PreSharedKeyOffer(Extension):
 class PreSharedKeySelection(Extension):
     """pre_shared_key in a ServerHello (RFC 9846 section 4.3.11): which identity, from 0."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.PRE_SHARED_KEY
+    TYPE = ExtensionType.PRE_SHARED_KEY
+    BODY = number16
     index: int
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(whole_u16(body))
-
-    def encode(self) -> bytes:
-        return u16(self.index)
 
 
 @frozen
 class PskKeyExchangeModes(Extension):
     """psk_key_exchange_modes (RFC 9846 section 4.3.9)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.PSK_KEY_EXCHANGE_MODES
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.PSK_KEY_EXCHANGE_MODES
+    BODY = numbers8
+    RECURS = True
     modes: tuple[int, ...]
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(tuple(whole_vector8(body, 1)))
-
-    def encode(self) -> bytes:
-        return vector8(bytes(self.modes))
 
 
 @frozen
-class EarlyData(EmptyExtension):
+class EarlyData(Extension):
     """early_data in a ClientHello or EncryptedExtensions (RFC 9846 section 4.3.10)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.EARLY_DATA
+    TYPE = ExtensionType.EARLY_DATA
+    BODY = nothing
 
 
 @frozen
 class EarlyDataLimit(Extension):
     """early_data in a NewSessionTicket (RFC 9846 section 4.7.1): bytes of plaintext, up to 2^32 - 1."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.EARLY_DATA
+    TYPE = ExtensionType.EARLY_DATA
+    BODY = number32
     max_early_data_size: int
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        reader = Reader(body)
-        size = reader.u32()
-        reader.finish()
-        return cls(size)
-
-    def encode(self) -> bytes:
-        return u32(self.max_early_data_size)
 
 
 @frozen
 class TicketRequest(Extension):
     """ticket_request in a ClientHello (RFC 9149 section 3): 0 to 255 tickets for either kind of handshake."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.TICKET_REQUEST
+    TYPE = ExtensionType.TICKET_REQUEST
+    BODY = two_numbers8
     new_session_count: int
     resumption_count: int
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        reader = Reader(body)
-        new_session_count, resumption_count = reader.u8(), reader.u8()
-        reader.finish()
-        return cls(new_session_count, resumption_count)
-
-    def encode(self) -> bytes:
-        return bytes((self.new_session_count, self.resumption_count))
 
 
 @frozen
 class TicketRequestHint(Extension):
     """ticket_request in EncryptedExtensions (RFC 9149 section 3): how many the server means to send."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.TICKET_REQUEST
+    TYPE = ExtensionType.TICKET_REQUEST
+    BODY = number8
     expected_count: int
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        reader = Reader(body)
-        expected_count = reader.u8()
-        reader.finish()
-        return cls(expected_count)
-
-    def encode(self) -> bytes:
-        return bytes((self.expected_count,))

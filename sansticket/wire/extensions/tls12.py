@@ -1,35 +1,30 @@
 """The extensions that only TLS 1.2 gives a meaning to.  A client that offers both versions sends them too."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 from attrs import frozen
 
 from sansticket.codes import ExtensionType
-from sansticket.wire.cursor import vector8, whole_vector8
-from sansticket.wire.extensions.base import EmptyExtension, Extension
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.shapes import filled8, nothing, opaque8
 
 
 @frozen
-class ExtendedMasterSecret(EmptyExtension):
+class ExtendedMasterSecret(Extension):
     """extended_master_secret (RFC 7627 section 5.1)."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.EXTENDED_MASTER_SECRET
+    TYPE = ExtensionType.EXTENDED_MASTER_SECRET
+    BODY = nothing
 
 
 @frozen
 class RenegotiationInfo(Extension):
     """renegotiation_info (RFC 5746 section 3.2): empty in a first handshake."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.RENEGOTIATION_INFO
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.RENEGOTIATION_INFO
+    BODY = opaque8
+    RECURS = True
     renegotiated_connection: bytes
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(whole_vector8(body))
-
-    def encode(self) -> bytes:
-        return vector8(self.renegotiated_connection)
 
 
 @frozen
@@ -39,7 +34,7 @@ class SessionTicketExtension(Extension):
     Empty from a client that has none yet, and always empty from a server, which promises one by it.
     """
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.SESSION_TICKET
+    TYPE = ExtensionType.SESSION_TICKET
     ticket: bytes
 
     @classmethod
@@ -54,13 +49,7 @@ class SessionTicketExtension(Extension):
 class EcPointFormats(Extension):
     """ec_point_formats (RFC 8422 section 5.1.2): one byte each; 0 is uncompressed, the only one in use."""
 
-    TYPE: ClassVar[ExtensionType] = ExtensionType.EC_POINT_FORMATS
-    RECURS: ClassVar[bool] = True
+    TYPE = ExtensionType.EC_POINT_FORMATS
+    BODY = filled8
+    RECURS = True
     formats: bytes
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        return cls(whole_vector8(body, 1))
-
-    def encode(self) -> bytes:
-        return vector8(self.formats)
