@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import fields
 
 from sansticket import ASK, ClientConfig, ConfigError, ServerConfig
 from sansticket.codes import NamedGroup
+from sansticket.config.base import DOC
+from sansticket.config.tickets import NoTickets, SealedTickets, StoredTickets, TicketsSealedElsewhere
 from sansticket.connection.client import ClientConnection
-from sansticket.events import DecideTicket, Question, Sign
+from sansticket.events import DecideTicket, LookUpSession, OpenTicket, ProtectTicket, Question, Sign
+from sansticket.tickets.stores.cache import SessionCache
 from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGroups
 from sansticket.wire.extensions.negotiation import ApplicationProtocols
 from sansticket.wire.messages.hello import ClientHello
@@ -113,6 +117,71 @@ def test_every_field_has_a_wrong_value(kind: type) -> None:
     assert tried == {field.name for field in kind.__attrs_attrs__ if field.init}
 
 
+OF_ANY_TYPE: list[object] = [5, "five", ["five"], None, True, 1.5, b"five", {}, object()]
+FLAGS = {
+    "require_extended_master_secret",
+    "tickets_in_tls12",
+    "verify_peer",
+    "middlebox_compatibility",
+    "post_handshake_auth",
+    "resume_with_other_name",
+}
+NUMBERS = {"max_certificates", "num_tickets", "max_tickets_requested", "ticket_lifetime", "max_session_age"}
+OPTIONAL = {
+    "key_log",
+    "padding",
+    "key_shares",
+    "session_store",
+    "ticket_request",
+    "ticket_keys",
+    "session_cache",
+    "session_id_context",
+}
+
+
+def is_right(kind: type, name: str, value: object) -> bool:
+    """Whether one of ``OF_ANY_TYPE`` is a value for that field."""
+    if value is None:
+        return name in OPTIONAL or (name == "trust_anchors" and kind is ServerConfig)
+    if value == {}:
+        return name in {"answers", "alpn_protocols", "key_shares"} or (name, kind) == (
+            "credentials",
+            ClientConfig,
+        )
+    if value == b"five":
+        return name == "session_id_context"
+    return name in (FLAGS if value is True else NUMBERS if value == 5 else ())
+
+
+@pytest.mark.parametrize("value", OF_ANY_TYPE, ids=repr)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, field.name) for kind in (ClientConfig, ServerConfig) for field in fields(kind) if field.init],
+)
+def test_a_value_of_any_type(kind: type, name: str, value: object) -> None:
+    """It is taken, or the error names the field: whatever else is made of that field before it is checked."""
+    make = client_config if kind is ClientConfig else server_config
+    if is_right(kind, name, value):
+        assert make(**{name: value})
+        return
+    with pytest.raises(ConfigError, match=f"^{name}: ") as caught:
+        make(**{name: value})
+    assert caught.value.field == name
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("kind", [ClientConfig, ServerConfig])
+def test_every_field_has_its_documentation(kind: type) -> None:
+    for field in fields(kind):
+        assert field.metadata[DOC].strip().endswith("."), field.name
+
+
+def test_lists_of_every_kind() -> None:
+    given: Any
+    for given in ([b"h2"], (b"h2",), iter([b"h2"]), {b"h2"}, {b"h2": 1}):
+        assert client_config(alpn_protocols=given).alpn_protocols == (b"h2",)
+
+
 def test_a_key_that_is_elsewhere_needs_somebody_who_signs() -> None:
     from attrs import evolve
 
@@ -120,6 +189,38 @@ def test_a_key_that_is_elsewhere_needs_somebody_who_signs() -> None:
     with pytest.raises(ConfigError, match=r"^credentials: one has no private key"):
         server_config(credentials=[elsewhere])
     assert server_config(credentials=[elsewhere], answers={Sign: ASK})
+
+
+# --- the ways of having tickets --------------------------------------------------------------------------------
+
+ELSEWHERE = {OpenTicket: ASK, ProtectTicket: ASK}
+
+
+def test_the_ways_of_having_tickets() -> None:
+    sealed = server_config()
+    assert sealed.ticket_keys is not None
+    assert sealed.tickets == SealedTickets(sealed.ticket_keys)
+    cache = SessionCache()
+    with_ids = server_config(session_cache=cache, answers={LookUpSession: ASK})
+    assert isinstance(with_ids.tickets, SealedTickets)
+    assert server_config(answers=ELSEWHERE).tickets == TicketsSealedElsewhere()
+    both = {**ELSEWHERE, LookUpSession: ASK}
+    assert server_config(answers=both, session_cache=cache).tickets == TicketsSealedElsewhere()
+    assert server_config(ticket_keys=None, session_cache=cache).tickets == StoredTickets(cache)
+    assert server_config(ticket_keys=None, answers={LookUpSession: ASK}).tickets == StoredTickets(None)
+    assert server_config(ticket_keys=None).tickets == NoTickets()
+
+
+@pytest.mark.parametrize("question", [OpenTicket, ProtectTicket])
+def test_half_of_the_keys_elsewhere(question: type[Question]) -> None:
+    with pytest.raises(ConfigError, match=r"^answers: OpenTicket and ProtectTicket need each other"):
+        server_config(answers={question: ASK}, ticket_keys=None)
+
+
+def test_two_ways_at_once() -> None:
+    keys = server_config().ticket_keys
+    with pytest.raises(ConfigError, match=r"^ticket_keys: given, but OpenTicket is answered too"):
+        server_config(answers=ELSEWHERE, ticket_keys=keys)
 
 
 # --- what a config leads to ------------------------------------------------------------------------------------

@@ -1,22 +1,29 @@
-"""Checks of the fields of a config: each complaint names the field, what was wrong and what was expected."""
+"""Checks of the fields of a config: each complaint names the field, what was wrong and what was expected.
+
+What begins with ``check_`` raises ConfigError at once; the others make validators for ``attrs.field``, which know
+the name of their field.  Converters give a constructor its type, and leave what they cannot convert as it is: the
+validator, which comes after them, complains of that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from reprlib import repr as short
-from typing import Any
+from typing import Any, Final
+
+from attrs import Attribute
 
 from sansticket.errors import ConfigError
+
+Validator = Callable[[object, "Attribute[Any]", Any], None]
+
+
+# --- checks --------------------------------------------------------------------------------------------------
 
 
 def as_tuple(values: Any) -> Any:
     """Several values as a tuple.  What is no collection stays as it is, for ``check_items`` to complain of."""
     return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else values
-
-
-def as_dict(values: Any) -> Any:
-    """A mapping as a dict of its own; anything else stays as it is, for ``check_type``."""
-    return dict(values) if isinstance(values, Mapping) else values
 
 
 def check_type(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
@@ -32,19 +39,8 @@ def check_items(field: str, values: Any, kind: type, expected: str) -> None:
         check_type(field, value, kind, expected)
 
 
-def check_callable(field: str, value: Any, expected: str) -> None:
-    if not callable(value):
-        raise ConfigError(field, f"{short(value)}; expected a function, {expected}")
-
-
-def check_some(field: str, values: Any, known: Collection[int]) -> None:
-    """At least one, and each of those that are known."""
-    check_known(field, values, known)
-    if not values:
-        raise ConfigError(field, "empty; expected at least one")
-
-
 def check_known(field: str, values: Any, known: Collection[int]) -> None:
+    """Different numbers, each of those that are known; perhaps none."""
     check_items(field, values, int, "a number")
     for value in values:
         if value not in known:
@@ -56,5 +52,99 @@ def check_known(field: str, values: Any, known: Collection[int]) -> None:
 
 
 def check_range(field: str, value: Any, low: int, high: int) -> None:
-    if not isinstance(value, int) or not low <= value <= high:
+    """An integer, which True and False are not."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ConfigError(field, f"{short(value)}; expected an integer from {low} to {high}")
+
+
+# --- converters ----------------------------------------------------------------------------------------------
+
+
+def as_numbers(values: Iterable[int]) -> tuple[int, ...]:
+    numbers: tuple[int, ...] = as_tuple(values)
+    return numbers
+
+
+def as_numbers_or_none(values: Iterable[int] | None) -> tuple[int, ...] | None:
+    return None if values is None else as_numbers(values)
+
+
+def as_strings_of_bytes(values: Iterable[bytes]) -> tuple[bytes, ...]:
+    strings: tuple[bytes, ...] = as_tuple(values)
+    return strings
+
+
+# --- validators ----------------------------------------------------------------------------------------------
+
+
+def is_a(kind: type | tuple[type, ...], expected: str) -> Validator:
+    """An instance of a class, or of one of several."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        check_type(attribute.name, value, kind, expected)
+
+    return validate
+
+
+is_flag: Final = is_a(bool, "True or False")
+
+
+def is_in_range(low: int, high: int) -> Validator:
+    """An integer from ``low`` to ``high``, both included."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        check_range(attribute.name, value, low, high)
+
+    return validate
+
+
+def is_function(expected: str) -> Validator:
+    """Something to call."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        if not callable(value):
+            raise ConfigError(attribute.name, f"{short(value)}; expected a function, {expected}")
+
+    return validate
+
+
+def is_some_of(known: Callable[[], Collection[int]]) -> Validator:
+    """At least one number, each of those that are known; what is known may be costly to find out."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        check_known(attribute.name, value, known())
+        if not value:
+            raise ConfigError(attribute.name, "empty; expected at least one")
+
+    return validate
+
+
+def are(kind: type, expected: str) -> Validator:
+    """A tuple of instances of a class."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        check_items(attribute.name, value, kind, expected)
+
+    return validate
+
+
+def or_none(validator: Validator) -> Validator:
+    """None, or what the other validator says."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        if value is not None:
+            validator(config, attribute, value)
+
+    return validate
+
+
+def has_length(low: int, high: int) -> Validator:
+    """Bytes, from ``low`` to ``high`` of them."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        check_type(attribute.name, value, bytes, "bytes or None")
+        if not low <= len(value) <= high:
+            at_least = f"{low} to {high}" if low else f"at most {high}"
+            raise ConfigError(attribute.name, f"{len(value)} bytes; expected {at_least}")
+
+    return validate

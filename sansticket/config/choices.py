@@ -6,6 +6,18 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
+from sansticket.events import (
+    ClaimSession,
+    DecideTicket,
+    LookUpSession,
+    OpenTicket,
+    PrepareTicket,
+    ProtectTicket,
+    SelectConfig,
+    Sign,
+    VerifyPeer,
+)
+
 
 class Ask(Enum):
     """The type of ``ASK``."""
@@ -19,8 +31,22 @@ class Ask(Enum):
 ASK: Final = Ask.ASK
 """In ``answers``: emit the question as an event, and wait for the command that answers it."""
 
-Answer = Callable[[Any], Any] | Ask
-"""A function from the question to its answer, called at once; or ``ASK``."""
+Answer = (
+    Ask
+    | Callable[[SelectConfig], object]
+    | Callable[[OpenTicket], object]
+    | Callable[[DecideTicket], object]
+    | Callable[[LookUpSession], object]
+    | Callable[[ClaimSession], object]
+    | Callable[[PrepareTicket], object]
+    | Callable[[ProtectTicket], object]
+    | Callable[[Sign], object]
+    | Callable[[VerifyPeer], object]
+)
+"""A function from the question to the command that answers it, called at once; or ``ASK``."""
+
+Answering = Callable[[Any], Any] | Ask
+"""The same as a config keeps it: which question a function takes is said by the key beside it."""
 
 
 class ClientAuthentication(Enum):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 from attrs import evolve
 
-from sansticket.codes import ProtocolVersion, PskKeyExchangeMode
+from sansticket.codes import ProtocolVersion
 from sansticket.config.checks import check_type
 from sansticket.config.client import ClientConfig
 from sansticket.crypto.groups import KeyExchange, generate
@@ -20,32 +20,17 @@ from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import ClientOffer
 from sansticket.handshake.client.sessions import fit_sessions
 from sansticket.handshake.client.wait import WaitServerHello
-from sansticket.handshake.common.certificates import signature_extensions
 from sansticket.handshake.machine.flight import Flight
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
 from sansticket.wire.extensions.base import Extension
-from sansticket.wire.extensions.certificate import PostHandshakeAuth
-from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer, SupportedGroups
-from sansticket.wire.extensions.negotiation import (
-    ApplicationProtocols,
-    ServerNameList,
-    SupportedVersions,
-)
-from sansticket.wire.extensions.resumption import PskKeyExchangeModes, TicketRequest
-from sansticket.wire.extensions.tls12 import (
-    EcPointFormats,
-    ExtendedMasterSecret,
-    RenegotiationInfo,
-    SessionTicketExtension,
-)
+from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer
+from sansticket.wire.extensions.negotiation import ServerNameList
+from sansticket.wire.extensions.tls12 import SessionTicketExtension
 from sansticket.wire.messages.hello import ClientHello
 
 TLS12: Final = ProtocolVersion.TLS_1_2
 TLS13: Final = ProtocolVersion.TLS_1_3
-
-UNCOMPRESSED: Final = b"\0"
-"""The only ECPointFormat in use (RFC 8422 section 5.1.2)."""
 
 MAX_NAME: Final = 255
 
@@ -69,12 +54,12 @@ def start(
 ) -> WaitServerHello:
     """The first flight: one ClientHello, with the sessions that are fit to be offered."""
     versions = config.usable_versions
-    groups = config.key_share_groups() if TLS13 in versions else ()
+    groups = config.key_share_groups if TLS13 in versions else ()
     key_exchanges = tuple(generate(group, flight.entropy) for group in groups)
     hello = ClientHello(
         random=flight.entropy(32),
         session_id=flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b"",
-        cipher_suites=config.derived(suites_offered),
+        cipher_suites=config.suites_offered,
         extensions=hello_extensions(config, server_name, key_exchanges),
     )
     room = MAX_EXTENSIONS - len(hello.encode()) if any(map(is_large, sessions)) else AMPLE
@@ -91,55 +76,17 @@ def start(
     return WaitServerHello(offer.sent(flight))
 
 
-def suites_offered(config: ClientConfig) -> tuple[int, ...]:
-    """Those of the higher version first."""
-    return tuple(suite for version in config.usable_versions for suite in config.suites_of(version))
-
-
 def hello_extensions(
     config: ClientConfig, server_name: str | None, key_exchanges: Sequence[KeyExchange]
 ) -> tuple[Extension, ...]:
     """All but pre_shared_key, which must be the last and depends on the others."""
-    extensions = config.derived(fixed_extensions)
+    extensions = config.fixed_extensions
     if server_name is not None and not is_ip_address(server_name):
         extensions = (ServerNameList(server_name.encode("ascii")), *extensions)
     if TLS13 in config.usable_versions:  # without any share it asks for a retry
         shares = tuple([KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges])
         extensions = (*extensions, KeyShareOffer(shares))
     return extensions
-
-
-def fixed_extensions(config: ClientConfig) -> tuple[Extension, ...]:
-    """What every hello of a config says."""
-    versions = config.usable_versions
-    extensions: list[Extension] = [SupportedGroups(config.groups_of(versions[0]))]
-    extensions.extend(signature_extensions(config.schemes_of(*versions)))
-    if config.alpn_protocols:
-        extensions.append(ApplicationProtocols(config.alpn_protocols))
-    if TLS12 in versions:
-        extensions.extend(extensions12(config))
-    if TLS13 in versions:
-        extensions.extend(extensions13(config))
-    return tuple(extensions)
-
-
-def extensions12(config: ClientConfig) -> Iterator[Extension]:
-    """What only a server of TLS 1.2 looks at."""
-    yield ExtendedMasterSecret()
-    yield RenegotiationInfo(b"")
-    yield EcPointFormats(UNCOMPRESSED)
-    if config.tickets_in_tls12:
-        yield SessionTicketExtension(b"")
-
-
-def extensions13(config: ClientConfig) -> Iterator[Extension]:
-    """What only a server of TLS 1.3 looks at, but for the key shares."""
-    yield SupportedVersions(config.usable_versions)
-    yield PskKeyExchangeModes((PskKeyExchangeMode.PSK_DHE_KE,))
-    if config.post_handshake_auth:
-        yield PostHandshakeAuth()
-    if config.ticket_request is not None:
-        yield TicketRequest(*config.ticket_request)
 
 
 def preferring(hello: ClientHello, hash_name: str) -> ClientHello:

@@ -8,7 +8,6 @@ from typing import Final
 
 from sansticket.config.base import Config
 from sansticket.config.choices import ResumedCertificates
-from sansticket.config.defaults import CERTIFICATE_ONLY_SCHEMES
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign
 from sansticket.crypto.verification import (
@@ -20,7 +19,6 @@ from sansticket.crypto.verification import (
 from sansticket.errors import Fault, LocalProtocolError
 from sansticket.tickets.records import Check
 from sansticket.values import value
-from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.certificate import CertificateAuthorities
 from sansticket.wire.extensions.negotiation import SignatureAlgorithms, SignatureAlgorithmsCert
 from sansticket.wire.messages.hello import ClientHello
@@ -60,15 +58,6 @@ def preferred(
         names = frozenset(authorities.names)
         candidates = [one for one in candidates if not names.isdisjoint(one[0].issuer_names)] or candidates
     return candidates[0] if candidates else None
-
-
-def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
-    """What we accept in handshakes, and what besides inside certificates.
-
-    Ed25519 and Ed448 are for certificates that are their own trust anchors: of authorities the library takes neither.
-    """
-    others = tuple(scheme for scheme in CERTIFICATE_ONLY_SCHEMES if scheme not in schemes)
-    return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(schemes + others)
 
 
 MAX_AUTHORITIES: Final = 49_152

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sansticket.codes import ProtocolVersion
 from sansticket.config.base import Config
+from sansticket.config.hello import signature_extensions
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input, verify
 from sansticket.errors import Fault, Reason
@@ -13,7 +14,6 @@ from sansticket.handshake.common.certificates import (
     named_authorities,
     preferred,
     scheme_for,
-    signature_extensions,
 )
 from sansticket.keys.transcript import Transcript
 from sansticket.wire.extensions.certificate import CertificateAuthorities

@@ -1,0 +1,74 @@
+"""What every ClientHello of a config says, and every CertificateRequest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from sansticket.codes import PskKeyExchangeMode
+from sansticket.config.base import Config
+from sansticket.config.defaults import CERTIFICATE_ONLY_SCHEMES
+from sansticket.config.derived import TLS12, TLS13
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.certificate import PostHandshakeAuth
+from sansticket.wire.extensions.key_exchange import SupportedGroups
+from sansticket.wire.extensions.negotiation import (
+    ApplicationProtocols,
+    SignatureAlgorithms,
+    SignatureAlgorithmsCert,
+    SupportedVersions,
+)
+from sansticket.wire.extensions.resumption import PskKeyExchangeModes, TicketRequest
+from sansticket.wire.extensions.tls12 import (
+    EcPointFormats,
+    ExtendedMasterSecret,
+    RenegotiationInfo,
+    SessionTicketExtension,
+)
+
+UNCOMPRESSED: Final = b"\0"
+"""The only ECPointFormat in use (RFC 8422 section 5.1.2)."""
+
+
+def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
+    """What we accept in handshakes, and what besides inside certificates.
+
+    Ed25519 and Ed448 are for certificates that are their own trust anchors: of authorities the library takes neither.
+    """
+    others = tuple(scheme for scheme in CERTIFICATE_ONLY_SCHEMES if scheme not in schemes)
+    return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(schemes + others)
+
+
+def fixed_extensions(
+    config: Config, post_handshake_auth: bool, ticket_request: tuple[int, int] | None
+) -> tuple[Extension, ...]:
+    """All extensions that do not depend on the server's name, on key shares and on sessions."""
+    versions = config.usable_versions
+    extensions: list[Extension] = [SupportedGroups(config.groups_of(versions[0]))]
+    extensions.extend(signature_extensions(config.schemes_of(*versions)))
+    if config.alpn_protocols:
+        extensions.append(ApplicationProtocols(config.alpn_protocols))
+    if TLS12 in versions:
+        extensions.extend(extensions12(config))
+    if TLS13 in versions:
+        extensions.extend(extensions13(versions))
+        if post_handshake_auth:
+            extensions.append(PostHandshakeAuth())
+        if ticket_request is not None:
+            extensions.append(TicketRequest(*ticket_request))
+    return tuple(extensions)
+
+
+def extensions12(config: Config) -> Iterator[Extension]:
+    """What only a server of TLS 1.2 looks at."""
+    yield ExtendedMasterSecret()
+    yield RenegotiationInfo(b"")
+    yield EcPointFormats(UNCOMPRESSED)
+    if config.tickets_in_tls12:
+        yield SessionTicketExtension(b"")
+
+
+def extensions13(versions: tuple[int, ...]) -> Iterator[Extension]:
+    """What only a server of TLS 1.3 looks at, but for the key shares."""
+    yield SupportedVersions(versions)
+    yield PskKeyExchangeModes((PskKeyExchangeMode.PSK_DHE_KE,))
