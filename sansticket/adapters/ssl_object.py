@@ -3,9 +3,10 @@
     incoming (ssl.MemoryBIO) -> Connection.receive_data -> plaintext, kept until it is read
     write -> Connection.send -> outgoing (ssl.MemoryBIO)
 
-Every call hands what is in the incoming buffer to the connection only if it needs more than it has: the
-buffers fill up when nobody reads, and whoever counts their bytes for back-pressure counts right.  What the
-connection has to send is in the outgoing buffer when a call returns, and also when it raises: the alert too.
+A call hands records of the incoming buffer to the connection only if it needs more than it has, and no more of them
+than it needs: the buffers fill up when nobody reads, and whoever counts their bytes counts right.  What the connection
+has to send is in the outgoing buffer when a call returns, and also when it raises: the alert leaves with the next
+write of a driver that goes on writing after an error.
 
 The standard library's documentation says what each call does.  Where it says nothing, OpenSSL decides, apart
 from what follows a fatal error: there each call raises that error again, and never pretends that the stream
@@ -23,6 +24,7 @@ from attrs import evolve
 from sansticket.adapters.arguments import as_session
 from sansticket.adapters.facts import Facts
 from sansticket.adapters.failures import closed, failure, terminated, want_read
+from sansticket.adapters.incoming import Incoming
 from sansticket.adapters.profile import Context, Profile
 from sansticket.adapters.selection import config_for, refusal
 from sansticket.adapters.sessions import SSLSession
@@ -77,7 +79,7 @@ class SSLObject(Facts):
     ) -> None:
         self._context = context
         self._profile: Profile = context._current_profile()
-        self._incoming = incoming
+        self._incoming = Incoming(incoming)
         self._outgoing = outgoing
         self._server_side = server_side
         self._server_hostname = server_hostname
@@ -188,10 +190,13 @@ class SSLObject(Facts):
     def do_handshake(self) -> None:
         """Go on with the handshake.  SSLWantReadError when it needs more from the peer."""
         if self._completed is None:
-            self._pull()
-        if self._completed is None:
-            self._meet_end()
-            raise self._error() or want_read()
+            self._begin()
+            done = False
+            while not done and self._more_can_come():
+                done = self._hand_over(self._incoming.record())
+            if not done:
+                self._meet_end()
+                raise self._error() or want_read()
 
     def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> Any:
         """Up to ``len`` bytes that the peer sent; into ``buffer``, if there is one, and then how many.
@@ -203,7 +208,7 @@ class SSLObject(Facts):
     def _read(self, length: int) -> bytes:
         if length < 0:
             raise ValueError("size should not be negative")
-        if length == 0 or not self._find_data():
+        if length == 0 or not self._find_data(length):
             return b""
         data, start = self._data, self._read_to
         chunk = data if not start and length >= len(data) else data[start : start + length]
@@ -213,7 +218,7 @@ class SSLObject(Facts):
     def _read_into(self, length: int, buffer: WriteableBuffer) -> int:
         with memoryview(buffer) as whole, whole.cast("B") as view:
             room = min(length, view.nbytes) if length > 0 else view.nbytes
-            if room == 0 or not self._find_data():
+            if room == 0 or not self._find_data(room):
                 return 0
             start = self._read_to
             count = min(room, len(self._data) - start)
@@ -226,10 +231,12 @@ class SSLObject(Facts):
         if self._read_to == len(self._data):
             self._data, self._read_to = b"", 0
 
-    def _find_data(self) -> bool:
+    def _find_data(self, wanted: int) -> bool:
         """Whether there is something to read, or the stream has come to its end."""
-        if not self._data:
-            self._pull()
+        if self._completed is None:
+            self.do_handshake()
+        while not self._data and self._more_can_come():
+            self._hand_over(self._incoming.records(wanted))
         if self._data:
             return True
         self._meet_end()
@@ -269,8 +276,8 @@ class SSLObject(Facts):
             raise failure("SHUTDOWN_WHILE_IN_INIT")
         if not self._closed:
             self.send(Close())
-        if not self._data:
-            self._pull()
+        while not self._data and self._more_can_come():
+            self._hand_over(self._incoming.record())
         if self._data:
             raise failure("APPLICATION_DATA_AFTER_CLOSE_NOTIFY")
         self._meet_end()
@@ -300,48 +307,47 @@ class SSLObject(Facts):
 
     # --- the connection ------------------------------------------------------------------------------------------
 
-    def _start(self) -> ClientConnection | ServerConnection:
+    def _begin(self) -> None:
+        if self._connection is not None:
+            return
         live = self._profile.live
-        connection: ClientConnection | ServerConnection
         if isinstance(live, ServerConfig):
-            connection = ServerConnection(live)
+            self._connection = ServerConnection(live)
         else:
-            connection = ClientConnection(live, self._server_hostname, self._session)
-        self._connection = connection
+            self._connection = ClientConnection(live, self._server_hostname, self._session)
         self._context._count("accept" if self._server_side else "connect")
         self._flush()
-        return connection
 
-    def _pull(self) -> None:
-        """Hand what is in the incoming buffer to the connection."""
-        connection = self._connection
-        if connection is None:
-            connection = self._start()
-        if not self._may_come():
-            return
-        data = self._incoming.read()
-        if data:
-            if self._completed is None:
-                self._speaks_http |= self._server_side and data.startswith(HTTP_METHODS)
-            self._take(connection.receive_data(data))
+    def _more_can_come(self) -> bool:
+        """Whether the peer has not ended the connection, as far as is known, and there is something in the buffer."""
+        return not self._peer_closed and self._termination is None and self._incoming.bio.pending > 0
+
+    def _hand_over(self, data: bytes) -> bool:
+        """Give the connection what was taken; whether its handshake is done."""
+        assert self._connection is not None
+        if self._completed is None:
+            self._speaks_http |= self._server_side and data.startswith(HTTP_METHODS)
+        self._take(self._connection.receive_data(data))
+        return self._completed is not None
 
     def _meet_end(self) -> None:
         """The stream may have come to its end; only a call that needs more than there was finds that out."""
-        if self._incoming.eof and self._may_come():
+        if self._incoming.bio.eof and not self._peer_closed and self._termination is None:
             assert self._connection is not None
             self._take(self._connection.receive_data(b""))
 
-    def _may_come(self) -> bool:
-        return not self._peer_closed and self._termination is None
-
     def _take(self, events: list[Event]) -> None:
         """Note what has happened, answer the question if it ends with one, and fill the outgoing buffer."""
+        received: list[bytes] = []
         for event in events:
             if type(event) is DataReceived:
-                unread = self._data[self._read_to :]
-                self._data, self._read_to = unread + event.data if unread else event.data, 0
+                received.append(event.data)
             else:
                 self._note(event)
+        if received:
+            if self._data:
+                received.insert(0, self._data[self._read_to :])
+            self._data, self._read_to = received[0] if len(received) == 1 else b"".join(received), 0
         self._flush()
         if events and isinstance(events[-1], Question):
             self._answer(events.pop())
@@ -382,10 +388,10 @@ class SSLObject(Facts):
         return terminated(self._termination, self._server_hostname)
 
     def _give_back(self) -> None:
-        """What came behind the peer's close_notify is not ours.  It is lost when the buffer is at its end."""
+        """What came behind the peer's close_notify is not ours."""
         assert self._connection is not None
-        if self._connection.trailing_data and not self._incoming.eof:
-            self._incoming.write(self._connection.trailing_data)
+        if self._connection.trailing_data:
+            self._incoming.give_back(self._connection.trailing_data)
 
     def _flush(self) -> None:
         assert self._connection is not None

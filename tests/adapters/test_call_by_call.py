@@ -6,6 +6,7 @@ that what a test claims is first of all true of what is imitated.
 
 import ssl
 from array import array
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -239,13 +240,126 @@ def test_data_that_nobody_read_is_in_the_way_of_a_clean_end(sides: tuple[End, En
     assert caught.value.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
 
 
-def test_what_comes_behind_the_end_stays_in_the_buffer(sides: tuple[End, End], link: Link) -> None:
+@pytest.mark.parametrize("behind", [b"STARTTLS was yesterday\r\n", b"\x17\x03\x03" * 20_000])
+@pytest.mark.parametrize("at_its_end", [False, True], ids=["going on", "at its end"])
+@pytest.mark.parametrize("call", ["unwrap", "read"])
+def test_what_comes_behind_the_end_stays_in_the_buffer(
+    sides: tuple[End, End], link: Link, call: str, at_its_end: bool, behind: bytes
+) -> None:
     here, there = sides
+    here.tls.write(b"data")
+    link.carry()
+    assert there.read() == b"data"
     with pytest.raises(ssl.SSLWantReadError):
         here.tls.unwrap()
-    there.incoming.write(here.outgoing.read() + b"STARTTLS was yesterday\r\n")
+    there.incoming.write(here.outgoing.read() + behind)
+    if at_its_end:
+        there.incoming.write_eof()
+    if call == "read":
+        assert there.tls.read(1_000_000) == b""
     assert there.tls.unwrap() is None
-    assert there.incoming.read() == b"STARTTLS was yesterday\r\n"
+    assert there.incoming.read() == behind
+
+
+def test_back_to_plain_text_and_to_tls_again(pair: tuple[House, House], version: ssl.TLSVersion) -> None:
+    """Over the same buffers: what is taken too early is missing later."""
+    contexts = pair[0].client(version=version), pair[1].server(version=version)
+    link = shaken(*contexts)
+    with pytest.raises(ssl.SSLWantReadError):
+        link.client.tls.unwrap()
+    again = Link(*contexts)
+    again.client.step()
+    link.server.incoming.write(link.client.outgoing.read() + b"STARTTLS\r\n" + again.client.outgoing.read())
+    assert link.server.tls.unwrap() is None
+    assert link.server.incoming.read(10) == b"STARTTLS\r\n"
+    again.server.incoming.write(link.server.incoming.read())
+    again.shake()
+    assert again.say(again.client, b"hello again") == b"hello again"
+
+
+# --- no more is taken than a call needs -------------------------------------------------------------------------
+
+
+def in_one_piece(here: End, there: End, writes: list[bytes], *, end: str) -> None:
+    """All that ``here`` writes and how it ends, put into the other's buffer at once."""
+    for data in writes:
+        here.tls.write(data)
+    if end == "close":
+        with pytest.raises(ssl.SSLWantReadError):
+            here.tls.unwrap()
+    wire = here.outgoing.read()
+    there.incoming.write(wire + b"\x17\x03\x03\x00\x20" + bytes(32) if end == "damage" else wire)
+
+
+@pytest.mark.parametrize("size", [1, 50, 2000, 20_000, 262_144])
+@pytest.mark.parametrize("end", ["close", "damage"])
+@pytest.mark.parametrize(
+    "writes",
+    [[b"last words"], [b"x"], [b"several", b"small", b"pieces"] * 5, [b"y" * 40_000], [b"z" * 300_000, b"!"]],
+    ids=["some", "one", "pieces", "records", "many records"],
+)
+def test_who_reads_while_something_is_pending_meets_the_end(
+    sides: tuple[End, End], size: int, end: str, writes: list[bytes]
+) -> None:
+    """As uvloop does: it wants no SSLWantReadError, and reads only while a buffer has something left."""
+    here, there = sides
+    expected = b"".join(writes)
+    if size == 1 and len(expected) > 20_000:
+        expected, writes = expected[:20_000], [expected[:20_000]]
+    in_one_piece(here, there, writes, end=end)
+    received, ended = [], None
+    while ended is None and (there.incoming.pending or there.tls.pending()):
+        try:
+            chunk = there.tls.read(size)
+        except ssl.SSLError as error:
+            ended = error.reason
+        else:
+            received.append(chunk)
+            ended = ended if chunk else "close"
+    assert b"".join(received) == expected
+    assert ended == ("close" if end == "close" else "DECRYPTION_FAILED_OR_BAD_RECORD_MAC")
+
+
+@pytest.mark.parametrize("end", ["close", "damage"])
+def test_what_comes_with_the_end_of_the_handshake(
+    pair: tuple[House, House], version: ssl.TLSVersion, end: str
+) -> None:
+    """A server's first data and its end, together with the last that its client waits for, and the other way round."""
+    link = Link(pair[0].client(version=version), pair[1].server(version=version))
+    first, last = (link.client, link.server) if version is TLS12 else (link.server, link.client)
+    for _ in range(3):
+        if last.step():
+            break
+        link.carry()
+        first.step()
+        link.carry()
+    assert last.step()
+    in_one_piece(last, first, [b"already"], end=end)
+    assert first.step()
+    received = []
+    with pytest.raises(ssl.SSLError) if end == "damage" else nullcontext():
+        while first.incoming.pending or first.tls.pending():
+            received.append(first.tls.read(1000))
+            if not received[-1]:
+                break
+    assert received == ([b"already"] if end == "damage" else [b"already", b""])
+
+
+def test_a_read_takes_the_records_that_it_needs(sides: tuple[End, End]) -> None:
+    here, there = sides
+    pieces = []
+    for data in (b"first", b"second", b"third"):
+        here.tls.write(data)
+        pieces.append(here.outgoing.read())
+    there.incoming.write(b"".join(pieces))
+    left = len(pieces[1]) + len(pieces[2])
+    assert there.tls.read(3) == b"fir"
+    assert (there.tls.pending(), there.incoming.pending) == (2, left)
+    assert there.tls.read(100) == b"st"
+    assert there.tls.read(6) == b"second"
+    assert (there.tls.pending(), there.incoming.pending) == (0, len(pieces[2]))
+    assert there.tls.read(6) == b"third"
+    assert there.incoming.pending == 0
 
 
 @pytest.mark.parametrize("call", ["read", "unwrap"])

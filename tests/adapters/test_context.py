@@ -645,13 +645,3 @@ def test_an_outgoing_buffer_that_nobody_reads_any_more() -> None:
     assert link.client.tls.write(b"lost") == 4
     with pytest.raises(ssl.SSLWantReadError):
         link.client.tls.unwrap()
-
-
-def test_what_comes_behind_the_end_of_a_buffer_at_its_end() -> None:
-    link = shaken(client(), server())
-    with pytest.raises(ssl.SSLWantReadError):
-        link.client.tls.unwrap()
-    link.server.incoming.write(link.client.outgoing.read() + b"lost")
-    link.server.incoming.write_eof()
-    assert link.server.tls.unwrap() is None
-    assert link.server.incoming.read() == b""
