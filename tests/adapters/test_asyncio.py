@@ -20,6 +20,9 @@ from tests.support.ssl_objects import NAME, OURS, STDLIB, TLS12, TLS13, House
 
 PAIRS = [(OURS, OURS), (OURS, STDLIB), (STDLIB, OURS), (STDLIB, STDLIB)]
 
+new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+"""frameworks/test_uvloop.py runs these tests with another one."""
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -41,7 +44,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
             await main
         assert complaints == []
 
-    asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(bounded())
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
