@@ -325,6 +325,8 @@ class SSLObject(Facts):
     def _hand_over(self, data: bytes) -> bool:
         """Give the connection what was taken; whether its handshake is done."""
         assert self._connection is not None
+        if not data:
+            return False  # half a header, and to the connection it would be the end
         if self._completed is None:
             self._speaks_http |= self._server_side and data.startswith(HTTP_METHODS)
         self._take(self._connection.receive_data(data))
@@ -390,8 +392,7 @@ class SSLObject(Facts):
     def _give_back(self) -> None:
         """What came behind the peer's close_notify is not ours."""
         assert self._connection is not None
-        if self._connection.trailing_data:
-            self._incoming.give_back(self._connection.trailing_data)
+        self._incoming.give_back(self._connection.trailing_data)
 
     def _flush(self) -> None:
         assert self._connection is not None
