@@ -291,12 +291,12 @@ def in_one_piece(here: End, there: End, writes: list[bytes], *, end: str) -> Non
     there.incoming.write(wire + b"\x17\x03\x03\x00\x20" + bytes(32) if end == "damage" else wire)
 
 
-@pytest.mark.parametrize("size", [1, 50, 2000, 20_000, 262_144])
+@pytest.mark.parametrize("size", [1, 2000, 262_144])
 @pytest.mark.parametrize("end", ["close", "damage"])
 @pytest.mark.parametrize(
     "writes",
-    [[b"last words"], [b"x"], [b"several", b"small", b"pieces"] * 5, [b"y" * 40_000], [b"z" * 300_000, b"!"]],
-    ids=["some", "one", "pieces", "records", "many records"],
+    [[b"last words"], [b"several", b"small", b"pieces"] * 5, [b"z" * 300_000, b"!"]],
+    ids=["one record", "small records", "many records"],
 )
 def test_who_reads_while_something_is_pending_meets_the_end(
     sides: tuple[End, End], size: int, end: str, writes: list[bytes]
@@ -305,7 +305,7 @@ def test_who_reads_while_something_is_pending_meets_the_end(
     here, there = sides
     expected = b"".join(writes)
     if size == 1 and len(expected) > 20_000:
-        expected, writes = expected[:20_000], [expected[:20_000]]
+        expected, writes = expected[:17_000], [expected[:17_000]]
     in_one_piece(here, there, writes, end=end)
     received, ended = [], None
     while ended is None and (there.incoming.pending or there.tls.pending()):
