@@ -99,6 +99,7 @@ class Reason(Enum):
     CERTIFICATE_MALFORMED = "malformed certificate"
     CERTIFICATE_UNSUPPORTED = "certificate of an unsupported kind"
     CERTIFICATE_EXPIRED = "certificate expired or not yet valid"
+    CERTIFICATE_REVOKED = "certificate revoked"
     CERTIFICATE_UNTRUSTED = "no path to a trust anchor"
     CERTIFICATE_NAME_MISMATCH = "certificate is for another name"
     CERTIFICATE_INVALID = "certificate does not verify"
@@ -174,6 +175,7 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.CERTIFICATE_MALFORMED: Alert.BAD_CERTIFICATE,
     Reason.CERTIFICATE_UNSUPPORTED: Alert.UNSUPPORTED_CERTIFICATE,
     Reason.CERTIFICATE_EXPIRED: Alert.CERTIFICATE_EXPIRED,
+    Reason.CERTIFICATE_REVOKED: Alert.CERTIFICATE_REVOKED,
     Reason.CERTIFICATE_UNTRUSTED: Alert.UNKNOWN_CA,
     Reason.CERTIFICATE_NAME_MISMATCH: Alert.BAD_CERTIFICATE,
     Reason.CERTIFICATE_INVALID: Alert.BAD_CERTIFICATE,

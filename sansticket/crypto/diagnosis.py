@@ -17,7 +17,7 @@ from sansticket.errors import Reason
 if TYPE_CHECKING:
     from cryptography import x509
 
-_BROKEN_HASHES: Final = frozenset(
+BROKEN_HASHES: Final = frozenset(
     {
         "1.2.840.113549.1.1.2",  # md2WithRSAEncryption
         "1.2.840.113549.1.1.4",  # md5WithRSAEncryption
@@ -65,7 +65,7 @@ def diagnose(
     path = _path(leaf, certificates[1:], anchors)
     if path is None:
         return Reason.CERTIFICATE_UNTRUSTED
-    if any(certificate.signature_algorithm_oid.dotted_string in _BROKEN_HASHES for certificate in path[:-1]):
+    if any(certificate.signature_algorithm_oid.dotted_string in BROKEN_HASHES for certificate in path[:-1]):
         return Reason.CERTIFICATE_INVALID
     if not all(_is_signed_by(certificate, issuer) for certificate, issuer in pairwise(path)):
         return Reason.CERTIFICATE_INVALID

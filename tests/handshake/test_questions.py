@@ -29,7 +29,7 @@ from sansticket.commands import (
 )
 from sansticket.config.choices import ASK
 from sansticket.connection.connection import Connection
-from sansticket.errors import ALERTS, LocalProtocolError, Reason
+from sansticket.errors import ALERTS, Fault, LocalProtocolError, Reason
 from sansticket.events import (
     ClaimSession,
     ConnectionTerminated,
@@ -378,6 +378,16 @@ def test_reject_peer(alert: AlertDescription) -> ConnectionTerminated:
     end = server.events[-1]
     assert isinstance(end, ConnectionTerminated)
     return end
+
+
+@refused(Reason.CERTIFICATE_REVOKED)
+def test_a_function_that_raises_its_verdict() -> HostileServer:
+    """As ``sansticket.verifiers`` do: the reason and its alert are those of the Fault."""
+
+    def revoked(question: VerifyPeer) -> AcceptPeer:
+        raise Fault(Reason.CERTIFICATE_REVOKED, "since yesterday")
+
+    return HostileServer(quick_client(answers={VerifyPeer: revoked})).serve()
 
 
 @refused(Reason.TICKET_ABORTED)

@@ -37,7 +37,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("handshake.tls12", "handshake.tls13"),
     ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
-    ("debug", "adapters", "testing"),
+    ("debug", "adapters", "testing", "verifiers"),
     ("command",),
     ("__main__", "__init__"),
 )

@@ -17,7 +17,7 @@ from typing import Any, Final
 import cryptography
 from attrs import frozen
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -120,7 +120,8 @@ class Authority:
 
 def hash_for(key: Any) -> SHA256 | None:
     """The hash that a key signs certificates with; None for those that do without one to choose."""
-    return SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None
+    hashing = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | dsa.DSAPrivateKey
+    return SHA256() if isinstance(key, hashing) else None
 
 
 def new_authority(name: str = "sansticket test root") -> Authority:
