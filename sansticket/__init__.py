@@ -45,6 +45,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ALERTS, ConfigError, LocalProtocolError, Reason, SansticketError
 from sansticket.events import (
+    CertificateWithheld,
     ClaimSession,
     ConnectionTerminated,
     DataReceived,
@@ -85,6 +86,7 @@ __all__ = [
     "AcceptPeer",
     "AlertDescription",
     "CacheMode",
+    "CertificateWithheld",
     "Check",
     "CipherSuite",
     "ClaimSession",

@@ -79,6 +79,16 @@ class TicketReceived(Event):
 
 
 @frozen
+class CertificateWithheld(Event):
+    """Client: the server asked for a certificate, and none of our ``credentials`` was shown.  ``why``, in words.
+
+    A server that requires one then ends the connection; in TLS 1.3 after ``HandshakeCompleted``.
+    """
+
+    why: str
+
+
+@frozen
 class KeysUpdated(Event):
     """The keys of one direction were replaced (RFC 9846 section 4.7.3)."""
 

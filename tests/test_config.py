@@ -60,7 +60,10 @@ WRONG_ON_BOTH = [
     ("max_handshake_message", 16_383, "expected an integer from 16384 to 16777215"),
     ("max_handshake_message", 1e6, "expected an integer"),
     ("max_buffered", "1 MB", "expected an integer"),
-    ("max_certificates", 0, "expected an integer from 1 to 1000"),
+    ("min_rsa_bits", 511, "expected an integer from 512 to 16384"),
+    ("min_rsa_bits", "2048", "expected an integer"),
+    ("min_rsa_bits", None, "expected an integer"),
+    ("max_certificates", 0, "expected an integer from 1 to 100"),
 ]
 WRONG_ON_A_CLIENT = [
     ("trust_anchors", None, "none given; expected TrustAnchors, or an answer for VerifyPeer"),

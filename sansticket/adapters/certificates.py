@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode, encodebytes
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from ipaddress import IPv6Address
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sansticket.adapters.failures import failure
 from sansticket.crypto.certificates import Credential
-from sansticket.crypto.inspection import load, parse_errors
+from sansticket.crypto.der import elements
+from sansticket.crypto.inspection import extension_of, load, parse_errors
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault
 
@@ -24,6 +27,10 @@ Password = str | bytes | bytearray | Callable[[], str | bytes | bytearray] | Non
 
 MAX_PASSWORD: Final = 1024
 """Bytes; OpenSSL's buffer."""
+
+_TRUSTED: Final = re.compile(
+    b"-----BEGIN TRUSTED CERTIFICATE-----([A-Za-z0-9+/=\\s]*)-----END TRUSTED CERTIFICATE-----"
+)
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -68,10 +75,14 @@ def read_credential(certfile: StrPath, keyfile: StrPath | None, password: Passwo
     chain = _read(certfile)
     key = chain if keyfile is None else _read(keyfile)
     try:
-        return Credential.from_pem(chain, key, _password(password) if b"ENCRYPTED" in key else None)
+        return Credential.from_pem(
+            untrusted(chain), key, _password(password) if b"ENCRYPTED" in key else None
+        )
     except ConfigError as error:
         if "does not belong" in str(error):
             raise failure("KEY_VALUES_MISMATCH", library="X509") from error
+        if "an RSA key of" in str(error):
+            raise failure("EE_KEY_TOO_SMALL", str(error)) from error
         raise failure("PEM_LIB", str(error)) from error
 
 
@@ -132,10 +143,27 @@ def _certificates(pem: bytes) -> list[bytes]:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        found = x509.load_pem_x509_certificates(pem)
+        found = x509.load_pem_x509_certificates(untrusted(pem))
     except ValueError as error:
         raise failure("NO_CERTIFICATE_OR_CRL_FOUND", str(error), library="X509") from error
     return [certificate.public_bytes(Encoding.DER) for certificate in found]
+
+
+def untrusted(pem: bytes) -> bytes:
+    """PEM whose certificates with OpenSSL's label TRUSTED CERTIFICATE are ordinary ones.
+
+    There the certificate may be followed by what it is trusted for (X509_AUX), which is left out, as in
+    ``SSLContext.load_verify_locations``.  What is not well-formed stays as it is.
+    """
+    return _TRUSTED.sub(_without_trust, pem) if b"TRUSTED" in pem else pem
+
+
+def _without_trust(found: re.Match[bytes]) -> bytes:
+    try:
+        _, _, certificate = next(elements(b64decode(found[1])))
+    except (ValueError, StopIteration):
+        return found[0]
+    return b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----" % encodebytes(certificate)
 
 
 def _in_der(data: bytes) -> Iterator[bytes]:
@@ -182,21 +210,19 @@ def _extensions(certificate: x509.Certificate) -> Iterator[tuple[str, Any]]:
     from cryptography import x509
     from cryptography.x509.oid import AuthorityInformationAccessOID
 
-    for extension in certificate.extensions:
-        match extension.value:
-            case x509.SubjectAlternativeName() as names:
-                yield "subjectAltName", tuple(_general_name(name) for name in names)
-            case x509.AuthorityInformationAccess() as access:
-                for key, method in (
-                    ("OCSP", AuthorityInformationAccessOID.OCSP),
-                    ("caIssuers", AuthorityInformationAccessOID.CA_ISSUERS),
-                ):
-                    places = [each.access_location for each in access if each.access_method == method]
-                    yield from _addresses(key, places)
-            case x509.CRLDistributionPoints() as points:
-                yield from _addresses(
-                    "crlDistributionPoints", (name for point in points for name in point.full_name or ())
-                )
+    names = extension_of(certificate, x509.SubjectAlternativeName)
+    if names is not None:
+        yield "subjectAltName", tuple(_general_name(name) for name in names)
+    for key, method in (
+        ("OCSP", AuthorityInformationAccessOID.OCSP),
+        ("caIssuers", AuthorityInformationAccessOID.CA_ISSUERS),
+    ):
+        access = extension_of(certificate, x509.AuthorityInformationAccess) or ()
+        yield from _addresses(key, (each.access_location for each in access if each.access_method == method))
+    points = extension_of(certificate, x509.CRLDistributionPoints) or ()
+    yield from _addresses(
+        "crlDistributionPoints", (name for point in points for name in point.full_name or ())
+    )
 
 
 def _addresses(key: str, names: Iterable[x509.GeneralName]) -> Iterator[tuple[str, Any]]:

@@ -116,10 +116,10 @@ class Facts(ssl.SSLObject):
         moment = datetime.fromtimestamp(self._completed_at, UTC)
         try:
             if self._server_side:
-                path = verify_client_chain(chain, anchors, moment)
+                path = verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
             else:
                 name = self._server_hostname if self._profile.checks_name else None
-                path = verify_server_chain(chain, anchors, name, moment)
+                path = verify_server_chain(chain, anchors, name, moment, config.min_rsa_bits)
         except Fault:
             return []
         return [certificate.public_bytes(Encoding.DER) for certificate in path]

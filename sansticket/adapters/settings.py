@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import RLock
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
-from attrs import evolve, fields
+from attrs import evolve, fields, frozen
 
 from sansticket.adapters.profile import Profile
 from sansticket.codes import ProtocolVersion
@@ -247,7 +247,7 @@ class Settings:
         if isinstance(config, ServerConfig):
             return evolve(config, answers={**config.answers, SelectConfig: ASK})
         if config.verify_peer and not self.check_hostname and VerifyPeer not in config.answers:
-            return evolve(config, answers={**config.answers, VerifyPeer: chain_alone(config)})
+            return evolve(config, answers={**config.answers, VerifyPeer: ChainAlone(config)})
         return config
 
 
@@ -261,15 +261,18 @@ def refuse_ask(answers: Mapping[Any, Any]) -> None:
             )
 
 
-def chain_alone(config: ClientConfig) -> Callable[[VerifyPeer], AcceptPeer]:
+@frozen
+class ChainAlone:
     """The answer of a client that verifies the chain and not the name (``check_hostname`` is False).
 
     A Fault that it raises is the verdict, with its reason.
     """
 
-    def answer(question: VerifyPeer) -> AcceptPeer:
-        anchors = cast(TrustAnchors, question.trust_anchors)
-        verify_server_chain(question.certificates, anchors, None, datetime.fromtimestamp(config.clock(), UTC))
-        return AcceptPeer()
+    VERIFIES_BY_DEFAULT: ClassVar = True
+    config: ClientConfig
 
-    return answer
+    def __call__(self, question: VerifyPeer) -> AcceptPeer:
+        anchors, config = cast(TrustAnchors, question.trust_anchors), self.config
+        now = datetime.fromtimestamp(config.clock(), UTC)
+        verify_server_chain(question.certificates, anchors, None, now, config.min_rsa_bits)
+        return AcceptPeer()

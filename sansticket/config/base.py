@@ -49,10 +49,11 @@ from sansticket.config.derived import (
 )
 from sansticket.crypto import groups, signatures
 from sansticket.crypto.certificates import Credential
+from sansticket.crypto.inspection import require_strength
 from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
-from sansticket.errors import ConfigError
-from sansticket.events import Question, Sign
+from sansticket.errors import ConfigError, Fault
+from sansticket.events import Question, Sign, VerifyPeer
 
 DOC: Final = "sansticket.doc"
 """The key of a field's documentation in its metadata."""
@@ -222,9 +223,17 @@ class Config:
     )
     max_certificates: int = field(
         default=10,
-        validator=is_in_range(1, 1000),
+        validator=is_in_range(1, 100),
         metadata=says(
-            "Certificates in the peer's chain, 1 to 1000; OpenSSL's default depth is 100, GnuTLS's 16."
+            "Certificates in the peer's chain, 1 to 100; OpenSSL's default depth is 100, GnuTLS's 16."
+        ),
+    )
+    min_rsa_bits: int = field(
+        default=signatures.MIN_RSA_BITS,
+        validator=is_in_range(512, 16_384),
+        metadata=says(
+            "Bits of an RSA key in our own certificates and in the peer's, whoever verifies, 512 to 16384: see "
+            "``docs/certificates.md``.  Authorities have 2048 or more in any case, unless ``VerifyPeer`` is answered."
         ),
     )
 
@@ -242,6 +251,16 @@ class Config:
         for credential in self.credentials:
             if credential.private_key is None and Sign not in self.answers:
                 raise ConfigError("credentials", "one has no private key, and answers has nothing for Sign")
+            try:
+                require_strength(credential.public_key, self.min_rsa_bits)
+            except Fault as fault:
+                raise ConfigError("credentials", f"{fault.detail}: see min_rsa_bits") from None
+
+    @property
+    def verifies_by_default(self) -> bool:
+        """Whether chains are verified by ``cryptography``.  An answer for ``VerifyPeer`` can say that of itself."""
+        answer = self.answers.get(VerifyPeer)
+        return answer is None or getattr(answer, "VERIFIES_BY_DEFAULT", False) is True
 
     # --- what follows from the fields ----------------------------------------------------------------------------
 

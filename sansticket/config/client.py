@@ -121,7 +121,12 @@ class ClientConfig(Config):
     def verification_policy(self) -> bytes:
         """What a session remembers of how the server was verified (16 bytes): see ``handshake.client.sessions``."""
         how = b"application" if VerifyPeer in self.answers else b"chain" if self.verify_peer else b"none"
-        return verification_policy(how, self.trust_anchors)
+        return verification_policy(how, self.min_rsa_bits, self.trust_anchors)
+
+    @property
+    def verifies_by_default(self) -> bool:
+        """Whether chains are verified, and by ``cryptography``."""
+        return self.verify_peer and super().verifies_by_default
 
     @cached_property
     def _store_policy(self) -> bytes:

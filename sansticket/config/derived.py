@@ -8,6 +8,7 @@ from typing import Final
 
 from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.config.defaults import CERTIFICATE_ONLY_SCHEMES, TLS_1_3_ONLY_GROUPS, TLS_1_3_ONLY_SCHEMES
+from sansticket.crypto.signatures import verifiable_in_chains
 from sansticket.crypto.verification import TrustAnchors
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -41,6 +42,15 @@ def schemes_by_versions(schemes: Numbers) -> dict[Numbers, Numbers]:
     }
 
 
+def schemes_in_chains(schemes: Numbers, verifies_by_default: bool) -> Numbers:
+    """The signature schemes for certificates, where these are for handshakes (RFC 9846 section 4.3.3): those that the
+    default answer to ``VerifyPeer`` can verify, or all if it is not asked."""
+    schemes += tuple(scheme for scheme in CERTIFICATE_ONLY_SCHEMES if scheme not in schemes)
+    if not verifies_by_default:
+        return schemes
+    return tuple(scheme for scheme in schemes if scheme in verifiable_in_chains())
+
+
 def key_share_groups(groups: Numbers, chosen: Numbers | None) -> Numbers:
     """The groups of the key shares in a first ClientHello, in the order that they have in ``groups``."""
     if chosen is not None:
@@ -53,9 +63,10 @@ def _anchors(anchors: TrustAnchors | None) -> bytes:
     return anchors.digest if anchors is not None else b""
 
 
-def verification_policy(how: bytes, anchors: TrustAnchors | None) -> bytes:
+def verification_policy(how: bytes, min_rsa_bits: int, anchors: TrustAnchors | None) -> bytes:
     """16 bytes that stand for how a server was verified."""
-    return sha256(b"sansticket verification policy\0" + how + b"\0" + _anchors(anchors)).digest()[:16]
+    parts = (b"sansticket verification policy", how, b"%d" % min_rsa_bits, _anchors(anchors))
+    return sha256(b"\0".join(parts)).digest()[:16]
 
 
 def store_policy(policy: bytes, chains: tuple[tuple[bytes, ...], ...]) -> bytes:
@@ -64,9 +75,9 @@ def store_policy(policy: bytes, chains: tuple[tuple[bytes, ...], ...]) -> bytes:
     return sha256(b"sansticket session store\0" + policy + ours).digest()[:16]
 
 
-def session_id_context(mode: bytes, how: bytes, anchors: TrustAnchors | None) -> bytes:
+def session_id_context(mode: bytes, how: bytes, min_rsa_bits: int, anchors: TrustAnchors | None) -> bytes:
     """16 bytes that stand for the policy for client certificates."""
-    parts = (b"sansticket session id context", mode, how, _anchors(anchors))
+    parts = (b"sansticket session id context", mode, how, b"%d" % min_rsa_bits, _anchors(anchors))
     return sha256(b"\0".join(parts)).digest()[:16]
 
 

@@ -7,8 +7,7 @@ from typing import Final
 
 from sansticket.codes import PskKeyExchangeMode
 from sansticket.config.base import Config
-from sansticket.config.defaults import CERTIFICATE_ONLY_SCHEMES
-from sansticket.config.derived import TLS12, TLS13
+from sansticket.config.derived import TLS12, TLS13, schemes_in_chains
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.certificate import PostHandshakeAuth
 from sansticket.wire.extensions.key_exchange import SupportedGroups
@@ -30,13 +29,11 @@ UNCOMPRESSED: Final = b"\0"
 """The only ECPointFormat in use (RFC 8422 section 5.1.2)."""
 
 
-def signature_extensions(schemes: tuple[int, ...]) -> tuple[Extension, ...]:
-    """What we accept in handshakes, and what besides inside certificates.
-
-    Ed25519 and Ed448 are for certificates that are their own trust anchors: of authorities the library takes neither.
-    """
-    others = tuple(scheme for scheme in CERTIFICATE_ONLY_SCHEMES if scheme not in schemes)
-    return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(schemes + others)
+def signature_extensions(config: Config, *versions: int) -> tuple[Extension, ...]:
+    """What we accept in handshakes of these versions, and inside certificates."""
+    schemes = config.schemes_of(*versions)
+    verifiable = schemes_in_chains(schemes, config.verifies_by_default)
+    return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(verifiable)
 
 
 def fixed_extensions(
@@ -45,7 +42,7 @@ def fixed_extensions(
     """All extensions that do not depend on the server's name, on key shares and on sessions."""
     versions = config.usable_versions
     extensions: list[Extension] = [SupportedGroups(config.groups_of(versions[0]))]
-    extensions.extend(signature_extensions(config.schemes_of(*versions)))
+    extensions.extend(signature_extensions(config, *versions))
     if config.alpn_protocols:
         extensions.append(ApplicationProtocols(config.alpn_protocols))
     if TLS12 in versions:

@@ -157,13 +157,14 @@ class ServerConfig(Config):
     def effective_session_id_context(self) -> bytes:
         """The explicit context, or the one derived from the policy for client certificates (16 bytes).
 
-        The policy is the mode, the trust anchors, and who verifies: what an application accepted by itself
-        means nothing where the chain decides.
+        The policy is the mode, the trust anchors, the length of RSA keys, and who verifies: what an application
+        accepted by itself means nothing where the chain decides.
         """
         if self.session_id_context is not None:
             return self.session_id_context
         how = b"application" if VerifyPeer in self.answers else b"chain"
-        return session_id_context(self.client_authentication.value.encode(), how, self.trust_anchors)
+        mode = self.client_authentication.value.encode()
+        return session_id_context(mode, how, self.min_rsa_bits, self.trust_anchors)
 
     @property
     def stateful_tickets(self) -> bool:

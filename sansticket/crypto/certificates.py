@@ -111,6 +111,7 @@ class Credential:
     ``chain``: DER, leaf first, each certificate followed by its issuer; the trust anchor may be left out.
     ``private_key``: a private key of ``cryptography``; None when signatures are made elsewhere (``Sign``).
     ``schemes``: the signature schemes to use, best first; None for all that fit the key.
+    ``must_match_issuer``: show it only to a peer that names one of its ``issuer_names`` in certificate_authorities.
     ``min_rsa_bits``: the length of an RSA key below which it is refused; a config has its own bound too
     (``Config.min_rsa_bits``).
 
@@ -121,6 +122,7 @@ class Credential:
     chain: tuple[bytes, ...] = field(converter=der_tuple)
     private_key: PrivateKey | None = field(eq=False)
     schemes: tuple[int, ...] | None = None
+    must_match_issuer: bool = field(default=False, kw_only=True)
     min_rsa_bits: int = field(default=MIN_RSA_BITS, kw_only=True, eq=False)
     _leaf: _Leaf = field(init=False, eq=False, default=Factory(_inspect, takes_self=True))
 
@@ -131,13 +133,23 @@ class Credential:
             own = public_key.key if isinstance(public_key, RsaPssPublicKey) else public_key
             if self.private_key.public_key() != own:
                 raise ConfigError("credentials", _misplaced(self.private_key, self.chain))
+        if type(self.must_match_issuer) is not bool:
+            raise ConfigError("must_match_issuer", f"{self.must_match_issuer!r:.80}; expected True or False")
         if self.schemes is not None:
             fitting = {*schemes_of(public_key, tls13=True), *schemes_of(public_key, tls13=False)}
             if type(self.schemes) is not tuple or not self.schemes or not fitting.issuperset(self.schemes):
                 raise ConfigError("credentials", f"signature schemes {self.schemes} do not all fit the key")
 
     @classmethod
-    def from_pem(cls, chain_pem: bytes, key_pem: bytes, password: bytes | None = None) -> "Credential":
+    def from_pem(
+        cls,
+        chain_pem: bytes,
+        key_pem: bytes,
+        password: bytes | None = None,
+        *,
+        must_match_issuer: bool = False,
+        min_rsa_bits: int = MIN_RSA_BITS,
+    ) -> "Credential":
         """A credential from a PEM chain, leaf first, and a PEM private key (with its password)."""
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -147,7 +159,8 @@ class Credential:
             key: Any = load_pem_private_key(key_pem, password)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ConfigError("credentials", str(error)) from error
-        return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates), key)
+        chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
+        return cls(chain, key, must_match_issuer=must_match_issuer, min_rsa_bits=min_rsa_bits)
 
     @property
     def public_key(self) -> PublicKey:
@@ -203,13 +216,23 @@ class Credential:
 
         key = self.private_key
         encoded = key and key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return _restore_credential, (self.chain, encoded, self.schemes, self.min_rsa_bits)
+        return _restore_credential, (
+            self.chain,
+            encoded,
+            self.schemes,
+            self.must_match_issuer,
+            self.min_rsa_bits,
+        )
 
 
 def _restore_credential(
-    chain: tuple[bytes, ...], encoded_key: bytes | None, schemes: tuple[int, ...] | None, min_rsa_bits: int
+    chain: tuple[bytes, ...],
+    encoded_key: bytes | None,
+    schemes: tuple[int, ...] | None,
+    must_match_issuer: bool,
+    min_rsa_bits: int,
 ) -> Credential:
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
     key: Any = encoded_key and load_der_private_key(encoded_key, None)
-    return Credential(chain, key, schemes, min_rsa_bits=min_rsa_bits)
+    return Credential(chain, key, schemes, must_match_issuer=must_match_issuer, min_rsa_bits=min_rsa_bits)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Literal, cast
 
+import cryptography
 from attrs import frozen
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
@@ -163,6 +164,17 @@ def supported() -> frozenset[int]:
         Scheme.MLDSA87: lambda: mldsa.MLDSA87PublicKey.from_public_bytes(bytes(2592)),
     }
     return frozenset((*_HASHES, *(scheme for scheme, probe in probes.items() if _works(probe))))
+
+
+@lru_cache(maxsize=1)
+def verifiable_in_chains() -> frozenset[int]:
+    """The schemes with which an authority may have signed, so that the installed ``cryptography`` verifies the chain.
+
+    Its path validation takes no authorities with keys for Ed25519, Ed448 and RSASSA-PSS alone; ML-DSA from version 50.
+    """
+    usual = (*_RSAE_SCHEMES, *_PKCS1_SCHEMES, *_CURVE_SCHEMES.values())
+    newer = int(cryptography.__version__.partition(".")[0]) >= 50
+    return frozenset((*usual, *_TLS13_ONLY)) & supported() if newer else frozenset(usual)
 
 
 def _works(probe: Callable[[], object]) -> bool:

@@ -12,6 +12,7 @@ from sansticket.codes import (
     SignatureScheme,
 )
 from sansticket.events import (
+    CertificateWithheld,
     ConnectionTerminated,
     DataReceived,
     Event,
@@ -167,6 +168,8 @@ def event(happened: Event) -> str:
             return f"ticket {ordinal} of this connection, {session.lifetime} s"
         case TicketReceived(session=session):
             return _ticket(session)
+        case CertificateWithheld(why=why):
+            return why
         case KeysUpdated(by_peer=by_peer):
             return "the peer's" if by_peer else "ours"
         case PeerAuthenticated(certificates=chain):

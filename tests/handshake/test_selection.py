@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pytest
+from attrs import evolve
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
@@ -12,18 +14,31 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from sansticket.codes import SignatureScheme as Scheme
+from sansticket.commands import AcceptPeer
 from sansticket.config.choices import ClientAuthentication
+from sansticket.crypto import signatures
 from sansticket.crypto.certificates import Credential, TrustAnchors
 from sansticket.crypto.inspection import signed_with
-from sansticket.errors import Reason
+from sansticket.crypto.verification import verify_server_chain
+from sansticket.errors import ConfigError, Fault, Reason
+from sansticket.events import CertificateWithheld, VerifyPeer
 from sansticket.handshake.tls12.certificates import certificate_request
+from sansticket.handshake.tls13.certificates import certificate_request as request_of_tls13
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.certificate import CertificateAuthorities
 from sansticket.wire.extensions.negotiation import SignatureAlgorithms, SignatureAlgorithmsCert
 from sansticket.wire.messages.hello import ClientHello
 from sansticket.wire.messages.tls13 import Certificate, CertificateRequest
 from tests.support.certificates import KEYS, Authority, authority
-from tests.support.credentials import client_credential, credential_of, root, with_chain
+from tests.support.credentials import (
+    NOW,
+    anchors,
+    anchors_of,
+    client_credential,
+    credential_of,
+    root,
+    with_chain,
+)
 from tests.support.hostile_client import HostileClient, quick_server
 from tests.support.hostile_server import HostileServer, quick_client, with_extensions
 from tests.support.refusals import refused
@@ -179,16 +194,115 @@ def test_what_a_certificate_is_signed_with() -> None:
     assert signed_with(x509.load_der_x509_certificate(odd)) == frozenset()
 
 
+UNVERIFIABLE = {
+    Scheme.ED25519,
+    Scheme.ED448,
+    Scheme.RSA_PSS_PSS_SHA256,
+    Scheme.RSA_PSS_PSS_SHA384,
+    Scheme.RSA_PSS_PSS_SHA512,
+}
+"""What authorities sign with whose keys the library's path validation does not take."""
+
+
+def lists_in(hello: ClientHello | CertificateRequest) -> tuple[set[int], set[int]]:
+    """What is offered for handshakes, and for certificates."""
+    handshakes, certificates = hello.find(SignatureAlgorithms), hello.find(SignatureAlgorithmsCert)
+    assert certificates is not None
+    assert handshakes is not None
+    return set(handshakes.schemes), set(certificates.schemes)
+
+
 def test_both_lists_are_in_our_own_hello() -> None:
-    """So a server of ours finds what a client of ours can verify."""
+    """So a server of ours finds what a client of ours can verify; what cannot be verified in chains is not offered."""
     hello = HostileServer().hello
     assert isinstance(hello, ClientHello)
     assert with_extensions(hello) == hello
-    certificates, handshakes = hello.find(SignatureAlgorithmsCert), hello.find(SignatureAlgorithms)
-    assert certificates is not None
-    assert handshakes is not None
-    assert set(handshakes.schemes) < set(certificates.schemes)
-    assert Scheme.RSA_PKCS1_SHA256 in certificates.schemes
+    handshakes, certificates = lists_in(hello)
+    assert {P256, Scheme.RSA_PSS_RSAE_SHA256, Scheme.RSA_PKCS1_SHA256} <= certificates
+    assert certificates.isdisjoint(UNVERIFIABLE)
+    assert handshakes >= UNVERIFIABLE
+
+
+@pytest.mark.parametrize(
+    "changes", [{"verify_peer": False}, {"answers": {VerifyPeer: lambda _: AcceptPeer()}}]
+)
+def test_who_verifies_otherwise_can_have_chains_of_every_kind(changes: dict[str, object]) -> None:
+    hello = HostileServer(quick_client(**changes)).hello
+    assert isinstance(hello, ClientHello)
+    handshakes, certificates = lists_in(hello)
+    assert handshakes < certificates
+
+
+def test_a_server_asks_for_what_it_can_verify() -> None:
+    config = quick_server(client_authentication=ClientAuthentication.REQUIRED, trust_anchors=anchors())
+    handshakes, certificates = lists_in(request_of_tls13(config, b""))
+    assert certificates.isdisjoint(UNVERIFIABLE)
+    assert handshakes >= UNVERIFIABLE
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_what_is_offered_is_what_verifies(kind: str) -> None:
+    """An authority with each kind of key, and what its signatures are called."""
+    issuer = authority_with(kind)
+    identity = issuer.issue("server.example")
+    offered = not signed_with(identity.certificate).isdisjoint(signatures.verifiable_in_chains())
+    try:
+        verify_server_chain(identity.chain_der, anchors_of(issuer), "server.example", NOW)
+        verified = True
+    except Fault:
+        verified = False
+    assert offered == verified
+
+
+# --- credentials that are for some peers only ---------------------------------------------------------------
+
+
+def tied(credential: Credential) -> Credential:
+    return evolve(credential, must_match_issuer=True)
+
+
+def named(*kinds: str) -> CertificateAuthorities:
+    return CertificateAuthorities(
+        tuple(authority_with(kind).certificate.subject.public_bytes() for kind in kinds) or (b"0\0",)
+    )
+
+
+def test_a_credential_that_is_tied_to_its_authority() -> None:
+    """Only a peer that names the authority sees it."""
+    credentials = [tied(signed_by("p384")), signed_by("p256")]
+    assert shown_by_server(credentials) is credentials[1]
+    assert shown_by_server(credentials, named("rsa")) is credentials[1]
+    assert shown_by_server(credentials, named("rsa", "p384")) is credentials[0]
+    theirs = [tied(signed_by("p384", "client.example", client=True)), client_credential()]
+    assert shown_by_client(theirs) is theirs[1]
+    assert shown_by_client(theirs, named("p384")) is theirs[0]
+    assert shown_by_client(theirs[:1]) is None
+
+
+@refused(Reason.NO_COMMON_SIGNATURE_SCHEME)
+def test_nothing_but_what_is_tied_to_another_authority() -> HostileClient:
+    return HostileClient(quick_server(credentials=[tied(signed_by("p384"))])).say_hello()
+
+
+@pytest.mark.parametrize("value", [1, None, "yes"])
+def test_tied_is_yes_or_no(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"must_match_issuer: .*expected True or False"):
+        evolve(signed_by("p256"), must_match_issuer=value)
+
+
+def withheld(credentials: list[Credential], *extensions: Extension) -> list[str]:
+    request = CertificateRequest(b"", (SignatureAlgorithms((P256,)), *extensions))
+    server = HostileServer(quick_client(credentials=credentials), request=request).complete()
+    return [event.why for event in server.events if isinstance(event, CertificateWithheld)]
+
+
+def test_a_client_says_that_it_shows_nothing() -> None:
+    ours = [client_credential()]
+    assert withheld(ours) == withheld([]) == withheld([], named("rsa")) == []
+    assert withheld(ours, named("rsa")) == ["none of them was issued by an authority that the server names"]
+    assert withheld([client_credential("rsa")]) == [
+        "the server takes no signature that their keys can make, or not that kind of key"
+    ]
 
 
 def test_more_authorities_than_a_request_has_room_for() -> None:

@@ -16,7 +16,7 @@ from attrs import evolve
 from sansticket.commands import AcceptPeer
 from sansticket.config.choices import ASK
 from sansticket.config.client import ClientConfig
-from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.inspection import signing_key_of
 from sansticket.errors import ConfigError, Fault, Reason, SansticketError
 from sansticket.events import VerifyPeer
 from sansticket.handshake.client.start import normal_server_name
@@ -70,11 +70,12 @@ def _verify(config: ClientConfig, chain: tuple[bytes, ...], name: str | None) ->
         return
     if not chain:
         raise Fault(Reason.NO_SERVER_CERTIFICATE, "the session has none, so nothing shows whose it is")
+    key = signing_key_of(chain[0], config.min_rsa_bits)
     if answer is None:
-        verify_chain_default(chain, config.trust_anchors, name, config.clock())
+        verify_chain_default(config, chain, name, config.clock())
         return
     if answer is ASK:
         raise ConfigError("answers", "ASK for VerifyPeer; a session can be adopted with a function only")
-    question = VerifyPeer(chain, name, public_key_of(chain[0]), config.trust_anchors)
+    question = VerifyPeer(chain, name, key, config.trust_anchors)
     if not isinstance(answer(question), AcceptPeer):
         raise Fault(Reason.CERTIFICATE_REFUSED)

@@ -9,14 +9,16 @@ from typing import Final
 from sansticket.config.base import Config
 from sansticket.config.choices import ResumedCertificates
 from sansticket.crypto.certificates import Credential
+from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import sign
 from sansticket.crypto.verification import (
-    TrustAnchors,
     check_validity,
     verify_client_chain,
     verify_server_chain,
 )
 from sansticket.errors import Fault, LocalProtocolError
+from sansticket.events import CertificateWithheld
+from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.records import Check
 from sansticket.values import value
 from sansticket.wire.extensions.certificate import CertificateAuthorities
@@ -47,17 +49,38 @@ def preferred(
     """Of those whose key fits: the first whose whole chain the peer can verify, and the first of those that an
     authority has issued which the peer names (RFC 9846 section 4.5.1.2).
 
-    Where there is no such chain, any will do: the peer may know a certificate all the same.  But none with SHA-1.
+    Where there is no such chain, any will do: the peer may know a certificate all the same.  But none with SHA-1, and
+    none that is for those only who name its authority.
     """
     schemes = asked.find(SignatureAlgorithmsCert) or asked.find(SignatureAlgorithms)
     known = schemes.schemes if schemes is not None else ()
-    verifiable = [one for one in fitting if one[0].is_signed_with(known)]
-    candidates = verifiable or [one for one in fitting if not one[0].needs_sha1]
     authorities = asked.find(CertificateAuthorities)
-    if authorities is not None and len(candidates) > 1:
-        names = frozenset(authorities.names)
+    names = frozenset(authorities.names) if authorities is not None else frozenset()
+    free = [
+        one for one in fitting if not (one[0].must_match_issuer and names.isdisjoint(one[0].issuer_names))
+    ]
+    verifiable = [one for one in free if one[0].is_signed_with(known)]
+    candidates = verifiable or [one for one in free if not one[0].needs_sha1]
+    if names and len(candidates) > 1:
         candidates = [one for one in candidates if not names.isdisjoint(one[0].issuer_names)] or candidates
     return candidates[0] if candidates else None
+
+
+def issued_by(credentials: Sequence[Credential], names: frozenset[bytes]) -> list[Credential]:
+    """A client's credentials that one of the authorities has issued which the server names; if it names none, those
+    that are not for named authorities only."""
+    if not names:
+        return [one for one in credentials if not one.must_match_issuer]
+    return [one for one in credentials if not names.isdisjoint(one.issuer_names)]
+
+
+def why_withheld(config: Config, wanted: Sequence[Credential]) -> str | None:
+    """What keeps a client from showing one of its credentials; None if it has none.  ``wanted``: see ``issued_by``."""
+    if not config.credentials:
+        return None
+    if not wanted:
+        return "none of them was issued by an authority that the server names"
+    return "the server takes no signature that their keys can make, or not that kind of key"
 
 
 MAX_AUTHORITIES: Final = 49_152
@@ -78,10 +101,20 @@ class ShowCertificate:
     credential: Credential
     scheme: int
 
+    def tell(self, flight: Flight) -> None:
+        """There is nothing to be said."""
+
 
 @value
 class ShowNothing:
     """A client that is asked for a certificate has none that fits: it sends an empty Certificate."""
+
+    why: str | None
+
+    def tell(self, flight: Flight) -> None:
+        """The application hears what was withheld."""
+        if self.why is not None:
+            flight.emit(CertificateWithheld(self.why))
 
 
 def sign_default(credential: Credential, scheme: int, message: bytes) -> bytes:
@@ -91,17 +124,16 @@ def sign_default(credential: Credential, scheme: int, message: bytes) -> bytes:
     return sign(credential.private_key, scheme, message)
 
 
-def verify_chain_default(
-    chain: Sequence[bytes], anchors: TrustAnchors | None, server_name: str | None, now: float
-) -> None:
+def verify_chain_default(config: Config, chain: Sequence[bytes], server_name: str | None, now: float) -> None:
     """The default answer to ``VerifyPeer``: raises a Fault where it is no."""
+    anchors = config.trust_anchors
     if anchors is None:
         raise LocalProtocolError("no trust anchors, and answers has nothing for VerifyPeer")
     moment = datetime.fromtimestamp(now, UTC)
     if server_name is None:
-        verify_client_chain(chain, anchors, moment)
+        verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
     else:
-        verify_server_chain(chain, anchors, server_name, moment)
+        verify_server_chain(chain, anchors, server_name, moment, config.min_rsa_bits)
 
 
 def check_certificates_again(
@@ -112,10 +144,11 @@ def check_certificates_again(
     if how is ResumedCertificates.REUSE or not chain:
         return ()
     try:
+        signing_key_of(chain[0], config.min_rsa_bits)
         if how is ResumedCertificates.CHECK_VALIDITY:
             check_validity(chain, datetime.fromtimestamp(now, UTC))
         else:
-            verify_chain_default(chain, config.trust_anchors, server_name, now)
+            verify_chain_default(config, chain, server_name, now)
     except Fault as fault:
         return (Check("certificates", False, str(fault)),)
     return (Check("certificates", True, how.value),)

@@ -18,7 +18,9 @@ from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.handshake.common.certificates import (
     ShowCertificate,
     ShowNothing,
+    issued_by,
     named_authorities,
+    why_withheld,
 )
 from sansticket.handshake.tls12.keys import TLS12, Hellos
 from sansticket.wire.messages.tls12 import Certificate, CertificateRequest, ServerKeyExchange
@@ -56,16 +58,15 @@ def certificate_request(config: Config) -> CertificateRequest:
 
 def answer_request(message: CertificateRequest, config: Config) -> ShowCertificate | ShowNothing:
     """The first credential that the server can verify and, if it names authorities, seems to want."""
-    for credential in config.credentials:
+    wanted = issued_by(config.credentials, frozenset(message.authorities))
+    for credential in wanted:
         kind = credential.tls12_authentication
         if kind is None or CERTIFICATE_TYPES[kind] not in message.certificate_types:
-            continue
-        if message.authorities and not set(credential.issuer_names) & set(message.authorities):
             continue
         scheme = scheme_for(credential, message.schemes, config)
         if scheme is not None:
             return ShowCertificate(credential, scheme)
-    return ShowNothing()
+    return ShowNothing(why_withheld(config, wanted))
 
 
 def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:
@@ -83,6 +84,12 @@ def check_kind(public_key: PublicKey, suite: SuiteParameters) -> None:
     kind = tls12_authentication(public_key)
     if kind != suite.tls12_authentication:
         raise Fault(Reason.ILLEGAL_VALUE, f"a certificate for {kind} with {suite.suite.name}")
+
+
+def check_curve(public_key: PublicKey, config: Config) -> None:
+    """The server's ECDSA key is on a curve that we offered (RFC 8422 section 5.4)."""
+    if not curve_is_accepted(public_key, config.groups_of(TLS12)):
+        raise Fault(Reason.UNOFFERED_GROUP, f"a certificate with a key on {curve_of(public_key)}")
 
 
 def signed_exchange(hellos: Hellos, params: bytes) -> bytes:

@@ -11,9 +11,11 @@ from sansticket.errors import Fault, Reason
 from sansticket.handshake.common.certificates import (
     ShowCertificate,
     ShowNothing,
+    issued_by,
     named_authorities,
     preferred,
     scheme_for,
+    why_withheld,
 )
 from sansticket.keys.transcript import Transcript
 from sansticket.wire.extensions.certificate import CertificateAuthorities
@@ -28,7 +30,7 @@ from sansticket.wire.messages.tls13 import (
 
 def certificate_request(config: Config, context: bytes) -> CertificateRequest:
     """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.4.2)."""
-    extensions = signature_extensions(config.schemes_of(ProtocolVersion.TLS_1_3))
+    extensions = signature_extensions(config, ProtocolVersion.TLS_1_3)
     names = named_authorities(config)
     if names:
         extensions = (*extensions, CertificateAuthorities(names))
@@ -51,14 +53,15 @@ def answer_request(message: CertificateRequest, config: Config) -> ShowCertifica
     if schemes is None:
         raise Fault(Reason.MISSING_EXTENSION, "signature_algorithms in CertificateRequest")
     authorities = message.find(CertificateAuthorities)
-    names = frozenset(authorities.names) if authorities is not None else None
+    names = frozenset(authorities.names) if authorities is not None else frozenset()
+    wanted = issued_by(config.credentials, names)
     fitting = []
-    for credential in config.credentials:
+    for credential in wanted:
         scheme = scheme_for(credential, schemes.schemes, config.signature_schemes)
-        if scheme is not None and (names is None or not names.isdisjoint(credential.issuer_names)):
+        if scheme is not None:
             fitting.append((credential, scheme))
     chosen = preferred(fitting, message)
-    return ShowCertificate(*chosen) if chosen is not None else ShowNothing()
+    return ShowCertificate(*chosen) if chosen is not None else ShowNothing(why_withheld(config, wanted))
 
 
 def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:

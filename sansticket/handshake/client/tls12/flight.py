@@ -14,7 +14,7 @@ from attrs import field
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.crypto.groups import respond
-from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
 from sansticket.errors import Fault, Reason
 from sansticket.events import Sign, VerifyPeer
@@ -34,6 +34,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.tls12.certificates import (
     answer_request,
     chain_of,
+    check_curve,
     check_exchange,
     check_kind,
     sign_default,
@@ -74,8 +75,10 @@ class WaitCertificate(ClientState):
         chain = chain_of(message, handshake.offer.config)
         if not chain:
             raise Fault(Reason.NO_SERVER_CERTIFICATE)
-        public_key = public_key_of(chain[0])
+        config = handshake.offer.config
+        public_key = signing_key_of(chain[0], config.min_rsa_bits)
         check_kind(public_key, handshake.hellos.suite)
+        check_curve(public_key, config)
         return WaitServerKeyExchange(handshake.plus(flight.received), chain, public_key)
 
 
@@ -111,7 +114,7 @@ class AskVerifyPeer(Asking):
     def default_answer(self, now: float) -> AcceptPeer:
         offer = self.handshake.offer
         if offer.config.verify_peer:
-            verify_chain_default(self.proof.chain, offer.config.trust_anchors, offer.server_name, now)
+            verify_chain_default(offer.config, self.proof.chain, offer.server_name, now)
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitRequestOrDone:
@@ -130,6 +133,7 @@ class WaitRequestOrDone(ClientState):
 
     def on_certificate_request(self, message: CertificateRequest, flight: Flight) -> WaitServerHelloDone:
         answer = answer_request(message, self.handshake.offer.config)
+        answer.tell(flight)
         return WaitServerHelloDone(self.handshake.plus(flight.received), self.proof, answer)
 
     def on_server_hello_done(

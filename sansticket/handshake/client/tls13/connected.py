@@ -55,6 +55,7 @@ class ClientConnected(Connected):
         answer, transcript = answer_request(message, self.config), self.transcript.plus(flight.received)
         if not flight.can_send:
             return self
+        answer.tell(flight)
         credential = answer.credential if isinstance(answer, ShowCertificate) else None
         transcript = transcript.plus(flight.send(certificate_message(message.context, credential)))
         if isinstance(answer, ShowCertificate):

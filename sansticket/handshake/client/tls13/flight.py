@@ -15,7 +15,7 @@ from attrs import field
 
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
-from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, Reason
@@ -140,6 +140,7 @@ class WaitCertificateOrRequest(State):
         if message.context:
             raise Fault(Reason.ILLEGAL_VALUE, "certificate_request_context in the handshake; expected none")
         answer = answer_request(message, self.handshake.offer.config)
+        answer.tell(flight)
         return WaitCertificate(self.handshake.plus(flight.received), answer)
 
     def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
@@ -167,7 +168,8 @@ def take_certificate(
     chain = chain_of(message, handshake.offer.config)
     if not chain:
         raise Fault(Reason.NO_SERVER_CERTIFICATE)
-    return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key_of(chain[0]))
+    public_key = signing_key_of(chain[0], handshake.offer.config.min_rsa_bits)
+    return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key)
 
 
 @value
@@ -205,7 +207,7 @@ class AskVerifyPeer(Asking):
     def default_answer(self, now: float) -> AcceptPeer:
         offer = self.handshake.offer
         if offer.config.verify_peer:
-            verify_chain_default(self.chain, offer.config.trust_anchors, offer.server_name, now)
+            verify_chain_default(offer.config, self.chain, offer.server_name, now)
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitServerFinished:

@@ -14,7 +14,7 @@ from attrs import evolve, field
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.config.choices import ClientAuthentication
 from sansticket.crypto.groups import KeyExchange, generate
-from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
@@ -202,7 +202,7 @@ class WaitClientCertificate(State):
         config = handshake.negotiated.config
         chain = chain_of(message, config)
         if chain:
-            shown = Shown(chain, public_key_of(chain[0]))
+            shown = Shown(chain, signing_key_of(chain[0], config.min_rsa_bits))
             return WaitClientKeyExchange(handshake, self.exchange, shown)
         if config.client_authentication is ClientAuthentication.REQUIRED:
             raise Fault(Reason.CERTIFICATE_REQUIRED)
@@ -260,8 +260,8 @@ class AskVerifyPeer(Asking):
         return VerifyPeer(self.keyed.peer_certificates, None, self.public_key, anchors)
 
     def default_answer(self, now: float) -> AcceptPeer:
-        anchors = self.keyed.handshake.negotiated.config.trust_anchors
-        verify_chain_default(self.keyed.peer_certificates, anchors, None, now)
+        config = self.keyed.handshake.negotiated.config
+        verify_chain_default(config, self.keyed.peer_certificates, None, now)
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitClientChangeCipherSpec:

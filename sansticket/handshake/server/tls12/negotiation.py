@@ -10,6 +10,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.events import LookUpSession
+from sansticket.handshake.common.certificates import preferred
 from sansticket.handshake.common.names import select_protocol, server_name_of
 from sansticket.handshake.tls12.certificates import curve_is_accepted, scheme_for
 from sansticket.handshake.tls12.keys import TLS12
@@ -114,11 +115,16 @@ def select(negotiated: Negotiated) -> Selected:
     fitting = [pair for pair in pairs if goes_with(*pair)]
     if not fitting:
         raise Fault(Reason.NO_CREDENTIAL, "no certificate goes with a suite that the client offers")
-    for suite, credential in fitting:
-        scheme = fitting_scheme(negotiated, credential)
-        if scheme is not None:
-            return Selected(suite, group, credential, scheme)
-    raise Fault(Reason.NO_COMMON_SIGNATURE_SCHEME, "no credential has a key that the client can verify")
+    signing = [
+        (credential, scheme)
+        for _, credential in fitting
+        if (scheme := fitting_scheme(negotiated, credential)) is not None
+    ]
+    chosen = preferred(signing, hello)
+    if chosen is None:
+        raise Fault(Reason.NO_COMMON_SIGNATURE_SCHEME, "no credential has a key that the client can verify")
+    suite = next(suite for suite, credential in fitting if credential is chosen[0])
+    return Selected(suite, group, *chosen)
 
 
 def goes_with(suite: SuiteParameters, credential: Credential) -> bool:

@@ -23,7 +23,7 @@ from sansticket.commands import (
 )
 from sansticket.config.choices import ClientAuthentication, TicketFlush
 from sansticket.config.server import ServerConfig
-from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import (
@@ -185,7 +185,7 @@ class ServerConnected(Connected):
         others = tuple(r for r in self.requests if r is not request)
         response: Response
         if chain:
-            response = CertificateShown(transcript, chain, public_key_of(chain[0]))
+            response = CertificateShown(transcript, chain, signing_key_of(chain[0], self.config.min_rsa_bits))
         elif self.config.client_authentication is ClientAuthentication.REQUIRED:
             raise Fault(Reason.CERTIFICATE_REQUIRED)
         else:
@@ -376,7 +376,7 @@ class AskVerifyAgain(Asking):
         return VerifyPeer(self.shown.chain, None, self.shown.public_key, self.connected.config.trust_anchors)
 
     def default_answer(self, now: float) -> AcceptPeer:
-        verify_chain_default(self.shown.chain, self.connected.config.trust_anchors, None, now)
+        verify_chain_default(self.connected.config, self.shown.chain, None, now)
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> ServerConnected:

@@ -17,7 +17,7 @@ from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.config.choices import ClientAuthentication
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.groups import respond
-from sansticket.crypto.inspection import public_key_of
+from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input
 from sansticket.errors import Fault, Reason
 from sansticket.events import Sign, VerifyPeer
@@ -268,7 +268,7 @@ class WaitClientCertificate(State):
         chain = chain_of(message, config)
         finished = self.finished.plus(flight.received)
         if chain:
-            return WaitClientCertificateVerify(finished, chain, public_key_of(chain[0]))
+            return WaitClientCertificateVerify(finished, chain, signing_key_of(chain[0], config.min_rsa_bits))
         if config.client_authentication is ClientAuthentication.REQUIRED:
             raise Fault(Reason.CERTIFICATE_REQUIRED)
         return WaitClientFinished(finished, ())
@@ -305,7 +305,7 @@ class AskVerifyPeer(Asking):
         )
 
     def default_answer(self, now: float) -> AcceptPeer:
-        verify_chain_default(self.chain, self.finished.handshake.negotiated.config.trust_anchors, None, now)
+        verify_chain_default(self.finished.handshake.negotiated.config, self.chain, None, now)
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitClientFinished:
