@@ -50,11 +50,11 @@ class Watched:
 
     def command(self, command: Command) -> None:
         """A command; that it is not allowed now is no fault, and has changed nothing."""
-        state, pending = self.connection._state, self.connection.pending
+        state, pending = self.connection._engine.state, self.connection.pending
         try:
             self._note(self.connection.send(command))
         except LocalProtocolError:
-            assert self.connection._state is state
+            assert self.connection._engine.state is state
             assert self.connection.pending is pending
 
     def _note(self, events: list[Event]) -> None:
@@ -106,7 +106,7 @@ def check_end(connection: Connection, end: ConnectionTerminated) -> None:
 
 
 def held_bytes(connection: Connection) -> int:
-    return connection._reader.buffered + len(connection._handshake_bytes)
+    return connection._engine.reader.buffered + len(connection._engine.held)
 
 
 def pieces(data: bytes, how: int) -> Iterator[bytes]:
@@ -132,7 +132,7 @@ def feed(connection: Connection, stream: Iterable[bytes], end: bool) -> Watched:
 
 def as_the_peer(connection: Connection, content_type: int, content: bytes) -> bytes:
     """A record as the peer would send it now, under its keys."""
-    opener = connection._reader._opener
+    opener = connection._engine.reader._opener
     if opener is None:
         return bytes((content_type, 3, 3)) + len(content).to_bytes(2) + content
     sealer = Sealer12 if isinstance(opener, Opener) else Sealer13

@@ -23,9 +23,7 @@ from fuzz.world import (
     root,
 )
 from sansticket.commands import Command
-from sansticket.connection.client import ClientConnection
-from sansticket.connection.connection import Connection
-from sansticket.connection.server import ServerConnection
+from sansticket.connection.engine import Engine
 from sansticket.events import TicketIssued, TicketReceived
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.transitions import Input, name_of
@@ -37,26 +35,22 @@ ANSWER: Final = 1
 """The numbers of the operations that send a handshake record, and that answer."""
 
 
-class _Watched(Connection):
+class _Client(Engine):
     """Notes the messages it is given, and the state in which it was."""
 
     __slots__ = ()
 
-    def _step(self, item: Input, raw: bytes = b"") -> None:
+    def step(self, item: Input, raw: bytes = b"") -> None:
         if raw:
-            _taken.append((type(self), type(self._state), raw))
-        super()._step(item, raw)
+            _taken.append((type(self), type(self.state), raw))
+        super().step(item, raw)
 
 
-class _Client(_Watched, ClientConnection):
+class _Server(_Client):
     __slots__ = ()
 
 
-class _Server(_Watched, ServerConnection):
-    __slots__ = ()
-
-
-_taken: list[tuple[type[Connection], type[State], bytes]] = []
+_taken: list[tuple[type[Engine], type[State], bytes]] = []
 
 
 class Seeds:
@@ -85,7 +79,7 @@ class Seeds:
     def _add_messages(self, conversation: Conversation) -> None:
         """Every message: to its decoder, and to whom it was meant for, in that state.  And the sessions made."""
         client, server = conversation.open()
-        client.__class__, server.__class__ = _Client, _Server
+        client._engine.__class__, server._engine.__class__ = _Client, _Server
         _taken.clear()
         sessions: list[Session] = []
         for _, _, events in converse(client, server, conversation.talk):

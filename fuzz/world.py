@@ -244,7 +244,7 @@ def _answer(side: Side, connection: Connection) -> Iterator[Step]:
 
 
 def default_answer(connection: Connection) -> Command:
-    state = connection._state
+    state = connection._engine.state
     assert isinstance(state, Asking)
     return state.default_answer(TIME)
 
@@ -272,10 +272,12 @@ def places(side: Side) -> dict[Place, Connection]:
         client, server = conversation.open()
         connection: Connection = client if side == "client" else server
         for other in (client, server):
-            other._writer.max_fragment = 1  # every record one byte: no state is passed over within one
+            other._engine.outbound.writer.max_fragment = (
+                1  # every record one byte: no state is passed over within one
+            )
         _note(found, conversation.name, connection)
         for whose, _, _ in converse(client, server, conversation.talk[:-2]):
-            if whose == side and not connection._handshake_bytes:
+            if whose == side and not connection._engine.held:
                 _note(found, conversation.name, connection)
     return found
 
@@ -293,5 +295,5 @@ def place_number(side: Side, place: Place) -> int:
 def _note(found: dict[Place, Connection], name: str, connection: Connection) -> None:
     fork = copy(connection)
     fork.data_to_send()
-    fork._writer.max_fragment = 2**14
+    fork._engine.outbound.writer.max_fragment = 2**14
     found.setdefault((name, connection.state), fork)

@@ -257,5 +257,5 @@ def test_as_many_protocols_as_a_hello_has_room_for() -> None:
     protocols = [bytes((65 + number // 10, 48 + number % 10)) * 127 + b"x" for number in range(127)]
     config = client_config(alpn_protocols=protocols, groups=(NamedGroup.X25519,))
     connection = ClientConnection(config, "a" * 63 + ".example")
-    found = connection._state.offer.hello.find(ApplicationProtocols)
+    found = connection._engine.state.offer.hello.find(ApplicationProtocols)
     assert found == ApplicationProtocols(tuple(protocols))

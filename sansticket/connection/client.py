@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from attrs import evolve
 
+from sansticket.config.base import Config
 from sansticket.config.checks import as_tuple, check_items, check_range, check_type
 from sansticket.config.client import ClientConfig
 from sansticket.connection.connection import Connection
+from sansticket.connection.engine import Engine, SessionKeeper
 from sansticket.errors import Reason
 from sansticket.events import (
     ConnectionTerminated,
@@ -33,6 +36,32 @@ def _sessions(given: Session | Sequence[Session] | None) -> tuple[Session, ...]:
     return sessions
 
 
+class StoreKeeper(SessionKeeper):
+    """Tells a visit to a store what becomes of the sessions."""
+
+    __slots__ = ("_visit",)
+
+    def __init__(self, visit: StoreVisit) -> None:
+        self._visit = visit
+
+    def heed(self, event: Event, config: Config, now: float) -> None:
+        match event:
+            case TicketReceived(session):
+                self._visit.brought(session, now)
+            case HandshakeCompleted(resumed=resumed):
+                self._visit.resumed(resumed)
+
+    def ended(self, engine: Engine, event: ConnectionTerminated) -> None:
+        failed = event.reason not in (Reason.TRUNCATED, Reason.CANCELED)
+        silent = engine.outbound.silent
+        self._visit.ended(engine.config.clock(), silent=silent, failed=failed)
+        if silent:
+            engine.outbound.writer.take()  # a session that went back must not be shown
+
+    def __copy__(self) -> StoreKeeper:
+        return StoreKeeper(copy(self._visit))
+
+
 class ClientConnection(Connection):
     """A client's connection.  Its first flight is in ``data_to_send`` as soon as it is made.
 
@@ -49,9 +78,7 @@ class ClientConnection(Connection):
     ConfigError names the argument that cannot work.
     """
 
-    __slots__ = ("_visit",)
-
-    _visit: StoreVisit | None
+    __slots__ = ()
 
     def __init__(
         self,
@@ -65,33 +92,20 @@ class ClientConnection(Connection):
         check_range("port", port, 0, 65_535)
         name = normal_server_name(server_name, config)
         sessions = _sessions(session)
-        self._visit = None
+        keeper = SessionKeeper()
         if config.session_store is not None and name is not None:
-            self._visit = StoreVisit(config.session_store, config.store_key(name, port))
+            visit = StoreVisit(config.session_store, config.store_key(name, port))
             now = config.clock()
             if session is None:
-                taken = self._visit.take(now)
+                taken = visit.take(now)
                 sessions = () if taken is None else (taken,)
             if config.request_tickets:
-                config = evolve(config, ticket_request=self._visit.ticket_request(now), request_tickets=False)
+                config = evolve(config, ticket_request=visit.ticket_request(now), request_tickets=False)
+            keeper = StoreKeeper(visit)
         flight = Flight(config.clock(), config.entropy)
-        super().__init__(config, start(config, name, sessions, flight))
-        self._writer.legacy_record_version = 0x0301
-        self._apply(flight)
-        self._write_messages()
-        self._writer.legacy_record_version = 0x0303
-
-    def _heed(self, event: Event, now: float) -> None:
-        if self._visit is not None:
-            match event:
-                case TicketReceived(session):
-                    self._visit.brought(session, now)
-                case HandshakeCompleted(resumed=resumed):
-                    self._visit.resumed(resumed)
-
-    def _forget_sessions(self, event: ConnectionTerminated) -> None:
-        if self._visit is not None:
-            failed = event.reason not in (Reason.TRUNCATED, Reason.CANCELED)
-            self._visit.ended(self._config.clock(), silent=self._silent, failed=failed)
-            if self._silent:
-                self._writer.take()  # a session that went back must not be shown
+        super().__init__(config, start(config, name, sessions, flight), keeper)
+        outbound = self._engine.outbound
+        outbound.writer.legacy_record_version = 0x0301
+        self._engine.carry_out(flight)
+        outbound.flush()
+        outbound.writer.legacy_record_version = 0x0303

@@ -5,20 +5,18 @@ Three methods do everything.  What happens behind them is in ``engine``; who dec
 
 from __future__ import annotations
 
-from copy import copy
-from io import BytesIO
 from types import NoneType
 from typing import Any, Self
 
-from sansticket.commands import Close, Command, SendData
-from sansticket.connection.engine import APPLICATION_DATA, Engine
-from sansticket.connection.forks import COPIED_BY_A_FORK, ConnectionPickler, restore
+from sansticket.commands import Close, Command, SendData, UpdateKeys
+from sansticket.config.base import Config
+from sansticket.connection.ending import close, fail
+from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
+from sansticket.connection.forks import forked, pickled, unpickled
+from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
-from sansticket.events import (
-    Event,
-    Question,
-)
-from sansticket.handshake.machine.state import Ended
+from sansticket.events import Event, Question
+from sansticket.handshake.machine.state import Ended, State
 from sansticket.tickets.session import Session
 
 
@@ -29,13 +27,16 @@ def _check_exporter(label: Any, context: Any, length: Any) -> None:
         raise LocalProtocolError(f"exporter context {context!r}, length {length!r}; expected bytes, a number")
 
 
-class Connection(Engine):
+class Connection:
     """What clients and servers have in common.  Make a ``ClientConnection`` or a ``ServerConnection``.
 
     Not thread-safe: one thread at a time, as with any object that changes.
     """
 
-    __slots__ = ()
+    __slots__ = ("_engine",)
+
+    def __init__(self, config: Config, state: State, sessions: SessionKeeper) -> None:
+        self._engine = Engine(config, state, sessions)
 
     # --- the three methods -----------------------------------------------------------------------------------
 
@@ -49,51 +50,74 @@ class Connection(Engine):
             raise TypeError(
                 f"receive_data with {type(data).__name__}; expected bytes, bytearray or memoryview"
             )
-        if self._read_closed:
+        engine = self._engine
+        if engine.read_closed:
             return []
-        self._events = []
         if len(data) == 0:
-            self._end_of_stream = True
-        elif self._end_of_stream:
+            engine.end_of_stream = True
+        elif engine.end_of_stream:
             raise LocalProtocolError("receive_data after the end of the stream; expected no more calls")
         else:
-            self._reader.feed(data)
-        self._guarded_read()
-        return self._events
+            engine.reader.feed(data)
+        read(engine)
+        events, engine.events = engine.events, []
+        return events
 
     def send(self, command: Command) -> list[Event]:
         """Take a command.  Raises ``LocalProtocolError`` if the state does not allow it; then nothing has changed."""
-        if type(command) is SendData and self._can_send_at_once(len(command.data)):
+        engine = self._engine
+        outbound = engine.outbound
+        if (
+            type(command) is SendData
+            and engine.state.sends_at_once
+            and not outbound.closed
+            and outbound.writer.has_room(len(command.data))
+        ):
             # The way of nearly all commands: no step, since nothing changes but the record layer.
-            self._writer.write(APPLICATION_DATA, command.data)
+            outbound.writer.write(APPLICATION_DATA, command.data)
             return []
-        self._events = []
         if type(command) is Close:
-            self._close()
-            return self._events
-        if type(self._state) is Ended or (self._write_closed and self._pending is None):
-            raise LocalProtocolError(
-                f"{type(command).__name__} after {self._ending()}; expected nothing more"
-            )
+            close(engine)
+        else:
+            self._take_command(command)
+        events, engine.events = engine.events, []
+        return events
+
+    def _take_command(self, command: Command) -> None:
+        engine = self._engine
+        if type(engine.state) is Ended or (engine.outbound.closed and engine.pending is None):
+            after = "the end of the connection" if type(engine.state) is Ended else "Close"
+            raise LocalProtocolError(f"{type(command).__name__} after {after}; expected nothing more")
         try:
-            if type(command) is SendData and self._state.ESTABLISHED:
+            if type(command) is SendData and engine.state.ESTABLISHED:
                 self._renew_keys_for(len(command.data))
-            self._step(command)
-            self._settle()
+            engine.step(command)
+            engine.settle()
         except LocalProtocolError:
             raise
         except Fault as fault:
-            self._fail(fault)
+            fail(engine, fault)
         except Exception as error:
-            self._fail(Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
-        self._guarded_read()
-        return self._events
+            fail(engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+        read(engine)
+
+    def _renew_keys_for(self, length: int) -> None:
+        """New keys before the old ones have protected too much (RFC 9846 section 5.5)."""
+        engine = self._engine
+        if not engine.outbound.writer.has_room(length):
+            if not engine.state.VERSION.updates_keys:
+                left = engine.outbound.writer.records_left
+                raise LocalProtocolError(
+                    f"SendData of {length} bytes, and the key is good for {left} more records"
+                )
+            engine.step(UpdateKeys())
 
     def data_to_send(self) -> bytes:
         """The bytes to be written to the peer since the last call, in order."""
-        self._silent = False
-        self._unsent_tickets = 0
-        return self._writer.take()
+        outbound = self._engine.outbound
+        outbound.silent = False
+        outbound.unsent_tickets = 0
+        return outbound.writer.take()
 
     # --- forks -----------------------------------------------------------------------------------------------
 
@@ -103,15 +127,10 @@ class Connection(Engine):
         What never changes (the state, the config, events) is shared, and so is what the config refers to:
         ticket keys, a session cache, the source of entropy.
         """
-        fork = object.__new__(type(self))
-        for kind in type(self).__mro__:
-            for name in getattr(kind, "__slots__", ()):
-                value = getattr(self, name)
-                setattr(fork, name, copy(value) if name in COPIED_BY_A_FORK else value)
-        return fork
+        return forked(self)
 
     def __deepcopy__(self, memo: object) -> Self:
-        return copy(self)
+        return forked(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A fork for another process, with the secrets, the config and all that it refers to.
@@ -119,46 +138,44 @@ class Connection(Engine):
         The config's functions must be known there by the same names.  As always with pickle: read only what
         you have written yourself.
         """
-        values = {
-            name: getattr(self, name)
-            for kind in type(self).__mro__
-            for name in getattr(kind, "__slots__", ())
-        }
-        pickled = BytesIO()
-        ConnectionPickler(pickled).dump(values)
-        return restore, (type(self), pickled.getvalue())
+        return unpickled, (type(self), pickled(self))
 
     # --- what is known ---------------------------------------------------------------------------------------
 
     @property
+    def state(self) -> str:
+        """The name of the current state, as in the diagrams."""
+        return self._engine.place
+
+    @property
     def pending(self) -> Question | None:
         """The question that waits for an answer."""
-        return self._pending
+        return self._engine.pending
 
     @property
     def version(self) -> int | None:
-        return self._established.version if self._established is not None else None
+        return self._engine.established.version if self._engine.established is not None else None
 
     @property
     def cipher_suite(self) -> int | None:
-        return self._established.suite.suite if self._established is not None else None
+        return self._engine.established.suite.suite if self._engine.established is not None else None
 
     @property
     def group(self) -> int | None:
-        return self._established.group if self._established is not None else None
+        return self._engine.established.group if self._engine.established is not None else None
 
     @property
     def alpn_protocol(self) -> bytes | None:
-        return self._established.alpn_protocol if self._established is not None else None
+        return self._engine.established.alpn_protocol if self._engine.established is not None else None
 
     @property
     def server_name(self) -> str | None:
-        return self._established.server_name if self._established is not None else None
+        return self._engine.established.server_name if self._engine.established is not None else None
 
     @property
     def peer_certificates(self) -> tuple[bytes, ...]:
         """The peer's chain in DER, leaf first; after a resumption that of the session."""
-        return self._established.peer_certificates if self._established is not None else ()
+        return self._engine.established.peer_certificates if self._engine.established is not None else ()
 
     @property
     def resumed(self) -> bool:
@@ -167,12 +184,12 @@ class Connection(Engine):
     @property
     def session(self) -> Session | None:
         """The session that was resumed."""
-        return self._established.resumed_session if self._established is not None else None
+        return self._engine.established.resumed_session if self._engine.established is not None else None
 
     @property
     def trailing_data(self) -> bytes:
         """What came after the peer's close_notify, with it, as it came: TLS is over, it belongs to whoever goes on."""
-        return self._trailing_data
+        return self._engine.trailing_data
 
     def export_keying_material(self, label: str, context: bytes | None, length: int) -> bytes:
         """Keying material of this connection for another purpose (RFC 9846 section 7.5, RFC 5705).
@@ -181,9 +198,9 @@ class Connection(Engine):
         same as an empty one.  LocalProtocolError before the end of the handshake, out of range, or after
         ``ConnectionTerminated``: the secrets of a connection that has failed are forgotten.
         """
-        exporter = self._established.exporter if self._established is not None else None
+        exporter = self._engine.established.exporter if self._engine.established is not None else None
         if exporter is None:
-            expected = "a connection that goes on" if self._established else "a completed handshake"
+            expected = "a connection that goes on" if self._engine.established else "a completed handshake"
             raise LocalProtocolError(f"export_keying_material in {self.state}; expected {expected}")
         _check_exporter(label, context, length)
         return exporter.export(label.encode("ascii"), context, length)
@@ -194,6 +211,6 @@ class Connection(Engine):
         LocalProtocolError as there, and in TLS 1.2 without extended master secret, where
         another connection may have the same (RFC 7627 section 1).
         """
-        if self._established is not None and not self._established.extended_master_secret:
+        if self._engine.established is not None and not self._engine.established.extended_master_secret:
             raise LocalProtocolError("tls_exporter without extended master secret; it binds to nothing")
         return self.export_keying_material("EXPORTER-Channel-Binding", b"", 32)

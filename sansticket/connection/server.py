@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+from sansticket.codes import ProtocolVersion
+from sansticket.config.base import Config
 from sansticket.config.checks import check_type
 from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.connection.connection import Connection
-from sansticket.errors import LocalProtocolError
+from sansticket.connection.engine import Engine, SessionKeeper
+from sansticket.errors import LocalProtocolError, Reason
+from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted
 from sansticket.handshake.server.start import WaitClientHello
+from sansticket.tickets.session import Session
+
+
+class CacheKeeper(SessionKeeper):
+    """Puts sessions into the config's cache, and takes them out where the connection fails."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: tuple[Session, ...] = ()
+
+    def heed(self, event: Event, config: Config, now: float) -> None:
+        """A session of the cache that was resumed, and not used up, goes too if this connection fails."""
+        if isinstance(event, HandshakeCompleted) and event.session is not None and event.session.session_id:
+            used_up = _config_of(config).single_use_tickets and event.version == ProtocolVersion.TLS_1_3
+            if not used_up:
+                self._kept += (event.session,)
+
+    def store(self, session: Session, config: Config, now: float) -> None:
+        cache = _config_of(config).session_cache
+        if cache is not None and cache.add(session, now):
+            self._kept += (session,)
+
+    def ended(self, engine: Engine, event: ConnectionTerminated) -> None:
+        """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2).
+
+        Not one whose stream ends after our own close_notify: browsers and proxies seldom answer it.
+        """
+        if event.reason is Reason.TRUNCATED and engine.outbound.closed:
+            return
+        cache = _config_of(engine.config).session_cache
+        sessions, self._kept = self._kept, ()
+        if cache is not None:
+            for session in sessions:
+                cache.remove(session)
+
+
+def _config_of(config: Config) -> ServerConfig:
+    assert isinstance(config, ServerConfig)
+    return config
 
 
 class ServerConnection(Connection):
@@ -15,11 +59,13 @@ class ServerConnection(Connection):
 
     __slots__ = ()
 
-    _config: ServerConfig
-
     def __init__(self, config: ServerConfig) -> None:
         check_type("config", config, ServerConfig, "a ServerConfig")
-        super().__init__(config, WaitClientHello(config))
+        super().__init__(config, WaitClientHello(config), CacheKeeper())
+
+    @property
+    def _config(self) -> ServerConfig:
+        return _config_of(self._engine.config)
 
     @property
     def num_tickets(self) -> int:
@@ -28,7 +74,8 @@ class ServerConnection(Connection):
         That of the config, the one that ``SelectConfig`` chose, unless it is set here.  Can be set until the
         client's Finished has come, and again before ``RequestClientCertificate``.
         """
-        return self._config.num_tickets if self._num_tickets is None else self._num_tickets
+        number = self._engine.num_tickets
+        return self._config.num_tickets if number is None else number
 
     @num_tickets.setter
     def num_tickets(self, number: int) -> None:
@@ -36,7 +83,7 @@ class ServerConnection(Connection):
             raise LocalProtocolError(
                 f"num_tickets {number!r}; expected an integer from 0 to {MAX_NUM_TICKETS}"
             )
-        self._num_tickets = number
+        self._engine.num_tickets = number
 
     @property
     def session_id_context(self) -> bytes:
@@ -46,4 +93,4 @@ class ServerConnection(Connection):
     @property
     def unsent_tickets(self) -> int:
         """Tickets that were made (``TicketIssued``) and whose bytes ``data_to_send`` has not handed out yet."""
-        return self._unsent_tickets
+        return self._engine.outbound.unsent_tickets

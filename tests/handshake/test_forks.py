@@ -63,13 +63,13 @@ def test_what_happens_to_a_fork_happens_to_nobody_else(fork: Callable[[Connectio
     for side in SIDES:
         for moment in moments(side):
             first, second = fork(moment), fork(moment)
-            before = (second.state, second.pending, second._writer.records_left)
+            before = (second.state, second.pending, second._engine.outbound.writer.records_left)
             first.receive_data(b"\x16\x03\x03\0\1\0")
             first.send(Close())
             first.data_to_send()
-            assert (second.state, second.pending, second._writer.records_left) == before
+            assert (second.state, second.pending, second._engine.outbound.writer.records_left) == before
             assert second.data_to_send() == moment.data_to_send() == b""
-            assert second._reader.buffered == 0
+            assert second._engine.reader.buffered == 0
 
 
 def test_open_questions_go_along() -> None:

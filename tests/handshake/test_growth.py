@@ -251,24 +251,24 @@ def test_what_comes_in_small_pieces_is_collected_in_place() -> None:
     record = plain_record(HANDSHAKE, raw_message(1, bytes(2**14))[: 2**14])
     for byte in record[:-1]:
         client.victim.receive_data(bytes((byte,)))
-        if client.victim._reader.buffered > 2:
-            assert type(client.victim._reader._buffer) is bytearray
+        if client.victim._engine.reader.buffered > 2:
+            assert type(client.victim._engine.reader._buffer) is bytearray
     client.victim.receive_data(record[-1:])
-    assert type(client.victim._handshake_bytes) is bytearray
-    assert len(client.victim._handshake_bytes) == 2**14
+    assert type(client.victim._engine.held) is bytearray
+    assert len(client.victim._engine.held) == 2**14
 
 
 def test_a_batch_of_tickets_is_collected_in_place() -> None:
     """They are written together (40,000 of them took a minute when each was added to a new ``bytes`` object)."""
-    collected: list[bytes | bytearray] = []
+    collected: list[bytearray] = []
 
     def prepare(question: PrepareTicket) -> SealTicket:
-        collected.append(server._unwritten)
+        collected.append(server._engine.outbound.messages)
         return SealTicket()
 
     server = HostileClient(quick_server(num_tickets=0, answers={PrepareTicket: prepare})).complete().victim
     server.send(IssueTicket(5))
     server.send(FlushTickets())
-    assert collected[0] == server._unwritten == b""
-    assert {id(one) for one in collected[1:]} == {id(collected[1])}
-    assert type(collected[1]) is bytearray
+    assert server._engine.outbound.messages == b""
+    assert len(collected) == 5
+    assert {id(one) for one in collected} == {id(collected[0])}

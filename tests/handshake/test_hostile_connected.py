@@ -8,7 +8,7 @@ from attrs import evolve
 from sansticket.codes import HandshakeType, SignatureScheme
 from sansticket.commands import IssueTicket, RequestClientCertificate, SendData, UpdateKeys
 from sansticket.config.choices import ClientAuthentication
-from sansticket.connection.engine import MAX_MESSAGES_WITHOUT_DATA
+from sansticket.connection.limits import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
@@ -150,7 +150,7 @@ def test_no_more_key_updates_than_there_are_epochs(moment: Moment) -> None:
     peer = moment()
     peer.listen().heard.clear()
     victim = peer.victim
-    victim._state = evolve(victim._state, key_updates=MAX_KEY_UPDATES - 1)
+    victim._engine.state = evolve(victim._engine.state, key_updates=MAX_KEY_UPDATES - 1)
     assert victim.send(UpdateKeys()) == [KeysUpdated(by_peer=False)]
     peer.listen()
     peer.expect_update()
@@ -166,7 +166,7 @@ def test_no_more_key_updates_than_there_are_epochs(moment: Moment) -> None:
 def nearly_used_up(peer: HostilePeer, records: int) -> None:
     """The victim's key is good for so many records more, apart from those in reserve; we count along."""
     peer.listen()
-    sealer, opener = peer.victim._writer._sealer, peer.openers[-1]
+    sealer, opener = peer.victim._engine.outbound.writer._sealer, peer.openers[-1]
     assert isinstance(sealer, Sealer)
     assert isinstance(opener, Opener)
     opener.sequence += peer.suite.record_limit - RECORDS_IN_RESERVE - records - sealer.sequence
@@ -190,7 +190,7 @@ def test_keys_are_replaced_before_they_are_used_up(moment: Moment, size: int) ->
     peer.listen()
     assert peer.heard == [KeyUpdate(0)]
     assert len(peer.data) == 2 * size
-    assert peer.victim._writer.records_left == peer.suite.record_limit - -(-size // 2**14)
+    assert peer.victim._engine.outbound.writer.records_left == peer.suite.record_limit - -(-size // 2**14)
 
 
 def test_queued_tickets_do_not_come_in_between() -> None:

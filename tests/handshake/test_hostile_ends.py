@@ -8,7 +8,7 @@ import pytest
 
 from sansticket.codes import AlertDescription, AlertLevel
 from sansticket.commands import Close, SendData
-from sansticket.connection.engine import MAX_WARNINGS
+from sansticket.connection.limits import MAX_WARNINGS
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, KeysUpdated, PeerClosed
 from sansticket.keys.transcript import Transcript

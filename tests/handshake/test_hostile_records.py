@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sansticket.config.choices import ASK
-from sansticket.connection.engine import MAX_CHANGE_CIPHER_SPECS
+from sansticket.connection.limits import MAX_CHANGE_CIPHER_SPECS
 from sansticket.errors import Reason
 from sansticket.events import DataReceived, HandshakeCompleted, SelectConfig
 from sansticket.record.reader import MAX_EMPTY_RECORDS
@@ -170,8 +170,8 @@ def test_what_came_before_is_not_lost(moment: Moment) -> HostilePeer:
 @refused(Reason.SEQUENCE_EXHAUSTED)
 def test_used_up_key(moment: Moment) -> HostilePeer:
     peer = moment()
-    assert peer.victim._reader._opener is not None
-    peer.victim._reader._opener.sequence = 2**64
+    assert peer.victim._engine.reader._opener is not None
+    peer.victim._engine.reader._opener.sequence = 2**64
     peer.send(APPLICATION_DATA, b"one too many")
     return peer
 
@@ -265,7 +265,7 @@ def test_what_is_held_of_a_message_is_bounded(moment: Moment) -> None:
     """A message of the largest size in the smallest records, and then one byte too many."""
     peer = moment()
     kind = 1 if isinstance(peer, HostileClient) else 2
-    largest = peer.victim._config.max_handshake_message
+    largest = peer.victim._engine.config.max_handshake_message
     raw = raw_message(kind, bytes(largest - 4))
     for start in range(0, largest - 1, 1000):
         peer.send(HANDSHAKE, raw[start : min(start + 1000, largest - 1)])

@@ -87,8 +87,8 @@ def answer_to(question: Question, connection: Connection, keys: Keys) -> Command
         return keys.look_up(question)
     if isinstance(question, ClaimSession):
         return keys.claim(question)
-    assert isinstance(connection._state, Asking)
-    return connection._state.default_answer(TIME)
+    assert isinstance(connection._engine.state, Asking)
+    return connection._engine.state.default_answer(TIME)
 
 
 AWAY: Final[dict[str, tuple[type[Question], ...]]] = {
@@ -337,8 +337,8 @@ def test_wrong_answers_change_nothing() -> None:
                 server.send(command)
             assert isinstance(server.pending, SelectConfig)
             assert server.data_to_send() == b""
-    assert isinstance(server._state, Asking)
-    server.send(server._state.default_answer(TIME))
+    assert isinstance(server._engine.state, Asking)
+    server.send(server._engine.state.default_answer(TIME))
     assert isinstance(server.pending, Sign)
 
 

@@ -122,7 +122,9 @@ def test_every_place_to_cut_a_handshake(name: str, side: Side) -> None:
 def fork(connection: ClientConnection | ServerConnection) -> ClientConnection | ServerConnection:
     """A fork that draws the same random bytes as the original will."""
     twin = copy(connection)
-    twin._config = evolve(connection._config, entropy=deepcopy(connection._config.entropy))
+    twin._engine.config = evolve(
+        connection._engine.config, entropy=deepcopy(connection._engine.config.entropy)
+    )
     return twin
 
 

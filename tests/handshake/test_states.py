@@ -19,11 +19,10 @@ from sansticket.codes import AlertDescription, AlertLevel
 from sansticket.commands import Close, Command
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
-from sansticket.connection.engine import Ended
 from sansticket.connection.server import ServerConnection
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, Event, PeerClosed
-from sansticket.handshake.machine.state import Asking, ChangeCipherSpec, State
+from sansticket.handshake.machine.state import Asking, ChangeCipherSpec, Ended, State
 from sansticket.handshake.machine.transitions import (
     accepted_by,
     expected_in,
@@ -31,6 +30,7 @@ from sansticket.handshake.machine.transitions import (
     name_of,
     successors_of,
 )
+from sansticket.handshake.machine.version import TLS_1_2
 from sansticket.handshake.server.start import WaitClientHello
 from sansticket.tickets.decision import TicketReturn
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareEntry, KeyShareRetry
@@ -175,18 +175,18 @@ def ended(connection: Connection, events: list[Event], reason: Reason | None = N
 def unchanged(connection: Connection, sample: Sample) -> None:
     """Nothing has happened to the fork."""
     original = sample.connection
-    assert connection._state is original._state
+    assert connection._engine.state is original._engine.state
     assert connection.pending is original.pending
     assert connection.data_to_send() == b""
 
 
 def moved(connection: Connection, events: list[Event], sample: Sample, kind: type) -> None:
     """What an accepted input may lead to: a declared successor, or the end for a reason that is the peer's fault."""
-    state = type(sample.connection._state)
+    state = type(sample.connection._engine.state)
     if connection.state == "Ended":
         ended(connection, events)
     else:
-        assert type(connection._state) in successors_of(state, kind), connection.state
+        assert type(connection._engine.state) in successors_of(state, kind), connection.state
         assert not any(isinstance(event, ConnectionTerminated) for event in events)
 
 
@@ -198,7 +198,7 @@ def test_there_are_samples(state: type[State]) -> None:
     """A state without one needs a scene in tests/support/scenes.py that leads there."""
     assert samples_of(state)
     for sample in samples_of(state):
-        assert type(sample.connection._state) is state
+        assert type(sample.connection._engine.state) is state
         assert sample.connection.state == name_of(state)
         asks = issubclass(state, Asking)
         assert (sample.connection.pending is not None) == asks
@@ -225,7 +225,7 @@ def test_every_message_and_command_has_a_sample() -> None:
 
 def take_message(sample: Sample, message: Message) -> None:
     """Give the message to a fork, as the peer would send it; see that what happens may happen."""
-    connection, state = sample.fork(), type(sample.connection._state)
+    connection, state = sample.fork(), type(sample.connection._engine.state)
     record = message_as_the_peer(connection, message.encode())
     events = connection.receive_data(record)
     if issubclass(state, Asking):
@@ -272,7 +272,7 @@ def test_any_bytes_as_a_message(state: type[State], kind: int, body: bytes) -> N
         assert not any(isinstance(event, ConnectionTerminated) for event in events)
         if not issubclass(state, Asking):
             kinds = messages_accepted_by(state)[kind]
-            assert any(type(connection._state) in successors_of(state, accepted) for accepted in kinds)
+            assert any(type(connection._engine.state) in successors_of(state, accepted) for accepted in kinds)
 
 
 # --- other records, and the end ----------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_any_bytes_as_a_message(state: type[State], kind: int, body: bytes) -> N
 def test_change_cipher_spec(state: type[State]) -> None:
     for sample in samples_of(state):
         connection = sample.fork()
-        protected12 = state.IN_TLS_1_2 and sample.connection._reader._opener is not None
+        protected12 = state.VERSION is TLS_1_2 and sample.connection._engine.reader._opener is not None
         record = plain_record(CHANGE_CIPHER_SPEC, b"\x01")
         if protected12:
             record = as_the_peer(connection, CHANGE_CIPHER_SPEC, b"\x01")
@@ -291,7 +291,7 @@ def test_change_cipher_spec(state: type[State]) -> None:
             unchanged(connection, sample)
         elif ChangeCipherSpec in accepted_by(state):
             moved(connection, events, sample, ChangeCipherSpec)
-        elif state is WaitClientHello or state.ESTABLISHED or state.IN_TLS_1_2:
+        elif state is WaitClientHello or state.ESTABLISHED or state.VERSION is TLS_1_2:
             ended(connection, events, Reason.UNEXPECTED_CHANGE_CIPHER_SPEC)
         else:
             unchanged(connection, sample)
@@ -305,10 +305,10 @@ def test_application_data(state: type[State]) -> None:
         events = connection.receive_data(as_the_peer(connection, APPLICATION_DATA, b"data"))
         if issubclass(state, Asking):
             unchanged(connection, sample)
-        elif state.ESTABLISHED and not sample.connection._read_closed:
+        elif state.ESTABLISHED and not sample.connection._engine.read_closed:
             assert events == [DataReceived(b"data")]
             unchanged(connection, sample)
-        elif sample.connection._read_closed:
+        elif sample.connection._engine.read_closed:
             assert events == []
         else:
             ended(connection, events, Reason.UNEXPECTED_MESSAGE)
@@ -323,7 +323,7 @@ def test_fatal_alert(state: type[State], description: int) -> None:
         events = connection.receive_data(record)
         if issubclass(state, Asking):
             unchanged(connection, sample)
-        elif sample.connection._read_closed:
+        elif sample.connection._engine.read_closed:
             assert events == []
         else:
             end = ended(connection, events, Reason.PEER_ALERT)
@@ -340,7 +340,7 @@ def test_close_notify(state: type[State]) -> None:
         events = connection.receive_data(as_the_peer(connection, ALERT, alert))
         if issubclass(state, Asking):
             unchanged(connection, sample)
-        elif sample.connection._read_closed:
+        elif sample.connection._engine.read_closed:
             assert events == []
         elif state.ESTABLISHED:
             assert events == [PeerClosed()]
@@ -360,7 +360,7 @@ def test_end_of_stream(state: type[State]) -> None:
             with pytest.raises(LocalProtocolError, match="after the end of the stream"):
                 connection.receive_data(b"more")
             assert connection.receive_data(b"") == []
-        elif sample.connection._read_closed:
+        elif sample.connection._engine.read_closed:
             assert events == []
         else:
             assert ended(connection, events, Reason.TRUNCATED).alert is None
@@ -414,12 +414,12 @@ def test_close(state: type[State]) -> None:
     for sample in samples_of(state):
         connection = sample.fork()
         events = connection.send(Close())
-        if sample.connection._write_closed:
+        if sample.connection._engine.outbound.closed:
             assert events == []
             assert connection.data_to_send() == b""
         elif state.ESTABLISHED:
             assert events == []
-            assert connection._state is sample.connection._state
+            assert connection._engine.state is sample.connection._engine.state
             assert connection.data_to_send()
         else:
             ended(connection, events, Reason.CANCELED)
@@ -454,12 +454,12 @@ def test_forks_are_independent(state: type[State]) -> None:
         first, second = sample.fork(), copy(sample.fork())
         first.receive_data(b"garbage" if not issubclass(state, Asking) else b"")
         first.send(Close())
-        assert first.data_to_send() or original._write_closed or original._read_closed
+        assert first.data_to_send() or original._engine.outbound.closed or original._engine.read_closed
         assert type(second) is type(original)
         for other in (original, second):
-            assert type(other._state) is state
-            assert other._reader.buffered == 0
-            assert other._writer.records_left == original._writer.records_left
+            assert type(other._engine.state) is state
+            assert other._engine.reader.buffered == 0
+            assert other._engine.outbound.writer.records_left == original._engine.outbound.writer.records_left
             assert other.data_to_send() == b""
         assert isinstance(second, ClientConnection | ServerConnection)
         assert second.send(Close()) is not None

@@ -22,7 +22,7 @@ from sansticket.commands import (
     SendData,
     UpdateKeys,
 )
-from sansticket.connection.engine import MAX_WARNINGS
+from sansticket.connection.limits import MAX_WARNINGS
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
 from sansticket.record.tls12 import Sealer
@@ -460,8 +460,8 @@ def test_a_key_that_is_used_up_is_not_replaced(monkeypatch: pytest.MonkeyPatch) 
 def test_the_peer_has_used_up_its_key(connected: Connected) -> HostilePeer12:
     """Sequence numbers must not wrap (RFC 5246 section 6.1)."""
     peer = connected()
-    assert peer.victim._reader._opener is not None
-    peer.victim._reader._opener.sequence = 2**64
+    assert peer.victim._engine.reader._opener is not None
+    peer.victim._engine.reader._opener.sequence = 2**64
     peer.send(APPLICATION_DATA, b"one too many")
     return peer
 
@@ -470,8 +470,8 @@ def test_the_peer_has_used_up_its_key(connected: Connected) -> HostilePeer12:
 def test_our_key_is_used_up_by_answers(connected: Connected) -> None:
     """Then there is nothing left with which the alert could be sent."""
     peer = connected()
-    assert peer.victim._writer._sealer is not None
-    peer.victim._writer._sealer.sequence = 2**64
+    assert peer.victim._engine.outbound.writer._sealer is not None
+    peer.victim._engine.outbound.writer._sealer.sequence = 2**64
     ask(peer)
     end = peer.events[-1]
     assert isinstance(end, ConnectionTerminated)

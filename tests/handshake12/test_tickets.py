@@ -354,8 +354,10 @@ def test_too_much_application_data_is_refused_and_the_handshake_lives(world: Wor
 def test_a_session_that_does_not_fit_gets_an_empty_ticket(world: World12) -> None:
     """Nobody gave too much: the client's certificates alone are too large."""
     pair = world.connect(world.server(answers={PrepareTicket: ASK}))
-    state: Any = pair.server._state
-    pair.server._state = evolve(state, session=evolve(state.session, peer_certificates=(bytes(70_000),)))
+    state: Any = pair.server._engine.state
+    pair.server._engine.state = evolve(
+        state, session=evolve(state.session, peer_certificates=(bytes(70_000),))
+    )
     pair.send("server", SealTicket())
     assert outcome(pair) == FULL_0
     assert tickets_on_the_wire(pair) == [NewSessionTicket(0, b"")]

@@ -449,7 +449,7 @@ def test_what_comes_in_meanwhile_is_bounded(asked: ConnectionPair) -> None:
     else:
         asked.client.send(SendData(bytes(0x4000)))
         junk = asked.client.data_to_send()
-    limit, events = asked.server._config.max_buffered, list[Event]()
+    limit, events = asked.server._engine.config.max_buffered, list[Event]()
     for _ in range(limit // len(junk)):
         events += asked.server.receive_data(junk)
     assert events == []

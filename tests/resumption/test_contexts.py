@@ -316,7 +316,7 @@ def test_other_names_must_be_the_servers(world: World, name: str, fits: bool, ve
     client = world.client(resume_with_other_name=True, verify_peer=verify_peer)
     session = world.session(config, client=client)
     pair = ConnectionPair(client, config, server_name=name, session=session)
-    record = pair.client._state.offer.identities[0]
+    record = pair.client._engine.state.offer.identities[0]
     assert record.passed == (fits or not verify_peer)
     if not record.passed:
         (failed,) = [check for check in record.checks if not check.passed]
@@ -329,7 +329,7 @@ def test_another_name_without_a_certificate(world: World) -> None:
     for chain in (), (b"not DER",):
         session = evolve(world.session(config, client=client), peer_certificates=chain)
         pair = ConnectionPair(client, config, server_name="127.0.0.1", session=session)
-        assert not pair.client._state.offer.identities[0].passed
+        assert not pair.client._engine.state.offer.identities[0].passed
 
 
 def test_case_and_a_final_dot_make_no_other_name(world: World) -> None:

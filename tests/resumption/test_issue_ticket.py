@@ -217,13 +217,15 @@ def test_they_are_never_sent_when_we_never_write(world: World) -> None:
 
 def refused(pair: ConnectionPair, side: Any = "server") -> str:
     connection = pair.server if side == "server" else pair.client
-    state, waiting = connection.state, connection._writer.records_left
+    state, waiting = connection.state, connection._engine.outbound.writer.records_left
     messages = []
     for command in (IssueTicket(), FlushTickets()):
         with pytest.raises(LocalProtocolError) as caught:
             connection.send(command)
         messages.append(str(caught.value))
-    assert (connection.state, connection._writer.records_left) == (state, waiting), "nothing has changed"
+    assert (connection.state, connection._engine.outbound.writer.records_left) == (state, waiting), (
+        "nothing has changed"
+    )
     return " | ".join(messages)
 
 

@@ -89,7 +89,7 @@ def at_the_client_hello(pair: ConnectionPair, number: int) -> None:
     pair.carry("client")
     assert isinstance(pair.server.pending, SelectConfig)
     pair.server.num_tickets = number
-    pair.send("server", UseConfig(pair.server._config))
+    pair.send("server", UseConfig(pair.server._engine.config))
 
 
 def after_the_servers_flight(pair: ConnectionPair, number: int) -> None:

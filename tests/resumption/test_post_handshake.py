@@ -131,7 +131,7 @@ def test_the_newest_identity(world: World) -> None:
     pair = ConnectionPair(client, config)
     pair.pump()
     authenticate(pair)
-    pair.client._state = evolve(pair.client._state, config=evolve(client, credentials=[TWO]))
+    pair.client._engine.state = evolve(pair.client._engine.state, config=evolve(client, credentials=[TWO]))
     authenticate(pair)
     assert [event.certificates for event in pair.events("server", PeerAuthenticated)] == [
         ONE.chain,

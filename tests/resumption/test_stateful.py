@@ -22,6 +22,7 @@ from sansticket.commands import (
 )
 from sansticket.config.choices import ASK
 from sansticket.config.server import ServerConfig
+from sansticket.connection.ending import fail
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.events import (
     ClaimSession,
@@ -384,7 +385,7 @@ def by_truncation(pair: ConnectionPair) -> None:
 
 
 def by_an_alert_of_the_client(pair: ConnectionPair) -> None:
-    pair.client._fail(Fault(Reason.INTERNAL_ERROR))
+    fail(pair.client._engine, Fault(Reason.INTERNAL_ERROR))
     pair.pump()
 
 

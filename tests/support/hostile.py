@@ -57,7 +57,7 @@ def raw_message(kind: int, body: bytes) -> bytes:
 
 def held_bytes(connection: ClientConnection | ServerConnection) -> int:
     """Bytes of the peer's that a connection keeps at the moment."""
-    return connection._reader.buffered + len(connection._handshake_bytes)
+    return connection._engine.reader.buffered + len(connection._engine.held)
 
 
 class HostilePeer:
@@ -242,7 +242,7 @@ def assert_over(victim: ClientConnection | ServerConnection, events: Sequence[Ev
 
 def assert_knows_no_secrets(victim: ClientConnection | ServerConnection) -> None:
     """RFC 9846 section 6: those of a failed connection MUST be forgotten."""
-    assert victim._writer.records_left is None
+    assert victim._engine.outbound.writer.records_left is None
     try:
         victim.export_keying_material("EXPORTER-test", b"", 16)
     except LocalProtocolError:

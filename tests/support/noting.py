@@ -34,6 +34,6 @@ class _NotingWriter(RecordWriter):
 def what_it_says(connection: Connection) -> Said:
     """A list that grows with all that ``connection`` writes from now on."""
     noting = _NotingWriter()
-    noting.__setstate__(connection._writer.__getstate__())
-    connection._writer = noting
+    noting.__setstate__(connection._engine.outbound.writer.__getstate__())
+    connection._engine.outbound.writer = noting
     return noting.said

@@ -20,6 +20,7 @@ from sansticket.commands import Close, Command
 from sansticket.config.choices import ASK
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
+from sansticket.connection.engine import Engine
 from sansticket.connection.server import ServerConnection
 from sansticket.events import ClaimSession, LookUpSession, OpenTicket, ProtectTicket, Question
 from sansticket.handshake.machine.state import Asking, State
@@ -70,7 +71,7 @@ class Sample:
         return answer_of(self.connection, self.keys)
 
     def __repr__(self) -> str:
-        return f"{type(self.connection._state).__name__} in {self.scene!r}"
+        return f"{type(self.connection._engine.state).__name__} in {self.scene!r}"
 
 
 def answer_of(connection: Connection, keys: Keys) -> Command:
@@ -83,7 +84,7 @@ def answer_of(connection: Connection, keys: Keys) -> Command:
         return keys.look_up(question)
     if isinstance(question, ClaimSession):
         return keys.claim(question)
-    state = connection._state
+    state = connection._engine.state
     assert isinstance(state, Asking)
     return state.default_answer(TIME)
 
@@ -96,33 +97,26 @@ class Collection:
     transitions: set[Transition] = field(factory=set)
 
     def note(self, scene: Scene, connection: ClientConnection | ServerConnection, keys: Keys) -> None:
-        known = self.samples.setdefault(type(connection._state), [])
+        known = self.samples.setdefault(type(connection._engine.state), [])
         if len(known) < SAMPLES_OF_EACH and all(
-            sample.scene != scene.name or sample.connection._state != connection._state for sample in known
+            sample.scene != scene.name or sample.connection._engine.state != connection._engine.state
+            for sample in known
         ):
             kept = copy(connection)
-            kept._writer.max_fragment = 2**14
+            kept._engine.outbound.writer.max_fragment = 2**14
             kept.data_to_send()  # so that whatever a test finds there is of its own making
             known.append(Sample(scene.name, kept, keys))
 
 
-class _Watched(Connection):
+class WatchedEngine(Engine):
     """Notes its transitions."""
 
     __slots__ = ()
 
-    def _step(self, item: Input, raw: bytes = b"") -> None:
-        before = type(self._state)
-        super()._step(item, raw)
-        _seen.add((before, type(item), type(self._state)))
-
-
-class WatchedClient(_Watched, ClientConnection):
-    __slots__ = ()
-
-
-class WatchedServer(_Watched, ServerConnection):
-    __slots__ = ()
+    def step(self, item: Input, raw: bytes = b"") -> None:
+        before = type(self.state)
+        super().step(item, raw)
+        _seen.add((before, type(item), type(self.state)))
 
 
 _seen: set[Transition] = set()
@@ -150,16 +144,15 @@ def _play(scene: Scene, made: Collection) -> None:
     away = set().union(*elsewhere.values()) - elsewhere.get(scene.elsewhere, set())
     asked = {kind: ASK for kind in _questions() if kind not in away}
     stage = scene.open(asked, asked)
-    stage.client.__class__ = WatchedClient
-    stage.server.__class__ = WatchedServer
     for connection in (stage.client, stage.server):
-        connection._writer.max_fragment = 1
+        connection._engine.__class__ = WatchedEngine
+        connection._engine.outbound.writer.max_fragment = 1
         made.note(scene, connection, stage.keys)
     _carry(scene, stage, made)
     for side, command in scene.talk:
         connection = _side(stage, side)
         if isinstance(command, Close):
-            connection._writer.max_fragment = 2**14  # an alert is never cut
+            connection._engine.outbound.writer.max_fragment = 2**14  # an alert is never cut
         connection.send(command)
         made.note(scene, connection, stage.keys)
         _carry(scene, stage, made)
@@ -185,7 +178,7 @@ def _carry(scene: Scene, stage: Stage, made: Collection) -> None:
 def _settle(
     scene: Scene, connection: ClientConnection | ServerConnection, keys: Keys, made: Collection
 ) -> None:
-    if not connection._handshake_bytes:
+    if not connection._engine.held:
         made.note(scene, connection, keys)
     while connection.pending is not None:
         connection.send(answer_of(connection, keys))
@@ -202,7 +195,7 @@ def records(data: bytes) -> Iterator[bytes]:
 
 def as_the_peer(connection: Connection, content_type: int, content: bytes) -> bytes:
     """A record as the peer would send it now, under its keys."""
-    opener = connection._reader._opener
+    opener = connection._engine.reader._opener
     if opener is None:
         return plain_record(content_type, content)
     sealer = Sealer12 if isinstance(opener, Opener) else Sealer13
@@ -214,6 +207,6 @@ def message_as_the_peer(connection: Connection, raw: bytes) -> bytes:
     fork, made = copy(connection), b""
     for start in range(0, len(raw), 2**14):
         made += as_the_peer(fork, HANDSHAKE, raw[start : start + 2**14])
-        if fork._reader._opener is not None:
-            fork._reader._opener.sequence += 1
+        if fork._engine.reader._opener is not None:
+            fork._engine.reader._opener.sequence += 1
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from sansticket.codes import ExtensionType, ProtocolVersion
+from sansticket.codes import AlertDescription, ExtensionType, ProtocolVersion
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.client.offer import ClientOffer
 from sansticket.handshake.client.tls12.hello import (
@@ -23,11 +23,13 @@ from sansticket.handshake.client.tls13.hello import (
 )
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
+from sansticket.handshake.machine.version import is_warning
 from sansticket.values import value
 from sansticket.wire.extensions.key_exchange import (
     KeyShareRetry,
 )
 from sansticket.wire.extensions.negotiation import Cookie, SelectedVersion
+from sansticket.wire.messages.alert import Alert
 from sansticket.wire.messages.hello import HelloRequest, HelloRetryRequest, ServerHello
 
 
@@ -36,6 +38,18 @@ class WaitServerHello(State):
     """RFC 9846 appendix A.1, WAIT_SH."""
 
     offer: ClientOffer
+
+    def tolerates(self, alert: Alert) -> bool:
+        """As long as it may be either version, one warning has its place.
+
+        A server does not know the name, and goes on all the same (RFC 6066 section 3).
+        """
+        versions = self.offer.config.usable_versions
+        if ProtocolVersion.TLS_1_2 in versions and is_warning(alert):
+            unknown_name = alert.description == AlertDescription.UNRECOGNIZED_NAME
+            if unknown_name or ProtocolVersion.TLS_1_3 not in versions:
+                return True
+        return super().tolerates(alert)
 
     def on_hello_request(self, message: HelloRequest, flight: Flight) -> Self:
         """A server of TLS 1.2 asks for what is under way already (RFC 5246 section 7.4.1.1)."""

@@ -11,6 +11,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.events import Event
 from sansticket.handshake.machine.established import Established
+from sansticket.handshake.machine.version import Version
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.base import Message
 
@@ -41,7 +42,7 @@ class SendWarning:
 class ProtectWrites:
     """From here on our records are sealed with these keys."""
 
-    version: int
+    version: Version
     suite: SuiteParameters
     keys: TrafficKeys = field(repr=False)
 
@@ -50,7 +51,7 @@ class ProtectWrites:
 class ProtectReads:
     """From here on the peer's records are opened with these keys."""
 
-    version: int
+    version: Version
     suite: SuiteParameters
     keys: TrafficKeys = field(repr=False)
 
@@ -163,14 +164,14 @@ class Flight:
     def send_warning(self, description: AlertDescription) -> None:
         self.effects.append(SendWarning(description))
 
-    def protect_writes(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
+    def protect_writes(self, version: Version, suite: SuiteParameters, keys: TrafficKeys) -> None:
         self.effects.append(ProtectWrites(version, suite, keys))
 
     def expect_end_of_record(self) -> None:
         """Nothing may stand behind the message being handled in its record (RFC 9846 section 5.1)."""
         self.ends_record = True
 
-    def protect_reads(self, version: int, suite: SuiteParameters, keys: TrafficKeys) -> None:
+    def protect_reads(self, version: Version, suite: SuiteParameters, keys: TrafficKeys) -> None:
         self.expect_end_of_record()
         self.effects.append(ProtectReads(version, suite, keys))
 

@@ -24,13 +24,11 @@ from typing import ClassVar, NoReturn
 
 from sansticket.commands import AbortHandshake, Command
 from sansticket.errors import Fault, Reason
-from sansticket.events import (
-    Question,
-)
-from sansticket.handshake.machine.flight import (
-    Flight,
-)
+from sansticket.events import Question
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.version import TLS_1_3, Version
 from sansticket.values import value
+from sansticket.wire.messages.alert import Alert
 
 
 @value
@@ -40,11 +38,16 @@ class ChangeCipherSpec:
 
 @value
 class State:
-    """Base of all states.  ``IN_TLS_1_2`` says by whose table handshake messages are decoded."""
+    """Base of all states."""
 
-    IN_TLS_1_2: ClassVar[bool] = False
+    VERSION: ClassVar[Version] = TLS_1_3
+    """By whose rules messages are decoded, alerts chosen and records protected."""
+
     ESTABLISHED: ClassVar[bool] = False
     """The handshake is done: application data can come in and go out."""
+
+    OVERLOOKS_CHANGE_CIPHER_SPEC: ClassVar[bool] = True
+    """Where it is no input, a change_cipher_spec means nothing here (RFC 9846 section 5)."""
 
     @property
     def takes_data(self) -> bool:
@@ -55,6 +58,10 @@ class State:
     def sends_at_once(self) -> bool:
         """Application data can go out as it is: nothing else is to be sent before it."""
         return False
+
+    def tolerates(self, alert: Alert) -> bool:
+        """An alert that ends nothing."""
+        return self.VERSION.is_harmless(alert)
 
 
 @value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import UseConfig
 from sansticket.config.server import ServerConfig
@@ -22,6 +24,8 @@ from sansticket.wire.messages.hello import ClientHello
 @value
 class WaitClientHello(State):
     """Nothing has come yet.  RFC 9846 appendix A.2, START."""
+
+    OVERLOOKS_CHANGE_CIPHER_SPEC: ClassVar[bool] = False
 
     config: ServerConfig
 

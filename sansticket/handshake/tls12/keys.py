@@ -16,6 +16,7 @@ from sansticket.codes import ProtocolVersion
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.version import TLS_1_2
 from sansticket.keys.tls12 import ConnectionKeys, Exporter, MasterSecret
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
@@ -75,12 +76,12 @@ class Keys:
         """Ours; what we write after it is protected."""
         flight.send_change_cipher_spec()
         keys = self.keys.server if server else self.keys.client
-        flight.protect_writes(TLS12, self.hellos.suite, keys)
+        flight.protect_writes(TLS_1_2, self.hellos.suite, keys)
 
     def changed_cipher_spec(self, flight: Flight, *, server: bool) -> None:
         """The peer's; what comes after it is protected.  ``server``: the peer is the server."""
         keys = self.keys.server if server else self.keys.client
-        flight.protect_reads(TLS12, self.hellos.suite, keys)
+        flight.protect_reads(TLS_1_2, self.hellos.suite, keys)
 
     def finished(self, transcript: Transcript, *, server: bool) -> Finished:
         """The Finished of one side, over all messages before it (RFC 5246 section 7.4.9)."""

@@ -6,13 +6,14 @@ from typing import ClassVar, Final, Self
 
 from attrs import evolve, field
 
-from sansticket.codes import KeyUpdateRequest, ProtocolVersion
+from sansticket.codes import KeyUpdateRequest
 from sansticket.commands import UpdateKeys
 from sansticket.errors import LocalProtocolError
 from sansticket.events import KeysUpdated
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
+from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import next_traffic_secret, traffic_keys
 from sansticket.values import value
 from sansticket.wire.messages.tls13 import KeyUpdate
@@ -31,6 +32,7 @@ class Connected(State):
     """
 
     ESTABLISHED: ClassVar[bool] = True
+    OVERLOOKS_CHANGE_CIPHER_SPEC: ClassVar[bool] = False
 
     established: Established
     reading_secret: bytes = field(repr=False)
@@ -46,7 +48,7 @@ class Connected(State):
         """The peer has new keys; perhaps it wants us to have new ones too (RFC 9846 section 4.7.3)."""
         suite = self.established.suite
         secret = next_traffic_secret(suite.hash_name, self.reading_secret)
-        flight.protect_reads(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, secret))
+        flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, secret))
         flight.emit(KeysUpdated(by_peer=True))
         connected = evolve(self, reading_secret=secret, asked_for_update=False)
         wanted = message.request_update == KeyUpdateRequest.UPDATE_REQUESTED
@@ -67,6 +69,6 @@ class Connected(State):
         suite = self.established.suite
         flight.send(KeyUpdate(requested))
         secret = next_traffic_secret(suite.hash_name, self.writing_secret)
-        flight.protect_writes(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, secret))
+        flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, secret))
         flight.emit(KeysUpdated(by_peer=False))
         return evolve(self, writing_secret=secret, key_updates=self.key_updates + 1)

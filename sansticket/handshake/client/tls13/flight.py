@@ -32,6 +32,7 @@ from sansticket.handshake.common.names import selected_protocol
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.handshake.tls13.certificates import (
     answer_request,
     certificate_message,
@@ -238,7 +239,7 @@ class WaitServerFinished(State):
         transcript_hash = handshake.transcript.digest()
         application = master.traffic(transcript_hash)
         exporter_secret = master.exporter(transcript_hash)
-        flight.protect_reads(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, application.server))
+        flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.server))
         flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
         flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
         flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
@@ -274,7 +275,7 @@ class ClientFinished:
         suite = handshake.suite
         message = finished_message(suite.hash_name, handshake.traffic.client, handshake.transcript)
         transcript = handshake.transcript.plus(flight.send(message))
-        flight.protect_writes(ProtocolVersion.TLS_1_3, suite, traffic_keys(suite, self.application.client))
+        flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, self.application.client))
         established = self.established(flight.now)
         flight.establish(established)
         flight.emit(established.completed(self.record()))

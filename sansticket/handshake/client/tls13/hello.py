@@ -18,6 +18,7 @@ from sansticket.handshake.client.offer import ClientOffer
 from sansticket.handshake.client.tls13.flight import ClientHandshake, WaitEncryptedExtensions
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
+from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import EarlySecret, traffic_keys
 from sansticket.tickets.session import Session
 from sansticket.values import value
@@ -98,8 +99,8 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
     traffic = secret.traffic(transcript.digest())
     if offer.hello.session_id and not offer.retried:
         flight.send_change_cipher_spec()
-    flight.protect_reads(TLS13, suite, traffic_keys(suite, traffic.server))
-    flight.protect_writes(TLS13, suite, traffic_keys(suite, traffic.client))
+    flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, traffic.server))
+    flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.client))
     flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.client)
     flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.server)
     return WaitEncryptedExtensions(

@@ -30,6 +30,7 @@ from sansticket.handshake.common.certificates import (
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.handshake.server.tls13.connected import (
     AfterHandshake,
     ServerConnected,
@@ -157,8 +158,8 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     traffic = secret.traffic(transcript.digest())
     if hello.session_id and not negotiated.retried:
         flight.send_change_cipher_spec()
-    flight.protect_writes(TLS13, suite, traffic_keys(suite, traffic.server))
-    flight.protect_reads(TLS13, suite, traffic_keys(suite, traffic.client))
+    flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.server))
+    flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, traffic.client))
     if hello.find(EarlyData) is not None:
         flight.skip_early_data(before_second_hello=False)
     flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.client)
@@ -243,7 +244,7 @@ def finish_flight(handshake: ServerHandshake, flight: Flight) -> ServerFinished:
     transcript_hash = handshake.transcript.digest()
     application = master.traffic(transcript_hash)
     exporter_secret = master.exporter(transcript_hash)
-    flight.protect_writes(TLS13, suite, traffic_keys(suite, application.server))
+    flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, application.server))
     flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
     flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
     flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
@@ -326,7 +327,7 @@ class WaitClientFinished(State):
         handshake, application = self.finished.handshake, self.finished.application
         suite = handshake.negotiated.suite
         check_finished(message, suite.hash_name, handshake.traffic.client, handshake.transcript)
-        flight.protect_reads(TLS13, suite, traffic_keys(suite, application.client))
+        flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.client))
         transcript = handshake.transcript.plus(flight.received)
         outcome, negotiated = handshake.outcome, handshake.negotiated
         resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(flight.num_tickets))

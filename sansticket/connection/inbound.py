@@ -1,0 +1,154 @@
+"""What comes in: records become handshake messages, alerts and data, and every one of them is judged on the way."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sansticket.codes import AlertDescription, ContentType, HandshakeType
+from sansticket.connection.ending import fail, terminate
+from sansticket.connection.engine import APPLICATION_DATA, Engine
+from sansticket.errors import Fault, Reason
+from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
+from sansticket.handshake.machine.state import ChangeCipherSpec
+from sansticket.handshake.machine.transitions import accepted_by, expected_in, messages_accepted_by
+from sansticket.record.reader import RecordReader
+from sansticket.wire.messages.alert import Alert
+
+HANDSHAKE: Final = int(ContentType.HANDSHAKE)
+ALERT: Final = int(ContentType.ALERT)
+
+CHANGED_CIPHER_SPEC: Final = ChangeCipherSpec()
+
+
+def read(engine: Engine) -> None:
+    """Work through the bytes that have come; whatever goes wrong ends the connection in good order."""
+    try:
+        while engine.pending is None and not engine.read_closed:
+            if engine.held and _take_held_message(engine):
+                continue
+            content = engine.reader.next()
+            if content is None:
+                break
+            if content[0] == APPLICATION_DATA:
+                _take_data(engine, content[1])
+            else:
+                _take_content(engine, *content)
+        if engine.pending is not None:
+            _check_buffered(engine)
+        elif engine.end_of_stream and not engine.read_closed:
+            terminate(engine, ConnectionTerminated(Reason.TRUNCATED, None))
+    except Fault as fault:
+        fail(engine, fault)
+    except Exception as error:
+        fail(engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+
+
+def _check_buffered(engine: Engine) -> None:
+    held, limit = engine.reader.buffered + len(engine.held), engine.config.max_buffered
+    if held > limit:
+        raise Fault(Reason.TOO_MUCH_BUFFERED, f"{held} bytes; at most {limit}")
+
+
+def _take_content(engine: Engine, content_type: int, content: bytes) -> None:
+    if content_type == HANDSHAKE:
+        if not engine.held and 4 + int.from_bytes(content[1:4]) == len(content):
+            _take_message(engine, content)  # the usual case: one message, which is all of the record
+        else:
+            engine.held += content
+        return
+    if engine.held:
+        raise _amid_message(content_type)
+    if content_type == ALERT:
+        _take_alert(engine, Alert.decode(content))
+    else:
+        _take_change_cipher_spec(engine)
+
+
+def _amid_message(content_type: int) -> Fault:
+    return Fault(Reason.UNEXPECTED_MESSAGE, f"record of type {content_type} amid a handshake message")
+
+
+def _take_data(engine: Engine, data: bytes) -> None:
+    if engine.held:
+        raise _amid_message(APPLICATION_DATA)
+    if not engine.state.takes_data:
+        raise _unexpected(engine, "application data")
+    if engine.limits.repeated:
+        engine.limits.forgive()
+    engine.events.append(DataReceived(data))
+
+
+def _take_held_message(engine: Engine) -> bool:
+    """Handle the first handshake message that is held, if it is complete; refuse it as early as can be."""
+    held = engine.held
+    kind, end = held[0], 4 + int.from_bytes(held[1:4])
+    if kind not in messages_accepted_by(type(engine.state)):
+        raise _unexpected(engine, _message_name(kind))
+    if end > engine.config.max_handshake_message and len(held) >= 4:
+        raise Fault(Reason.MESSAGE_TOO_LARGE, f"{_message_name(kind)} of {end} bytes")
+    if len(held) < max(end, 4):
+        return False
+    raw = bytes(held[:end])
+    del held[:end]
+    _take_message(engine, raw)
+    return True
+
+
+def _take_message(engine: Engine, raw: bytes) -> None:
+    """Handle one handshake message, with the four bytes of its type and length."""
+    state, kind = engine.state, raw[0]
+    classes = messages_accepted_by(type(state)).get(kind)
+    if classes is None:
+        raise _unexpected(engine, _message_name(kind))
+    message = state.VERSION.messages[kind](raw[4:])
+    if type(message) not in classes:
+        raise _unexpected(engine, type(message).__name__)
+    if state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST:
+        engine.limits.count_message(kind)
+    engine.step(message, raw)
+    engine.settle()
+
+
+def _take_alert(engine: Engine, alert: Alert) -> None:
+    """RFC 9846 section 6: close_notify is an end in good order, and a few alerts are no end at all."""
+    if engine.state.tolerates(alert):
+        engine.limits.count_warning()
+    elif alert.description == AlertDescription.CLOSE_NOTIFY and engine.established is not None:
+        engine.read_closed = True
+        engine.trailing_data = engine.reader.rest()
+        engine.reader = RecordReader()
+        engine.events.append(PeerClosed())
+    else:
+        name = _alert_name(alert.description)
+        terminate(engine, ConnectionTerminated(Reason.PEER_ALERT, alert.description, name, by_peer=True))
+
+
+def _take_change_cipher_spec(engine: Engine) -> None:
+    state = engine.state
+    if ChangeCipherSpec in accepted_by(type(state)):
+        engine.step(CHANGED_CIPHER_SPEC)
+        engine.settle()
+    elif state.OVERLOOKS_CHANGE_CIPHER_SPEC:
+        engine.limits.count_change_cipher_spec()
+    else:
+        expected = expected_in(type(state))
+        raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"in {engine.place}; expected {expected}")
+
+
+def _unexpected(engine: Engine, what: str) -> Fault:
+    expected = expected_in(type(engine.state))
+    return Fault(Reason.UNEXPECTED_MESSAGE, f"{what} in {engine.place}; expected {expected}")
+
+
+def _message_name(kind: int) -> str:
+    try:
+        return HandshakeType(kind).name
+    except ValueError:
+        return f"handshake message of type {kind}"
+
+
+def _alert_name(description: int) -> str:
+    try:
+        return AlertDescription(description).name.lower()
+    except ValueError:
+        return f"alert {description}"
