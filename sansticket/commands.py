@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from types import NoneType
+from typing import Any, Final
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen
 
 from sansticket.codes import AlertDescription
+from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.session import Session
+from sansticket.values import says
+
+MAX_SIGNATURE: Final = 65_535
+"""Bytes: what the length of a signature has room for (RFC 9846 section 4.5.2)."""
 
 
 @frozen
 class Command:
-    """Base of all commands."""
+    """Base of all commands.  A value of a wrong type is a TypeError, one out of range a ValueError."""
+
+
+def _is(*kinds: type, expected: str) -> Callable[[Command, Attribute[Any], Any], None]:
+    """A validator.  What it complains of may be a secret, and is not shown."""
+
+    def validate(command: Command, attribute: Attribute[Any], value: Any) -> None:
+        if not isinstance(value, kinds):
+            field_ = f"{type(command).__name__}.{attribute.name}"
+            raise TypeError(f"{field_}: {type(value).__name__}; expected {expected}")
+
+    return validate
+
+
+_is_bytes: Final = _is(bytes, expected="bytes")
+_is_bytes_or_none: Final = _is(bytes, NoneType, expected="bytes or None")
 
 
 def _bytes_like(command: Command, attribute: object, value: Any) -> None:
@@ -28,7 +50,9 @@ class SendData(Command):
     """Send application data.  Queued tickets leave first.  Empty data sends what is queued and nothing else."""
 
     data: bytes | bytearray | memoryview = field(
-        repr=lambda data: f"<{len(data)} bytes>", validator=_bytes_like
+        repr=lambda data: f"<{len(data)} bytes>",
+        validator=_bytes_like,
+        metadata=says("Any number of bytes; they leave in records of at most 16,384."),
     )
 
 
@@ -45,7 +69,18 @@ class UpdateKeys(Command):
     section 4.7.3).
     """
 
-    request_peer: bool = False
+    request_peer: bool = field(
+        default=False,
+        validator=_is(bool, expected="True or False"),
+        metadata=says("Ask the peer to replace its keys too."),
+    )
+
+
+def _is_count(command: Command, attribute: Attribute[Any], value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"IssueTicket.count: {type(value).__name__}; expected a number")
+    if not 1 <= value <= MAX_NUM_TICKETS:
+        raise ValueError(f"IssueTicket.count: {value!r:.80}; expected 1 to {MAX_NUM_TICKETS}")
 
 
 @frozen
@@ -55,7 +90,7 @@ class IssueTicket(Command):
     They leave before the data of the next ``SendData``, or on ``FlushTickets``.
     """
 
-    count: int = field(default=1, validator=[validators.instance_of(int), validators.ge(1)])
+    count: int = field(default=1, validator=_is_count, metadata=says(f"How many, 1 to {MAX_NUM_TICKETS:,}."))
 
 
 @frozen
@@ -68,11 +103,17 @@ class RequestClientCertificate(Command):
     """Server, TLS 1.3: ask for a client certificate after the handshake (RFC 9846 section 4.7.2)."""
 
 
-def _error_alert(value: Any) -> AlertDescription:
+def _error_alert(value: int) -> AlertDescription:
     """Any alert but the two that are no errors, and have a level and an order of their own (RFC 9846 section 6.1)."""
-    alert = AlertDescription(value)
+    if type(value) is not AlertDescription and type(value) is not int:
+        raise TypeError(f"alert: {type(value).__name__}; expected an AlertDescription")
+    try:
+        alert = AlertDescription(value)
+    except ValueError:
+        known = "none that sansticket knows; expected an AlertDescription"
+        raise ValueError(f"alert: {value!r:.80} is {known}") from None
     if alert in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
-        raise ValueError(f"{alert.name} ends nothing; expected an alert for an error, or Close")
+        raise ValueError(f"alert: {alert.name} ends nothing; expected an alert for an error, or Close")
     return alert
 
 
@@ -80,14 +121,21 @@ def _error_alert(value: Any) -> AlertDescription:
 class AbortHandshake(Command):
     """An answer to any question: end the connection with this alert."""
 
-    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=_error_alert)
+    alert: AlertDescription = field(
+        default=AlertDescription.INTERNAL_ERROR,
+        converter=_error_alert,
+        metadata=says("What the peer is told: any alert for an error, or its number."),
+    )
 
 
 @frozen
 class UseConfig(Command):
     """Answers ``SelectConfig``."""
 
-    config: ServerConfig = field(validator=validators.instance_of(ServerConfig))
+    config: ServerConfig = field(
+        validator=_is(ServerConfig, expected="a ServerConfig"),
+        metadata=says("The config that this connection goes by from now on."),
+    )
 
 
 @frozen
@@ -98,24 +146,45 @@ class TicketOpened(Command):
     TLS 1.3 renews, TLS 1.2 does not.
     """
 
-    plaintext: bytes = field(repr=False, validator=validators.instance_of(bytes))
-    key_name: bytes = field(default=b"", validator=validators.instance_of(bytes))
-    renew: bool | None = None
+    plaintext: bytes = field(
+        repr=False, validator=_is_bytes, metadata=says("What was given to ``ProtectTicket``.")
+    )
+    key_name: bytes = field(
+        default=b"",
+        validator=_is_bytes,
+        metadata=says("For the record of this handshake; empty is the first 16 bytes of the ticket."),
+    )
+    renew: bool | None = field(
+        default=None,
+        validator=_is(bool, NoneType, expected="True, False or None"),
+        metadata=says("Whether the client should get a new ticket: see above."),
+    )
 
 
 @frozen
 class TicketNotOpened(Command):
     """Answers ``OpenTicket``: this ticket does not decrypt."""
 
-    key_name: bytes = field(default=b"", validator=validators.instance_of(bytes))
+    key_name: bytes = field(
+        default=b"",
+        validator=_is_bytes,
+        metadata=says("For the record of this handshake; empty is the first 16 bytes of the ticket."),
+    )
 
 
 @frozen
 class ResolveTicket(Command):
     """Answers ``DecideTicket``.  ``alert`` is used with ABORT only."""
 
-    ticket_return: TicketReturn = field(validator=validators.instance_of(TicketReturn))
-    alert: AlertDescription = field(default=AlertDescription.INTERNAL_ERROR, converter=_error_alert)
+    ticket_return: TicketReturn = field(
+        validator=_is(TicketReturn, expected="a TicketReturn"),
+        metadata=says("What is to become of the ticket: see ``resolve``."),
+    )
+    alert: AlertDescription = field(
+        default=AlertDescription.INTERNAL_ERROR,
+        converter=_error_alert,
+        metadata=says("What the peer is told with ABORT: any alert for an error, or its number."),
+    )
 
 
 @frozen
@@ -123,7 +192,10 @@ class ProvideSession(Command):
     """Answers ``LookUpSession``.  One that cannot be resumed (expired, of another version, ...) leads to a full
     handshake; one with another id is a LocalProtocolError."""
 
-    session: Session | None = field(validator=validators.optional(validators.instance_of(Session)))
+    session: Session | None = field(
+        validator=_is(Session, NoneType, expected="a Session or None"),
+        metadata=says("The session of the id that was asked for, or None."),
+    )
 
 
 @frozen
@@ -148,7 +220,10 @@ class SealTicket(Command):
     """
 
     app_data: bytes | None = field(
-        default=None, validator=validators.optional(validators.instance_of(bytes)), repr=False
+        default=None,
+        validator=_is_bytes_or_none,
+        repr=False,
+        metadata=says("Data of the application, which the ticket brings back; the client never sees it."),
     )
 
 
@@ -156,16 +231,22 @@ class SealTicket(Command):
 class TicketProtected(Command):
     """Answers ``ProtectTicket``, with 1 to 65,535 bytes.  None: this ticket is not sent, and the connection goes on."""
 
-    ticket: bytes | None = field(validator=validators.optional(validators.instance_of(bytes)))
+    ticket: bytes | None = field(
+        validator=_is_bytes_or_none, metadata=says("1 to 65,535 bytes, or None for no ticket.")
+    )
+
+
+def _is_signature(command: Command, attribute: Attribute[Any], value: Any) -> None:
+    _is_bytes(command, attribute, value)
+    if len(value) > MAX_SIGNATURE:
+        raise ValueError(f"ProvideSignature.signature: {len(value)} bytes; expected at most {MAX_SIGNATURE}")
 
 
 @frozen
 class ProvideSignature(Command):
-    """Answers ``Sign``.  At most 65,535 bytes."""
+    """Answers ``Sign``."""
 
-    signature: bytes = field(
-        validator=validators.and_(validators.instance_of(bytes), validators.max_len(0xFFFF))
-    )
+    signature: bytes = field(validator=_is_signature, metadata=says(f"At most {MAX_SIGNATURE:,} bytes."))
 
 
 @frozen
@@ -177,4 +258,8 @@ class AcceptPeer(Command):
 class RejectPeer(Command):
     """Answers ``VerifyPeer``."""
 
-    alert: AlertDescription = field(default=AlertDescription.BAD_CERTIFICATE, converter=_error_alert)
+    alert: AlertDescription = field(
+        default=AlertDescription.BAD_CERTIFICATE,
+        converter=_error_alert,
+        metadata=says("What the peer is told: any alert for an error, or its number."),
+    )

@@ -10,11 +10,11 @@ from attrs import fields
 
 from sansticket import ASK, ClientConfig, ConfigError, ServerConfig
 from sansticket.codes import NamedGroup
-from sansticket.config.base import DOC
 from sansticket.config.tickets import NoTickets, SealedTickets, StoredTickets, TicketsSealedElsewhere
 from sansticket.connection.client import ClientConnection
 from sansticket.events import DecideTicket, LookUpSession, OpenTicket, ProtectTicket, Question, Sign
 from sansticket.tickets.stores.cache import SessionCache
+from sansticket.values import DOC
 from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGroups
 from sansticket.wire.extensions.negotiation import ApplicationProtocols
 from sansticket.wire.messages.hello import ClientHello

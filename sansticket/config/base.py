@@ -14,8 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from attrs import Attribute, field, fields, frozen
 
@@ -54,14 +53,7 @@ from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault
 from sansticket.events import Question, Sign, VerifyPeer
-
-DOC: Final = "sansticket.doc"
-"""The key of a field's documentation in its metadata."""
-
-
-def says(doc: str) -> Mapping[str, str]:
-    """The metadata of a field that is documented so."""
-    return MappingProxyType({DOC: doc})
+from sansticket.values import says
 
 
 def _as_credentials(values: Iterable[Credential]) -> tuple[Credential, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sansticket.events import (
     ClaimSession,
@@ -31,18 +31,24 @@ class Ask(Enum):
 ASK: Final = Ask.ASK
 """In ``answers``: emit the question as an event, and wait for the command that answers it."""
 
-Answer = (
-    Ask
-    | Callable[[SelectConfig], object]
-    | Callable[[OpenTicket], object]
-    | Callable[[DecideTicket], object]
-    | Callable[[LookUpSession], object]
-    | Callable[[ClaimSession], object]
-    | Callable[[PrepareTicket], object]
-    | Callable[[ProtectTicket], object]
-    | Callable[[Sign], object]
-    | Callable[[VerifyPeer], object]
-)
+if TYPE_CHECKING:
+
+    class EveryQuestion(
+        PrepareTicket,
+        ClaimSession,
+        DecideTicket,
+        LookUpSession,
+        OpenTicket,
+        ProtectTicket,
+        SelectConfig,
+        Sign,
+        VerifyPeer,
+    ):
+        """Each question at once: whatever takes one of them takes this, and what takes none of them does not."""
+
+    Answer = Callable[[EveryQuestion], object] | Ask
+else:
+    Answer = Callable[[Any], object] | Ask
 """A function from the question to the command that answers it, called at once; or ``ASK``."""
 
 Answering = Callable[[Any], Any] | Ask

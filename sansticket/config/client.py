@@ -7,7 +7,7 @@ from functools import cached_property
 
 from attrs import field, frozen
 
-from sansticket.config.base import Config, says
+from sansticket.config.base import Config
 from sansticket.config.checks import (
     as_numbers_or_none,
     as_tuple,
@@ -22,6 +22,7 @@ from sansticket.config.hello import fixed_extensions
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
+from sansticket.values import says
 from sansticket.wire.extensions.base import Extension
 
 

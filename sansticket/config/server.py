@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import Attribute, Factory, field, frozen
 
-from sansticket.config.base import Config, says, validate
+from sansticket.config.base import Config, validate
 from sansticket.config.checks import has_length, is_a, is_flag, is_in_range, or_none
 from sansticket.config.choices import ClientAuthentication, TicketFlush
 from sansticket.config.defaults import MAX_LIFETIME, MAX_NUM_TICKETS, MAX_SESSION_ID_CONTEXT
@@ -18,6 +18,7 @@ from sansticket.events import ClaimSession, OpenTicket, VerifyPeer
 from sansticket.tickets.keys.protection import SessionCodec, TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.stores.cache import SessionCache
+from sansticket.values import says
 
 
 def _default_ticket_keys(config: ServerConfig) -> TicketKeyRing | None:

@@ -110,9 +110,11 @@ def load(der: bytes) -> "x509.Certificate":
         raise unreadable(error) from None
 
 
-def der_tuple(certificates: Any) -> Any:
+def der_tuple(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
     """Several certificates as a tuple.  What is no collection stays as it is, for ``check_ders`` to complain of."""
-    return tuple(certificates) if isinstance(certificates, Iterable) else certificates
+    given: Any = certificates
+    ders: tuple[bytes, ...] = tuple(given) if isinstance(given, Iterable) else given
+    return ders
 
 
 def check_ders(field: str, certificates: Any) -> None:

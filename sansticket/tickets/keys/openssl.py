@@ -50,7 +50,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy, OpenedTicket
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy, OpenedTicket, SessionCodec
 from sansticket.tickets.session import Session, SessionFormatError
 
 BLOCK: Final = 16
@@ -179,7 +179,7 @@ class OpenSSLTicketKeys:
     Safe to be used by many threads.
     """
 
-    codec: Final = OpenSSLCodec()
+    codec: SessionCodec = OpenSSLCodec()
 
     def __init__(self, keys: Iterable[OpenSSLTicketKey]) -> None:
         """``keys``: at least one, no two with the same name."""

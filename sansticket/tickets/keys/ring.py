@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sansticket.crypto.hkdf import hmac_digest
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket, SessionCodec
 
 SALT_LENGTH: Final = 24
 SECRET_LENGTH: Final = 32
@@ -106,7 +106,7 @@ class TicketKeyRing:
     Safe to be used by many threads.
     """
 
-    codec: Final = NATIVE
+    codec: SessionCodec = NATIVE
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ from attrs import frozen
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket, SessionCodec
 from sansticket.tickets.keys.ring import TicketKey
 
 MIN_ROOT_LENGTH: Final = 32
@@ -77,7 +77,7 @@ class WindowedTicketKeys:
     one and for ``also_open``.  Safe to be used by many threads.
     """
 
-    codec: Final = NATIVE
+    codec: SessionCodec = NATIVE
 
     def __init__(
         self,

@@ -1,0 +1,217 @@
+"""What users write, and both type checkers must take without a word.  Nothing here is run."""
+
+import asyncio
+import functools
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sansticket import (
+    ASK,
+    AbortHandshake,
+    AcceptPeer,
+    AlertDescription,
+    CipherSuite,
+    ClaimSession,
+    ClientAuthentication,
+    ClientConfig,
+    ClientConnection,
+    ClientSessionStore,
+    Close,
+    Command,
+    ConnectionTerminated,
+    Credential,
+    DataReceived,
+    DecideTicket,
+    Event,
+    FlushTickets,
+    HandshakeCompleted,
+    IssueTicket,
+    LookUpSession,
+    NamedGroup,
+    OpenSSLTicketKey,
+    OpenSSLTicketKeys,
+    OpenTicket,
+    PrepareTicket,
+    ProtectTicket,
+    ProtocolVersion,
+    ProvideSession,
+    ProvideSignature,
+    Question,
+    RejectPeer,
+    ResolveTicket,
+    ResumedCertificates,
+    SealTicket,
+    SelectConfig,
+    SendData,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    SessionCache,
+    SessionClaimed,
+    SessionNotClaimed,
+    Sign,
+    TicketFlush,
+    TicketIssued,
+    TicketKey,
+    TicketKeyRing,
+    TicketNotOpened,
+    TicketOpened,
+    TicketProtected,
+    TicketReceived,
+    TicketReturn,
+    TrustAnchors,
+    UpdateKeys,
+    UseConfig,
+    VerifyPeer,
+    WindowedTicketKeys,
+)
+from sansticket.config import Answer
+
+credential = Credential.from_pem(Path("chain.pem").read_bytes(), Path("key.pem").read_bytes())
+anchors = TrustAnchors.from_pem(Path("ca.pem").read_bytes())
+also_anchors = TrustAnchors([b"DER"]), TrustAnchors((b"DER",)), TrustAnchors.from_der([b"DER"])
+elsewhere = Credential([b"leaf", b"issuer"], None, min_rsa_bits=3072)
+
+# --- sequences of every kind, numbers and the names that stand for them ---
+
+ServerConfig(credentials=[credential])
+ServerConfig(credentials=(credential, elsewhere), alpn_protocols=[b"h2", b"http/1.1"], versions=[0x0304])
+protocols: Sequence[bytes] = [b"h2"]
+several: list[Credential] = [credential]
+named: list[NamedGroup] = [NamedGroup.X25519]
+ServerConfig(
+    credentials=several,
+    alpn_protocols=protocols,
+    versions=(ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2),
+    cipher_suites={CipherSuite.AES_128_GCM_SHA256},
+    groups=named,
+    trust_anchors=anchors,
+    client_authentication=ClientAuthentication.OPTIONAL,
+    resumed_certificates=ResumedCertificates.VERIFY,
+    ticket_flush=TicketFlush.WRITE,
+    session_id_context=b"www",
+    num_tickets=4,
+)
+ClientConfig(trust_anchors=anchors, key_shares=[NamedGroup.X25519, 0x0017], ticket_request=(2, 1))
+ClientConfig(trust_anchors=anchors, key_shares=(), ticket_request=[2, 1], session_store=ClientSessionStore())
+ClientConfig(verify_peer=False, clock=time.time, entropy=os.urandom, padding=lambda length: -length % 64)
+lines: list[str] = []
+ClientConfig(verify_peer=False, key_log=lines.append)
+
+# --- ticket keys ---
+
+ring = TicketKeyRing.generate(time.time(), os.urandom, rotate_after=3600, retire_after=10_800)
+ServerConfig(credentials=[credential], ticket_keys=ring)
+ServerConfig(credentials=[credential], ticket_keys=TicketKeyRing([TicketKey(b"name", b"secret", 0.0)]))
+ServerConfig(credentials=[credential], ticket_keys=WindowedTicketKeys(bytes(32), 3600, also_open=[bytes(32)]))
+openssl_key = OpenSSLTicketKey.from_bytes(bytes(80))
+ServerConfig(credentials=[credential], ticket_keys=OpenSSLTicketKeys([openssl_key]))
+ServerConfig(credentials=[credential], ticket_keys=None, session_cache=SessionCache(size=100))
+
+# --- answers ---
+
+
+def decide(question: DecideTicket) -> Command:
+    banned = question.session is not None and question.session.app_data == b"mallory"
+    return ResolveTicket(TicketReturn.IGNORE if banned else TicketReturn.USE_RENEW)
+
+
+def prepare(question: PrepareTicket) -> SealTicket:
+    return SealTicket(app_data=question.session.app_data or b"user")
+
+
+def whatever(question: Question) -> AbortHandshake:
+    return AbortHandshake(AlertDescription.ACCESS_DENIED)
+
+
+class Store:
+    sessions: dict[bytes, Session]
+
+    def look_up(self, question: LookUpSession) -> ProvideSession:
+        return ProvideSession(self.sessions.get(question.session_id))
+
+    def claim(self, question: ClaimSession) -> SessionClaimed | SessionNotClaimed:
+        taken = self.sessions.pop(question.session.session_id, None)
+        return SessionClaimed() if taken else SessionNotClaimed()
+
+
+class Service:
+    """Something that is called, and is no function."""
+
+    def __call__(self, question: Sign) -> ProvideSignature:
+        return ProvideSignature(bytes(question.scheme))
+
+
+def seal(prefix: bytes, question: ProtectTicket) -> TicketProtected:
+    return TicketProtected(prefix + question.plaintext)
+
+
+store = Store()
+ServerConfig(credentials=[credential], answers={DecideTicket: decide})
+ServerConfig(credentials=[credential], answers={DecideTicket: decide, PrepareTicket: prepare, Sign: ASK})
+ServerConfig(credentials=[credential], answers={SelectConfig: ASK})
+ServerConfig(credentials=[credential], answers={DecideTicket: whatever, PrepareTicket: whatever})
+ServerConfig(
+    credentials=[elsewhere],
+    ticket_keys=None,
+    single_use_tickets=True,
+    answers={LookUpSession: store.look_up, ClaimSession: store.claim, Sign: Service()},
+)
+ServerConfig(
+    credentials=[credential],
+    answers={
+        OpenTicket: lambda question: TicketOpened(question.ticket, renew=None),
+        ProtectTicket: functools.partial(seal, b"1"),
+    },
+)
+ClientConfig(answers={VerifyPeer: lambda question: AcceptPeer() if question.certificates else RejectPeer()})
+kept: Mapping[type[Question], Answer] = {VerifyPeer: ASK, Sign: Service()}
+ClientConfig(answers=kept)
+ClientConfig(answers={**kept, VerifyPeer: whatever})
+
+# --- connections, commands and events ---
+
+
+def serve(config: ServerConfig, data: bytes) -> bytes:
+    connection = ServerConnection(config)
+    for event in connection.receive_data(data):
+        match event:
+            case HandshakeCompleted(alpn_protocol=protocol):
+                connection.send(SendData(protocol or b"none"))
+            case DataReceived(data=received):
+                connection.send(SendData(memoryview(received)))
+            case TicketIssued(session=session, ordinal=ordinal):
+                store.sessions[session.session_id] = session
+                print(ordinal + 1)
+            case OpenTicket():
+                connection.send(TicketNotOpened())
+            case SelectConfig(server_name=name):
+                connection.send(UseConfig(config) if name else AbortHandshake())
+            case ConnectionTerminated(reason=reason, alert=alert):
+                print(reason.value, alert)
+            case _:
+                pass
+    for command in (IssueTicket(), IssueTicket(2), FlushTickets(), UpdateKeys(request_peer=True), Close()):
+        connection.send(command)
+    return connection.data_to_send()
+
+
+def come_back(config: ClientConfig, session: Session | None) -> list[Session]:
+    connection = ClientConnection(config, "www.example", session)
+    events: Sequence[Event] = connection.receive_data(b"")
+    return [event.session for event in events if isinstance(event, TicketReceived)]
+
+
+def reject(connection: ClientConnection) -> None:
+    connection.send(RejectPeer(AlertDescription.UNKNOWN_CA))
+    connection.send(RejectPeer(48))
+
+
+async def run() -> None:
+    await asyncio.sleep(0)
+
+
+session = Session(version=0x0304, cipher_suite=0x1301, secret=bytes(32), lifetime=7200, issued_at=time.time())
+same: Session = Session.from_bytes(session.to_bytes())
