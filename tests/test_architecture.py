@@ -83,6 +83,15 @@ def test_adapters_may_import_ssl_but_not_sockets() -> None:
 
 
 @pytest.mark.parametrize(
+    "source", ["import OpenSSL", "from OpenSSL import crypto", "import redis", "import pytest"]
+)
+def test_other_libraries_are_found(source: str) -> None:
+    (complaint,) = complaints([parse("crypto.verification", source)])
+    assert "the package needs no such library" in complaint
+    assert len(complaints([parse("verifiers.pyopenssl", source)])) == ("OpenSSL" not in source)
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "import time",

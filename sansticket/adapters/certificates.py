@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sansticket.adapters.failures import failure
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.der import elements
-from sansticket.crypto.inspection import extension_of, load, parse_errors
+from sansticket.crypto.inspection import extension_of, kinds_of_names, load, parse_errors
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault
 
@@ -27,6 +27,9 @@ Password = str | bytes | bytearray | Callable[[], str | bytes | bytearray] | Non
 
 MAX_PASSWORD: Final = 1024
 """Bytes; OpenSSL's buffer."""
+
+UNKNOWN: Final = {0xA3: "X400Name", 0xA5: "EdiPartyName"}
+"""What OpenSSL calls kinds of names that nobody reads, by their tags (RFC 5280 section 4.2.1.6)."""
 
 _TRUSTED: Final = re.compile(
     b"-----BEGIN TRUSTED CERTIFICATE-----([A-Za-z0-9+/=\\s]*)-----END TRUSTED CERTIFICATE-----"
@@ -212,7 +215,14 @@ def _extensions(certificate: x509.Certificate) -> Iterator[tuple[str, Any]]:
 
     names = extension_of(certificate, x509.SubjectAlternativeName)
     if names is not None:
-        yield "subjectAltName", tuple(_general_name(name) for name in names)
+        known = iter(names)
+        yield (
+            "subjectAltName",
+            tuple(
+                (UNKNOWN[tag], "<unsupported>") if tag in UNKNOWN else _general_name(next(known))
+                for tag in kinds_of_names(certificate)
+            ),
+        )
     for key, method in (
         ("OCSP", AuthorityInformationAccessOID.OCSP),
         ("caIssuers", AuthorityInformationAccessOID.CA_ISSUERS),

@@ -261,6 +261,17 @@ def _raw_extensions(certificate: "x509.Certificate") -> "Iterator[tuple[int, byt
             yield from elements(content_of(content, SEQUENCE))
 
 
+def kinds_of_names(certificate: "x509.Certificate") -> list[int]:
+    """The tags of all alternative names, also of those that ``extension_of`` leaves out."""
+    from cryptography import x509
+
+    for _, extension, _ in _raw_extensions(certificate):
+        if _identifier(extension) == x509.SubjectAlternativeName.oid:
+            *_, (_, value, _) = elements(extension)
+            return [tag for tag, _, _ in elements(content_of(value, SEQUENCE))]
+    return []
+
+
 def _with_one_extension(
     certificate: "x509.Certificate", wanted: "x509.ObjectIdentifier"
 ) -> "x509.Certificate":

@@ -3,14 +3,21 @@
 import datetime
 import ipaddress
 import ssl
+from base64 import encodebytes
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, ObjectIdentifier
 
 from sansticket.adapters.certificates import as_dictionary, usable_anchors
@@ -21,7 +28,9 @@ from tests.support.certificates import (
     new_authority,
     server_identity,
 )
-from tests.support.ssl_objects import OURS, STDLIB, House
+from tests.support.chain_kinds import TABLE, Kind
+from tests.support.credentials import issue
+from tests.support.ssl_objects import OURS, STDLIB, House, shaken
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -310,3 +319,99 @@ def test_a_system_that_trusts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_odd_certificates_of_the_system_are_passed_over() -> None:
     assert list(usable_anchors([b"nonsense", authority().der])) == [authority().der]
+
+
+# --- certificates of private authorities -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in TABLE["Names"] if "beside the name" in kind.title], ids=str
+)
+def test_names_of_every_kind(kind: Kind, tmp_path: Path) -> None:
+    """Also of kinds that the library does not know: the others can be read all the same."""
+    one = x509.load_der_x509_certificate(kind.make().sent[0])
+    shown, expected = as_dictionary(kind.make().sent[0]), of_stdlib(one, tmp_path)
+    assert shown["subjectAltName"] == expected["subjectAltName"]
+
+
+def test_an_extension_that_cannot_be_read_does_not_spoil_the_others(tmp_path: Path) -> None:
+    scts = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2"), b"\xff\xff")
+    one = certificate(NAMES, scts, POINTS)
+    assert as_dictionary(one.public_bytes(Encoding.DER)) == of_stdlib(one, tmp_path)
+    broken = certificate(x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.17"), b"\xff\xff"))
+    with pytest.raises(ssl.SSLError, match="PARSE_ERROR"):
+        as_dictionary(broken.public_bytes(Encoding.DER))
+
+
+def trusted_pem(one: x509.Certificate, auxiliary: bytes) -> bytes:
+    """With OpenSSL's label; ``auxiliary`` is the X509_AUX behind the certificate."""
+    text = encodebytes(one.public_bytes(Encoding.DER) + auxiliary)
+    return b"-----BEGIN TRUSTED CERTIFICATE-----\n" + text + b"-----END TRUSTED CERTIFICATE-----\n"
+
+
+SERVER_AUTH_TRUSTED = bytes.fromhex("300c300a06082b06010505070301")
+
+
+@pytest.mark.parametrize("auxiliary", [b"", SERVER_AUTH_TRUSTED], ids=["nothing", "serverAuth"])
+@pytest.mark.parametrize("house", [STDLIB, OURS], ids=str)
+def test_the_label_of_trusted_certificates(house: House, auxiliary: bytes, tmp_path: Path) -> None:
+    pem = trusted_pem(authority().certificate, auxiliary)
+    file = tmp_path / "trusted.pem"
+    file.write_bytes(new_authority().pem + pem)
+    context = house.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=file)
+    assert authority().der in context.get_ca_certs(binary_form=True)
+    assert len(context.get_ca_certs()) == 2
+    identity = server_identity()
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(trusted_pem(identity.certificate, auxiliary) + identity.key_pem)
+    house.context(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain)
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n",
+        b"-----BEGIN TRUSTED CERTIFICATE-----\n=\n-----END TRUSTED CERTIFICATE-----\n",
+        b"-----BEGIN TRUSTED CERTIFICATE-----\n-----END TRUSTED CERTIFICATE-----\n",
+        b"-----BEGIN TRUSTED CERTIFICATE-----\nMAA=\n",
+    ],
+)
+@pytest.mark.parametrize("house", [STDLIB, OURS], ids=str)
+def test_the_label_and_no_certificate(house: House, pem: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "trusted.pem"
+    file.write_bytes(pem)
+    with pytest.raises(ssl.SSLError):
+        house.context(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+
+
+@pytest.mark.parametrize("house", [STDLIB, OURS], ids=str)
+def test_a_short_rsa_key(house: House, tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 1024)
+    own = issue(authority(), "leaf", key.public_key())
+    file = tmp_path / "short.pem"
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(own.public_bytes(Encoding.PEM) + pem)
+    with pytest.raises(ssl.SSLError) as caught:
+        house.context(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file)
+    assert caught.value.reason == "EE_KEY_TOO_SMALL"
+
+
+@pytest.mark.parametrize("checks", [True, False], ids=["name", "no name"])
+def test_trustme_as_it_comes(checks: bool, tmp_path: Path) -> None:
+    """The certificates of the tests of many projects, on both sides."""
+    top = trustme.CA()
+    own, theirs = top.issue_cert("server.example"), top.issue_cert("client@example")
+    roots, server_file, client_file = (tmp_path / each for each in ("roots.pem", "server.pem", "client.pem"))
+    top.cert_pem.write_to_path(roots)
+    own.private_key_and_cert_chain_pem.write_to_path(server_file)
+    theirs.private_key_and_cert_chain_pem.write_to_path(client_file)
+    client, server = (OURS.context(kind) for kind in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER))
+    client.check_hostname = checks
+    server.verify_mode = ssl.CERT_REQUIRED
+    for context, file in ((client, client_file), (server, server_file)):
+        context.load_verify_locations(roots)
+        context.load_cert_chain(file)
+    link = shaken(client, server)
+    assert ("DNS", "server.example") in link.client.tls.getpeercert()["subjectAltName"]
+    assert ("email", "client@example") in link.server.tls.getpeercert()["subjectAltName"]

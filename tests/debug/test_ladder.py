@@ -6,6 +6,7 @@ import pytest
 
 from sansticket import (
     AlertDescription,
+    CertificateWithheld,
     ClientConnection,
     Close,
     ConnectionTerminated,
@@ -159,6 +160,7 @@ def test_words_for_events() -> None:
     assert words.event(DataReceived(b"short")) == "5 bytes, 'short'"
     assert words.event(DataReceived(b"x" * 25)) == f"25 bytes, '{'x' * 24}'..."
     assert words.event(KeysUpdated(by_peer=True)) == "the peer's"
+    assert words.event(CertificateWithheld("because")) == "because"
     assert words.event(PeerAuthenticated((b"",))) == "1 certificate"
     assert words.event(PeerClosed()) == ""
     ended = ConnectionTerminated(Reason.BAD_FINISHED, AlertDescription.DECRYPT_ERROR)

@@ -7,7 +7,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.support.certificates import authority
+from sansticket.crypto.certificates import Credential
+from sansticket.events import CertificateWithheld, PeerClosed
+from tests.support.certificates import authority, server_identity
 from tests.support.credentials import anchors, issue, server_credential, subordinate
 from tests.support.documents import Document
 from tests.verifiers.test_pyopenssl import revocation_list
@@ -29,6 +31,20 @@ def test_short_rsa_keys() -> None:
     }
     PAGE.run("Short RSA keys", found)
     assert found["old_device"].min_rsa_bits == found["own"].min_rsa_bits == 1024
+
+
+def test_which_certificate_is_shown() -> None:
+    identity = server_identity()
+    found = {
+        **names(),
+        "Credential": Credential,
+        "events": [CertificateWithheld("because"), PeerClosed()],
+        "chain_pem": identity.chain_pem,
+        "key_pem": identity.key_pem,
+    }
+    PAGE.run("Which certificate is shown", found)
+    assert found["reasons"] == ["because"]
+    assert found["inside"].must_match_issuer
 
 
 def test_openssl_as_the_verifier_and_revocation() -> None:

@@ -6,7 +6,8 @@ Each rule is a function from parsed modules to complaints:
 - what is of one version or of one side does not import what is of the other (``APART``);
 - a folder has at most ``MAX_FILES`` files beside its face, and neither files nor classes have digits in their names,
   but where a registry has them (``REGISTERED``);
-- no module touches sockets, the standard library's TLS or an event loop (``FORBIDDEN_MODULES``);
+- no module touches sockets, the standard library's TLS or an event loop (``FORBIDDEN_MODULES``), or a library beside
+  ``LIBRARIES``;
 - no module reads the clock or the system's randomness (``CLOCK_AND_RANDOMNESS``): both are handed in, and
   ``config`` alone names them, as default values, without calling them.
 
@@ -15,6 +16,7 @@ Nothing is imported or executed: what the source says counts, in functions and u
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -59,6 +61,10 @@ FORBIDDEN_MODULES: Final = frozenset(
     {"socket", "ssl", "asyncio", "selectors", "select", "socketserver", "_socket", "_ssl", "_asyncio"}
 )
 """The package does no I/O.  ``adapters`` may import ``ssl``, whose interface it imitates."""
+
+LIBRARIES: Final = frozenset({"attr", "attrs", "cryptography", "_typeshed"})
+"""What the package needs beside the standard library (``_typeshed`` is for type checkers).  ``verifiers`` may import
+pyOpenSSL, which is an extra."""
 
 CLOCK_AND_RANDOMNESS: Final = (
     "time",
@@ -135,6 +141,10 @@ def _import_problem(module: Module, target: str) -> str | None:
     root = target.partition(".")[0]
     if root in FORBIDDEN_MODULES and not (root == "ssl" and module.room == "adapters"):
         return f"imports {target}: no sockets, TLS or event loops here"
+    if root not in LIBRARIES | sys.stdlib_module_names and not (
+        root == "OpenSSL" and module.room == "verifiers"
+    ):
+        return f"imports {target}: the package needs no such library"
     return None
 
 
