@@ -4,9 +4,10 @@ A varint has seven bits a byte, the lowest first, the high bit set on every byte
 four bytes and no useless ones, so that every value has one form only.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sansticket.errors import SansticketError
+from sansticket.inputs import BytesLike
 
 MAX_FIELD: Final = (1 << 28) - 1
 """The longest byte string that a varint of four bytes can announce."""
@@ -14,6 +15,13 @@ MAX_FIELD: Final = (1 << 28) - 1
 
 class SessionFormatError(SansticketError, ValueError):
     """Bytes that are not a session (or a store of them), or values that no session can have."""
+
+
+def octets(value: Any) -> bytes:
+    """What is to be read, unchanging.  SessionFormatError for what is no bytes: a number would become zeros."""
+    if not isinstance(value, BytesLike):
+        raise SessionFormatError(f"a value of type {type(value).__name__}; expected bytes")
+    return bytes(value)
 
 
 def varint(number: int) -> bytes:
@@ -42,7 +50,7 @@ class Source:
     __slots__ = ("data", "offset")
 
     def __init__(self, data: bytes) -> None:
-        self.data = bytes(data)
+        self.data = octets(data)
         self.offset = 0
 
     @property

@@ -38,6 +38,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.codes import ProtocolVersion
 from sansticket.crypto.inspection import parse_errors
+from sansticket.tickets.encoding import octets
 from sansticket.tickets.session import Session, SessionFormatError
 
 FORMAT: Final = 1
@@ -104,7 +105,7 @@ NOT_DONE: Final = (
 def decode(der: bytes) -> SslSession:
     """The fields.  ``SessionFormatError`` for what is no SSL_SESSION of version 1, or has a field unknown here."""
     try:
-        fields: SslSession = asn1.decode_der(SslSession, bytes(der))
+        fields: SslSession = asn1.decode_der(SslSession, octets(der))
     except parse_errors() as error:
         raise SessionFormatError(f"not an SSL_SESSION in DER: {error}") from None
     if fields.version != FORMAT:
@@ -225,7 +226,7 @@ def to_pem(der: bytes) -> bytes:
 
 def from_pem(pem: bytes) -> bytes:
     """The DER in the first PEM block of a session; text around it does not matter."""
-    found = _PEM.search(bytes(pem))
+    found = _PEM.search(octets(pem))
     if found is None:
         raise SessionFormatError(f"no PEM block of {PEM_LABEL}")
     try:

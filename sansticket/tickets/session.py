@@ -29,7 +29,8 @@ Bit 0x0800 says TLS 1.3 (otherwise TLS 1.2), bit 0x1000 extended master secret; 
 Varints are those of ``encoding``.
 """
 
-from typing import Final, Self
+from types import NoneType
+from typing import Any, Final, Self
 
 from attrs import Factory, field, frozen
 
@@ -65,14 +66,25 @@ _TLS_1_3 = 0x0800
 _EXTENDED_MASTER_SECRET = 0x1000
 _ALL_FLAGS = 0x1FFE
 
+_BYTES_OR_NONE: Final = (bytes, NoneType)
+_TEXT_OR_NONE: Final = (str, NoneType)
+
+_TYPES: Final[tuple[tuple[tuple[str, ...], Any], ...]] = (
+    (("secret", "ticket", "session_id", "session_id_context", "app_data"), bytes),
+    (("alpn",), _BYTES_OR_NONE),
+    (("server_name",), _TEXT_OR_NONE),
+    (("version", "cipher_suite", "lifetime", "age_add", "max_early_data", "group"), int),
+    (("extended_master_secret",), bool),
+)
+
 _HEAD = 15  # bytes from the format to issued_at
 
 
 def _milliseconds(seconds: float) -> float:
     """``seconds`` rounded to what the encoding keeps, so that decoding gives back an equal session."""
     try:
-        return round(seconds * 1000) / 1000
-    except (ValueError, OverflowError):
+        return round(seconds * 1000.0) / 1000
+    except (ValueError, OverflowError, TypeError):
         raise SessionFormatError("a time must be a finite number of seconds") from None
 
 
@@ -84,7 +96,7 @@ def _size(value: bytes | tuple[bytes, ...]) -> str:
 class Session:
     """One resumable session.  RFC 9846 section 4.7.1, RFC 5077, RFC 5246 section 7.3.
 
-    Times are seconds since the epoch, kept to the millisecond.  Values out of range raise
+    Times are seconds since the epoch, kept to the millisecond.  Values of another type or out of range raise
     ``SessionFormatError``.  The ``repr`` shows neither secrets nor application data.
     """
 
@@ -143,8 +155,40 @@ class Session:
     """The group of the key exchange, 16 bits; 0 when not known."""
 
     def __attrs_post_init__(self) -> None:
+        if not self._has_types():
+            raise SessionFormatError(f"{self._other_type()} is of another type")
         if not self._is_in_range():
             raise SessionFormatError(f"{self._out_of_range() or self._too_long()} is out of range")
+
+    def _has_types(self: Any) -> bool:
+        """All fields at once, for the same reason."""
+        chain = self.peer_certificates
+        return (
+            isinstance(self.secret, bytes)
+            and isinstance(self.ticket, bytes)
+            and isinstance(self.session_id, bytes)
+            and isinstance(self.session_id_context, bytes)
+            and isinstance(self.app_data, bytes)
+            and isinstance(self.alpn, _BYTES_OR_NONE)
+            and isinstance(self.server_name, _TEXT_OR_NONE)
+            and isinstance(chain, tuple)
+            and all(isinstance(certificate, bytes) for certificate in chain)
+            and isinstance(self.version, int)
+            and isinstance(self.cipher_suite, int)
+            and isinstance(self.lifetime, int)
+            and isinstance(self.age_add, int)
+            and isinstance(self.max_early_data, int)
+            and isinstance(self.group, int)
+            and self.extended_master_secret.__class__ is bool
+        )
+
+    def _other_type(self) -> str:
+        """The name of the first field that is of another type."""
+        for names, kind in _TYPES:
+            for name in names:
+                if not isinstance(getattr(self, name), kind):
+                    return name
+        return "peer_certificates"
 
     def _is_in_range(self) -> bool:
         """All ranges at once, since a session is made for every ticket; the two below find out which one it was."""
@@ -255,9 +299,9 @@ class Session:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The session that ``data`` encodes.  What ``to_bytes`` cannot give is ``SessionFormatError``."""
-        if not data or data[0] != FORMAT:
-            raise SessionFormatError("not a session of a known format")
         source = Source(data)
+        if not source.data or source.data[0] != FORMAT:
+            raise SessionFormatError("not a session of a known format")
         head = source.number(_HEAD)
         flags = head >> 96 & 0xFFFF
         if flags & ~_ALL_FLAGS:

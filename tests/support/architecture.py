@@ -27,7 +27,7 @@ PACKAGE: Final = "sansticket"
 
 ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("codes", "values"),
-    ("errors",),
+    ("errors", "inputs"),
     ("wire",),
     ("crypto",),
     ("record",),

@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -13,6 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
+from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
+from tests.support.records import DUPLICATES
 from tests.support.sessions import NOW, repeatable_entropy
 
 
@@ -78,8 +82,9 @@ def test_retirement_by_age() -> None:
 
     ring.rotate(key(2, NOW + 50), NOW + 50)
     assert status(ring, ticket, NOW + 99.9) is TicketStatus.SUCCESS_RENEW
-    assert status(ring, ticket, NOW + 100) is TicketStatus.NO_DECRYPT
     assert ring.keys == (key(2, NOW + 50), key(1)), "nothing has dropped it yet"
+    assert status(ring, ticket, NOW + 100) is TicketStatus.NO_DECRYPT
+    assert ring.keys == (key(2, NOW + 50),), "whoever uses the ring drops what has retired"
     ring.rotate(key(3, NOW + 120), NOW + 120)
     assert ring.keys == (key(3, NOW + 120), key(2, NOW + 50))
 
@@ -178,6 +183,104 @@ def test_repr_names_the_keys_and_hides_them() -> None:
     assert key(1).name.hex() in repr(TicketKeyRing([key(1)]))
     assert repr(key(1).secret) not in repr(key(1))
     assert key(1).secret.hex() not in repr(TicketKeyRing([key(1)]))
+
+
+def test_a_key_that_retired_goes_with_the_next_use() -> None:
+    """Whatever the use is, and whatever comes of it."""
+    uses: list[Callable[[TicketKeyRing], object]] = [
+        lambda ring: ring.seal(b"session", NOW + 200, os.urandom),
+        lambda ring: ring.open(b"no ticket of ours", NOW + 200),
+        lambda ring: ring.rotate(key(3, NOW + 200), NOW + 200),
+        lambda ring: ring.flush(NOW + 200, os.urandom),
+    ]
+    for use in uses:
+        ring = TicketKeyRing([key(2, NOW + 150), key(1)], retire_after=160)
+        use(ring)
+        assert key(1) not in ring.keys
+        assert key(2, NOW + 150) in ring.keys
+
+
+def test_flush_by_a_timer() -> None:
+    """A ring that nobody uses holds no key of tickets that nobody may open."""
+    ring = TicketKeyRing.generate(NOW, os.urandom, rotate_after=60, retire_after=160)
+    first = ring.current
+    assert ring.flush(NOW + 159, os.urandom) == 0
+    assert ring.keys == (first,)
+    assert ring.flush(NOW + 160, os.urandom) == 1
+    assert first not in ring.keys
+    assert [one.created_at for one in ring.keys] == [NOW + 160]
+    still = TicketKeyRing([key(1)], retire_after=160)
+    assert still.flush(NOW + 1000, os.urandom) == 0, "what does not rotate by itself keeps its key"
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES, ids=["copy", "deepcopy", "pickle"])
+def test_a_copy_seals_with_salts_of_its_own(duplicate: Callable[[TicketKeyRing], TicketKeyRing]) -> None:
+    """Both seal under the same key; each ticket is sealed under a key that its own random salt gives."""
+    ring = TicketKeyRing([key(2), key(1)], rotate_after=60, retire_after=160)
+    twin = duplicate(ring)
+    assert twin.keys == ring.keys
+    tickets = [one.seal(b"session", NOW, os.urandom) for one in (ring, twin) * 50]
+    assert len({ticket[:40] for ticket in tickets}) == 100
+    assert {status(one, ticket) for ticket in tickets for one in (ring, twin)} == {TicketStatus.SUCCESS}
+    ring.retire(key(1).name)
+    assert key(1) in twin.keys
+    ring.seal(b"session", NOW + 60, os.urandom)
+    assert twin.current == key(2), "it goes its own way"
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, bytearray(32), memoryview(bytes(32))])
+def test_a_key_is_made_of_bytes(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="secret") as caught:
+        TicketKey(bytes(16), wrong, NOW)
+    assert "secret words" not in str(caught.value)
+    with pytest.raises(ConfigError, match="name"):
+        TicketKey(wrong, bytes(32), NOW)
+
+
+@pytest.mark.parametrize("wrong", ["60", [60], None, True, b"60", float("nan"), float("inf")])
+def test_times_are_numbers(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="created_at"):
+        TicketKey(bytes(16), bytes(32), wrong)
+    if wrong is not None:
+        with pytest.raises(ConfigError, match="rotate_after"):
+            TicketKeyRing([key(1)], rotate_after=wrong)
+        with pytest.raises(ConfigError, match="retire_after"):
+            TicketKeyRing([key(1)], retire_after=wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [*WRONG_BYTES, b"", bytes(32), key(1), {key(1), key(2)}, frozenset((key(1),)), [bytes(32)], [None]],
+)
+def test_keys_are_keys_in_an_order(wrong: Any) -> None:
+    """The first seals; a set would choose one by chance."""
+    with pytest.raises(ConfigError, match="keys"):
+        TicketKeyRing(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, bytes(32), "key"])
+def test_what_is_added_is_a_key(wrong: Any) -> None:
+    ring = TicketKeyRing([key(1)])
+    with pytest.raises(ConfigError, match="key"):
+        ring.add(wrong)
+    with pytest.raises(ConfigError, match="key"):
+        ring.rotate(wrong, NOW)
+    assert ring.keys == (key(1),)
+
+
+@pytest.mark.parametrize("entropy", BROKEN_ENTROPY)
+def test_without_enough_entropy_nothing_is_made(entropy: Any) -> None:
+    """A salt of no bytes would seal every ticket under one key and nonce."""
+    ring = TicketKeyRing([key(1)], rotate_after=60)
+    for make in (
+        lambda: TicketKey.generate(NOW, entropy),
+        lambda: TicketKeyRing.generate(NOW, entropy),
+        lambda: ring.seal(b"session", NOW, entropy),
+        lambda: ring.seal(b"session", NOW + 60, entropy),
+    ):
+        with pytest.raises(ConfigError, match="entropy: gave"):
+            make()
+    assert ring.keys == (key(1),)
 
 
 class RingMachine(RuleBasedStateMachine):

@@ -27,6 +27,8 @@ from sansticket.tickets.keys.openssl import (
 from sansticket.tickets.keys.protection import OpenedTicket
 from sansticket.tickets.session import Session, SessionFormatError
 from tests.support.certificates import client_identity
+from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
+from tests.support.records import DUPLICATES
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy
 
 NAME = bytes(range(16))
@@ -62,10 +64,70 @@ def test_other_sizes_are_no_key(size: int) -> None:
         OpenSSLTicketKey.from_bytes(bytes(size))
 
 
-@pytest.mark.parametrize("content", [48, 80, None, "text"])
+@pytest.mark.parametrize("content", [*WRONG_BYTES, 48, 80])
 def test_what_has_no_bytes_is_no_key(content: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(ConfigError, match=r"key: a value of type .*; expected bytes"):
         OpenSSLTicketKey.from_bytes(content)
+    with pytest.raises(ConfigError, match="expected bytes"):
+        OpenSSLTicketKeys.from_files(content)
+    with pytest.raises(ConfigError, match="expected bytes"):
+        OpenSSLTicketKeys.from_haproxy(content)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_what_holds_bytes_is_copied(kind: Any) -> None:
+    assert OpenSSLTicketKey.from_bytes(kind(bytes(range(80)))).to_bytes() == bytes(range(80))
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, bytearray(16), memoryview(bytes(16))])
+@pytest.mark.parametrize("place", range(3))
+def test_a_key_is_made_of_bytes(wrong: Any, place: int) -> None:
+    parts: list[Any] = [bytes(16), bytes(16), bytes(16)]
+    parts[place] = wrong
+    with pytest.raises(ConfigError) as caught:
+        OpenSSLTicketKey(*parts)
+    assert caught.value.field == ("name", "aes_key", "hmac_key")[place]
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, b"", bytes(80), {"a key"}, [bytes(80)], [None]])
+def test_keys_are_keys_in_an_order(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="keys"):
+        OpenSSLTicketKeys(wrong)
+
+
+def test_a_set_has_no_first_key() -> None:
+    keys = [OpenSSLTicketKey.from_bytes(bytes((number,)) * 80) for number in range(2)]
+    with pytest.raises(ConfigError, match="the first seals"):
+        OpenSSLTicketKeys(set(keys))
+    with pytest.raises(ConfigError, match="the first seals"):
+        OpenSSLTicketKeys(keys).replace(frozenset(keys))
+
+
+@pytest.mark.parametrize("entropy", BROKEN_ENTROPY)
+def test_without_enough_entropy_nothing_is_made(entropy: Any) -> None:
+    key = OpenSSLTicketKey.from_bytes(bytes(range(80)))
+    for make in (
+        lambda: OpenSSLTicketKey.generate(entropy),
+        lambda: key.seal(b"session", entropy),
+        lambda: OpenSSLTicketKeys([key]).seal(b"session", NOW, entropy),
+    ):
+        with pytest.raises(ConfigError, match="entropy: gave"):
+            make()
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES, ids=["copy", "deepcopy", "pickle"])
+def test_a_copy_seals_with_ivs_of_its_own(duplicate: Any) -> None:
+    keys = OpenSSLTicketKeys([OpenSSLTicketKey.from_bytes(bytes(range(80)))])
+    tickets = [one.seal(b"session", NOW, os.urandom) for one in (keys, duplicate(keys)) * 50]
+    assert len({ticket[16:32] for ticket in tickets}) == 100
+
+
+def test_a_file_of_the_other_program_is_named() -> None:
+    """Read by the wrong function it would be no key, or keys in another order."""
+    with pytest.raises(ConfigError, match="from_haproxy"):
+        OpenSSLTicketKeys.from_files(lines(other(1), other(2), other(3)))
+    with pytest.raises(ConfigError, match="a key of nginx's and OpenSSL's"):
+        OpenSSLTicketKeys.from_haproxy(other(1))
 
 
 def test_keys_from_their_parts() -> None:
@@ -271,7 +333,7 @@ def test_haproxys_keys_of_80_bytes_have_their_halves_swapped() -> None:
         (lines(other(1), other(2, 48), other(3)), "of 48 and of 80 bytes"),
         (lines(other(1), other(2)) + b"no base64!\n", "line 3"),
         (lines(other(1), b"short", other(3)), "line 2: key: 5 bytes"),
-        (other(1), "line 1"),
+        (other(1), "80 bytes, a key of nginx's and OpenSSL's"),
     ],
 )
 def test_what_is_no_file_of_haproxy(content: bytes, why: str) -> None:

@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -12,10 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.tickets.stores.client import ClientSessionStore, Reservation, StoreKey
+from tests.support.inputs import WRONG_BYTES
+from tests.support.records import DUPLICATES
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, numbered, sessions
+from tests.support.work import steps
 
 KEY = StoreKey("example.com")
 OTHER = StoreKey("example.org")
@@ -235,14 +240,96 @@ def stores(draw: st.DrawFn) -> ClientSessionStore:
 
 @given(stores())
 def test_serialisation_round_trip(store: ClientSessionStore) -> None:
-    for other in (
-        ClientSessionStore.from_bytes(store.to_bytes()),
-        copy.deepcopy(store),
-        pickle.loads(pickle.dumps(store)),
-    ):
-        assert other.to_bytes() == store.to_bytes()
-        assert other._sessions == store._sessions
-        assert list(other._sessions) == list(store._sessions)
+    other = ClientSessionStore.from_bytes(store.to_bytes())
+    assert other.to_bytes() == store.to_bytes()
+    assert other._sessions == store._sessions
+    assert list(other._sessions) == list(store._sessions)
+    assert len(other) == len(store) == sum(len(kept.sessions) for kept in store._sessions.values())
+
+
+@given(stores())
+def test_a_copy_shows_no_ticket_that_the_store_can_show(store: ClientSessionStore) -> None:
+    """What is shown twice links two connections; so a ticket is in one place only."""
+    assert copy.copy(store) is copy.deepcopy(store) is store
+    other = pickle.loads(pickle.dumps(store))
+    lasting = {
+        key: kept.sessions
+        for key, kept in store._sessions.items()
+        if any(session.version == ProtocolVersion.TLS_1_2 for session in kept.sessions)
+    }
+    assert list(other._sessions) == list(lasting)
+    for key, kept in other._sessions.items():
+        assert kept.sessions == [one for one in lasting[key] if one.version == ProtocolVersion.TLS_1_2]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES, ids=["copy", "deepcopy", "pickle"])
+def test_what_was_lent_once_comes_back_once(duplicate: Callable[[Reservation], Reservation]) -> None:
+    """Given back by one of two, shown by a connection, and given back by the other: the ticket would be shown twice."""
+    store = holding(numbered(1))
+    reservation = store.reserve(KEY, NOW)
+    assert reservation is not None
+    twin = duplicate(reservation)
+    assert (twin.key, twin.session) == (reservation.key, reservation.session)
+    assert [one.give_back(NOW) for one in (reservation, twin)] == [True, False]
+    assert reserved(store) == numbered(1)
+    assert not twin.give_back(NOW)
+    assert reserved(twin._store) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("example.com", port) for port in ("443", [443], None, 443.0)),
+        *((name,) for name in (5, [b"name"], None, True, 1.5, b"example.com", bytearray(b"name"))),
+        *(("example.com", 443, alpn) for alpn in (5, "h2", [b"h2"], None, True, 1.5, b"h2", ("h2",), (5,))),
+        *(("example.com", 443, (), policy) for policy in WRONG_BYTES),
+    ],
+)
+def test_a_key_is_of_its_types(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(SessionFormatError, match="of another type"):
+        StoreKey(*arguments)
+
+
+@pytest.mark.parametrize("wrong", ["4", [4], None, True, 4.0, b"4"])
+def test_bounds_are_numbers(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="per_server"):
+        ClientSessionStore(per_server=wrong)
+    with pytest.raises(ConfigError, match="servers"):
+        ClientSessionStore(servers=wrong)
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES[:-1]])
+def test_what_is_read_is_bytes(wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match="expected bytes"):
+        ClientSessionStore.from_bytes(wrong)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [len, ClientSessionStore.to_bytes, lambda store: store.flush(NOW), lambda store: store.flush(NOW + 900)],
+)
+@pytest.mark.parametrize("servers", [False, True], ids=["of one server", "of many servers"])
+def test_twice_as_many_sessions_are_twice_the_work(
+    what: Callable[[ClientSessionStore], object], servers: bool
+) -> None:
+    def work(number: int) -> int:
+        store = ClientSessionStore(per_server=1000, servers=1000)
+        for index in range(number):
+            store.put(StoreKey(f"server{index * servers}"), numbered(index, lifetime=800), NOW)
+        return steps(lambda: what(store))
+
+    assert work(400) < 2.3 * work(200)
+
+
+def test_a_session_more_is_no_more_work_where_there_are_many() -> None:
+    def work(number: int) -> int:
+        store = holding(*map(numbered, range(number)), per_server=1000)
+        new = numbered(number, issued_at=NOW + 1)
+        return steps(
+            lambda: (store.put(KEY, new, NOW), store.reserve(KEY, NOW), store.drop(KEY, numbered(3)))
+        )
+
+    assert work(800) < 1.5 * work(50)
 
 
 @given(stores(), st.data())
@@ -347,7 +434,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert reservation.session.ticket not in self.spent
         assert not reservation.session.expired(self.now)
         assert reservation.session not in [other.session for other in self.open]
-        left = self.store._sessions.get(key, [])
+        kept = self.store._sessions.get(key)
+        left = kept.sessions if kept is not None else []
         assert all(session.issued_at <= reservation.session.issued_at for session in left)
         self.open.append(reservation)
 
@@ -372,7 +460,8 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def it_is_bounded(self) -> None:
         assert len(self.store._sessions) <= 2
-        assert all(0 < len(held) <= 3 for held in self.store._sessions.values())
+        assert all(0 < len(held.sessions) <= 3 for held in self.store._sessions.values())
+        assert len(self.store) == sum(len(held.sessions) for held in self.store._sessions.values())
 
 
 TestStoreMachine = StoreMachine.TestCase

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
+from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
+from tests.support.records import DUPLICATES
 from tests.support.sessions import NOW, repeatable_entropy
 
 ROOT = bytes(range(32))
@@ -131,7 +133,18 @@ def test_the_same_root_twice_is_the_current_one() -> None:
     ("arguments", "field"),
     [
         ({"root_secret": bytes(31)}, "root_secret"),
-        ({"also_open": [bytes(31)]}, "root_secret"),
+        ({"also_open": [bytes(31)]}, "also_open"),
+        *(({"root_secret": wrong}, "root_secret") for wrong in (*WRONG_BYTES, 3600)),
+        *(
+            ({"also_open": wrong}, "also_open")
+            for wrong in (*WRONG_BYTES[:-1], ROOT, bytearray(ROOT), memoryview(ROOT))
+        ),
+        *(({"also_open": [wrong]}, "also_open") for wrong in (*WRONG_BYTES, 3600)),
+        *(
+            ({field: wrong}, field)
+            for field in ("period", "accept_for", "clock_skew")
+            for wrong in ("60", [60], None, True, b"60", float("nan"))
+        ),
         ({"period": 0}, "period"),
         ({"period": float("inf")}, "period"),
         ({"accept_for": -1}, "accept_for"),
@@ -145,6 +158,29 @@ def test_what_cannot_work_is_refused(arguments: dict[str, Any], field: str) -> N
     with pytest.raises(ConfigError) as caught:
         WindowedTicketKeys(**{"root_secret": ROOT, **arguments})
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_what_holds_bytes_is_copied(kind: Any) -> None:
+    given = bytearray(ROOT)
+    keys, others = WindowedTicketKeys(kind(given)), WindowedTicketKeys(bytes(32), also_open=[kind(given)])
+    given[:] = bytes(len(given))
+    ticket = WindowedTicketKeys(ROOT).seal(b"session", NOW, os.urandom)
+    assert keys.open(ticket, NOW).plaintext == others.open(ticket, NOW).plaintext == b"session"
+
+
+@pytest.mark.parametrize("entropy", BROKEN_ENTROPY)
+def test_without_enough_entropy_nothing_is_sealed(entropy: Any) -> None:
+    with pytest.raises(ConfigError, match="entropy: gave"):
+        WindowedTicketKeys(ROOT).seal(b"session", NOW, entropy)
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES, ids=["copy", "deepcopy", "pickle"])
+def test_a_copy_seals_with_salts_of_its_own(duplicate: Any) -> None:
+    keys = WindowedTicketKeys(ROOT)
+    tickets = [one.seal(b"session", NOW, os.urandom) for one in (keys, duplicate(keys)) * 50]
+    assert len({ticket[:40] for ticket in tickets}) == 100
+    assert {keys.open(ticket, NOW).plaintext for ticket in tickets} == {b"session"}
 
 
 def test_as_many_windows_as_are_allowed() -> None:

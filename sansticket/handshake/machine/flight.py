@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import define, field
 
 from sansticket.codes import AlertDescription
@@ -12,6 +10,7 @@ from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.events import Event
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.version import Version
+from sansticket.inputs import Entropy, random_bytes
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.base import Message
 
@@ -116,10 +115,10 @@ class Flight:
     """
 
     __slots__ = (
+        "_entropy",
         "can_send",
         "effects",
         "ends_record",
-        "entropy",
         "events",
         "logs_secrets",
         "now",
@@ -130,7 +129,7 @@ class Flight:
     def __init__(
         self,
         now: float,
-        entropy: Callable[[int], bytes],
+        entropy: Entropy,
         received: bytes = b"",
         num_tickets: int | None = None,
         logs_secrets: bool = True,
@@ -139,12 +138,16 @@ class Flight:
         self.now = now
         self.logs_secrets = logs_secrets
         self.can_send = can_send
-        self.entropy = entropy
+        self._entropy = entropy
         self.received = received
         self.num_tickets = num_tickets
         self.ends_record = False
         self.effects: list[Effect] = []
         self.events: list[Event] = []
+
+    def entropy(self, length: int) -> bytes:
+        """That many random bytes.  ConfigError if the config's source gives another number of them, or no bytes."""
+        return random_bytes(self._entropy, length)
 
     def send(self, message: Message) -> bytes:
         """Note a handshake message; gives its bytes, for the transcript."""

@@ -49,8 +49,9 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from sansticket.errors import ConfigError
+from sansticket.inputs import Entropy, as_bytes, check_bytes, random_bytes
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy, OpenedTicket, SessionCodec
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, OpenedTicket, SessionCodec, listed
 from sansticket.tickets.session import Session, SessionFormatError
 
 BLOCK: Final = 16
@@ -96,13 +97,18 @@ class OpenSSLCodec:
 
 @frozen
 class OpenSSLTicketKey:
-    """One key.  ``name`` has 16 bytes and is public; ``aes_key`` and ``hmac_key`` have 16 each, or 32 each."""
+    """One key.  ``name`` has 16 bytes and is public; ``aes_key`` and ``hmac_key`` have 16 each, or 32 each.
+
+    ConfigError names the field that is no bytes, or has another length.
+    """
 
     name: bytes
     aes_key: bytes = field(repr=False)
     hmac_key: bytes = field(repr=False)
 
     def __attrs_post_init__(self) -> None:
+        for field_ in ("name", "aes_key", "hmac_key"):
+            check_bytes(field_, getattr(self, field_))
         if len(self.name) != KEY_NAME_LENGTH:
             raise ConfigError("name", f"a ticket key's name has {KEY_NAME_LENGTH} bytes")
         if len(self.aes_key) != len(self.hmac_key) or self.size not in KEY_SIZES:
@@ -116,9 +122,11 @@ class OpenSSLTicketKey:
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The content of a key file of nginx, or what SSL_CTX_set_tlsext_ticket_keys(3) takes: 48 or 80 bytes."""
-        data = bytes(memoryview(data))  # of a number, bytes() alone would make a key of zeros
+        data = as_bytes("key", data)
         if len(data) not in KEY_SIZES:
-            raise ConfigError("key", f"{len(data)} bytes; expected {' or '.join(map(str, KEY_SIZES))}")
+            sizes = " or ".join(map(str, KEY_SIZES))
+            hint = f"{sizes}; haproxy's file, with a key in base64 to a line, is for from_haproxy"
+            raise ConfigError("key", f"{len(data)} bytes; expected {hint}")
         name, middle = data[:KEY_NAME_LENGTH], (KEY_NAME_LENGTH + len(data)) // 2
         first, second = data[KEY_NAME_LENGTH:middle], data[middle:]
         return cls(name, first, second) if len(data) == KEY_SIZES[0] else cls(name, second, first)
@@ -133,11 +141,11 @@ class OpenSSLTicketKey:
     @classmethod
     def generate(cls, entropy: Entropy, size: int = 80) -> Self:
         """A new random key of 48 or 80 bytes."""
-        return cls.from_bytes(entropy(size))
+        return cls.from_bytes(random_bytes(entropy, size))
 
     def seal(self, plaintext: bytes, entropy: Entropy) -> bytes:
         """A ticket under this key, with a new IV."""
-        iv, padder = entropy(BLOCK), PKCS7(8 * BLOCK).padder()
+        iv, padder = random_bytes(entropy, BLOCK), PKCS7(8 * BLOCK).padder()
         encryptor = Cipher(AES(self.aes_key), CBC(iv)).encryptor()
         ciphertext = encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
         body = self.name + iv + ciphertext
@@ -176,19 +184,23 @@ class OpenSSLTicketKeys:
     To rotate in a fleet without a moment at which somebody gets a ticket under a key that it does not know: give
     the new key to all servers in the second place, then move it to the first everywhere.
 
-    Safe to be used by many threads.
+    Safe to be used by many threads.  A copy, also a pickled one, seals under the same keys, each ticket with an IV of
+    its own; what is replaced in one is not replaced in the other.
     """
 
     codec: SessionCodec = OpenSSLCodec()
 
     def __init__(self, keys: Iterable[OpenSSLTicketKey]) -> None:
-        """``keys``: at least one, no two with the same name."""
+        """``keys``: at least one, in order, no two with the same name.  ConfigError ``keys`` otherwise."""
         self.replace(keys)
 
     @classmethod
     def from_files(cls, *contents: bytes) -> Self:
-        """From what is in the files that nginx's ``ssl_session_ticket_key`` names, in the same order."""
-        return cls(map(OpenSSLTicketKey.from_bytes, contents))
+        """From what is in the files that nginx's ``ssl_session_ticket_key`` names, in the same order: the first seals.
+
+        Of a key of 80 bytes nothing tells whether its secrets are laid out as nginx's or as haproxy's.
+        """
+        return cls([OpenSSLTicketKey.from_bytes(content) for content in contents])
 
     @classmethod
     def from_haproxy(cls, content: bytes) -> Self:
@@ -211,13 +223,8 @@ class OpenSSLTicketKeys:
 
     def replace(self, keys: Iterable[OpenSSLTicketKey]) -> None:
         """Use these instead: the key files have changed.  Tickets of a key that is not among them do not open."""
-        listed = tuple(keys)
-        if not listed:
-            raise ConfigError("keys", "at least one key is needed")
-        known = {key.name: key for key in listed}
-        if len(known) != len(listed):
-            raise ConfigError("keys", "two keys have the same name")
-        self._keys = _Keys(listed[0], MappingProxyType(known))
+        given = listed(keys, OpenSSLTicketKey)
+        self._keys = _Keys(given[0], MappingProxyType({key.name: key for key in given}))
 
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
         """A ticket under the first key."""
@@ -240,6 +247,11 @@ def haproxy_keys(content: bytes) -> tuple[OpenSSLTicketKey, ...]:
     A key of 48 or 80 bytes to a line, in base64, the oldest first, at least three of them.  haproxy uses the last
     three: the last but one seals, the last is known before it is used, and the one before them is on its way out.
     """
+    content = as_bytes("keys", content)
+    if len(content) in KEY_SIZES:
+        raise ConfigError(
+            "keys", f"{len(content)} bytes, a key of nginx's and OpenSSL's; expected haproxy's file"
+        )
     keys = [_haproxy_key(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
     if len(keys) < HAPROXY_KEYS:
         raise ConfigError("keys", f"{len(keys)} in the file; haproxy expects at least {HAPROXY_KEYS}")

@@ -5,16 +5,16 @@ do.  Their two methods see opaque plaintext and hand out opaque tickets; what is
 their ``codec``: the native encoding, unless the tickets are shared with another implementation.
 """
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Iterable, Set
+from typing import Any, Final, Protocol, TypeVar
 
 from attrs import field, frozen
 
+from sansticket.errors import ConfigError
+from sansticket.inputs import Entropy as Entropy
+from sansticket.inputs import check_kind
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.session import Session, SessionFormatError
-
-Entropy = Callable[[int], bytes]
-"""Gives that many random bytes: ``os.urandom``, or something repeatable in a test."""
 
 KEY_NAME_LENGTH = 16
 """How many bytes at the start of a ticket name its key.  RFC 5077 section 4; OpenSSL has the same."""
@@ -93,7 +93,11 @@ def session_in(plaintext: bytes | None, codec: SessionCodec, now: float, version
 
 
 class TicketKeys(Protocol):
-    """Seals and opens tickets.  ``now`` is in seconds since the epoch.  Many threads may call both."""
+    """Seals and opens tickets.  ``now`` is in seconds since the epoch.  Many threads may call both.
+
+    What is copied or pickled seals under the same keys.  So nothing in it may be a counter: what makes two tickets
+    different is drawn anew for each, as the salts and IVs of the sources here are.
+    """
 
     @property
     def codec(self) -> SessionCodec:
@@ -101,7 +105,10 @@ class TicketKeys(Protocol):
         ...
 
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
-        """A ticket that holds ``plaintext``.  Two tickets never show that they hold the same."""
+        """A ticket that holds ``plaintext``.  Two tickets never show that they hold the same.
+
+        ConfigError ``entropy`` if ``entropy`` gives another number of bytes than it is asked for.
+        """
         ...
 
     def open(self, ticket: bytes, now: float) -> OpenedTicket:
@@ -110,3 +117,28 @@ class TicketKeys(Protocol):
         A ticket that is not ours, was altered, or whose key is gone is NO_DECRYPT, never an exception.
         """
         ...
+
+
+class NamedKey(Protocol):
+    """What all sources of keys have in common."""
+
+    @property
+    def name(self) -> bytes: ...
+
+
+K = TypeVar("K", bound=NamedKey)
+
+
+def listed(keys: Iterable[K], kind: type[K]) -> tuple[K, ...]:
+    """At least one key of that kind, no two with the same name, in an order: the first seals.  ConfigError ``keys``."""
+    given: Any = keys
+    if not isinstance(given, Iterable) or isinstance(given, Set):
+        raise ConfigError("keys", f"a value of type {type(given).__name__}; expected keys, the first seals")
+    found = tuple(given)
+    for key in found:
+        check_kind("keys", key, kind, f"a {kind.__name__}")
+    if not found:
+        raise ConfigError("keys", "none given; expected at least one key")
+    if len({key.name for key in found}) != len(found):
+        raise ConfigError("keys", "two keys have the same name")
+    return found

@@ -18,6 +18,7 @@ ciphertext of the same length as the session: two tickets of one client have not
 """
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -28,8 +29,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sansticket.crypto.hkdf import hmac_digest
 from sansticket.errors import ConfigError
+from sansticket.inputs import Entropy, check_bytes, check_kind, check_seconds, random_bytes
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket, SessionCodec
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, OpenedTicket, SessionCodec, listed
 
 SALT_LENGTH: Final = 24
 SECRET_LENGTH: Final = 32
@@ -43,7 +45,10 @@ _NONCE: Final = bytes(12)
 
 @frozen
 class TicketKey:
-    """One ring key.  ``name`` has 16 bytes and is public, ``secret`` has 32 and is not."""
+    """One ring key.  ``name`` has 16 bytes and is public, ``secret`` has 32 and is not.
+
+    ConfigError names the field that is no bytes, or no number, or has another length.
+    """
 
     name: bytes
     secret: bytes = field(repr=False)
@@ -51,6 +56,9 @@ class TicketKey:
     """Seconds since the epoch; rotation and retirement count from here."""
 
     def __attrs_post_init__(self) -> None:
+        check_bytes("name", self.name)
+        check_bytes("secret", self.secret)
+        check_seconds("created_at", self.created_at)
         if len(self.name) != KEY_NAME_LENGTH:
             raise ConfigError("name", f"a ticket key's name has {KEY_NAME_LENGTH} bytes")
         if len(self.secret) != SECRET_LENGTH:
@@ -59,11 +67,11 @@ class TicketKey:
     @classmethod
     def generate(cls, now: float, entropy: Entropy) -> Self:
         """A new random key, made ``now``."""
-        return cls(entropy(KEY_NAME_LENGTH), entropy(SECRET_LENGTH), now)
+        return cls(random_bytes(entropy, KEY_NAME_LENGTH), random_bytes(entropy, SECRET_LENGTH), now)
 
     def seal(self, plaintext: bytes, entropy: Entropy) -> bytes:
         """A ticket under this key, with a new salt."""
-        salt = entropy(SALT_LENGTH)
+        salt = random_bytes(entropy, SALT_LENGTH)
         header = self.name + salt
         return header + AESGCM(hmac_digest("sha256", self.secret, salt)).encrypt(_NONCE, plaintext, header)
 
@@ -87,6 +95,9 @@ class _Keys:
     known: Mapping[bytes, TicketKey]
     """By name, the current one included."""
 
+    tidy_until: float
+    """When the first of those that only open retires: the moment from which there is something to drop."""
+
 
 class TicketKeyRing:
     """Keys held in memory: the current one seals and opens, the others only open.
@@ -95,15 +106,21 @@ class TicketKeyRing:
     ticket is sealed.  None: only ``rotate`` replaces it.  A ring that rotates by itself is not shared with
     other servers; ``WindowedTicketKeys`` is made for that.
 
-    ``retire_after``: the age in seconds, counted from ``created_at``, at which a key opens nothing any more
-    and is dropped.  It should be ``rotate_after`` and the lifetime of the tickets together.  None: only
-    ``retire`` drops keys.  As long as nothing rotates by itself, the current key does not retire, however
-    old it is.
+    ``retire_after``: the age in seconds, counted from ``created_at``, at which a key opens nothing any more.
+    It should be ``rotate_after`` and the lifetime of the tickets together.  None: only ``retire`` drops keys.
+    As long as nothing rotates by itself, the current key does not retire, however old it is.
+
+    A ring has no clock of its own.  A key that has retired is dropped by whatever uses the ring next: ``open``,
+    ``rotate`` and ``seal``; the current key by ``seal``, which needs another in its place.  A ring that nobody uses
+    holds its keys until ``flush`` is called, by a timer perhaps.  Dropped means that the ring forgets the key;
+    Python does not overwrite memory.
 
     ``open`` says SUCCESS for the current key and SUCCESS_RENEW for an older one; for what TLS 1.3 makes of
     it see ``decision.reported_status``.
 
-    Safe to be used by many threads.
+    Safe to be used by many threads.  A copy, also a pickled one, is a ring of its own with the same keys: tickets of
+    one open in the other until they rotate, each to a key of its own.  Both may seal, since no ticket depends on the
+    one before it: the salt of each is drawn anew, and the bound above holds for both together.
     """
 
     codec: SessionCodec = NATIVE
@@ -115,21 +132,19 @@ class TicketKeyRing:
         rotate_after: float | None = None,
         retire_after: float | None = None,
     ) -> None:
-        """``keys``: the current one first, then those that only open; no two with the same name."""
-        listed = tuple(keys)
-        if not listed:
-            raise ConfigError("keys", "a ring needs at least one key")
-        known = {key.name: key for key in listed}
-        if len(known) != len(listed):
-            raise ConfigError("keys", "two keys have the same name")
-        if rotate_after is not None and not rotate_after > 0:
-            raise ConfigError("rotate_after", "must be a positive number of seconds")
-        if retire_after is not None and not retire_after > (rotate_after or 0):
-            raise ConfigError("retire_after", "must be more than rotate_after, and positive")
+        """``keys``: the current one first, then those that only open; no two with the same name.
+
+        ConfigError names the argument that cannot work.
+        """
+        given = listed(keys, TicketKey)
+        if rotate_after is not None:
+            check_seconds("rotate_after", rotate_after, 0)
+        if retire_after is not None:
+            check_seconds("retire_after", retire_after, rotate_after or 0)
         self._rotate_after = rotate_after
         self._retire_after = retire_after
-        self._keys = _Keys(listed[0], MappingProxyType(known))
         self._lock = Lock()
+        self._use(given[0], {key.name: key for key in given})
 
     @classmethod
     def generate(
@@ -177,11 +192,15 @@ class TicketKeyRing:
                 if self._due(self._keys.current, now):
                     self._make_current(TicketKey.generate(now, entropy), now)
                 keys = self._keys
+        elif now >= keys.tidy_until:
+            self._tidy(now)
         return keys.current.seal(plaintext, entropy)
 
     def open(self, ticket: bytes, now: float) -> OpenedTicket:
         """See ``TicketKeys.open``."""
         keys = self._keys
+        if now >= keys.tidy_until:
+            self._tidy(now)
         key = keys.known.get(ticket[:KEY_NAME_LENGTH])
         if key is None or self._retired(key, keys.current, now):
             return OpenedTicket.failed(ticket)
@@ -209,7 +228,18 @@ class TicketKeyRing:
             self._check_name(key)
             keys = self._keys
             known = {keys.current.name: keys.current, key.name: key, **keys.known}
-            self._keys = _Keys(keys.current, MappingProxyType(known))
+            self._use(keys.current, known)
+
+    def flush(self, now: float, entropy: Entropy) -> int:
+        """Drop every key that has retired; how many.  For a timer: a ring that is in use does it by itself.
+
+        Where the ring rotates by itself and the current key has retired, a new one takes its place.
+        """
+        with self._lock:
+            before, current = self._keys.known, self._keys.current
+            retired = self._retired(current, current, now)
+            self._make_current(TicketKey.generate(now, entropy) if retired else current, now)
+            return len(before.keys() - self._keys.known.keys())
 
     def retire(self, name: bytes) -> bool:
         """Forget the key called ``name``: none of its tickets opens again.  False if there is no such key.
@@ -221,10 +251,11 @@ class TicketKeyRing:
             if name == keys.current.name:
                 raise ConfigError("name", "the current key cannot be retired; rotate first")
             left = {other: key for other, key in keys.known.items() if other != name}
-            self._keys = _Keys(keys.current, MappingProxyType(left))
+            self._use(keys.current, left)
             return len(left) < len(keys.known)
 
     def _check_name(self, key: TicketKey) -> None:
+        check_kind("key", key, TicketKey, "a TicketKey")
         known = self._keys.known.get(key.name)
         if known is not None and known != key:
             raise ConfigError("key", "another key has the same name")
@@ -232,13 +263,26 @@ class TicketKeyRing:
     def _make_current(self, key: TicketKey, now: float) -> None:
         """Called with the lock held."""
         known = {key.name: key, **self._keys.known}
-        left = {name: one for name, one in known.items() if not self._retired(one, key, now)}
-        self._keys = _Keys(left[key.name], MappingProxyType(left))
+        left = {name: one for name, one in known.items() if name == key.name or not self._over(one, now)}
+        self._use(left[key.name], left)
+
+    def _use(self, current: TicketKey, known: Mapping[bytes, TicketKey]) -> None:
+        """Called with the lock held."""
+        others = (key.created_at for key in known.values() if key.name != current.name)
+        oldest = min(others, default=inf) if self._retire_after is not None else inf
+        self._keys = _Keys(current, MappingProxyType(known), oldest + (self._retire_after or 0))
+
+    def _tidy(self, now: float) -> None:
+        """Drop what has retired, but not the current key: in its place another is needed."""
+        with self._lock:
+            self._make_current(self._keys.current, now)
 
     def _due(self, current: TicketKey, now: float) -> bool:
         return self._rotate_after is not None and now - current.created_at >= self._rotate_after
 
     def _retired(self, key: TicketKey, current: TicketKey, now: float) -> bool:
-        if self._retire_after is None or now - key.created_at < self._retire_after:
-            return False
-        return key.name != current.name or self._rotate_after is not None
+        return self._over(key, now) and (key.name != current.name or self._rotate_after is not None)
+
+    def _over(self, key: TicketKey, now: float) -> bool:
+        """The key has the age at which it retires."""
+        return self._retire_after is not None and now - key.created_at >= self._retire_after

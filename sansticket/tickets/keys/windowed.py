@@ -23,13 +23,14 @@ The tickets themselves are those of ``keyring``, and so is the bound on their nu
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
-from math import floor, isfinite
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
+from math import floor
+from typing import Any, Final
 
 from attrs import frozen
 
 from sansticket.errors import ConfigError
+from sansticket.inputs import BytesLike, as_bytes, check_seconds
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket, SessionCodec
 from sansticket.tickets.keys.ring import TicketKey
@@ -74,7 +75,11 @@ class WindowedTicketKeys:
     old one.
 
     ``open`` says SUCCESS for the window that is current and the one after it, SUCCESS_RENEW for an earlier
-    one and for ``also_open``.  Safe to be used by many threads.
+    one and for ``also_open``.  Safe to be used by many threads.  A copy, also a pickled one, is another server of
+    the fleet: it seals under the same keys, each ticket with a salt of its own.
+
+    ConfigError names the argument: a root secret that is no bytes or too short, ``also_open`` that is no collection
+    of them, a time that is no number.
     """
 
     codec: SessionCodec = NATIVE
@@ -86,17 +91,14 @@ class WindowedTicketKeys:
         *,
         accept_for: float = 7200.0,
         clock_skew: float = 300.0,
-        also_open: Sequence[bytes] = (),
+        also_open: Collection[bytes] = (),
     ) -> None:
-        roots = (bytes(root_secret), *map(bytes, also_open))
-        if any(len(root) < MIN_ROOT_LENGTH for root in roots):
-            raise ConfigError("root_secret", f"a root secret has at least {MIN_ROOT_LENGTH} bytes")
-        if not (isfinite(period) and period > 0):
-            raise ConfigError("period", "must be a positive number of seconds")
-        if not (isfinite(accept_for) and accept_for >= 0):
-            raise ConfigError("accept_for", "must be a number of seconds, 0 or more")
-        if not (isfinite(clock_skew) and clock_skew >= 0):
-            raise ConfigError("clock_skew", "must be a number of seconds, 0 or more")
+        roots = (_root("root_secret", root_secret), *_roots(also_open))
+        check_seconds("period", period, 0)
+        for field, seconds in (("accept_for", accept_for), ("clock_skew", clock_skew)):
+            check_seconds(field, seconds)
+            if seconds < 0:
+                raise ConfigError(field, "must be a number of seconds, 0 or more")
         if accept_for + 2 * clock_skew > (MAX_WINDOWS - 2) * period:
             raise ConfigError(
                 "period", f"so short that more than {MAX_WINDOWS} windows would be open at once"
@@ -151,3 +153,18 @@ class WindowedTicketKeys:
         number = window.to_bytes(8, signed=True)
         name = hmac.digest(root, _NAME + number, "sha256")[:KEY_NAME_LENGTH]
         return TicketKey(name, hmac.digest(root, _SECRET + number, "sha256"), window * self._period)
+
+
+def _root(field: str, secret: Any) -> bytes:
+    root = as_bytes(field, secret)
+    if len(root) < MIN_ROOT_LENGTH:
+        raise ConfigError(field, f"{len(root)} bytes; expected a root secret of at least {MIN_ROOT_LENGTH}")
+    return root
+
+
+def _roots(secrets: Any) -> Iterator[bytes]:
+    """One secret by itself is a sequence too, of numbers."""
+    if not isinstance(secrets, Collection) or isinstance(secrets, str | BytesLike):
+        kind = type(secrets).__name__
+        raise ConfigError("also_open", f"a value of type {kind}; expected a collection of root secrets")
+    return (_root("also_open", secret) for secret in secrets)

@@ -24,15 +24,18 @@ servers, of which the one goes that was not used for longest.
     sessions    a count as varint, and each session as vector, the stalest first
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import OrderedDict
+from collections.abc import Callable
+from math import inf
 from threading import Lock
 from typing import Any, Final, Self
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
+from sansticket.inputs import check_kind
 from sansticket.tickets.encoding import SessionFormatError, Source, utf8_length, varint, vector
 from sansticket.tickets.session import Session
 
@@ -62,6 +65,18 @@ class StoreKey:
     policy: bytes = b""
 
     def __attrs_post_init__(self) -> None:
+        for name, value, kind in (
+            ("server_name", self.server_name, str),
+            ("port", self.port, int),
+            ("alpn", self.alpn, tuple),
+            ("policy", self.policy, bytes),
+        ):
+            if not isinstance(value, kind):
+                raise SessionFormatError(
+                    f"{name} of a store key is of another type; expected {kind.__name__}"
+                )
+        if not all(isinstance(protocol, bytes) for protocol in self.alpn):
+            raise SessionFormatError("alpn of a store key is of another type; expected a tuple of bytes")
         if not (utf8_length(self.server_name) > 0 and 0 <= self.port < 1 << 16 and all(self.alpn)):
             raise SessionFormatError("a store key has a name, a port, and protocols that are not empty")
 
@@ -71,6 +86,9 @@ class Reservation:
 
     Nothing said is the same as ``used``: a TLS 1.3 ticket that may have been on the wire never comes back.
     Each method returns False if something had been said before.
+
+    It is a loan, and stays one: ``copy`` and ``deepcopy`` give the reservation itself, whose first word counts
+    whoever says it.  Out of a pickle it comes settled, and gives nothing back: the original can.
     """
 
     __slots__ = ("_open", "_store", "key", "session")
@@ -83,6 +101,15 @@ class Reservation:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key}, {self.session})"
+
+    def __copy__(self) -> "Reservation":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Reservation":
+        return self
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        return None, {"key": self.key, "session": self.session, "_store": self._store, "_open": False}
 
     def used(self) -> bool:
         """The server resumed the session.  A TLS 1.2 session stays in the store."""
@@ -111,25 +138,74 @@ class Reservation:
         return was_open
 
 
+@define
+class _Kept:
+    """The sessions of one key, the freshest last, never empty for long."""
+
+    sessions: list[Session] = field(factory=list)
+    ends: float = inf
+    """No session ends before that: until then nothing has to be looked through."""
+
+    def place_of(self, session: Session) -> int | None:
+        """Where it is, among those that came in the same moment."""
+        start = bisect_left(self.sessions, session.issued_at, key=_came_at)
+        for place in range(start, len(self.sessions)):
+            if self.sessions[place].issued_at != session.issued_at:
+                break
+            if self.sessions[place] == session:
+                return place
+        return None
+
+    def add(self, session: Session) -> bool:
+        """False if it is there already."""
+        if self.place_of(session) is not None:
+            return False
+        insort(self.sessions, session, key=_came_at)
+        self.ends = min(self.ends, _ends_at(session))
+        return True
+
+    def prune(self, now: float) -> int:
+        """Drop what has expired; how many."""
+        if now < self.ends:
+            return 0
+        before = len(self.sessions)
+        self.sessions = [session for session in self.sessions if _usable(session, now)]
+        self.ends = min(map(_ends_at, self.sessions), default=inf)
+        return before - len(self.sessions)
+
+
 class ClientSessionStore:
-    """Sessions by ``StoreKey``.  Safe to be used by many threads.  ``now`` is in seconds since the epoch."""
+    """Sessions by ``StoreKey``.  Safe to be used by many threads.  ``now`` is in seconds since the epoch.
+
+    A TLS 1.3 ticket is in one place only: ``copy`` and ``deepcopy`` give the store itself, as for a lock, and a
+    pickle holds its bounds and its TLS 1.2 sessions, which may be shown by many.  To take all of it to the next run
+    of a program there is ``to_bytes``; read that in one place, once.
+    """
 
     def __init__(self, *, per_server: int = 4, servers: int = 256) -> None:
         """``per_server``: sessions kept for each key; ``servers``: keys.  Both at least 1.
 
         Servers send two tickets by default; four leave room for a few connections side by side.
         """
-        if per_server < 1:
-            raise ConfigError("per_server", "must be 1 or more")
-        if servers < 1:
-            raise ConfigError("servers", "must be 1 or more")
+        for name, number in (("per_server", per_server), ("servers", servers)):
+            check_kind(name, number, int, "a number")
+            if number < 1:
+                raise ConfigError(name, "must be 1 or more")
         self._per_server = per_server
         self._servers = servers
-        self._sessions: OrderedDict[StoreKey, list[Session]] = OrderedDict()  # the freshest last, never empty
+        self._sessions: OrderedDict[StoreKey, _Kept] = OrderedDict()
+        self._count = 0
         self._lock = Lock()
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"data": self.to_bytes(), "per_server": self._per_server, "servers": self._servers}
+        data = self._written(lambda session: not _single_use(session))
+        return {"data": data, "per_server": self._per_server, "servers": self._servers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         ClientSessionStore.__init__(self, per_server=state["per_server"], servers=state["servers"])
@@ -145,8 +221,7 @@ class ClientSessionStore:
 
     def __len__(self) -> int:
         """How many sessions there are, those not counted that are reserved."""
-        with self._lock:
-            return self._count()
+        return self._count
 
     def put(self, key: StoreKey, session: Session, now: float) -> bool:
         """Keep a session that came from the server.  False if it has expired, or shows the server nothing."""
@@ -161,54 +236,47 @@ class ClientSessionStore:
         A TLS 1.3 session leaves the store; a TLS 1.2 session is lent to many.
         """
         with self._lock:
-            if not self._prune(key, now):
+            kept = self._pruned(key, now)
+            if kept is None:
                 return None
             self._sessions.move_to_end(key)
-            session = self._sessions[key][-1]
+            session = kept.sessions[-1]
             if _single_use(session):
-                self._discard(key, session)
+                self._take_out(key, kept, -1)
             return Reservation(self, key, session)
 
     def drop(self, key: StoreKey, session: Session) -> bool:
         """Drop one session, because the connection it came with has failed.  False if it is not there."""
         with self._lock:
-            before = len(self._sessions.get(key, ()))
-            self._discard(key, session)
-            return len(self._sessions.get(key, ())) < before
+            return self._discard(key, session)
 
     def room(self, key: StoreKey, now: float) -> int:
         """How many more sessions of this key would be kept: what to ask a server for (RFC 9149)."""
         with self._lock:
-            self._prune(key, now)
-            return self._per_server - len(self._sessions.get(key, ()))
+            kept = self._pruned(key, now)
+            return self._per_server - (len(kept.sessions) if kept is not None else 0)
 
     def forget(self, key: StoreKey) -> int:
         """Drop every session of one key; how many."""
         with self._lock:
-            return len(self._sessions.pop(key, ()))
+            return self._remove(key)
 
     def flush(self, now: float) -> int:
         """Drop every session that has expired; how many."""
         with self._lock:
-            before = self._count()
+            before = self._count
             for key in tuple(self._sessions):
-                self._prune(key, now)
-            return before - self._count()
+                self._pruned(key, now)
+            return before - self._count
 
     def to_bytes(self) -> bytes:
         """Everything that is not reserved, in the format of the module.
 
         It holds secrets: who has it can pretend to be the client that the sessions authenticated, and read
-        connections that resumed from them without a new key exchange.  Keep it as you keep a private key.
+        connections that resumed from them without a new key exchange.  Keep it as you keep a private key, and read
+        it once: what two stores have of it, both will show.
         """
-        with self._lock:
-            parts = [bytes((FORMAT,))]
-            for key, sessions in self._sessions.items():
-                parts += vector(key.server_name.encode()), key.port.to_bytes(2), varint(len(key.alpn))
-                parts += map(vector, key.alpn)
-                parts += vector(key.policy), varint(len(sessions))
-                parts += (vector(session.to_bytes()) for session in sessions)
-            return b"".join(parts)
+        return self._written(lambda session: True)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, per_server: int = 4, servers: int = 256) -> Self:
@@ -221,11 +289,22 @@ class ClientSessionStore:
         store._read(data)
         return store
 
+    def _written(self, wanted: Callable[[Session], bool]) -> bytes:
+        parts = [bytes((FORMAT,))]
+        with self._lock:
+            for key, kept in self._sessions.items():
+                sessions = [vector(session.to_bytes()) for session in kept.sessions if wanted(session)]
+                if not sessions:
+                    continue
+                parts += vector(key.server_name.encode()), key.port.to_bytes(2), varint(len(key.alpn))
+                parts += map(vector, key.alpn)
+                parts += vector(key.policy), varint(len(sessions)), *sessions
+        return b"".join(parts)
+
     def _read(self, data: bytes) -> None:
-        if not data or data[0] != FORMAT:
-            raise SessionFormatError("not a session store of a known format")
         source = Source(data)
-        source.take(1)
+        if not source.left or source.number(1) != FORMAT:
+            raise SessionFormatError("not a session store of a known format")
         while source.left:
             key = StoreKey(source.text(), source.number(2), source.vectors(0), source.vector(0))
             for encoded in source.vectors():
@@ -233,39 +312,54 @@ class ClientSessionStore:
 
     # Called with the lock held
 
-    def _count(self) -> int:
-        return sum(map(len, self._sessions.values()))
-
     def _insert(self, key: StoreKey, session: Session, now: float) -> bool:
-        self._prune(key, now)
+        self._pruned(key, now)
         if not _usable(session, now):
             return False
         self._add(key, session)
         return True
 
     def _add(self, key: StoreKey, session: Session) -> None:
-        sessions = self._sessions.setdefault(key, [])
+        kept = self._sessions.get(key)
+        if kept is None:
+            kept = self._sessions[key] = _Kept()
         self._sessions.move_to_end(key)
-        if session not in sessions:
-            insort(sessions, session, key=lambda one: one.issued_at)
-        del sessions[: -self._per_server]
+        self._count += kept.add(session)
+        if len(kept.sessions) > self._per_server:
+            self._take_out(key, kept, 0)
         if len(self._sessions) > self._servers:
-            self._sessions.popitem(last=False)
+            self._remove(next(iter(self._sessions)))
 
-    def _prune(self, key: StoreKey, now: float) -> bool:
-        """Drop what has expired of one key; whether anything is left."""
-        sessions = [session for session in self._sessions.get(key, ()) if _usable(session, now)]
-        return self._replace(key, sessions)
+    def _pruned(self, key: StoreKey, now: float) -> _Kept | None:
+        """What is left of one key when what has expired is dropped."""
+        kept = self._sessions.get(key)
+        if kept is None:
+            return None
+        self._count -= kept.prune(now)
+        if not kept.sessions:
+            del self._sessions[key]
+            return None
+        return kept
 
-    def _discard(self, key: StoreKey, session: Session) -> None:
-        self._replace(key, [one for one in self._sessions.get(key, ()) if one != session])
+    def _discard(self, key: StoreKey, session: Session) -> bool:
+        kept = self._sessions.get(key)
+        place = kept.place_of(session) if kept is not None else None
+        if kept is None or place is None:
+            return False
+        self._take_out(key, kept, place)
+        return True
 
-    def _replace(self, key: StoreKey, sessions: list[Session]) -> bool:
-        if sessions:
-            self._sessions[key] = sessions
-        else:
-            self._sessions.pop(key, None)
-        return bool(sessions)
+    def _take_out(self, key: StoreKey, kept: _Kept, place: int) -> None:
+        del kept.sessions[place]
+        self._count -= 1
+        if not kept.sessions:
+            del self._sessions[key]
+
+    def _remove(self, key: StoreKey) -> int:
+        kept = self._sessions.pop(key, None)
+        number = len(kept.sessions) if kept is not None else 0
+        self._count -= number
+        return number
 
 
 class StoreVisit:
@@ -336,3 +430,15 @@ def _usable(session: Session, now: float) -> bool:
     if session.expired(now):
         return False
     return session.version < ProtocolVersion.TLS_1_3 or session.age(now) < MAX_LIFETIME
+
+
+def _came_at(session: Session) -> float:
+    return session.issued_at
+
+
+def _ends_at(session: Session) -> float:
+    """No later than the moment from which ``_usable`` says no: a millisecond of rounding is left."""
+    lifetime = (
+        session.lifetime if session.version < ProtocolVersion.TLS_1_3 else min(session.lifetime, MAX_LIFETIME)
+    )
+    return session.issued_at + lifetime - 0.002

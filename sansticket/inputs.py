@@ -1,0 +1,50 @@
+"""What comes from outside and becomes a secret: bytes that are bytes, and as many random ones as were asked for.
+
+``bytes(3600)`` is 3,600 zeros and ``bytes([...])`` takes numbers for bytes, so nothing here converts what is no bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+from sansticket.errors import ConfigError
+
+Entropy = Callable[[int], bytes]
+"""Gives that many random bytes: ``os.urandom``, or something repeatable in a test."""
+
+BytesLike = bytes | bytearray | memoryview
+
+
+def as_bytes(field: str, value: Any) -> bytes:
+    """A copy of what may change.  ConfigError names ``field``, and the type but not the value, which may be secret."""
+    check_kind(field, value, (bytes, bytearray, memoryview), "bytes")
+    return bytes(value)
+
+
+def check_bytes(field: str, value: Any) -> None:
+    check_kind(field, value, bytes, "bytes")
+
+
+def check_kind(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
+    """Of that type, and no bool in the place of a number."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ConfigError(field, f"a value of type {type(value).__name__}; expected {expected}")
+
+
+def check_seconds(field: str, value: Any, low: float | None = None) -> None:
+    """A finite number of seconds, more than ``low`` where that is given."""
+    check_kind(field, value, (int, float), "a number of seconds")
+    if not isfinite(value) or (low is not None and not value > low):
+        bound = "" if low is None else f" more than {low}"
+        raise ConfigError(field, f"{value!r}; expected a finite number of seconds{bound}")
+
+
+def random_bytes(entropy: Entropy, length: int) -> bytes:
+    """``length`` bytes of ``entropy``.  ConfigError ``entropy`` if it gives anything else: less would be no secret."""
+    made: Any = entropy(length)
+    if not isinstance(made, bytes) or len(made) != length:
+        what = f"{len(made)} bytes" if isinstance(made, bytes) else f"a value of type {type(made).__name__}"
+        raise ConfigError("entropy", f"gave {what}; expected {length} bytes")
+    return made

@@ -1,0 +1,202 @@
+"""What is handed in is of its type: nothing makes zeros of a number, nor a secret of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from attrs import evolve
+
+import sansticket
+from sansticket import (
+    AbortHandshake,
+    ClientConfig,
+    ClientConnection,
+    Credential,
+    IssueTicket,
+    ProvideSession,
+    ProvideSignature,
+    RejectPeer,
+    ResolveTicket,
+    SealTicket,
+    SendData,
+    ServerConfig,
+    Session,
+    SessionFormatError,
+    TicketNotOpened,
+    TicketOpened,
+    TicketProtected,
+    TrustAnchors,
+    UpdateKeys,
+    UseConfig,
+)
+from sansticket.commands import Command
+from sansticket.errors import ConfigError
+from sansticket.inputs import as_bytes, random_bytes
+from tests.support.credentials import anchors, server_credential
+from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
+from tests.support.sessions import ORDINARY
+
+AUTHORITY: Final = anchors().certificates[0]
+
+# --- sessions ------------------------------------------------------------------------------------------------
+
+BYTES: Final = ("secret", "ticket", "session_id", "session_id_context", "app_data")
+NUMBERS: Final = ("version", "cipher_suite", "lifetime", "age_add", "max_early_data", "group")
+
+
+@pytest.mark.parametrize("field", BYTES)
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, bytearray(32), memoryview(bytes(32))])
+def test_bytes_of_a_session(field: str, wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match=f"{field} is of another type"):
+        evolve(ORDINARY, **{field: wrong})
+
+
+@pytest.mark.parametrize("wrong", [one for one in WRONG_BYTES if one is not None])
+def test_protocol_of_a_session(wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match="alpn is of another type"):
+        evolve(ORDINARY, alpn=wrong)
+
+
+@pytest.mark.parametrize("wrong", [32, ["name"], True, 32.0, b"example.com", bytearray(b"name")])
+def test_name_of_a_session(wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match="server_name is of another type"):
+        evolve(ORDINARY, server_name=wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [5, "chain", b"chain", [b"chain"], None, True, 1.5, (5,), ("chain",), (None,)]
+)
+def test_certificates_of_a_session(wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match="peer_certificates is of another type"):
+        evolve(ORDINARY, peer_certificates=wrong)
+
+
+@pytest.mark.parametrize("field", NUMBERS)
+@pytest.mark.parametrize("wrong", ["7200", [7200], None, 7200.0, b"7200"])
+def test_numbers_of_a_session(field: str, wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match=f"{field} is of another type"):
+        evolve(ORDINARY, **{field: wrong})
+
+
+@pytest.mark.parametrize("field", ["issued_at", "authenticated_at"])
+@pytest.mark.parametrize("wrong", ["7200", [7200], None, b"7200"])
+def test_times_of_a_session(field: str, wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match="finite number of seconds"):
+        evolve(ORDINARY, **{field: wrong})
+
+
+@pytest.mark.parametrize("wrong", [1, "yes", None, b"1"])
+def test_the_mark_of_a_session(wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match="extended_master_secret is of another type"):
+        evolve(ORDINARY, extended_master_secret=wrong)
+
+
+@pytest.mark.parametrize("wrong", WRONG_BYTES)
+def test_encodings_of_sessions(wrong: Any) -> None:
+    for read in (Session.from_bytes, Session.from_openssl_der, Session.from_openssl_pem):
+        with pytest.raises(SessionFormatError, match="expected bytes"):
+            read(wrong)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_encodings_in_a_buffer(kind: Callable[[bytes], Any]) -> None:
+    assert Session.from_bytes(kind(ORDINARY.to_bytes())) == ORDINARY
+
+
+# --- commands ------------------------------------------------------------------------------------------------
+
+COMMANDS: Final[list[tuple[type[Command], str, bool]]] = [
+    (TicketOpened, "plaintext", False),
+    (TicketNotOpened, "key_name", False),
+    (SealTicket, "app_data", True),
+    (TicketProtected, "ticket", True),
+    (ProvideSignature, "signature", False),
+]
+"""Each with its field of bytes, and whether it may be None."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "optional"), COMMANDS, ids=lambda value: getattr(value, "__name__", "")
+)
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, bytearray(32), memoryview(bytes(32))])
+def test_bytes_of_commands(kind: Callable[..., Command], field: str, optional: bool, wrong: Any) -> None:
+    if wrong is None and optional:
+        return
+    with pytest.raises(TypeError, match=field):
+        kind(**{field: wrong})
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrongs"),
+    [
+        (SendData, WRONG_BYTES),
+        (lambda wrong: TicketOpened(b"", wrong), WRONG_BYTES),
+        (lambda wrong: TicketOpened(b"", b"", wrong), (1, "yes", [True], b"", 1.5)),
+        (UpdateKeys, (1, "yes", [True], None, b"", 1.5)),
+        (IssueTicket, ("1", [1], None, b"1", 1.5)),
+        (ResolveTicket, (1, "USE", [1], None, True, b"", 1.5)),
+        (ProvideSession, (1, "session", [1], True, b"", 1.5)),
+        (UseConfig, (1, "config", [1], None, True, b"", 1.5)),
+    ],
+)
+def test_other_values_of_commands(kind: Callable[[Any], Command], wrongs: tuple[Any, ...]) -> None:
+    for wrong in wrongs:
+        with pytest.raises(TypeError):
+            kind(wrong)
+
+
+@pytest.mark.parametrize("kind", [AbortHandshake, RejectPeer])
+def test_alerts_of_commands(kind: Callable[[Any], Command]) -> None:
+    for wrong in ("40", [40], None, b"40", 1000, 0, 90):
+        with pytest.raises((TypeError, ValueError), match=r"^alert: |is not a valid|ends nothing"):
+            kind(wrong)
+
+
+# --- certificates --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong", [*WRONG_BYTES, [None], [bytearray(AUTHORITY)], AUTHORITY, bytearray(AUTHORITY)]
+)
+def test_certificates_are_bytes(wrong: Any) -> None:
+    for make in (TrustAnchors, TrustAnchors.from_der, lambda chain: Credential(chain, None)):
+        with pytest.raises(ConfigError):
+            make(wrong)
+
+
+# --- connections ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", WRONG_BYTES)
+def test_what_comes_is_bytes(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="receive_data"):
+        ClientConnection(ClientConfig(verify_peer=False), "example.com").receive_data(wrong)
+
+
+# --- randomness ----------------------------------------------------------------------------------------------
+
+
+def test_the_helpers() -> None:
+    assert random_bytes(bytes, 5) == bytes(5)
+    for given in (b"key", bytearray(b"key"), memoryview(b"key")):
+        assert type(as_bytes("key", given)) is bytes
+    for wrong in WRONG_BYTES:
+        with pytest.raises(ConfigError, match=r"^key: a value of type \w+; expected bytes$"):
+            as_bytes("key", wrong)
+
+
+@pytest.mark.parametrize("entropy", BROKEN_ENTROPY)
+def test_a_client_with_too_little_entropy_says_nothing(entropy: Any) -> None:
+    with pytest.raises(ConfigError, match="entropy: gave"):
+        ClientConnection(ClientConfig(verify_peer=False, entropy=entropy), "example.com")
+
+
+@pytest.mark.parametrize("entropy", BROKEN_ENTROPY)
+def test_a_server_with_too_little_entropy_ends(entropy: Any) -> None:
+    client = ClientConnection(ClientConfig(verify_peer=False), "example.com")
+    config = ServerConfig(credentials=[server_credential()], ticket_keys=None, entropy=entropy)
+    events = sansticket.ServerConnection(config).receive_data(client.data_to_send())
+    assert isinstance(events[-1], sansticket.ConnectionTerminated)
+    assert "entropy: gave" in str(events[-1].cause)
