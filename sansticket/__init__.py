@@ -47,6 +47,7 @@ from sansticket.errors import ALERTS, ConfigError, LocalProtocolError, Reason, S
 from sansticket.events import (
     CertificateWithheld,
     ClaimSession,
+    ConnectionFacts,
     ConnectionTerminated,
     DataReceived,
     DecideTicket,
@@ -99,6 +100,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Connection",
+    "ConnectionFacts",
     "ConnectionTerminated",
     "Credential",
     "DataReceived",

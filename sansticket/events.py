@@ -6,6 +6,8 @@ bytes, which it keeps.  Which questions are asked, and how each is answered, is 
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from attrs import field, frozen
 
 from sansticket.codes import AlertDescription
@@ -20,8 +22,44 @@ from sansticket.wire.messages.hello import ClientHello
 
 
 @frozen
+class ConnectionFacts:
+    """What is known of a connection when it says something: more and more as its handshake goes on.
+
+    ``server_name``, ``alpn_protocol`` and ``version`` are None until they are settled, or where there is none;
+    ``server_name`` is what the client asks for.  ``peer_certificates`` is the peer's chain in DER, leaf first, which
+    says nothing of whose key it is before ``HandshakeCompleted``.  ``session`` is the session that is resumed.
+
+    ``application`` is what was given to the connection: the ``arg`` that the callbacks of the manual get beside
+    their ``SSL *``.  It can be anything, and is never looked at.
+    """
+
+    server_name: str | None = None
+    alpn_protocol: bytes | None = None
+    version: int | None = None
+    peer_certificates: tuple[bytes, ...] = field(
+        default=(), repr=lambda chain: f"<{len(chain)} certificates>"
+    )
+    session: Session | None = None
+    application: Any = None
+
+
+NOTHING_KNOWN: Final = ConnectionFacts()
+
+
+@frozen
 class Event:
-    """Base of all events."""
+    """Base of all events.
+
+    ``connection`` says whose it is.  It counts neither for equality nor for patterns, and an event that no
+    connection has made knows nothing.
+    """
+
+    connection: ConnectionFacts = field(default=NOTHING_KNOWN, init=False, eq=False, repr=False)
+
+
+def belongs_to(event: Event, connection: ConnectionFacts) -> None:
+    """Say whose event it is: once, by the connection that makes it and before anybody has seen it."""
+    object.__setattr__(event, "connection", connection)
 
 
 @frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from typing import Any
 
 from attrs import evolve
 
@@ -75,6 +76,9 @@ class ClientConnection(Connection):
     but if nothing was ever taken from ``data_to_send`` (``Close`` before the transport was there), what was
     taken goes back.  ``port`` tells servers of one name apart, in the store and nowhere else.
 
+    ``application`` is anything that answers and the handlers of events want to have: they find it in the
+    ``connection`` of each question and event.
+
     ConfigError names the argument that cannot work.
     """
 
@@ -87,6 +91,7 @@ class ClientConnection(Connection):
         session: Session | Sequence[Session] | None = None,
         *,
         port: int = 443,
+        application: Any = None,
     ) -> None:
         check_type("config", config, ClientConfig, "a ClientConfig")
         check_range("port", port, 0, 65_535)
@@ -103,7 +108,7 @@ class ClientConnection(Connection):
                 config = evolve(config, ticket_request=visit.ticket_request(now), request_tickets=False)
             keeper = StoreKeeper(visit)
         flight = Flight(config.clock(), config.entropy)
-        super().__init__(config, start(config, name, sessions, flight), keeper)
+        super().__init__(config, start(config, name, sessions, flight), keeper, application)
         outbound = self._engine.outbound
         outbound.writer.legacy_record_version = 0x0301
         self._engine.carry_out(flight)

@@ -35,8 +35,8 @@ class Connection:
 
     __slots__ = ("_engine",)
 
-    def __init__(self, config: Config, state: State, sessions: SessionKeeper) -> None:
-        self._engine = Engine(config, state, sessions)
+    def __init__(self, config: Config, state: State, sessions: SessionKeeper, application: Any) -> None:
+        self._engine = Engine(config, state, sessions, application)
 
     # --- the three methods -----------------------------------------------------------------------------------
 
@@ -151,6 +151,20 @@ class Connection:
     def pending(self) -> Question | None:
         """The question that waits for an answer."""
         return self._engine.pending
+
+    @property
+    def application(self) -> Any:
+        """What was given to the connection, and is in the ``connection`` of its events: SSL_set_app_data of libssl.
+
+        Whatever the application wants to have at hand in its answers; None unless it was given.  It can be set at
+        any time, for the events to come; a fork shares it.
+        """
+        return self._engine.application
+
+    @application.setter
+    def application(self, application: Any) -> None:
+        self._engine.application = application
+        self._engine.facts = None
 
     @property
     def version(self) -> int | None:

@@ -48,7 +48,7 @@ def terminate(engine: Engine, event: ConnectionTerminated) -> None:
         engine.sessions.ended(engine, event)
     except Exception as error:  # a hook of the application: it must not hide why the connection ended
         event = event if event.cause is not None else evolve(event, cause=error)
-    engine.events.append(event)
+    engine.tell(event)
     engine.state = Ended()
     engine.pending = None
     engine.read_closed = engine.outbound.closed = True

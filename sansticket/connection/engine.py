@@ -22,12 +22,20 @@ from sansticket.config.choices import ASK
 from sansticket.connection.limits import Limits
 from sansticket.connection.outbound import Outbound
 from sansticket.errors import Fault, LocalProtocolError, Reason
-from sansticket.events import ConnectionTerminated, Event, Question, TicketIssued
+from sansticket.events import (
+    ConnectionFacts,
+    ConnectionTerminated,
+    Event,
+    Question,
+    TicketIssued,
+    belongs_to,
+)
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import (
     Effect,
     Establish,
     Flight,
+    Learned,
     LogSecret,
     ProtectReads,
     ProtectWrites,
@@ -78,11 +86,14 @@ class Engine:
     """
 
     __slots__ = (
+        "application",
         "config",
         "end_of_stream",
         "established",
         "events",
+        "facts",
         "held",
+        "known",
         "limits",
         "num_tickets",
         "outbound",
@@ -94,8 +105,11 @@ class Engine:
         "trailing_data",
     )
 
-    def __init__(self, config: Config, state: State, sessions: SessionKeeper) -> None:
+    def __init__(self, config: Config, state: State, sessions: SessionKeeper, application: Any) -> None:
         self.config = config
+        self.application = application
+        self.known: Learned = {}
+        self.facts: ConnectionFacts | None = None
         self.state = state
         self.sessions = sessions
         self.reader = RecordReader()
@@ -114,6 +128,21 @@ class Engine:
     def place(self) -> str:
         """The name of the current state, as in the diagrams."""
         return name_of(type(self.state))
+
+    def learn(self, facts: Learned) -> None:
+        """What is settled now; ``facts`` are made of it when something is to be said of the connection."""
+        self.known = {**self.known, **facts}
+        self.facts = None
+
+    def tell(self, event: Event) -> None:
+        """Give the event to the caller, with the facts of the connection."""
+        belongs_to(event, self.facts or self.current_facts())
+        self.events.append(event)
+
+    def current_facts(self) -> ConnectionFacts:
+        if self.facts is None:
+            self.facts = ConnectionFacts(**self.known, application=self.application)
+        return self.facts
 
     def step(self, item: Input, raw: bytes = b"") -> None:
         """One transition.  When the handler raises, nothing has happened."""
@@ -140,10 +169,10 @@ class Engine:
             answer = self.config.answers.get(state.QUESTION)
             if answer is ASK:
                 self.pending = state.question()
-                self.events.append(self.pending)
+                self.tell(self.pending)
                 break
             try:
-                command = answer(state.question()) if answer else state.default_answer(self.config.clock())
+                command = self.asked(state, answer) if answer else state.default_answer(self.config.clock())
             except Fault:
                 raise
             except Exception as error:
@@ -155,9 +184,17 @@ class Engine:
         if self.outbound.messages:
             self.outbound.flush()
 
+    def asked(self, state: Asking, answer: Callable[[Any], Any]) -> Any:
+        """What a function of the config answers."""
+        question = state.question()
+        belongs_to(question, self.current_facts())
+        return answer(question)
+
     def carry_out(self, flight: Flight) -> None:
         """Do what a step wants done, in its order; handshake messages wait until something else is to be done."""
         outbound = self.outbound
+        if flight.learned is not None:
+            self.learn(flight.learned)
         for effect in flight.effects:
             if type(effect) is SendMessage:
                 outbound.messages += effect.raw
@@ -166,9 +203,9 @@ class Engine:
                 outbound.flush()
             CARRIED_OUT_BY[type(effect)](self, effect)
         for event in flight.events:
+            self.tell(event)
             outbound.unsent_tickets += type(event) is TicketIssued
             self.sessions.heed(event, self.config, flight.now)
-        self.events += flight.events
 
 
 def _answer_failed(state: Asking, error: Exception) -> Fault:
@@ -214,7 +251,16 @@ def _log_secret(engine: Engine, effect: LogSecret) -> None:
 
 
 def _establish(engine: Engine, effect: Establish) -> None:
-    engine.established = effect.established
+    established = engine.established = effect.established
+    engine.learn(
+        {
+            "server_name": established.server_name,
+            "alpn_protocol": established.alpn_protocol,
+            "version": established.version,
+            "peer_certificates": established.peer_certificates,
+            "session": established.resumed_session,
+        }
+    )
     engine.reader.in_handshake = False
 
 

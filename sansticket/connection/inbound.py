@@ -75,7 +75,7 @@ def _take_data(engine: Engine, data: bytes) -> None:
         raise _unexpected(engine, "application data")
     if engine.limits.repeated:
         engine.limits.forgive()
-    engine.events.append(DataReceived(data))
+    engine.tell(DataReceived(data))
 
 
 def _take_held_message(engine: Engine) -> bool:
@@ -117,7 +117,7 @@ def _take_alert(engine: Engine, alert: Alert) -> None:
         engine.read_closed = True
         engine.trailing_data = engine.reader.rest()
         engine.reader = RecordReader()
-        engine.events.append(PeerClosed())
+        engine.tell(PeerClosed())
     else:
         name = _alert_name(alert.description)
         terminate(engine, ConnectionTerminated(Reason.PEER_ALERT, alert.description, name, by_peer=True))

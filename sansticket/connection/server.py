@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sansticket.codes import ProtocolVersion
 from sansticket.config.base import Config
 from sansticket.config.checks import check_type
@@ -55,13 +57,17 @@ def _config_of(config: Config) -> ServerConfig:
 
 
 class ServerConnection(Connection):
-    """A server's connection.  It waits for bytes."""
+    """A server's connection.  It waits for bytes.
+
+    ``application`` is anything that answers and the handlers of events want to have: they find it in the
+    ``connection`` of each question and event.  ConfigError for a ``config`` that is none.
+    """
 
     __slots__ = ()
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, *, application: Any = None) -> None:
         check_type("config", config, ServerConfig, "a ServerConfig")
-        super().__init__(config, WaitClientHello(config), CacheKeeper())
+        super().__init__(config, WaitClientHello(config), CacheKeeper(), application)
 
     @property
     def _config(self) -> ServerConfig:

@@ -209,6 +209,54 @@ def test_refuse_a_users_tickets(recipe: Callable[[str], Names]) -> None:
     assert outcome(connect(config, received(pair)[0])) == (True, 1), "anonymous again"
 
 
+def test_whose_ticket_is_it(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Whose ticket is it")
+    sessions = {}
+    for user in ("alice", "bob"):
+        pair = ConnectionPair(client_config(), names["config"])
+        visit = names["Visit"]()
+        pair.server = names["accept"](visit)
+        pair.pump()
+        assert received(pair) == []
+        visit.user = user
+        pair.send("server", sansticket.IssueTicket())
+        pair.send("server", sansticket.FlushTickets())
+        sessions[user] = received(pair)[0]
+    for user, session in sessions.items():
+        pair = connect(names["config"], session)
+        assert pair.server.session is not None
+        assert pair.server.session.app_data == user.encode()
+
+
+def test_bans_by_address(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Bans by address")
+    pair = connect(names["config"])
+    for address, banned in (("192.0.2.1", False), ("192.0.2.2", True)):
+        names["banned"].update([address] if banned else [])
+        again = ConnectionPair(client_config(), names["config"], session=received(pair)[0])
+        again.server.application = address
+        again.pump()
+        assert again.server.resumed != banned
+        assert (again.server.state == "Ended") == banned
+
+
+def test_a_tenants_keys(recipe: Callable[[str], Names]) -> None:
+    names = recipe("A tenant's keys")
+    config = evolve(names["config"], resume_with_other_name=True)
+    client = evolve(client_config(), verify_peer=False, trust_anchors=None, resume_with_other_name=True)
+
+    def visit(tenant: str, session: Session | None = None) -> ConnectionPair:
+        pair = ConnectionPair(client, config, server_name=tenant, session=session)
+        pair.pump()
+        return pair
+
+    session = received(visit("one.example"))[0]
+    assert set(names["rings"]) == {"one.example"}
+    assert resumed(visit("one.example", session))
+    assert not resumed(visit("two.example", session)), "sealed with the keys of another"
+    assert len(names["rings"]) == 2
+
+
 class Redis:
     """As much of its client as the recipe uses."""
 

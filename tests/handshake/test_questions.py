@@ -216,6 +216,7 @@ def test_three_ways_of_answering_are_one(scene: Scene, asker: Side) -> None:
     questions = [event for event in later.events[asker] if isinstance(event, Question)]
     assert [type(question) for question in questions] == [type(question) for question in by_function.asked]
     assert questions == by_function.asked
+    assert [one.connection for one in questions] == [one.connection for one in by_function.asked]
     assert not any(isinstance(event, Question) for event in by_function.events[asker])
 
 

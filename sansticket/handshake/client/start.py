@@ -73,6 +73,7 @@ def start(
     offer = ClientOffer(
         config, server_name, key_exchanges, hello, fit, sessions13, session12, identities, Transcript()
     )
+    flight.learn(server_name=server_name)
     return WaitServerHello(offer.sent(flight))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 from attrs import define, field
 
 from sansticket.codes import AlertDescription
@@ -106,6 +108,16 @@ Effect = (
 )
 
 
+class Learned(TypedDict, total=False):
+    """Fields of ``ConnectionFacts`` that a step settles."""
+
+    server_name: str | None
+    alpn_protocol: bytes | None
+    version: int
+    peer_certificates: tuple[bytes, ...]
+    session: Session | None
+
+
 class Flight:
     """What one step is given, and what it wants done.
 
@@ -120,6 +132,7 @@ class Flight:
         "effects",
         "ends_record",
         "events",
+        "learned",
         "logs_secrets",
         "now",
         "num_tickets",
@@ -144,6 +157,7 @@ class Flight:
         self.ends_record = False
         self.effects: list[Effect] = []
         self.events: list[Event] = []
+        self.learned: Learned | None = None
 
     def entropy(self, length: int) -> bytes:
         """That many random bytes.  ConfigError if the config's source gives another number of them, or no bytes."""
@@ -193,6 +207,10 @@ class Flight:
 
     def establish(self, established: Established) -> None:
         self.effects.append(Establish(established))
+
+    def learn(self, **facts: Unpack[Learned]) -> None:
+        """Something is settled that events and questions say of their connection."""
+        self.learned = facts if self.learned is None else {**self.learned, **facts}
 
     def emit(self, event: Event) -> None:
         self.events.append(event)

@@ -30,6 +30,8 @@ class WaitClientHello(State):
     config: ServerConfig
 
     def on_client_hello(self, message: ClientHello, flight: Flight) -> AskSelectConfig:
+        if SelectConfig in self.config.answers:
+            flight.learn(server_name=server_name_of(message))
         return AskSelectConfig(self.config, message, flight.received)
 
 

@@ -75,6 +75,7 @@ class WaitCertificate(ClientState):
         chain = chain_of(message, handshake.offer.config)
         if not chain:
             raise Fault(Reason.NO_SERVER_CERTIFICATE)
+        flight.learn(peer_certificates=chain)
         config = handshake.offer.config
         public_key = signing_key_of(chain[0], config.min_rsa_bits)
         check_kind(public_key, handshake.hellos.suite)

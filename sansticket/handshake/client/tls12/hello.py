@@ -56,6 +56,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
         server_name=offer.server_name,
     )
     session = resumed_session(offer, message, hellos)
+    flight.learn(version=TLS12, alpn_protocol=hellos.alpn_protocol, session=session)
     handshake = ClientHandshake(
         offer=offer,
         hellos=hellos,

@@ -111,6 +111,8 @@ class WaitEncryptedExtensions(State):
             if extension.type not in offered:
                 raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
         hint = message.find(TicketRequestHint)
+        alpn_protocol = selected_protocol(offer.config, message)
+        flight.learn(alpn_protocol=alpn_protocol)
         before = self.handshake
         handshake = ClientHandshake(
             before.offer,
@@ -120,7 +122,7 @@ class WaitEncryptedExtensions(State):
             before.transcript.plus(flight.received),
             before.secret,
             before.traffic,
-            alpn_protocol=selected_protocol(offer.config, message),
+            alpn_protocol=alpn_protocol,
             announced_tickets=hint.expected_count if hint is not None else None,
         )
         if handshake.session is not None:
@@ -169,6 +171,7 @@ def take_certificate(
     chain = chain_of(message, handshake.offer.config)
     if not chain:
         raise Fault(Reason.NO_SERVER_CERTIFICATE)
+    flight.learn(peer_certificates=chain)
     public_key = signing_key_of(chain[0], handshake.offer.config.min_rsa_bits)
     return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key)
 

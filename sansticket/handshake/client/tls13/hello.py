@@ -88,6 +88,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
         if extension.type not in IN_SERVER_HELLO:
             raise Fault(Reason.FORBIDDEN_EXTENSION, f"{extension!r} in a TLS 1.3 ServerHello")
     session = selected_session(offer, message, suite)
+    flight.learn(version=TLS13, session=session)
     exchange, their_share = selected_share(offer, message)
     shared_secret = exchange.finish(their_share)
     if session is not None:

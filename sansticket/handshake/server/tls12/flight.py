@@ -76,6 +76,7 @@ def resume(
     negotiated: Negotiated, outcome: Outcome, session: Session, flight: Flight
 ) -> AskPrepareTicket | WaitClientChangeCipherSpec:
     """The session goes on: the client sees it by its own session id (RFC 5246 section 7.3, RFC 5077 section 3.4)."""
+    flight.learn(session=session, peer_certificates=session.peer_certificates)
     session_id = negotiated.hello.session_id
     handshake = send_server_hello(negotiated, outcome, SUITES[session.cipher_suite], session_id, flight)
     keys = Keys.resumed(handshake.hellos, session)
@@ -201,6 +202,7 @@ class WaitClientCertificate(State):
         handshake = self.handshake.plus(flight.received)
         config = handshake.negotiated.config
         chain = chain_of(message, config)
+        flight.learn(peer_certificates=chain)
         if chain:
             shown = Shown(chain, signing_key_of(chain[0], config.min_rsa_bits))
             return WaitClientKeyExchange(handshake, self.exchange, shown)

@@ -68,6 +68,8 @@ class Search:
 def begin(config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Flight) -> AfterHello:
     """From the ClientHello to our answer, or to a question."""
     search = Search(negotiate(config, hello, raw_hello))
+    negotiated = search.negotiated
+    flight.learn(version=TLS12, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
     ticket = search.negotiated.ticket
     if ticket is None:
         return look_up(search, flight)

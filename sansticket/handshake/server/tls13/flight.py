@@ -131,6 +131,7 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     handshake = send_server_hello(negotiated, outcome, flight)
     handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome, flight.num_tickets)))
     if outcome.session is not None:
+        flight.learn(session=outcome.session, peer_certificates=outcome.session.peer_certificates)
         return WaitClientFinished(finish_flight(handshake, flight), outcome.session.peer_certificates)
     if negotiated.config.client_authentication is not ClientAuthentication.NONE:
         handshake = handshake.plus(flight.send(certificate_request(negotiated.config, b"")))
@@ -267,6 +268,7 @@ class WaitClientCertificate(State):
         if message.context:
             raise Fault(Reason.ILLEGAL_VALUE, "certificate_request_context in the handshake; expected none")
         chain = chain_of(message, config)
+        flight.learn(peer_certificates=chain)
         finished = self.finished.plus(flight.received)
         if chain:
             return WaitClientCertificateVerify(finished, chain, signing_key_of(chain[0], config.min_rsa_bits))

@@ -74,6 +74,7 @@ def negotiate(
         session_id_context=config.effective_session_id_context,
         transcript=transcript,
     )
+    flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
     return search(negotiated, flight)
 
 

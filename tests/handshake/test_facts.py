@@ -1,0 +1,258 @@
+"""Every question and every event says whose it is: the facts of its connection, and what the application gave to it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from sansticket.codes import ProtocolVersion
+from sansticket.commands import (
+    Close,
+    IssueTicket,
+    RequestClientCertificate,
+    ResolveTicket,
+    SealTicket,
+    SendData,
+    UpdateKeys,
+    UseConfig,
+)
+from sansticket.config.choices import ASK, ClientAuthentication
+from sansticket.connection.server import ServerConnection
+from sansticket.events import (
+    ConnectionFacts,
+    ConnectionTerminated,
+    DataReceived,
+    DecideTicket,
+    Event,
+    HandshakeCompleted,
+    PeerAuthenticated,
+    PeerClosed,
+    PrepareTicket,
+    Question,
+    SelectConfig,
+    Sign,
+    TicketIssued,
+    TicketReceived,
+    VerifyPeer,
+)
+from sansticket.tickets.decision import default_return
+from tests.support.configs import server_config
+from tests.support.credentials import anchors, client_credential, server_credential
+from tests.support.pair import ConnectionPair
+from tests.support.resumption import NAME, World, received
+from tests.support.scenes import SCENES, TIME, Scene, perform
+
+TLS_1_3: Final = ProtocolVersion.TLS_1_3
+TLS_1_2: Final = ProtocolVersion.TLS_1_2
+
+
+class User:
+    """What an application might hang on a connection; two of them are never equal."""
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+# --- what is said when -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_every_event_carries_the_application_and_what_is_known(scene: Scene) -> None:
+    """After the handshake it is what the connection says of itself."""
+    stage = scene.open()
+    users = {"client": User(), "server": User()}
+    stage.client.application, stage.server.application = users["client"], users["server"]
+    parts = perform(stage, scene.talk)
+    for side, part in parts.items():
+        connection = part.connection
+        assert part.events
+        for event in part.events:
+            facts = event.connection
+            assert facts.application is users[side]
+            assert facts.version == connection.version
+            assert facts.server_name == connection.server_name == NAME
+            assert facts.alpn_protocol == connection.alpn_protocol
+            assert facts.session == connection.session
+        assert part.events[-1].connection.peer_certificates == connection.peer_certificates
+
+
+@pytest.mark.parametrize("version", [TLS_1_3, TLS_1_2])
+def test_what_a_server_knows_grows(world: World, version: int) -> None:
+    """A full handshake with a client certificate, every question asked."""
+    questions = (SelectConfig, Sign, VerifyPeer, PrepareTicket)
+    server = world.server(
+        versions=(version,),
+        alpn_protocols=(b"h2",),
+        client_authentication=ClientAuthentication.REQUIRED,
+        trust_anchors=anchors(),
+        answers=dict.fromkeys(questions, ASK),
+    )
+    client = world.client(
+        versions=(version,), alpn_protocols=(b"http/1.1", b"h2"), credentials=[client_credential()]
+    )
+    pair = ConnectionPair(client, server)
+    pair.server.application = user = User()
+    known = answer_all(pair)
+    at_hello, settled = (
+        ConnectionFacts(server_name=NAME, application=user),
+        ConnectionFacts(NAME, b"h2", version, application=user),
+    )
+    chain = client_credential().chain
+    assert known[SelectConfig] == at_hello
+    assert known[Sign] == settled
+    assert known[VerifyPeer] == ConnectionFacts(NAME, b"h2", version, chain, None, user)
+    assert known[PrepareTicket] == known[VerifyPeer]
+    assert pair.event("server", HandshakeCompleted).connection == known[VerifyPeer]
+
+
+@pytest.mark.parametrize("version", [TLS_1_3, TLS_1_2])
+def test_what_a_client_knows_grows(world: World, version: int) -> None:
+    client = world.client(
+        versions=(version,),
+        alpn_protocols=(b"h2",),
+        credentials=[client_credential()],
+        answers=dict.fromkeys((VerifyPeer, Sign), ASK),
+    )
+    server = world.server(
+        versions=(version,),
+        alpn_protocols=(b"h2",),
+        client_authentication=ClientAuthentication.REQUIRED,
+        trust_anchors=anchors(),
+    )
+    pair = ConnectionPair(client, server)
+    known = answer_all(pair)
+    expected = ConnectionFacts(NAME, b"h2", version, server_credential().chain)
+    assert known == {VerifyPeer: expected, Sign: expected}
+    assert pair.event("client", HandshakeCompleted).connection == expected
+
+
+def answer_all(pair: ConnectionPair) -> dict[type[Question], ConnectionFacts]:
+    """Go through a handshake with the defaults; what each kind of question knew when it was first asked."""
+    known: dict[type[Question], ConnectionFacts] = {}
+    pair.pump()
+    while question := pair.client.pending or pair.server.pending:
+        known.setdefault(type(question), question.connection)
+        side, connection = ("client", pair.client) if pair.client.pending else ("server", pair.server)
+        command = connection._engine.state.default_answer(TIME)  # type: ignore[attr-defined]
+        pair.send(side, command)  # type: ignore[arg-type]
+    return known
+
+
+@pytest.mark.parametrize("version", [TLS_1_3, TLS_1_2])
+def test_a_resumption_knows_its_session_when_it_is_decided(world: World, version: int) -> None:
+    before: list[ConnectionFacts] = []
+    after: list[ConnectionFacts] = []
+
+    def decide(question: DecideTicket) -> Any:
+        before.append(question.connection)
+        return ResolveTicket(default_return(question.status, version))
+
+    def prepare(question: PrepareTicket) -> Any:
+        after.append(question.connection)
+        return SealTicket()
+
+    server = world.server(versions=(version,), answers={DecideTicket: decide, PrepareTicket: prepare})
+    client = world.client(versions=(version,))
+    session = received(world.connect(server, client=client))[0]
+    before.clear()
+    after.clear()
+    pair = world.connect(server, session, client=client)
+    assert before == [ConnectionFacts(NAME, None, version)]
+    completed = pair.event("server", HandshakeCompleted)
+    assert completed.connection.session == completed.session is not None
+    assert [facts.session for facts in after] == [completed.session] * len(after)
+    assert pair.event("client", HandshakeCompleted).connection.session == session
+
+
+def test_a_new_identity_is_known_from_its_authentication_on(world: World) -> None:
+    server = world.server(trust_anchors=anchors())
+    client = world.client(post_handshake_auth=True, credentials=[client_credential()])
+    pair = world.connect(server, client=client)
+    assert pair.event("server", HandshakeCompleted).connection.peer_certificates == ()
+    pair.send("server", RequestClientCertificate())
+    assert pair.event("server", PeerAuthenticated).connection.peer_certificates == client_credential().chain
+    pair.send("client", SendData(b"mine"))
+    assert pair.event("server", DataReceived).connection.peer_certificates == client_credential().chain
+
+
+def test_a_failure_says_what_was_known_when_it_came(world: World) -> None:
+    pair = ConnectionPair(world.client(alpn_protocols=(b"h2",)), world.server(alpn_protocols=(b"other",)))
+    pair.server.application = pair.client.application = user = User()
+    pair.pump()
+    ended = pair.event("client", ConnectionTerminated)
+    assert ended.connection == ConnectionFacts(server_name=NAME, application=user)
+    assert pair.event("server", ConnectionTerminated).connection.application is user
+
+
+# --- the application ---------------------------------------------------------------------------------------------
+
+
+def test_it_is_given_at_the_beginning_or_set_later(world: World) -> None:
+    first, second = User(), User()
+    connection = ServerConnection(server_config(), application=first)
+    assert connection.application is first
+    connection.application = second
+    (ended,) = connection.send(Close())
+    assert ended.connection.application is second
+    assert ServerConnection(server_config()).application is None
+
+
+def test_what_is_set_between_two_events_is_in_the_second(world: World) -> None:
+    pair = world.connect(world.server())
+    pair.client.application = user = User()
+    pair.send("server", SendData(b"one"))
+    pair.client.application = None
+    pair.send("server", SendData(b"two"))
+    one, two = pair.events("client", DataReceived)
+    assert (one.connection.application, two.connection.application) == (user, None)
+
+
+def test_the_selected_config_leaves_it_as_it_is(world: World) -> None:
+    user = User()
+    asked: list[ConnectionFacts] = []
+
+    def select(question: SelectConfig) -> UseConfig:
+        asked.append(question.connection)
+        return UseConfig(other)
+
+    other = world.server()
+    pair = ConnectionPair(world.client(), world.server(answers={SelectConfig: select}))
+    pair.server.application = user
+    pair.pump()
+    assert asked == [ConnectionFacts(server_name=NAME, application=user)]
+    assert pair.event("server", HandshakeCompleted).connection.application is user
+
+
+def test_it_counts_neither_for_equality_nor_for_patterns(world: World) -> None:
+    pair = world.connect(world.server())
+    pair.client.application = User()
+    pair.send("server", SendData(b"data"))
+    event = pair.event("client", DataReceived)
+    assert event == DataReceived(b"data")
+    match event:
+        case DataReceived(data):
+            assert data == b"data"
+        case _:
+            pytest.fail("an event is taken apart by its own fields")
+    assert "User" not in repr(event)
+    assert DataReceived(b"data").connection == ConnectionFacts()
+
+
+def test_all_kinds_of_events_have_it(world: World) -> None:
+    pair = world.connect(world.server())
+    pair.client.application = pair.server.application = user = User()
+    events: list[Event] = []
+    for command in (IssueTicket(), UpdateKeys(request_peer=True), SendData(b"x"), Close()):
+        events += pair.send("server", command)
+    pair.send("client", Close())
+    events += [
+        *pair.events("client", DataReceived),
+        *pair.events("client", PeerClosed),
+        *pair.events("server", PeerClosed),
+        pair.events("client", TicketReceived)[-1],
+        pair.events("server", TicketIssued)[-1],
+    ]
+    assert all(event.connection.application is user for event in events)
