@@ -465,7 +465,7 @@ def test_answers_after_close() -> None:
         (lambda: ProvideSignature("text"), TypeError),
         (lambda: ProvideSignature(bytes(65_536)), ValueError),
         (lambda: RejectPeer(256), ValueError),
-        (lambda: AbortHandshake("handshake_failure"), ValueError),
+        (lambda: AbortHandshake("handshake_failure"), TypeError),
         (lambda: ResolveTicket(TicketReturn.ABORT, alert=-1), ValueError),
         *(
             (lambda make=make, alert=alert: make(alert=alert), ValueError)
