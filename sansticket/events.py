@@ -278,7 +278,8 @@ class VerifyPeer(Question):
     """The peer proved that it holds the key of ``certificates[0]``: is it who it should be?
 
     Answers: ``AcceptPeer``, ``RejectPeer``, ``AbortHandshake``.  Default: verify the chain against the config's
-    trust anchors, on a client also the server name.  ``server_name`` is None on a server.
+    trust anchors, on a client also the server name.  ``server_name`` is None on a server.  ``sansticket.verifiers``
+    has ready-made answers.
     """
 
     certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _ID_RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 
+RSA_KEYS: Final = ("1.2.840.113549.1.1.1", _ID_RSASSA_PSS)
+"""Algorithms of public keys that are RSA keys (RFC 4055)."""
+
 # AlgorithmIdentifier of RSASSA-PSS without parameters, and with each hash, MGF1 of it and a salt of its
 # length (RFC 4055 section 3.1).
 _PSS_IDENTIFIERS: Final = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sansticket.crypto.anchors import TrustAnchors
 from sansticket.crypto.diagnosis import WRONG_ORDER, all_valid, diagnose, in_wrong_order
 from sansticket.crypto.inspection import (
+    RSA_KEYS,
     check_server_name,
     is_host_name,
     is_ip_address,
@@ -139,9 +140,10 @@ def _path(
 
 
 def _check_path(path: "list[x509.Certificate]", min_rsa_bits: int) -> None:
-    """What the library does not see: it compares issuers with a bound of its own, and reads what it needs."""
-    for certificate in path if min_rsa_bits > MIN_RSA_BITS else path[:1]:
-        require_strength(certificate.public_key(), min_rsa_bits)
+    """What the library does not see: it counts the bytes of issuers' keys alone, and reads what it needs."""
+    for certificate in path:
+        if certificate.public_key_algorithm_oid.dotted_string in RSA_KEYS:
+            require_strength(certificate.public_key(), min_rsa_bits)
     for certificate in path[:-1]:
         require_readable(certificate)
 

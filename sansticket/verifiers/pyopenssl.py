@@ -94,6 +94,16 @@ class _StoreVerifier:
     clock: Callable[[], float] | None = field(default=None, kw_only=True, repr=False)
     min_rsa_bits: int = field(default=MIN_RSA_BITS, kw_only=True)
 
+    def __attrs_post_init__(self) -> None:
+        if type(self.crls_for_leaf_only) is not bool:
+            raise ConfigError(
+                "crls_for_leaf_only", f"{self.crls_for_leaf_only!r:.80}; expected True or False"
+            )
+        if self.clock is not None and not callable(self.clock):
+            raise ConfigError("clock", f"{self.clock!r:.80}; expected a function to seconds, or None")
+        if type(self.min_rsa_bits) is not int or self.min_rsa_bits < 0:
+            raise ConfigError("min_rsa_bits", f"{self.min_rsa_bits!r:.80}; expected a number of bits")
+
     def _path(self, question: "VerifyPeer", purpose: x509.ObjectIdentifier) -> list[x509.Certificate]:
         """The path that OpenSSL finds, from the leaf to the anchor, when nothing speaks against it."""
         if question.trust_anchors is None:

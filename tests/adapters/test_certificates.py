@@ -28,7 +28,8 @@ from tests.support.certificates import (
     new_authority,
     server_identity,
 )
-from tests.support.chain_kinds import TABLE, Kind
+from tests.support.chain_kinds import TABLE
+from tests.support.chains import Kind
 from tests.support.credentials import issue
 from tests.support.ssl_objects import OURS, STDLIB, House, shaken
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from enum import Enum
 from typing import Final
 
-from attrs import frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.hashes import MD5, SHA1, SHA224, SHA384
@@ -21,6 +19,8 @@ from tests.support.certificates import KEYS, Authority, authority, client_identi
 from tests.support.chains import (
     NAME,
     Chain,
+    Kind,
+    Verdict,
     below,
     beside,
     der,
@@ -58,26 +58,7 @@ from tests.support.credentials import (
     with_chain,
 )
 
-
-class Verdict(Enum):
-    """Who accepts: the default answer to ``VerifyPeer``, and ``sansticket.verifiers.pyopenssl``."""
-
-    BOTH = (True, True)
-    OPENSSL = (False, True)
-    OURS = (True, False)
-    NEITHER = (False, False)
-
-
 BOTH, OPENSSL, OURS, NEITHER = Verdict.BOTH, Verdict.OPENSSL, Verdict.OURS, Verdict.NEITHER
-
-
-@frozen
-class Kind:
-    """One row of the table."""
-
-    title: str
-    verdict: Verdict
-    make: Callable[[], Chain]
 
 
 def _identity(key: str) -> Kind:
@@ -109,6 +90,7 @@ KEY_KINDS: Final = (
     Kind("authority with an RSA key that signs with PSS", BOTH, signed_with_pss),
     Kind("leaf with an RSA key of 1024 bits", NEITHER, lambda: under(authority(), key=_short(1024)())),
     Kind("authority with an RSA key of 1024 bits", NEITHER, own_root(CA, make_key=_short(1024))),
+    Kind("authority with an RSA key of 2047 bits", NEITHER, own_root(CA, make_key=_short(2047))),
     Kind("leaf on the curve secp224r1", NEITHER, lambda: under(authority(), key=_curve(ec.SECP224R1())())),
     Kind("authority on the curve secp224r1", OPENSSL, own_root(CA, make_key=_curve(ec.SECP224R1()))),
     Kind("authority on the curve secp256k1", OPENSSL, own_root(CA, make_key=_curve(ec.SECP256K1()))),

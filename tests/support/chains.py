@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Final
 
 import trustme
@@ -42,6 +43,24 @@ class Chain:
     sent: tuple[bytes, ...] = field(converter=_in_order)
     anchors: tuple[bytes, ...] = field(converter=_in_order)
     server_name: str | None = NAME
+
+
+class Verdict(Enum):
+    """Who accepts: the default answer to ``VerifyPeer``, and ``sansticket.verifiers.pyopenssl``."""
+
+    BOTH = (True, True)
+    OPENSSL = (False, True)
+    OURS = (True, False)
+    NEITHER = (False, False)
+
+
+@frozen
+class Kind:
+    """One row of the table."""
+
+    title: str
+    verdict: Verdict
+    make: Callable[[], Chain]
 
 
 # --- how they are made --------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from sansticket.crypto.verification import TrustAnchors, verify_client_chain, ve
 from sansticket.errors import Fault, Reason
 from sansticket.events import VerifyPeer
 from sansticket.verifiers.pyopenssl import ClientVerifier, ServerVerifier
-from tests.support.chain_kinds import TABLE, Kind
-from tests.support.chains import Chain
+from tests.support.chain_kinds import TABLE
+from tests.support.chains import Chain, Kind
 from tests.support.credentials import NOW
 from tests.support.documents import Document
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import random
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from sansticket.crypto.inspection import public_key_of
 from sansticket.errors import ALERTS, ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, HandshakeCompleted, VerifyPeer
 from sansticket.verifiers.pyopenssl import REASONS, ClientVerifier, ServerVerifier
+from tests.crypto.test_verification import changed_somewhere
 from tests.support.certificates import KEYS, Authority, authority, server_identity
 from tests.support.credentials import (
     CA,
@@ -124,6 +126,24 @@ def test_what_is_no_list(crls: Any) -> None:
         with pytest.raises(ConfigError) as caught:
             kind(crls)
         assert caught.value.field == "crls"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("crls_for_leaf_only", "yes"),
+        ("crls_for_leaf_only", 1),
+        ("clock", 0.0),
+        ("min_rsa_bits", "2048"),
+        ("min_rsa_bits", True),
+        ("min_rsa_bits", -1),
+    ],
+)
+def test_other_wrong_arguments(name: str, value: Any) -> None:
+    for kind in (ServerVerifier, ClientVerifier):
+        with pytest.raises(ConfigError) as caught:
+            kind(**{name: value})
+        assert caught.value.field == name
 
 
 # --- time, names, keys, anchors -------------------------------------------------------------------------------
@@ -260,3 +280,22 @@ def client_certificate() -> list[x509.Certificate]:
 def test_an_intermediate_may_be_the_anchor() -> None:
     middle = subordinate(authority(), extensions=(CA,))
     ServerVerifier()(question(middle.issue(NAME).chain_der, anchors_of(middle)))
+
+
+@pytest.mark.filterwarnings("default::cryptography.utils.CryptographyDeprecationWarning")
+def test_no_changed_chain_raises_anything_but_a_fault() -> None:
+    """And what is accepted has the name, whatever else was changed."""
+    middle = subordinate(authority())
+    original = with_chain(middle.issue(NAME, "127.0.0.1"), middle).chain_der
+    key, chosen, reasons = public_key_of(original[0]), random.Random(8), []
+    for _ in range(1500):
+        which = chosen.randrange(2)
+        chain = list(original)
+        chain[which] = changed_somewhere(original[which], chosen)
+        assert chain[which] != original[which]
+        try:
+            ServerVerifier()(VerifyPeer(tuple(chain), NAME, key, anchors()))
+        except Fault as caught:
+            reasons.append(caught.reason)
+    assert len(reasons) > 1400
+    assert all(reason.name.startswith("CERTIFICATE_") for reason in reasons)
