@@ -67,6 +67,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _told(lambda content: commands.RejectPeer()),
     _told(lambda content: commands.AbortHandshake()),
     _told(lambda content: commands.Close()),
+    _told(lambda content: commands.SessionAdmitted()),
+    _told(lambda content: commands.SessionRefused(content[:20].hex())),
 )
 """The number of an operation is its place here."""
 

@@ -38,6 +38,7 @@ from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.events import (
+    AdmitSession,
     DecideTicket,
     PrepareTicket,
     Question,
@@ -58,7 +59,14 @@ Side = Literal["client", "server"]
 Connection = ClientConnection | ServerConnection
 SIDES: Final[tuple[Side, Side]] = ("client", "server")
 
-ASKED: Final[tuple[type[Question], ...]] = (SelectConfig, DecideTicket, PrepareTicket, Sign, VerifyPeer)
+ASKED: Final[tuple[type[Question], ...]] = (
+    SelectConfig,
+    DecideTicket,
+    AdmitSession,
+    PrepareTicket,
+    Sign,
+    VerifyPeer,
+)
 """The questions that are asked; whoever drives a connection answers them with the defaults."""
 
 

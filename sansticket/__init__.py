@@ -26,8 +26,10 @@ from sansticket.commands import (
     ResolveTicket,
     SealTicket,
     SendData,
+    SessionAdmitted,
     SessionClaimed,
     SessionNotClaimed,
+    SessionRefused,
     TicketNotOpened,
     TicketOpened,
     TicketProtected,
@@ -45,6 +47,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ALERTS, ConfigError, LocalProtocolError, Reason, SansticketError
 from sansticket.events import (
+    AdmitSession,
     CertificateWithheld,
     ClaimSession,
     ConnectionFacts,
@@ -68,7 +71,7 @@ from sansticket.events import (
     VerifyPeer,
 )
 from sansticket.handshake.client.adoption import SessionNotAdopted, adopt_session
-from sansticket.tickets.decision import Resolution, TicketReturn, TicketStatus, resolve
+from sansticket.tickets.decision import FoundBy, Resolution, TicketReturn, TicketStatus, resolve
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
 from sansticket.tickets.keys.protection import OpenedTicket, TicketKeys
 from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
@@ -85,6 +88,7 @@ __all__ = [
     "ASK",
     "AbortHandshake",
     "AcceptPeer",
+    "AdmitSession",
     "AlertDescription",
     "CacheMode",
     "CertificateWithheld",
@@ -107,6 +111,7 @@ __all__ = [
     "DecideTicket",
     "Event",
     "FlushTickets",
+    "FoundBy",
     "HandshakeCompleted",
     "IdentityRecord",
     "IssueTicket",
@@ -141,11 +146,13 @@ __all__ = [
     "ServerConfig",
     "ServerConnection",
     "Session",
+    "SessionAdmitted",
     "SessionCache",
     "SessionClaimed",
     "SessionFormatError",
     "SessionNotAdopted",
     "SessionNotClaimed",
+    "SessionRefused",
     "Sign",
     "SignatureScheme",
     "StoreKey",

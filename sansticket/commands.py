@@ -35,6 +35,7 @@ def _is(*kinds: type, expected: str) -> Callable[[Command, Attribute[Any], Any],
     return validate
 
 
+_is_text: Final = _is(str, expected="text")
 _is_bytes: Final = _is(bytes, expected="bytes")
 _is_bytes_or_none: Final = _is(bytes, NoneType, expected="bytes or None")
 
@@ -195,6 +196,29 @@ class ProvideSession(Command):
     session: Session | None = field(
         validator=_is(Session, NoneType, expected="a Session or None"),
         metadata=says("The session of the id that was asked for, or None."),
+    )
+    why: str = field(
+        default="",
+        validator=_is_text,
+        metadata=says(
+            'Why there is none, for the record of the handshake: "no session of this id" if it is empty.'
+        ),
+    )
+
+
+@frozen
+class SessionAdmitted(Command):
+    """Answers ``AdmitSession``: the session goes on."""
+
+
+@frozen
+class SessionRefused(Command):
+    """Answers ``AdmitSession``: as if a check had failed.  The search goes on, and a full handshake has new tickets."""
+
+    why: str = field(
+        default="",
+        validator=_is_text,
+        metadata=says("The reason, for the record of the handshake."),
     )
 
 

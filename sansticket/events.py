@@ -15,7 +15,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import Reason
-from sansticket.tickets.decision import TicketStatus
+from sansticket.tickets.decision import FoundBy, TicketStatus
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.hello import ClientHello
@@ -213,7 +213,9 @@ class DecideTicket(Question):
 class LookUpSession(Question):
     """The internal cache has no session of this id: the get callback of SSL_CTX_sess_set_get_cb(3).
 
-    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.  ``version`` is that of the handshake.
+    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.  ``session_id`` has 1 to 32 bytes:
+    what is longer is no id.  ``version`` is that of the handshake.  A function that raises is a full handshake, and
+    the record names the exception's class: nothing was used up, and a store that is down costs no more than that.
 
     Anybody can show an id that was seen on the wire, so a look-up should not use the session up: ``ClaimSession``
     is for that.
@@ -221,6 +223,22 @@ class LookUpSession(Question):
 
     session_id: bytes
     version: int
+
+
+@frozen
+class AdmitSession(Question):
+    """A session passed every check, in either version, however it was found: may it go on?
+
+    Answers: ``SessionAdmitted``, ``SessionRefused``, ``AbortHandshake``.  Default: ``SessionAdmitted``.
+
+    The application's last word on every resumption.  ``session`` has what it needs for that: its ``app_data``, the
+    ``peer_certificates`` that the client showed in the full handshake, the server name, the times; ``how`` says
+    where it was found.  In TLS 1.3 the client has proved to be the session's own; in TLS 1.2 its
+    Finished will prove it.  Nothing is used up yet: ``ClaimSession`` comes after it.
+    """
+
+    session: Session
+    how: FoundBy
 
 
 @frozen

@@ -31,6 +31,8 @@ def test_every_module_is_read() -> None:
         ("keys.transcript", "def f() -> None:\n    from sansticket.tickets.session import Session"),
         ("tickets.session", "if TYPE_CHECKING:\n    from sansticket.events import Event"),
         ("handshake.server.start", "from sansticket.connection import ServerConnection"),
+        ("handshake.server.search", "from sansticket.handshake.server.tls13.flight import AskSign"),
+        ("handshake.server.search", "from sansticket.handshake.server.tls12 import rules"),
         ("config.base", "from sansticket.handshake import machine"),
         ("connection.engine", "from sansticket.debug import trace"),
         ("record.reader", "from sansticket import ServerConnection"),

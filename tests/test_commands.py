@@ -38,6 +38,7 @@ RIGHT: dict[str, list[object]] = {
     "app_data": [None, b"secret"],
     "ticket": [None, b"secret"],
     "signature": [b"secret"],
+    "why": ["secret"],
 }
 """Of ``OF_ANY_TYPE``, those that the field of that name takes."""
 

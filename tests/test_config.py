@@ -95,6 +95,7 @@ WRONG_ON_A_SERVER = [
     ("session_id_context", "context", "expected bytes or None"),
     ("session_id_context", bytes(33), "33 bytes; expected at most 32"),
     ("resume_with_other_name", 1, "expected True or False"),
+    ("tickets_without_psk_modes", 1, "expected True or False"),
     ("single_use_tickets", 1, "expected True or False"),
     ("single_use_tickets", True, "needs stateful tickets"),
 ]
@@ -128,6 +129,7 @@ FLAGS = {
     "middlebox_compatibility",
     "post_handshake_auth",
     "resume_with_other_name",
+    "tickets_without_psk_modes",
 }
 NUMBERS = {"max_certificates", "num_tickets", "max_tickets_requested", "ticket_lifetime", "max_session_age"}
 OPTIONAL = {

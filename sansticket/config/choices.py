@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from sansticket.events import (
+    AdmitSession,
     ClaimSession,
     DecideTicket,
     LookUpSession,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     class EveryQuestion(
         PrepareTicket,
+        AdmitSession,
         ClaimSession,
         DecideTicket,
         LookUpSession,

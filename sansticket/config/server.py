@@ -106,6 +106,15 @@ class ServerConfig(Config):
             "Resume a session also under a server name other than its own.  See CVE-2025-23419 for what that can mean."
         ),
     )
+    tickets_without_psk_modes: bool = field(
+        default=False,
+        validator=is_flag,
+        metadata=says(
+            "TLS 1.3: give tickets also to a client whose hello has no psk_key_exchange_modes, which is to say that it "
+            "cannot resume (RFC 9846 section 4.3.9: there should be none).  Erlang's client lists a mode only once "
+            "it has a ticket."
+        ),
+    )
     single_use_tickets: bool = field(
         default=False,
         validator=is_flag,

@@ -176,7 +176,10 @@ class Engine:
             except Fault:
                 raise
             except Exception as error:
-                raise _answer_failed(state, error) from error
+                instead = state.answer_after(error)
+                if instead is None:
+                    raise _answer_failed(state, error) from error
+                command = instead
             try:
                 self.step(command)
             except LocalProtocolError as error:

@@ -72,6 +72,17 @@ class TicketReturn(Enum):
         return self is TicketReturn.IGNORE_RENEW or self is TicketReturn.USE_RENEW
 
 
+class FoundBy(Enum):
+    """How a server came by a session."""
+
+    TICKET = "ticket"
+    """It was in the ticket that the client shows."""
+    CACHE = "cache"
+    """By its id: the config's ``session_cache`` has it, or its ``on_get`` hook."""
+    STORE = "store"
+    """By its id: it came as the answer to ``LookUpSession``."""
+
+
 _DEFAULTS: Final = {
     TicketStatus.EMPTY: TicketReturn.IGNORE_RENEW,
     TicketStatus.NO_DECRYPT: TicketReturn.IGNORE_RENEW,
@@ -195,8 +206,11 @@ def resolve(decisions: Sequence[Decision], version: int, num_tickets: int | Tick
         if decision.fault is not None:
             return _failed(decision.fault, None, f"identity {index}: {decision.fault.value}")
         if decision.usable:
-            why = f"identity {index} is resumed, " + ("with renewal" if renews else "without renewal")
-            return Resolution(index, counts.resumed if renews else 0, why)
+            tickets = counts.resumed if renews else 0
+            renewal = (
+                "without renewal" if not renews else "with renewal" if tickets else "no ticket is to follow"
+            )
+            return Resolution(index, tickets, f"identity {index} is resumed, {renewal}")
     if not decisions:
         return Resolution(None, counts.full, "full handshake, no identity to decide on")
     if all(decision.ticket_return is TicketReturn.IGNORE for decision in decisions):

@@ -26,6 +26,11 @@ class Check:
         return f"{name} ({self.detail})" if self.detail else name
 
 
+def all_passed(checks: tuple[Check, ...]) -> bool:
+    """Whether none of them failed."""
+    return not [check for check in checks if not check.passed]
+
+
 @value
 class IdentityRecord:
     """What became of one identity."""
@@ -47,7 +52,7 @@ class IdentityRecord:
     @property
     def passed(self) -> bool:
         """Whether no check failed."""
-        return all(check.passed for check in self.checks)
+        return all_passed(self.checks)
 
     def __str__(self) -> str:
         parts = [f"identity {self.index}"]

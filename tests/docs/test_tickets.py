@@ -39,13 +39,13 @@ from sansticket import (
     resolve,
 )
 from sansticket.codes import ProtocolVersion
-from sansticket.handshake.server.tls13.search import MAX_IDENTITIES
+from sansticket.handshake.server.tls13.rules import MAX_IDENTITIES
 from sansticket.tickets.decision import Decision, default_return, may_return
 from tests.support.certificates import authority, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.documents import Document, code
 from tests.support.pair import ConnectionPair
-from tests.support.resumption import outcome, received, record, resumed
+from tests.support.resumption import failed_checks, outcome, received, record, resumed
 
 PAGE: Final = Document("tickets.md")
 
@@ -200,13 +200,36 @@ def test_refuse_a_users_tickets(recipe: Callable[[str], Names]) -> None:
     def prepare(question: PrepareTicket) -> sansticket.SealTicket:
         return sansticket.SealTicket(b"mallory")
 
-    session = received(connect(evolve(config, answers={**config.answers, PrepareTicket: prepare})))[0]
-    assert outcome(connect(config, session)) == (True, 1)
-    assert outcome(connect(config, evolve(session, ticket=session.ticket[:-1]))) == (False, 2)
-    names["logged_out"].add("mallory")
-    pair = connect(config, session)
-    assert outcome(pair) == (False, 2)
-    assert outcome(connect(config, received(pair)[0])) == (True, 1), "anonymous again"
+    stateful = evolve(config, ticket_keys=None, session_cache=sansticket.SessionCache())
+    by_id = evolve(stateful, versions=[ProtocolVersion.TLS_1_2])
+    kept = []
+    for one in (config, stateful, by_id):
+        pair = connect(evolve(one, answers={**one.answers, PrepareTicket: prepare}))
+        names["open_connections"].setdefault("mallory", []).append(pair.server)
+        kept.append((one, received(pair)[0], pair))
+        if one is by_id:
+            (issued,) = pair.events("server", TicketIssued)
+            names["users"][issued.session.session_id] = "mallory"
+    assert outcome(connect(config, kept[0][1])) == (True, 1)
+    assert outcome(connect(config, evolve(kept[0][1], ticket=kept[0][1].ticket[:-1]))) == (False, 2)
+    assert names["log_out"]("mallory") == [pair.server for _, _, pair in kept]
+    for one, session, before in kept:
+        assert before.server.data_to_send() != b""
+        pair = connect(one, session)
+        assert outcome(pair) == (False, 1 if one is by_id else 2)
+        assert failed_checks(pair) == ["admission"]
+        assert resumed(connect(one, received(pair)[0])), "anonymous again"
+
+
+def test_renew_tls12_tickets(recipe: Callable[[str], Names]) -> None:
+    names = recipe("Renew TLS 1.2 tickets")
+    config = evolve(names["config"], versions=[ProtocolVersion.TLS_1_2])
+    (session,) = received(connect(config))
+    for _ in range(3):
+        pair = connect(config, session)
+        assert outcome(pair) == (True, 1)
+        (session,) = received(pair)
+    assert outcome(connect(evolve(config, answers={}), session)) == (True, 0)
 
 
 def test_whose_ticket_is_it(recipe: Callable[[str], Names]) -> None:

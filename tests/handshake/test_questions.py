@@ -31,11 +31,13 @@ from sansticket.config.choices import ASK
 from sansticket.connection.connection import Connection
 from sansticket.errors import ALERTS, Fault, LocalProtocolError, Reason
 from sansticket.events import (
+    AdmitSession,
     ClaimSession,
     ConnectionTerminated,
     DataReceived,
     DecideTicket,
     Event,
+    HandshakeCompleted,
     LookUpSession,
     OpenTicket,
     PrepareTicket,
@@ -69,6 +71,7 @@ KINDS: Final = (
     OpenTicket,
     DecideTicket,
     LookUpSession,
+    AdmitSession,
     ClaimSession,
     PrepareTicket,
     ProtectTicket,
@@ -241,6 +244,18 @@ def test_each_question_alone(kind: type[Question]) -> None:
         assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+@pytest.mark.parametrize("asker", SIDES)
+def test_a_question_that_is_not_named_is_as_one_answered_with_its_default(scene: Scene, asker: Side) -> None:
+    """Nobody is asked, and much of it takes no state of its own; what both sides see and say is the same."""
+    away = AWAY[scene.elsewhere]
+    plain = play(scene, asker, "function", kinds=away)
+    assert {type(question) for question in plain.asked} <= set(away)
+    # Who verifies is a part of the policy, and so of the context that stands in tickets.
+    asked = play(scene, asker, "function", kinds=tuple({*kinds_in(scene)} - {VerifyPeer}))
+    assert plain.seen() == asked.seen()
+
+
 def asks(scene: Scene, asker: Side, kind: type[Question]) -> list[bool]:
     return [isinstance(question, kind) for question in play(scene, asker, "function").asked]
 
@@ -278,7 +293,9 @@ def told(one: Play, alert: AlertDescription) -> None:
     assert one.sides[one.asker].state == "Ended"
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind is not LookUpSession], ids=lambda kind: kind.__name__
+)
 @ends(Reason.ANSWER_FAILED)
 def test_function_that_raises(kind: type[Question]) -> ConnectionTerminated:
     """The exception is the event's cause, and the peer learns nothing of it."""
@@ -293,6 +310,22 @@ def test_function_that_raises(kind: type[Question]) -> ConnectionTerminated:
     assert end.alert == ALERTS[Reason.ANSWER_FAILED] == AlertDescription.INTERNAL_ERROR
     told(one, AlertDescription.INTERNAL_ERROR)
     return end
+
+
+@pytest.mark.parametrize("way", ["sessions elsewhere", "TLS 1.2, resumed by id"])
+def test_a_look_up_that_raises(way: str) -> None:
+    """The one question whose function may fail: nothing was used up, and who has no session has a full handshake."""
+
+    def answer(question: Question, connection: Connection, keys: Keys) -> Command:
+        if isinstance(question, LookUpSession):
+            raise Boom("secret")
+        return answer_to(question, connection, keys)
+
+    one = play(named(way), "server", "function", answer=answer)
+    (done,) = (event for event in one.events["server"] if isinstance(event, HandshakeCompleted))
+    assert not done.resumed
+    assert "found FAILED (the look-up failed: Boom)" in str(done.record)
+    assert "secret" not in str(done.record)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -489,7 +522,14 @@ def test_questions_come_in_their_order() -> None:
     """A server that asks everything, of a client that resumes."""
     one = play(named("keys elsewhere, resumed"), "server", "later")
     kinds = [type(event) for event in one.events["server"] if isinstance(event, Question)]
-    assert kinds[:5] == [SelectConfig, OpenTicket, DecideTicket, PrepareTicket, ProtectTicket]
+    assert kinds[:6] == [
+        SelectConfig,
+        OpenTicket,
+        DecideTicket,
+        AdmitSession,
+        PrepareTicket,
+        ProtectTicket,
+    ]
     assert kinds.count(PrepareTicket) == kinds.count(ProtectTicket)
     issued = [event for event in one.events["server"] if isinstance(event, TicketIssued)]
     assert len(issued) == kinds.count(PrepareTicket)

@@ -132,6 +132,8 @@ COMMAND_SAMPLES: Final[dict[type[Command], Command]] = {
         commands.TicketNotOpened(),
         commands.ResolveTicket(TicketReturn.IGNORE_RENEW),
         commands.ProvideSession(None),
+        commands.SessionAdmitted(),
+        commands.SessionRefused("not today"),
         commands.SessionClaimed(),
         commands.SessionNotClaimed(),
         commands.SealTicket(b"app data"),

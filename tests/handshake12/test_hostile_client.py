@@ -19,7 +19,7 @@ from sansticket.config.choices import ClientAuthentication
 from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.errors import Reason
-from sansticket.events import HandshakeCompleted
+from sansticket.events import HandshakeCompleted, TicketIssued
 from sansticket.record.tls12 import Sealer
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.wire.extensions.base import UnknownExtension
@@ -54,6 +54,7 @@ from tests.support.hostile12 import (
     lacking,
     server12,
     session_of12,
+    session_without_secret12,
     with_,
 )
 from tests.support.refusals import case, refused
@@ -199,7 +200,7 @@ MODEST: dict[str, tuple[Modest, set[int]]] = {
     "everything": (lambda m: m, {0, 11, 23, 35, 0xFF01}),
     "no name": (lacking(ServerNameList), {11, 23, 35, 0xFF01}),
     "another name": (with_(ServerNameList(b"other.example")), {11, 23, 35, 0xFF01}),
-    "no extended master secret": (lacking(ExtendedMasterSecret), {0, 11, 35, 0xFF01}),
+    "no extended master secret": (lacking(ExtendedMasterSecret), {0, 11, 0xFF01}),
     "no point formats": (lacking(EcPointFormats), {0, 23, 35, 0xFF01}),
     "no tickets": (lacking(SessionTicketExtension), {0, 11, 23, 0xFF01}),
     "no renegotiation_info": (lacking(RenegotiationInfo), {0, 11, 23, 35}),
@@ -460,7 +461,7 @@ def test_neither_has_extended_master_secret(make: Callable[..., ServerConfig]) -
     """RFC 7627 section 5.3, and a server that requires it does not even go on with a full handshake."""
     config = make()
     edits = {ClientHello: lacking(ExtendedMasterSecret)}
-    session = session_of12(config, edits=edits)
+    session = session_without_secret12(config)
     strict = evolve(config, require_extended_master_secret=True)
     client = HostileClient12(strict, edits, shows=session).say_hello()
     client.assert_refused(Reason.MISSING_EXTENDED_MASTER_SECRET)
@@ -479,20 +480,49 @@ def test_extended_master_secret_dropped(make: Callable[..., ServerConfig]) -> Ho
 def test_extended_master_secret_added(make: Callable[..., ServerConfig]) -> None:
     """RFC 7627 section 5.3: a full handshake."""
     config = make()
-    session = session_of12(config, edits={ClientHello: lacking(ExtendedMasterSecret)})
+    session = session_without_secret12(config)
     assert not session.extended_master_secret
     client = HostileClient12(config, shows=session).complete()
     client.assert_alive()
     assert not client.victim.resumed
+    assert "extended master secret FAILED (then False, now True)" in account_of(client)
+
+
+def account_of(client: HostileClient12) -> str:
+    """What the server's record says."""
+    (done,) = (event for event in client.events if isinstance(event, HandshakeCompleted))
+    return str(done.record)
 
 
 @KINDS
 def test_a_session_without_extended_master_secret_is_never_resumed(make: Callable[..., ServerConfig]) -> None:
     config = make()
     edits = {ClientHello: lacking(ExtendedMasterSecret)}
-    client = HostileClient12(config, edits, shows=session_of12(config, edits=edits)).complete()
+    client = HostileClient12(config, edits, shows=session_without_secret12(config)).complete()
     client.assert_alive()
     assert not client.victim.resumed
+    assert "extended master secret FAILED (then False, now False)" in account_of(client)
+
+
+@pytest.mark.parametrize(
+    "make", [server12, by_id, lambda: server12(session_cache=SessionCache())], ids=["ticket", "id", "both"]
+)
+@pytest.mark.parametrize("takes_tickets", [True, False])
+def test_what_can_never_resume_is_not_issued(make: Callable[..., ServerConfig], takes_tickets: bool) -> None:
+    """Without extended master secret: no ticket, no session id, nothing in the cache, and the record says why."""
+    config = make()
+    edit = lacking(ExtendedMasterSecret)
+    edits = {ClientHello: edit if takes_tickets else lambda m: lacking(SessionTicketExtension)(edit(m))}
+    client = HostileClient12(config, edits).complete()
+    client.assert_alive()
+    assert client.tickets == []
+    assert client.answer.session_id == b""
+    assert client.answer.find(SessionTicketExtension) is None
+    assert not any(isinstance(event, TicketIssued) for event in client.events)
+    assert config.session_cache is None or len(config.session_cache) == 0
+    said = account_of(client)
+    assert said.startswith("full handshake, 0 tickets to follow: ")
+    assert said.splitlines()[0].endswith("and without extended master secret no session can be resumed")
 
 
 @KINDS

@@ -197,6 +197,20 @@ def test_without_extended_master_secret() -> None:
     assert server.victim.state == "tls12.ClientConnected"
 
 
+@pytest.mark.parametrize(
+    "gives", [{"ticket": TICKET}, {"session_id": bytes(range(32))}], ids=["ticket", "id"]
+)
+def test_what_can_never_resume_is_not_reported(gives: dict[str, bytes]) -> None:
+    """Without extended master secret: a ticket or an id is taken, and the application does not hear of it."""
+    server = HostileServer12(client12(), {ServerHello: lacking(ExtendedMasterSecret)}, **gives).complete()
+    server.assert_alive()
+    assert not any(isinstance(event, TicketReceived) for event in server.events)
+    (done,) = (event for event in server.events if isinstance(event, HandshakeCompleted))
+    assert done.record.why == (
+        "no session was offered, and without extended master secret no session can be resumed"
+    )
+
+
 # --- resumption --------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from sansticket.events import (
     TicketIssued,
 )
 from sansticket.tickets.decision import TicketReturn, TicketStatus
+from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import CacheMode, SessionCache
 from sansticket.wire.extensions.tls12 import SessionTicketExtension
@@ -35,7 +36,7 @@ from sansticket.wire.messages.hello import ClientHello, ServerHello
 from tests.support.credentials import anchors, client_credential
 from tests.support.hostile12 import HostileClient12, changed, session_of12
 from tests.support.pair import ConnectionPair
-from tests.support.resumption import ending, failed_checks, outcome, received, record, resumed
+from tests.support.resumption import checks, ending, failed_checks, outcome, received, record, resumed
 from tests.support.resumption12 import World12, in_clear, tickets_on_the_wire
 
 SERVER = CacheMode.SERVER
@@ -376,6 +377,54 @@ def test_the_store_gives_what_cannot_be_used(world: World12, change: dict[str, i
     pair = world.connect(config, session)
     pair.send("server", ProvideSession(evolve(issued.session, **change)))
     assert not resumed(pair)
+
+
+def test_the_cache_refuses_what_the_store_gave(world: World12) -> None:
+    """While the store was asked somebody used the session up, which says more than that there is none."""
+    config = evolve(elsewhere(world), session_cache=SessionCache())
+    pair = connect(world, config)
+    (issued,), (session,) = pair.events("server", TicketIssued), received(pair)
+    cache = config.session_cache
+    assert cache is not None
+    cache.clear()
+    pair = world.connect(config, session)
+    assert cache.claim(issued.session, world.clock())
+    pair.send("server", ProvideSession(issued.session))
+    assert not resumed(pair)
+    (identity,) = record(pair).identities
+    assert (identity.status, identity.ticket_return) == (TicketStatus.NO_DECRYPT, None)
+    assert identity.checks == (Check("single use", False, "used before"),)
+
+
+def test_what_was_used_up_is_not_looked_for(world: World12) -> None:
+    config = elsewhere(world, lambda question: pytest.fail("asked"))
+    config = evolve(config, session_cache=SessionCache())
+    pair = connect(world, config)
+    (issued,), (session,) = pair.events("server", TicketIssued), received(pair)
+    cache = config.session_cache
+    assert cache is not None
+    assert cache.claim(issued.session, world.clock())
+    assert failed_checks(world.connect(config, session)) == ["single use"]
+
+
+def test_a_store_that_is_down_costs_a_full_handshake(world: World12) -> None:
+    """By its function, by its hook, and in its own words."""
+
+    def down(question: object) -> Command:
+        raise ConnectionError("with a secret in it")
+
+    function = elsewhere(world, down)
+    hook = world.by_id(session_cache=SessionCache(on_get=down))
+    (session,) = received(connect(world, elsewhere(world)))
+    for config in (function, hook):
+        pair = world.connect(config, session)
+        assert not resumed(pair)
+        assert checks(pair) == (Check("found", False, "the look-up failed: ConnectionError"),)
+        assert "secret in it" not in str(record(pair))
+    pair = world.connect(elsewhere(world), session)
+    pair.send("server", ProvideSession(None, why="the store does not answer"))
+    assert not resumed(pair)
+    assert checks(pair) == (Check("found", False, "the store does not answer"),)
 
 
 def test_the_cache_keeps_what_the_store_gave(world: World12) -> None:

@@ -181,6 +181,39 @@ def test_nobody_is_asked_where_one_side_does_no_tickets(world: World12, side: st
     assert outcome(pair) == FULL_0
 
 
+NOTHING_LOOKED_AT: list[Any] = [
+    ({"ticket_keys": None}, {}, "ticket", "the config has no ticket keys", "tickets"),
+    ({"tickets_in_tls12": False}, {}, "ticket", "tickets_in_tls12 is off", "tickets"),
+    ({"tickets_in_tls12": False}, {}, "", "tickets_in_tls12 is off", ""),
+    ({"ticket_keys": None}, {}, "", "the config has no ticket keys", ""),
+    ({}, {"tickets_in_tls12": False}, "", "no session_ticket extension", ""),
+    ({}, {"tickets_in_tls12": False}, "id", "no session_ticket extension", "session ids"),
+]
+
+
+@pytest.mark.parametrize(("server", "client", "shows", "why", "check"), NOTHING_LOOKED_AT)
+def test_why_nothing_was_looked_at(
+    world: World12, server: dict[str, Any], client: dict[str, Any], shows: str, why: str, check: str
+) -> None:
+    """The record says it, of what was shown and of the ticket that does not follow."""
+    sessions = {
+        "ticket": lambda: world.session(world.server()),
+        "id": lambda: world.session(world.by_id()),
+        "": lambda: None,
+    }
+    pair = world.connect(world.server(**server), sessions[shows](), client=world.client(**client))
+    assert outcome(pair) == FULL_0
+    expected = f"full handshake, no identity to decide on, and no ticket follows: {why}"
+    assert record(pair).why == expected
+    assert [one.name for identity in record(pair).identities for one in identity.checks] == [check] * bool(
+        check
+    )
+    if shows == "ticket":
+        assert checks(pair)[0].detail == why
+    if shows == "id":
+        assert checks(pair)[0].detail == "neither a session_cache nor an answer for LookUpSession"
+
+
 def test_num_tickets_is_of_tls13(world: World12) -> None:
     """A.11: TLS 1.2 has its own switch."""
     for number in (0, 1, 5):
@@ -292,6 +325,45 @@ def test_a_renewed_ticket_keeps_the_time_of_its_session(world: World12) -> None:
     pair = world.connect(config, evolve(session, issued_at=world.clock()))
     assert outcome(pair) == FULL_1
     assert failed_checks(pair) == ["expiry"]
+
+
+def test_the_session_that_is_shown_before_it_is_renewed(world: World12) -> None:
+    """It is the one that is resumed, with its time, its data and its secret, not one of this handshake."""
+    seen: list[Session] = []
+
+    def prepare(question: PrepareTicket) -> Command:
+        seen.append(question.session)
+        return SealTicket(b"ours") if not question.session.app_data else SealTicket()
+
+    config = world.server(answers={DecideTicket: always_renew, PrepareTicket: prepare})
+    session = world.session(config)
+    world.clock.forward(HOUR)
+    pair = world.connect(config, session)
+    first, again = seen
+    assert first.issued_at == again.issued_at == world.clock() - HOUR
+    assert again == pair.event("server", HandshakeCompleted).session == evolve(first, app_data=b"ours")
+    (issued,) = pair.events("server", TicketIssued)
+    assert issued.session == again
+
+
+def test_the_session_that_is_shown_before_an_id_becomes_a_ticket(world: World12) -> None:
+    """The id is of the session in the cache; what the ticket holds has none."""
+    seen: list[Session] = []
+
+    def prepare(question: PrepareTicket) -> Command:
+        seen.append(question.session)
+        return SealTicket()
+
+    config = world.server(session_cache=SessionCache(), answers={PrepareTicket: prepare})
+    without = world.client(tickets_in_tls12=False)
+    (session,) = received(world.connect(config, client=without))
+    assert seen == []
+    pair = world.connect(config, session)
+    assert outcome(pair) == RESUMED_1
+    (shown,), (issued,) = seen, pair.events("server", TicketIssued)
+    assert shown == pair.event("server", HandshakeCompleted).session
+    assert shown.session_id == session.session_id
+    assert issued.session == evolve(shown, session_id=b"")
 
 
 def test_the_old_ticket_is_good_as_well(world: World12) -> None:

@@ -22,6 +22,7 @@ from sansticket.commands import (
     SealTicket,
     SendData,
     SessionNotClaimed,
+    SessionRefused,
     TicketNotOpened,
     TicketOpened,
     TicketProtected,
@@ -30,6 +31,7 @@ from sansticket.config.choices import ASK
 from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError, LocalProtocolError, Reason
 from sansticket.events import (
+    AdmitSession,
     ClaimSession,
     ConnectionTerminated,
     DecideTicket,
@@ -46,7 +48,17 @@ from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from tests.support.noting import what_it_says
 from tests.support.pair import ConnectionPair
-from tests.support.resumption import World, ending, kinds, outcome, received, record, records_of, resumed
+from tests.support.resumption import (
+    World,
+    checks,
+    ending,
+    kinds,
+    outcome,
+    received,
+    record,
+    records_of,
+    resumed,
+)
 from tests.support.sessions import repeatable_entropy
 
 Function = Callable[[Any], Command]
@@ -302,6 +314,7 @@ QUESTIONS: Final[dict[type[Question], Command]] = {
     OpenTicket: TicketNotOpened(),
     DecideTicket: ResolveTicket(TicketReturn.IGNORE_RENEW),
     LookUpSession: ProvideSession(None),
+    AdmitSession: SessionRefused(),
     ClaimSession: SessionNotClaimed(),
     PrepareTicket: SealTicket(),
     ProtectTicket: TicketProtected(b"ticket"),
@@ -430,9 +443,17 @@ def test_a_function_that_fails(world: World, question: type[Question], wrong: An
         config = evolve(first, answers={question: wrong})
     elif question in (OpenTicket, ProtectTicket):
         first, config = remote(world, service), remote(world, service, answers={question: wrong})
+    elif question is AdmitSession:
+        first = world.server()
+        config = evolve(first, answers={question: wrong})
     else:
         first, config = world.server(), world.server(answers={question: wrong})
     pair = world.connect(config, world.session(first))
+    if question is LookUpSession and wrong is trouble:
+        # A store that is down costs a full handshake: nothing was used up, and the record says what happened.
+        assert not resumed(pair)
+        assert [str(check) for check in checks(pair)] == ["found FAILED (the look-up failed: Trouble)"]
+        return
     end = ending(pair)
     assert (end.reason, end.alert) == (Reason.ANSWER_FAILED, AlertDescription.INTERNAL_ERROR)
     assert isinstance(end.cause, Trouble if wrong is trouble else LocalProtocolError)

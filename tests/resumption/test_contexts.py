@@ -31,6 +31,8 @@ from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
+from sansticket.wire.extensions.negotiation import ServerNameAck
+from sansticket.wire.messages.tls13 import EncryptedExtensions
 from tests.support.certificates import authority, new_authority
 from tests.support.credentials import (
     anchors,
@@ -39,6 +41,7 @@ from tests.support.credentials import (
     credential_of,
     server_credential,
 )
+from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import (
     START,
@@ -289,6 +292,18 @@ def test_a_client_that_verifies_otherwise_does_not_offer(world: World, keys: Tic
     other = world.client(trust_anchors=OTHER_ANCHORS)
     pair = world.connect(config, world.session(config), client=other)
     assert failed_checks(pair, side="client") == ["verification policy"]
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_resumption_acknowledges_no_name(world: World, resumes: bool) -> None:
+    """A.22: RFC 6066 section 3, in TLS 1.3 as in 1.2."""
+    config = world.server()
+    sessions = (world.session(config),) if resumes else ()
+    client = HostileClient(config, sessions=sessions).complete()
+    assert client.victim.resumed == resumes
+    assert client.victim.server_name == "server.example"
+    (extensions,) = (message for message in client.heard if isinstance(message, EncryptedExtensions))
+    assert (extensions.find(ServerNameAck) is None) == resumes
 
 
 @pytest.mark.parametrize("name", ["other.example", None])

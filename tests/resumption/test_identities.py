@@ -20,7 +20,7 @@ from sansticket.commands import ResolveTicket
 from sansticket.config.server import ServerConfig
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated, DecideTicket, HandshakeCompleted, TicketIssued
-from sansticket.handshake.server.tls13.search import MAX_IDENTITIES
+from sansticket.handshake.server.tls13.rules import MAX_IDENTITIES
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.hello import HelloRetryRequest

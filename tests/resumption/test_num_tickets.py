@@ -208,6 +208,29 @@ def test_none_for_a_client_that_could_not_use_them(world: World, edit: Callable[
         client.victim.send(IssueTicket())
 
 
+@pytest.mark.parametrize("lists_psk_ke", [False, True])
+def test_a_client_that_names_no_mode_before_it_has_a_ticket(world: World, lists_psk_ke: bool) -> None:
+    """Erlang's: the first hello has no modes, the one with the ticket has.  A client that lists others means it."""
+    config = world.server(num_tickets=3, tickets_without_psk_modes=True)
+
+    def edit(hello: ClientHello) -> ClientHello:
+        bare = without(hello, PskKeyExchangeModes)
+        return with_extensions(bare, PSK_KE) if lists_psk_ke else bare
+
+    client = HostileClient(config, {ClientHello: edit}).complete()
+    assert len(client.tickets) == (0 if lists_psk_ke else 3)
+    completed = client.events[0]
+    assert isinstance(completed, HandshakeCompleted)
+    assert completed.record.tickets_to_follow == len(client.tickets)
+    if lists_psk_ke:
+        return
+    client.victim.send(IssueTicket())
+    session = evolve(client.session(), server_name="server.example", issued_at=world.clock())
+    again = HostileClient(config, sessions=(session,)).complete()
+    assert again.victim.resumed
+    assert len(again.tickets) == 1
+
+
 def test_none_where_the_config_makes_none(world: World) -> None:
     assert outcome(world.connect(world.server(ticket_keys=None))) == (False, 0)
 

@@ -13,7 +13,7 @@ from sansticket.codes import CipherSuite
 from sansticket.commands import ProvideSession, ResolveTicket
 from sansticket.config.choices import ClientAuthentication, ResumedCertificates
 from sansticket.events import DecideTicket, LookUpSession
-from sansticket.handshake.server.tls13.search import MAX_IDENTITIES
+from sansticket.handshake.server.tls13.rules import MAX_IDENTITIES
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.wire.extensions.resumption import PskKeyExchangeModes
@@ -159,6 +159,16 @@ def test_nothing_offered(world: World) -> None:
     pair = world.connect(world.server())
     assert text(pair) == "full handshake, 2 tickets to follow: no identity to decide on"
     assert text(pair, "client") == "full handshake: no session was offered"
+
+
+def test_a_renewal_without_a_ticket_is_not_called_one(world: World) -> None:
+    """SUCCESS_RENEW and USE_RENEW, but num_tickets is 0."""
+    config = world.server()
+    session = world.session(config)
+    pair = world.connect(evolve(config, num_tickets=0), session)
+    assert text(pair).splitlines()[0] == (
+        "resumed identity 0, 0 tickets to follow: identity 0 is resumed, no ticket is to follow"
+    )
 
 
 def test_a_server_that_makes_no_tickets(world: World) -> None:

@@ -209,11 +209,12 @@ def test_a_new_hook_that_fails_is_the_end_and_no_ticket_leaves(world: World) -> 
     assert ending(pair, "client").by_peer
 
 
-def test_a_get_hook_that_fails_is_the_end(world: World) -> None:
+def test_a_get_hook_that_fails_is_a_full_handshake(world: World) -> None:
+    """Nothing was used up: a store that is down costs no more than that, and the record says what happened."""
     session = world.session(world.stateful())
     pair = world.connect(world.stateful(session_cache=SessionCache(on_get=fails)), session)
-    assert ending(pair).reason is Reason.INTERNAL_ERROR
-    assert (ending(pair).detail, type(ending(pair).cause)) == ("Trouble", Trouble)
+    assert not resumed(pair)
+    assert [str(check) for check in checks(pair)] == ["found FAILED (the look-up failed: Trouble)"]
 
 
 def test_a_remove_hook_that_fails_does_not_hide_why_the_connection_ended(world: World) -> None:

@@ -16,9 +16,11 @@ from sansticket.errors import Reason
 from sansticket.events import DecideTicket, Event, LookUpSession, TicketIssued
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
+from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.cache import SessionCache
 from tests.support.hostile_client import HostileClient
-from tests.support.resumption import World, altered, outcome, received, record, resumed
+from tests.support.resumption import World, altered, checks, outcome, received, record, resumed
 
 
 def flips(ticket: bytes) -> Iterator[bytes]:
@@ -119,8 +121,9 @@ def test_an_empty_ticket_is_refused(world: World) -> None:
     HostileClient(world.server(), sessions=(session,)).begin().assert_refused(Reason.MALFORMED_MESSAGE)
 
 
-@pytest.mark.parametrize("length", [1, 31, 33, 1000])
-def test_an_id_of_another_length_is_looked_for_all_the_same(world: World, length: int) -> None:
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 1000])
+def test_an_id_has_32_bytes_at_most_and_what_is_longer_is_not_looked_for(world: World, length: int) -> None:
+    """Stores get as keys what a session id can be, and nothing else of a peer's making (RFC 5246 section 7.4.1.2)."""
     asked: list[Event] = []
 
     def look_up(question: LookUpSession) -> ProvideSession:
@@ -129,5 +132,18 @@ def test_an_id_of_another_length_is_looked_for_all_the_same(world: World, length
 
     config = world.stateful(answers={LookUpSession: look_up, DecideTicket: asked.append})
     session = altered(world.session(world.stateful()), bytes(length))
-    assert outcome(world.connect(config, session)) == (False, 2)
-    assert asked == [LookUpSession(bytes(length), 0x0304)], "and nobody is asked to decide"
+    pair = world.connect(config, session)
+    assert outcome(pair) == (False, 2)
+    looked_for = [LookUpSession(bytes(length), 0x0304)] if length <= 32 else []
+    assert asked == looked_for, "and nobody is asked to decide"
+    (check,) = checks(pair)
+    no_id = f"{length} bytes are no id, which has at most 32"
+    assert check == Check("found", False, "no session of this id" if looked_for else no_id)
+    assert hooked(world, session) == looked_for
+
+
+def hooked(world: World, session: Session) -> list[LookUpSession]:
+    """What the ``on_get`` hook of a cache is asked."""
+    asked: list[bytes] = []
+    world.connect(world.stateful(session_cache=SessionCache(on_get=asked.append)), session)
+    return [LookUpSession(session_id, 0x0304) for session_id in asked]

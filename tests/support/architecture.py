@@ -36,7 +36,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("config", "events", "commands"),
     ("handshake.machine",),
     ("handshake.common",),
-    ("handshake.tls12", "handshake.tls13"),
+    ("handshake.tls12", "handshake.tls13", "handshake.server.policy", "handshake.server.search"),
     ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
     ("debug", "adapters", "testing", "verifiers"),

@@ -386,3 +386,20 @@ def session_of12(config: ServerConfig, **options: Any) -> Session:
     client = HostileClient12(config, **options).complete()
     ticket = client.tickets[0].ticket if client.tickets else b""
     return client.session(ticket, client.answer.session_id if not ticket else b"")
+
+
+def session_without_secret12(config: ServerConfig) -> Session:
+    """A session without extended master secret, of a server that made such sessions; this one knows it."""
+    session, now = session_of12(config), config.clock()
+    if config.ticket_keys is not None:
+        opened = config.ticket_keys.open(session.ticket, now)
+        assert opened.plaintext is not None
+        sealed = evolve(Session.from_bytes(opened.plaintext), extended_master_secret=False)
+        ticket = config.ticket_keys.seal(sealed.to_bytes(), now, config.entropy)
+        return evolve(session, ticket=ticket, extended_master_secret=False)
+    cache = config.session_cache
+    assert cache is not None
+    kept = cache.get(session.session_id, now)
+    assert kept is not None
+    cache.add(evolve(kept, extended_master_secret=False), now)
+    return evolve(session, extended_master_secret=False)

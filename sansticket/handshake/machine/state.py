@@ -78,6 +78,10 @@ class Asking(State):
         """The documented default, when the config names no other way of answering."""
         raise AssertionError(f"{type(self).__name__} must say its default")
 
+    def answer_after(self, error: Exception) -> Command | None:
+        """What stands for the answer of a function that raised; None where that ends the connection."""
+        return None
+
     def on_abort_handshake(self, command: AbortHandshake, flight: Flight) -> NoReturn:
         raise Fault(
             Reason.ABORTED_BY_APPLICATION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
@@ -61,12 +62,25 @@ def messages_accepted_by(state: type[State]) -> dict[int, tuple[type[Message], .
 def successors_of(state: type[State], kind: type[Input]) -> tuple[type[State], ...]:
     """The states to which ``kind`` can lead from ``state``, as the handler's annotation declares them.
 
-    ``Self`` stands for the state itself, ``NoReturn`` for the end of the connection.
+    ``Self`` stands for the state itself, ``NoReturn`` for the end of the connection, and a type variable for
+    what the state's own class binds it to.
     """
     handler = accepted_by(state)[kind]
     result = typing.get_type_hints(handler)["return"]
+    if isinstance(result, TypeVar):
+        result = _bound(state, result)
     members = typing.get_args(result) or (result,)
     return tuple(state if member is typing.Self else member for member in members if member is not NoReturn)
+
+
+def _bound(state: type[State], variable: TypeVar) -> Any:
+    """What ``class Ask(common.Ask["AfterHello"])`` says of a type variable of ``common.Ask``."""
+    for base in getattr(state, "__orig_bases__", ()):
+        parameters = getattr(typing.get_origin(base), "__parameters__", ())
+        if variable in parameters:
+            (name,) = typing.get_args(base)
+            return getattr(sys.modules[state.__module__], name.__forward_arg__)
+    raise TypeError(f"{state.__name__} leaves open what {variable} is")
 
 
 def name_of(state: type[State]) -> str:

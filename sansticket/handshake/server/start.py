@@ -12,10 +12,10 @@ from sansticket.handshake.common.names import server_name_of
 from sansticket.handshake.common.versions import select_version
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
-from sansticket.handshake.server.tls12.search import AfterHello as AfterHello12
-from sansticket.handshake.server.tls12.search import begin as begin12
+from sansticket.handshake.server.tls12.rules import AfterHello as AfterHello12
+from sansticket.handshake.server.tls12.rules import begin as begin12
 from sansticket.handshake.server.tls13.hello import WaitSecondClientHello, begin
-from sansticket.handshake.server.tls13.search import AfterHello
+from sansticket.handshake.server.tls13.rules import AfterHello
 from sansticket.values import value
 from sansticket.wire.extensions.negotiation import ApplicationProtocols
 from sansticket.wire.messages.hello import ClientHello
@@ -29,10 +29,13 @@ class WaitClientHello(State):
 
     config: ServerConfig
 
-    def on_client_hello(self, message: ClientHello, flight: Flight) -> AskSelectConfig:
+    def on_client_hello(
+        self, message: ClientHello, flight: Flight
+    ) -> AskSelectConfig | AfterHello | WaitSecondClientHello | AfterHello12:
         if SelectConfig in self.config.answers:
             flight.learn(server_name=server_name_of(message))
-        return AskSelectConfig(self.config, message, flight.received)
+            return AskSelectConfig(self.config, message, flight.received)
+        return answer(self.config, message, flight.received, flight)
 
 
 @value
@@ -60,6 +63,13 @@ class AskSelectConfig(Asking):
         config = command.config
         if config is not self.config:
             flight.use_config(config)
-        if select_version(config, self.hello) == ProtocolVersion.TLS_1_2:
-            return begin12(config, self.hello, self.raw_hello, flight)
-        return begin(config, self.hello, self.raw_hello, flight)
+        return answer(config, self.hello, self.raw_hello, flight)
+
+
+def answer(
+    config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Flight
+) -> AfterHello | WaitSecondClientHello | AfterHello12:
+    """The config is chosen; so is the version then."""
+    if select_version(config, hello) == ProtocolVersion.TLS_1_2:
+        return begin12(config, hello, raw_hello, flight)
+    return begin(config, hello, raw_hello, flight)

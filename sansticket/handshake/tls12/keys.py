@@ -25,6 +25,9 @@ from sansticket.wire.messages.tls13 import Finished
 
 TLS12: Final = ProtocolVersion.TLS_1_2
 
+NOT_RESUMABLE: Final = "without extended master secret no session can be resumed"
+"""RFC 7627 section 5.3: so there is no ticket, no session id and nothing to keep."""
+
 
 @value
 class Hellos:

@@ -19,7 +19,7 @@ from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import ChangeCipherSpec
 from sansticket.handshake.tls12.connected import ClientConnected
-from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
+from sansticket.handshake.tls12.keys import NOT_RESUMABLE, TLS12, Hellos, Keys
 from sansticket.handshake.tls12.states import State
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import ResumptionRecord
@@ -111,10 +111,14 @@ class ClientKeyed:
             place = offer.place_of(session)
             return ResumptionRecord(offer.identities, place, tickets, "the server took this session")
         why = "the server took none of the sessions" if offer.offered else "no session was offered"
+        if not self.handshake.hellos.extended_master_secret:
+            why = f"{why}, and {NOT_RESUMABLE}"
         return ResumptionRecord(offer.identities, None, tickets, why)
 
     def new_session(self, ticket: NewSessionTicket | None, now: float) -> Session | None:
         """What the server gave us to come back with.  A ticket makes a session id void (RFC 5077 section 3.4)."""
+        if not self.handshake.hellos.extended_master_secret:
+            return None
         if ticket is not None and ticket.ticket:
             if self.session is not None:
                 return renewed(self.session, ticket, now)

@@ -16,13 +16,13 @@ from sansticket.events import PrepareTicket, ProtectTicket, TicketIssued
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import ChangeCipherSpec
+from sansticket.handshake.server.search import Outcome
 from sansticket.handshake.server.tls12.negotiation import Negotiated
 from sansticket.handshake.tls12.connected import ServerConnected
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
 from sansticket.handshake.tls12.states import Asking, State
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.encoding import MAX_FIELD
-from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.messages.tls12 import NewSessionTicket
@@ -33,18 +33,6 @@ MAX_TICKET: Final = 65_535
 
 NO_HINT: Final = 0
 """The lifetime of a renewed ticket: it ends with its session, whose time the client knows (RFC 5077 section 3.3)."""
-
-
-@value
-class Outcome:
-    """What the search for a session found: the session that goes on, or None, and the account of the search."""
-
-    session: Session | None
-    record: ResumptionRecord
-
-    @property
-    def gives_ticket(self) -> bool:
-        return bool(self.record.tickets_to_follow)
 
 
 @value

@@ -22,9 +22,9 @@ from sansticket.events import Sign, VerifyPeer
 from sansticket.handshake.common.certificates import verify_chain_default
 from sansticket.handshake.common.versions import random_for_tls12
 from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.server.search import Outcome
 from sansticket.handshake.server.tls12.finished import (
     AskPrepareTicket,
-    Outcome,
     ServerHandshake,
     ServerKeyed,
     WaitClientChangeCipherSpec,
@@ -86,9 +86,12 @@ def resume(
 
 
 def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> AskSignExchange:
-    """A session id stands for a session that we keep; with a ticket the client keeps it (RFC 5077 section 3.4)."""
+    """A session id stands for a session that we keep; with a ticket the client keeps it (RFC 5077 section 3.4).
+
+    Without extended master secret there is neither: what can never resume is not issued (RFC 7627 section 5.3).
+    """
     selected = select(negotiated)
-    keeps = negotiated.keeps_sessions and not outcome.gives_ticket
+    keeps = negotiated.keeps_sessions and negotiated.extended_master_secret and not outcome.gives_ticket
     session_id = flight.entropy(SESSION_ID_LENGTH) if keeps else b""
     handshake = send_server_hello(negotiated, outcome, selected.suite, session_id, flight)
     handshake = handshake.plus(flight.send(Certificate(selected.credential.chain)))

@@ -36,7 +36,7 @@ from sansticket.events import (
 from sansticket.handshake.common.certificates import verify_chain_default
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
-from sansticket.handshake.server.tls13.negotiation import TicketPolicy
+from sansticket.handshake.server.tls13.negotiation import TicketNumbers
 from sansticket.handshake.tls13.certificates import (
     certificate_request,
     chain_of,
@@ -114,7 +114,7 @@ class ServerConnected(Connected):
 
     config: ServerConfig
     resumption_secret: bytes = field(repr=False)
-    ticket_policy: TicketPolicy
+    ticket_numbers: TicketNumbers
     transcript: Transcript | None
     """Up to the client's Finished, for post-handshake authentication; None if the client does not take part."""
     requests: tuple[CertificateRequested, ...] = ()
@@ -143,7 +143,7 @@ class ServerConnected(Connected):
             raise LocalProtocolError(
                 "IssueTicket, but the config has neither ticket_keys nor a session_cache nor answers"
             )
-        if not self.ticket_policy.client_takes_tickets:
+        if not self.ticket_numbers.client_takes_tickets:
             raise LocalProtocolError(
                 "IssueTicket, but the client offered no PSK key exchange mode that we do"
             )
@@ -209,7 +209,7 @@ class ServerConnected(Connected):
         established = evolve(self.established, peer_certificates=proved.chain)
         flight.establish(established)
         flight.emit(PeerAuthenticated(proved.chain))
-        counts = self.ticket_policy.counts(flight.num_tickets)
+        counts = self.ticket_numbers.counts(flight.num_tickets)
         tickets = counts.full if established.resumed_session is None else counts.resumed
         if not flight.can_send:
             tickets = 0

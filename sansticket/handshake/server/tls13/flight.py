@@ -31,6 +31,7 @@ from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.version import TLS_1_3
+from sansticket.handshake.server.search import Outcome
 from sansticket.handshake.server.tls13.connected import (
     AfterHandshake,
     ServerConnected,
@@ -54,9 +55,8 @@ from sansticket.keys.tls13 import (
     traffic_keys,
 )
 from sansticket.keys.transcript import Transcript
-from sansticket.tickets.decision import Decision, resolve
+from sansticket.tickets.decision import resolve
 from sansticket.tickets.records import ResumptionRecord
-from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.certificate import PostHandshakeAuth
@@ -82,15 +82,6 @@ from sansticket.wire.messages.tls13 import (
 )
 
 SELECTED_TLS13: Final = SelectedVersion(TLS13)
-
-
-@value
-class Outcome:
-    """What the search for a session found: the session that goes on, or None, and the account of the search."""
-
-    session: Session | None
-    decisions: tuple[Decision, ...]
-    record: ResumptionRecord
 
 
 @value
@@ -172,13 +163,15 @@ def encrypted_extensions(
     negotiated: Negotiated, outcome: Outcome, num_tickets: int | None
 ) -> EncryptedExtensions:
     extensions: list[Extension] = []
-    name = negotiated.server_name
+    name = (
+        negotiated.server_name if outcome.session is None else None
+    )  # not in a resumption: RFC 6066 section 3
     if name is not None and any(credential.matches(name) for credential in negotiated.config.credentials):
         extensions.append(ServerNameAck())
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
     if negotiated.hello.find(TicketRequest) is not None:
-        expected = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(num_tickets)).tickets
+        expected = resolve(outcome.decisions, TLS13, negotiated.ticket_numbers.counts(num_tickets)).tickets
         extensions.append(TicketRequestHint(min(expected, 255)))
     return EncryptedExtensions(tuple(extensions))
 
@@ -332,7 +325,7 @@ class WaitClientFinished(State):
         flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.client))
         transcript = handshake.transcript.plus(flight.received)
         outcome, negotiated = handshake.outcome, handshake.negotiated
-        resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_policy.counts(flight.num_tickets))
+        resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_numbers.counts(flight.num_tickets))
         established = self.established(flight.now)
         connected = ServerConnected(
             config=negotiated.config,
@@ -340,7 +333,7 @@ class WaitClientFinished(State):
             reading_secret=application.client,
             writing_secret=application.server,
             resumption_secret=self.finished.master.resumption(transcript.digest()),
-            ticket_policy=negotiated.ticket_policy,
+            ticket_numbers=negotiated.ticket_numbers,
             transcript=transcript if negotiated.hello.find(PostHandshakeAuth) is not None else None,
             app_data=outcome.session.app_data if outcome.session is not None else b"",
         )

@@ -13,6 +13,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.handshake.common.names import select_protocol, server_name_of
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
+from sansticket.handshake.server import search
 from sansticket.handshake.server.tls13.negotiation import (
     TLS13,
     Negotiated,
@@ -20,7 +21,7 @@ from sansticket.handshake.server.tls13.negotiation import (
     select_group,
     select_suite,
 )
-from sansticket.handshake.server.tls13.search import AfterHello, search
+from sansticket.handshake.server.tls13.rules import AfterHello, Rules
 from sansticket.keys.transcript import Transcript
 from sansticket.values import value
 from sansticket.wire.extensions.base import Extension
@@ -75,7 +76,7 @@ def negotiate(
         transcript=transcript,
     )
     flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
-    return search(negotiated, flight)
+    return search.begin(Rules.of(negotiated), flight)
 
 
 def retry(

@@ -26,7 +26,7 @@ TLS13: Final = ProtocolVersion.TLS_1_3
 
 
 @value
-class TicketPolicy:
+class TicketNumbers:
     """What the number of automatic tickets depends on.
 
     ``num_tickets`` is the config's, ``wanted`` the client's ticket_request (RFC 9149), ``limit`` the most that
@@ -83,17 +83,24 @@ class Negotiated:
         return evolve(self, suite=fitting, transcript=self.transcript.with_hash(hash_name))
 
     @property
-    def takes_tickets(self) -> bool:
+    def resumes(self) -> bool:
         """The client can resume in a mode that we do: psk_dhe_ke (RFC 9846 section 4.3.9)."""
         modes = self.hello.find(PskKeyExchangeModes)
         return modes is not None and PskKeyExchangeMode.PSK_DHE_KE in modes.modes
 
     @property
-    def ticket_policy(self) -> TicketPolicy:
+    def takes_tickets(self) -> bool:
+        """It can, or names no mode at all, and the config has it that it may name one when it comes back."""
+        if self.config.tickets_without_psk_modes and self.hello.find(PskKeyExchangeModes) is None:
+            return True
+        return self.resumes
+
+    @property
+    def ticket_numbers(self) -> TicketNumbers:
         request = self.hello.find(TicketRequest)
         wanted = (request.new_session_count, request.resumption_count) if request is not None else None
         takes = self.takes_tickets and self.config.issues_tickets
-        return TicketPolicy(takes, self.config.num_tickets, wanted, self.config.max_tickets_requested)
+        return TicketNumbers(takes, self.config.num_tickets, wanted, self.config.max_tickets_requested)
 
 
 def check_hello(hello: ClientHello) -> None:

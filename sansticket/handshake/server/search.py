@@ -1,0 +1,512 @@
+"""The search for a session that a client shows, in both versions (RFC 9846 section 4.3.11, RFC 5077 section 3.4).
+
+What a client shows is looked at in its order, and the first session that is usable wins.  For each:
+
+    a ticket   decrypt (our keys, or AskOpenTicket)  ->  AskDecideTicket  ->  checks
+    an id      look up (our cache, or AskLookUpSession)                   ->  checks
+
+When a session has passed every check the application has the last word (AskAdmitSession), and only then is it used
+up, where sessions are for single use (AskClaimSession): one that was used before is no longer usable, and the
+search goes on.  ``resolve`` says what all the decisions together mean.
+
+What is of one version is its ``Rules``: what is shown, how a session is judged, and how the hello is answered.
+The questions are the same in both, but a state says in which version it is and where it leads: so they
+are generic here, and each version has its own of them, bound to what may follow there (``Questions``).  A question
+that the config does not answer in its own way needs no state: its default is taken where it would be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Final, Generic, TypeVar
+
+from sansticket.commands import (
+    ProvideSession,
+    ResolveTicket,
+    SessionAdmitted,
+    SessionClaimed,
+    SessionNotClaimed,
+    SessionRefused,
+    TicketNotOpened,
+    TicketOpened,
+)
+from sansticket.config.server import ServerConfig
+from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSession, OpenTicket
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import Asking, State
+from sansticket.tickets.decision import (
+    Decision,
+    FoundBy,
+    TicketCounts,
+    TicketReturn,
+    TicketStatus,
+    default_return,
+    may_return,
+    reported_status,
+    resolve,
+)
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, session_in
+from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord, all_passed
+from sansticket.tickets.session import MAX_SESSION_ID, Session
+from sansticket.values import value
+
+After = TypeVar("After", bound=State)
+"""Where a search of one version can lead: to one of its questions, or past the answer to the hello."""
+
+USED_BEFORE: Final = Check("single use", False, "used before")
+UNKNOWN: Final = Check("found", False, "no session of this id")
+
+
+@value
+class Shown:
+    """One thing by which a client shows that it has a session: a ticket to decrypt, or an id to look up.
+
+    An empty ticket says that the client takes tickets and has none (TLS 1.2).
+    """
+
+    identity: bytes
+    is_ticket: bool
+
+
+@value
+class Judgement(Generic[After]):
+    """What the checks said of a session.  ``rules`` are those that hold if it goes on.
+
+    ``fault`` is set if everything else is right, and its client does what it must not.
+    """
+
+    rules: Rules[After]
+    checks: tuple[Check, ...]
+    passed: bool
+    fault: Reason | None = None
+
+
+@value
+class Outcome:
+    """What the search found: the session that goes on, or None, all decisions, and the account of the search."""
+
+    session: Session | None
+    decisions: tuple[Decision, ...]
+    record: ResumptionRecord
+
+    @property
+    def gives_ticket(self) -> bool:
+        """A ticket follows."""
+        return bool(self.record.tickets_to_follow)
+
+
+@value
+class Rules(Generic[After]):
+    """What of the search is of one version of the protocol.  Each has its own."""
+
+    NUMBER: ClassVar[int]
+    """Of the protocol version."""
+    IDS_ARE_TICKETS: ClassVar[bool]
+    """An id comes in the place of a ticket, so that one which is not known is a decision about tickets too."""
+
+    @property
+    def config(self) -> ServerConfig:
+        """Whose keys, cache and answers are asked."""
+        raise NotImplementedError
+
+    def questions(self) -> Questions[After]:
+        """The states in which this version asks."""
+        raise NotImplementedError
+
+    def shown(self) -> tuple[Shown, ...]:
+        """What is looked at, in its order."""
+        raise NotImplementedError
+
+    def not_looked_at(self, index: int) -> Iterable[IdentityRecord]:
+        """The records of what is shown from ``index`` on, which nobody looked at."""
+        raise NotImplementedError
+
+    def judge(self, index: int, session: Session, now: float) -> Judgement[After]:
+        """Every condition under which a session may go on.  Raises ``Fault`` for a client that cannot be its own."""
+        raise NotImplementedError
+
+    def counts(self, num_tickets: int | None) -> TicketCounts:
+        """How many tickets may follow, given the number that is set on the connection."""
+        raise NotImplementedError
+
+    def answer(self, outcome: Outcome, flight: Flight) -> After:
+        """Our answer to the hello."""
+        raise NotImplementedError
+
+
+@value
+class Questions(Generic[After]):
+    """The states of one version in which the application is asked.  Without the last there is no single use."""
+
+    open_ticket: Callable[[Search[After]], After]
+    decide_ticket: Callable[[Search[After], TicketStatus, bytes, Session | None], After]
+    look_up_session: Callable[[Search[After]], After]
+    admit_session: Callable[[Candidate[After]], After]
+    claim_session: Callable[[Candidate[After]], After] | None = None
+
+
+@value
+class Search(Generic[After]):
+    """How far the search has come.  ``found`` are the sessions of the decisions, None where there is none."""
+
+    rules: Rules[After]
+    shown: tuple[Shown, ...]
+    decisions: tuple[Decision, ...] = ()
+    identities: tuple[IdentityRecord, ...] = ()
+    found: tuple[Session | None, ...] = ()
+
+    @property
+    def index(self) -> int:
+        """Of what is to be decided now."""
+        return len(self.identities)
+
+    @property
+    def now_shown(self) -> Shown:
+        """What is to be decided now."""
+        return self.shown[len(self.identities)]
+
+    def decided(self, decision: Decision, identity: IdentityRecord, session: Session | None) -> Search[After]:
+        return Search(
+            self.rules,
+            self.shown,
+            (*self.decisions, decision),
+            (*self.identities, identity),
+            (*self.found, session),
+        )
+
+    def undecided(self, identity: IdentityRecord) -> Search[After]:
+        """With what says nothing about tickets."""
+        return Search(self.rules, self.shown, self.decisions, (*self.identities, identity), self.found)
+
+
+@value
+class Candidate(Generic[After]):
+    """A session that passed every check, of what is shown now."""
+
+    search: Search[After]
+    rules: Rules[After]
+    session: Session
+    found_by: FoundBy
+    status: TicketStatus
+    ticket_return: TicketReturn
+    key_name: bytes
+    checks: tuple[Check, ...]
+
+    def judged(self, *checks: Check, flight: Flight) -> After:
+        """Usable, if it passed these last checks as well."""
+        usable = all_passed(checks)
+        decision = Decision(self.status, self.ticket_return, usable)
+        search = self.search
+        if usable and self.rules is not search.rules:
+            search = Search(self.rules, search.shown, search.decisions, search.identities, search.found)
+        return note(search, decision, self.key_name, (*self.checks, *checks), self.session, flight)
+
+
+def begin(rules: Rules[After], flight: Flight) -> After:
+    """From what the hello shows to our answer, or to a question."""
+    return go_on(Search(rules, rules.shown()), flight)
+
+
+def go_on(search: Search[After], flight: Flight) -> After:
+    """Try what is shown next; when a session was found, or nothing is left, conclude."""
+    if len(search.identities) == len(search.shown) or (search.decisions and ends(search.decisions[-1])):
+        return conclude(search, flight)
+    shown, config = search.now_shown, search.rules.config
+    if not shown.is_ticket:
+        return look_up(search, shown.identity, flight)
+    if not shown.identity:
+        return opened(search, TicketStatus.EMPTY, b"", None, flight)
+    if config.ticket_keys is None:
+        return search.rules.questions().open_ticket(search)
+    ticket, version = config.ticket_keys.open(shown.identity, flight.now), search.rules.NUMBER
+    session = session_in(ticket.plaintext, config.ticket_keys.codec, flight.now, version)
+    return opened(search, reported_status(ticket.status, version), ticket.key_name, session, flight)
+
+
+def ends(decision: Decision) -> bool:
+    """Nothing after it is looked at."""
+    answer = decision.ticket_return
+    return answer is TicketReturn.ABORT or decision.fault is not None or (decision.usable and answer.uses)
+
+
+# --- a ticket ------------------------------------------------------------------------------------------------
+
+
+@value
+class AskOpenTicket(Asking, Generic[After]):
+    """The keys are elsewhere."""
+
+    QUESTION = OpenTicket
+
+    search: Search[After]
+
+    def question(self) -> OpenTicket:
+        return OpenTicket(self.search.now_shown.identity, self.search.index)
+
+    def default_answer(self, now: float) -> TicketNotOpened:
+        return TicketNotOpened()
+
+    def on_ticket_opened(self, command: TicketOpened, flight: Flight) -> After:
+        version = self.search.rules.NUMBER
+        status = TicketStatus.SUCCESS_RENEW if command.renew else TicketStatus.SUCCESS
+        if command.renew is None:
+            status = reported_status(status, version)
+        session = session_in(command.plaintext, NATIVE, flight.now, version)
+        return opened(self.search, status, self.key_name(command.key_name), session, flight)
+
+    def on_ticket_not_opened(self, command: TicketNotOpened, flight: Flight) -> After:
+        key_name = self.key_name(command.key_name)
+        return opened(self.search, TicketStatus.NO_DECRYPT, key_name, None, flight)
+
+    def key_name(self, named: bytes) -> bytes:
+        return named or self.search.now_shown.identity[:KEY_NAME_LENGTH]
+
+
+def opened(
+    search: Search[After], status: TicketStatus, key_name: bytes, session: Session | None, flight: Flight
+) -> After:
+    """A plaintext that is no session of ours counts as a ticket that did not decrypt."""
+    if session is None and status.decrypted:
+        status = TicketStatus.NO_DECRYPT
+    if DecideTicket in search.rules.config.answers:
+        return search.rules.questions().decide_ticket(search, status, key_name, session)
+    answer = default_return(status, search.rules.NUMBER)
+    return decided(search, Decision(status, answer, usable=False), key_name, session, flight)
+
+
+@value
+class AskDecideTicket(Asking, Generic[After]):
+    """Decryption was attempted, or there was nothing to decrypt; what shall become of the ticket?"""
+
+    QUESTION = DecideTicket
+
+    search: Search[After]
+    status: TicketStatus
+    key_name: bytes
+    session: Session | None
+
+    def question(self) -> DecideTicket:
+        return DecideTicket(self.status, self.key_name, self.session, self.search.index)
+
+    def default_answer(self, now: float) -> ResolveTicket:
+        return ResolveTicket(default_return(self.status, self.search.rules.NUMBER))
+
+    def on_resolve_ticket(self, command: ResolveTicket, flight: Flight) -> After:
+        answer = command.ticket_return
+        if not may_return(self.status, answer):
+            raise LocalProtocolError(
+                f"{answer.name} on a ticket with status {self.status.name}; expected IGNORE_RENEW, IGNORE or ABORT"
+            )
+        decision = Decision(self.status, answer, usable=False, alert=command.alert)
+        return decided(self.search, decision, self.key_name, self.session, flight)
+
+
+def decided(
+    search: Search[After], decision: Decision, key_name: bytes, session: Session | None, flight: Flight
+) -> After:
+    """What was answered about a ticket: judge its session if it is to be used."""
+    if session is None or not decision.ticket_return.uses:
+        return note(search, decision, key_name, (), session, flight)
+    status, answer = decision.status, decision.ticket_return
+    return judged(search, session, FoundBy.TICKET, status, answer, key_name, flight)
+
+
+# --- an id -----------------------------------------------------------------------------------------------------
+
+
+def look_up(search: Search[After], session_id: bytes, flight: Flight) -> After:
+    """Our cache, or a store elsewhere.  A hook of the cache that fails costs a full handshake and no more."""
+    config = search.rules.config
+    cache = config.session_cache
+    if len(session_id) > MAX_SESSION_ID:
+        why = f"{len(session_id)} bytes are no id, which has at most {MAX_SESSION_ID}"
+        return not_found(search, Check("found", False, why), flight)
+    if cache is not None:
+        if cache.was_claimed(session_id):
+            return not_found(search, USED_BEFORE, flight)
+        try:
+            session = cache.get(session_id, flight.now)
+        except Exception as error:
+            return not_found(search, failed(error), flight)
+        if session is not None:
+            return found(search, session, FoundBy.CACHE, flight)
+    if LookUpSession in config.answers:
+        return search.rules.questions().look_up_session(search)
+    return not_found(search, UNKNOWN, flight)
+
+
+def failed(error: Exception) -> Check:
+    """What an exception says may hold secrets; its class does not."""
+    return Check("found", False, f"the look-up failed: {type(error).__name__}")
+
+
+@value
+class AskLookUpSession(Asking, Generic[After]):
+    """The internal cache does not have the session: does an external store?"""
+
+    QUESTION = LookUpSession
+
+    search: Search[After]
+
+    def question(self) -> LookUpSession:
+        return LookUpSession(self.search.now_shown.identity, self.search.rules.NUMBER)
+
+    def default_answer(self, now: float) -> ProvideSession:
+        return ProvideSession(None)
+
+    def answer_after(self, error: Exception) -> ProvideSession:
+        """Nothing was used up: a store that is down costs full handshakes."""
+        return ProvideSession(None, why=failed(error).detail)
+
+    def on_provide_session(self, command: ProvideSession, flight: Flight) -> After:
+        session, asked = command.session, self.search.now_shown.identity
+        if session is None:
+            why = Check("found", False, command.why) if command.why else UNKNOWN
+            return not_found(self.search, why, flight)
+        if session.session_id != asked:
+            raise LocalProtocolError(
+                f"ProvideSession has a session with id {session.session_id.hex()}; expected {asked.hex()}"
+            )
+        cache = self.search.rules.config.session_cache
+        if cache is not None:
+            try:
+                admitted = cache.admit(session, flight.now)
+            except Exception as error:
+                return not_found(self.search, failed(error), flight)
+            if not admitted and not session.expired(flight.now):
+                return not_found(self.search, USED_BEFORE, flight)
+        return found(self.search, session, FoundBy.STORE, flight)
+
+
+# Nothing was decrypted, so nobody decides: a session that is there is used.
+
+
+def found(search: Search[After], session: Session, found_by: FoundBy, flight: Flight) -> After:
+    status = reported_status(TicketStatus.SUCCESS, search.rules.NUMBER)
+    answer = default_return(status, search.rules.NUMBER)
+    return judged(search, session, found_by, status, answer, b"", flight)
+
+
+def not_found(search: Search[After], why: Check, flight: Flight) -> After:
+    rules = search.rules
+    status = TicketStatus.NO_DECRYPT
+    if not rules.IDS_ARE_TICKETS:
+        return go_on(search.undecided(IdentityRecord(search.index, status=status, checks=(why,))), flight)
+    decision = Decision.by_default(status, rules.NUMBER, usable=False)
+    return note(search, decision, b"", (why,), None, flight)
+
+
+# --- a session -------------------------------------------------------------------------------------------------
+
+
+def judged(
+    search: Search[After],
+    session: Session,
+    found_by: FoundBy,
+    status: TicketStatus,
+    answer: TicketReturn,
+    key_name: bytes,
+    flight: Flight,
+) -> After:
+    """All checks; then it is the application's turn, and last of all the session is used up."""
+    judgement = search.rules.judge(search.index, session, flight.now)
+    if not judgement.passed:
+        decision = Decision(status, answer, usable=False, fault=judgement.fault)
+        return note(search, decision, key_name, judgement.checks, session, flight)
+    candidate = Candidate(
+        search, judgement.rules, session, found_by, status, answer, key_name, judgement.checks
+    )
+    if AdmitSession in search.rules.config.answers:
+        return search.rules.questions().admit_session(candidate)
+    return admitted(candidate, flight)
+
+
+@value
+class AskAdmitSession(Asking, Generic[After]):
+    """A session passed every check, however it was found: does the application let it go on?"""
+
+    QUESTION = AdmitSession
+
+    candidate: Candidate[After]
+
+    def question(self) -> AdmitSession:
+        return AdmitSession(self.candidate.session, self.candidate.found_by)
+
+    def default_answer(self, now: float) -> SessionAdmitted:
+        return SessionAdmitted()
+
+    def on_session_admitted(self, command: SessionAdmitted, flight: Flight) -> After:
+        return admitted(self.candidate, flight)
+
+    def on_session_refused(self, command: SessionRefused, flight: Flight) -> After:
+        return self.candidate.judged(Check("admission", False, command.why or "refused"), flight=flight)
+
+
+def admitted(candidate: Candidate[After], flight: Flight) -> After:
+    rules = candidate.rules
+    claim_session = rules.questions().claim_session if rules.config.single_use_tickets else None
+    if claim_session is None:
+        return candidate.judged(flight=flight)
+    if ClaimSession in rules.config.answers:
+        return claim_session(candidate)
+    return claimed(candidate, flight, taken=False)
+
+
+@value
+class AskClaimSession(Asking, Generic[After]):
+    """Each session is for one connection, and this client is its own: has it not been used before?"""
+
+    QUESTION = ClaimSession
+
+    candidate: Candidate[After]
+
+    def question(self) -> ClaimSession:
+        return ClaimSession(self.candidate.session)
+
+    def default_answer(self, now: float) -> SessionClaimed:
+        return SessionClaimed()
+
+    def on_session_claimed(self, command: SessionClaimed, flight: Flight) -> After:
+        return claimed(self.candidate, flight, taken=ClaimSession in self.candidate.rules.config.answers)
+
+    def on_session_not_claimed(self, command: SessionNotClaimed, flight: Flight) -> After:
+        return self.candidate.judged(USED_BEFORE, flight=flight)
+
+
+def claimed(candidate: Candidate[After], flight: Flight, *, taken: bool) -> After:
+    """The cache has to agree.  ``taken``: an external store has given the session to this connection alone."""
+    cache = candidate.rules.config.session_cache
+    first = cache is None or cache.claim(candidate.session, flight.now, taken=taken)
+    return candidate.judged(Check("single use", True) if first else USED_BEFORE, flight=flight)
+
+
+# --- the end ---------------------------------------------------------------------------------------------------
+
+
+def note(
+    search: Search[After],
+    decision: Decision,
+    key_name: bytes,
+    checks: tuple[Check, ...],
+    session: Session | None,
+    flight: Flight,
+) -> After:
+    """Enter the decision; on to what is shown next.  An id that cannot be used may say nothing about tickets."""
+    record = IdentityRecord(search.index, key_name, decision.status, decision.ticket_return, checks)
+    speaks = decision.usable or decision.fault is not None or search.rules.IDS_ARE_TICKETS
+    if speaks or search.now_shown.is_ticket:
+        return go_on(search.decided(decision, record, session), flight)
+    return go_on(search.undecided(record), flight)
+
+
+def conclude(search: Search[After], flight: Flight) -> After:
+    """What all decisions together mean; our answer."""
+    rules = search.rules
+    resolution = resolve(search.decisions, rules.NUMBER, rules.counts(flight.num_tickets))
+    if resolution.failure is not None:
+        raise Fault(resolution.failure, resolution.why, alert=resolution.alert)
+    session = search.found[resolution.winner] if resolution.winner is not None else None
+    identities = (*search.identities, *rules.not_looked_at(search.index))
+    record = ResumptionRecord(identities, resolution.winner, resolution.tickets, resolution.why)
+    return rules.answer(Outcome(session, search.decisions, record), flight)

@@ -1,0 +1,174 @@
+"""What of the search for a session is of TLS 1.3 (RFC 9846 section 4.3.11), and its questions.
+
+The identities of pre_shared_key are all tickets, or all ids: so says the config.  A session goes on under its own
+hash, and its client must have its secret: a binder that does not verify ends the handshake, before anything is
+used up.  After a HelloRetryRequest only the second ClientHello is searched: no question is asked twice, and no
+ticket is used up by a retry.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from attrs import evolve
+
+from sansticket.config.server import ServerConfig
+from sansticket.crypto.suites import SUITES
+from sansticket.errors import Fault, Reason
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.server import search
+from sansticket.handshake.server.policy import check_policy
+from sansticket.handshake.server.search import Judgement, Outcome, Questions, Shown
+from sansticket.handshake.server.tls13.flight import AskSign, WaitClientFinished, answer_hello
+from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
+from sansticket.keys.tls13 import EarlySecret, binder
+from sansticket.tickets.decision import TicketCounts
+from sansticket.tickets.records import Check, IdentityRecord, all_passed
+from sansticket.tickets.session import Session
+from sansticket.values import value
+from sansticket.wire.extensions.resumption import PreSharedKeyOffer
+
+MAX_IDENTITIES: Final = 8
+"""How many identities of one ClientHello are looked at.  Each costs a decryption, or a question."""
+
+NOTHING_OFFERED: Final = PreSharedKeyOffer((), ())
+BINDER_VERIFIED: Final = Check("binder", True)
+
+
+@value
+class Rules(search.Rules["AfterHello"]):
+    """Of one ClientHello."""
+
+    NUMBER: ClassVar[int] = TLS13
+    IDS_ARE_TICKETS: ClassVar[bool] = True
+
+    negotiated: Negotiated
+    offer: PreSharedKeyOffer
+
+    @classmethod
+    def of(cls, negotiated: Negotiated) -> Rules:
+        return cls(negotiated, negotiated.hello.find(PreSharedKeyOffer) or NOTHING_OFFERED)
+
+    @property
+    def config(self) -> ServerConfig:
+        return self.negotiated.config
+
+    def questions(self) -> Questions[AfterHello]:
+        return QUESTIONS
+
+    def shown(self) -> tuple[Shown, ...]:
+        if not self.offer.identities or self.why_not() is not None:
+            return ()
+        are_tickets = not self.negotiated.config.stateful_tickets
+        return tuple([Shown(one.identity, are_tickets) for one in self.offer.identities[:MAX_IDENTITIES]])
+
+    def why_not(self) -> Check | None:
+        """What makes it useless to look at any identity."""
+        if not self.negotiated.config.issues_tickets:
+            return Check("tickets", False, "the config makes none")
+        if not self.negotiated.resumes:
+            return Check("psk_key_exchange_modes", False, "without psk_dhe_ke, the only mode that we do")
+        return None
+
+    def not_looked_at(self, index: int) -> Iterator[IdentityRecord]:
+        """The identities after the winner, or all of them; of those beyond the limit the first, for them all."""
+        number = len(self.offer.identities)
+        if index == number:
+            return
+        why_not = self.why_not()
+        checks = () if why_not is None else (why_not,)
+        for place in range(index, min(number, MAX_IDENTITIES)):
+            yield IdentityRecord(place, checks=checks)
+        if index == MAX_IDENTITIES < number:
+            limit = Check("limit", False, f"of {number} identities {MAX_IDENTITIES} are looked at")
+            yield IdentityRecord(MAX_IDENTITIES, checks=(limit,))
+
+    def judge(self, index: int, session: Session, now: float) -> Judgement[AfterHello]:
+        """With the numbers behind each check; then the proof that the client has the session's secret."""
+        negotiated, suite = self.fitting(index, session), SUITES.get(session.cipher_suite)
+        if session.version != TLS13 or suite is None:
+            why = f"session of version {session.version:#06x}, suite {session.cipher_suite:#06x}"
+            return Judgement(self, (Check("version", False, why),), passed=False)
+        identity, ours = self.offer.identities[index], negotiated.suite.hash_name
+        claimed_age = ((identity.obfuscated_ticket_age - session.age_add) & 0xFFFFFFFF) / 1000
+        checks = (
+            *check_policy(
+                negotiated.config, session, negotiated.session_id_context, negotiated.server_name, now
+            ),
+            Check("hash", suite.hash_name == ours, f"{suite.hash_name}, now {ours}"),
+            # Never a reason to refuse a session: it matters to early data only (RFC 9846 section 8.3).
+            Check("age", True, f"the client says {claimed_age:.3f} s"),
+        )
+        if not all_passed(checks):
+            return Judgement(self, checks, passed=False)
+        self.check_binder(negotiated, index, session)
+        rules = self if negotiated is self.negotiated else evolve(self, negotiated=negotiated)
+        return Judgement(rules, (*checks, BINDER_VERIFIED), passed=True)
+
+    def fitting(self, index: int, session: Session) -> Negotiated:
+        """With a suite of the session's hash, if there is one and the client's binder shows that it means this hash."""
+        suite, shown = SUITES.get(session.cipher_suite), self.offer.binders[index]
+        if suite is None or suite.hash_length != len(shown):
+            return self.negotiated
+        return self.negotiated.for_hash(suite.hash_name)
+
+    def check_binder(self, negotiated: Negotiated, index: int, session: Session) -> None:
+        """The client has the session's secret (RFC 9846 section 4.3.11.2)."""
+        hash_name = negotiated.suite.hash_name
+        truncated = negotiated.raw_hello[: -self.offer.binders_size]
+        binder_key = EarlySecret.from_psk(hash_name, session.secret).binder_key(external=False)
+        expected = binder(hash_name, binder_key, negotiated.transcript.digest_of(truncated))
+        if not hmac.compare_digest(expected, self.offer.binders[index]):
+            raise Fault(Reason.BAD_BINDER, f"identity {index}")
+
+    def counts(self, num_tickets: int | None) -> TicketCounts:
+        return self.negotiated.ticket_numbers.counts(num_tickets)
+
+    def answer(self, outcome: Outcome, flight: Flight) -> AskSign | WaitClientFinished:
+        return answer_hello(self.negotiated, outcome, flight)
+
+
+# --- the questions -----------------------------------------------------------------------------------------------
+
+
+@value
+class AskOpenTicket(search.AskOpenTicket["AfterHello"]):
+    """The keys are elsewhere."""
+
+
+@value
+class AskDecideTicket(search.AskDecideTicket["AfterHello"]):
+    """Decryption was attempted; what shall become of the ticket?"""
+
+
+@value
+class AskLookUpSession(search.AskLookUpSession["AfterHello"]):
+    """The internal cache does not have the session: does an external store?"""
+
+
+@value
+class AskAdmitSession(search.AskAdmitSession["AfterHello"]):
+    """A session passed every check, however it was found: does the application let it go on?"""
+
+
+@value
+class AskClaimSession(search.AskClaimSession["AfterHello"]):
+    """Each session is for one connection, and this client is its own: has it not been used before?"""
+
+
+AfterHello = (
+    AskOpenTicket
+    | AskDecideTicket
+    | AskLookUpSession
+    | AskAdmitSession
+    | AskClaimSession
+    | AskSign
+    | WaitClientFinished
+)
+"""Where a server is once the ClientHello was taken in: at a question about an identity, or past its flight."""
+
+QUESTIONS: Final = Questions[AfterHello](
+    AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession, AskClaimSession
+)
