@@ -1,39 +1,21 @@
-"""Certificates in the form of the ``ssl`` module: PEM files in, dictionaries out."""
+"""Certificates as dictionaries, in the form of the ``ssl`` module."""
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, encodebytes
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from ipaddress import IPv6Address
-from os import PathLike, fsdecode
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sansticket.adapters.failures import failure
-from sansticket.crypto.certificates import Credential
-from sansticket.crypto.der import elements
 from sansticket.crypto.inspection import extension_of, kinds_of_names, load, parse_errors
-from sansticket.crypto.verification import TrustAnchors
-from sansticket.errors import ConfigError, Fault
+from sansticket.errors import Fault
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
     from cryptography import x509
-
-StrPath = str | bytes | PathLike[str] | PathLike[bytes]
-Password = str | bytes | bytearray | Callable[[], str | bytes | bytearray] | None
-
-MAX_PASSWORD: Final = 1024
-"""Bytes; OpenSSL's buffer."""
 
 UNKNOWN: Final = {0xA3: "X400Name", 0xA5: "EdiPartyName"}
 """What OpenSSL calls kinds of names that nobody reads, by their tags (RFC 5280 section 4.2.1.6)."""
-
-_TRUSTED: Final = re.compile(
-    b"-----BEGIN TRUSTED CERTIFICATE-----([A-Za-z0-9+/=\\s]*)-----END TRUSTED CERTIFICATE-----"
-)
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -66,129 +48,6 @@ ATTRIBUTES: Final = {
     "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionCountryName",
 }
 """OpenSSL's long names of what stands in names; others are given as numbers."""
-
-
-# --- files in -----------------------------------------------------------------------------------------------
-
-
-def read_credential(certfile: StrPath, keyfile: StrPath | None, password: Password) -> Credential:
-    """What ``SSLContext.load_cert_chain`` reads: the key is in the file of the chain if there is no other."""
-    if not callable(password):
-        _password(password)  # what can be none is refused also where none is needed
-    chain = _read(certfile)
-    key = chain if keyfile is None else _read(keyfile)
-    try:
-        return Credential.from_pem(
-            untrusted(chain), key, _password(password) if b"ENCRYPTED" in key else None
-        )
-    except ConfigError as error:
-        if "does not belong" in str(error):
-            raise failure("KEY_VALUES_MISMATCH", library="X509") from error
-        if "an RSA key of" in str(error):
-            raise failure("EE_KEY_TOO_SMALL", str(error)) from error
-        raise failure("PEM_LIB", str(error)) from error
-
-
-def _password(password: Password) -> bytes | None:
-    """A ValueError or TypeError for what is none, as in the standard library."""
-    given = password() if callable(password) else password
-    if given is None:
-        return None
-    if not isinstance(given, str | bytes | bytearray):
-        raise TypeError("password should be a string or callable")
-    encoded = given.encode() if isinstance(given, str) else bytes(given)
-    if len(encoded) > MAX_PASSWORD:
-        raise ValueError(f"password cannot be longer than {MAX_PASSWORD} bytes")
-    return encoded
-
-
-def read_anchors(
-    cafile: StrPath | None, capath: StrPath | None, cadata: str | ReadableBuffer | None
-) -> Iterator[bytes]:
-    """What ``SSLContext.load_verify_locations`` reads, each certificate in DER.
-
-    ``cadata`` is PEM if it is a string, and otherwise DER, one certificate after the other.
-    """
-    if cafile is not None:
-        yield from _certificates(_read(cafile))
-    if capath is not None:
-        yield from _certificates_of(Path(fsdecode(capath)))
-    if cadata is not None and not cadata:
-        raise ValueError("Empty certificate data")
-    if isinstance(cadata, str):
-        try:
-            yield from _certificates(cadata.encode("ascii"))
-        except UnicodeEncodeError:
-            raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
-    elif cadata is not None:
-        yield from _in_der(bytes(memoryview(cadata)))
-
-
-def usable_anchors(certificates: Iterable[bytes]) -> Iterator[bytes]:
-    """Those that sansticket can use: a system has some that are odd, and does not want to hear of it."""
-    for der in certificates:
-        try:
-            TrustAnchors((der,))
-        except ConfigError:
-            continue
-        yield der
-
-
-def _certificates_of(folder: Path) -> Iterator[bytes]:
-    """Those of the files that OpenSSL would find: the names are hashes, with a number at the end."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix[1:].isdigit():
-            yield from _certificates(path.read_bytes())
-
-
-def _certificates(pem: bytes) -> list[bytes]:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    try:
-        found = x509.load_pem_x509_certificates(untrusted(pem))
-    except ValueError as error:
-        raise failure("NO_CERTIFICATE_OR_CRL_FOUND", str(error), library="X509") from error
-    return [certificate.public_bytes(Encoding.DER) for certificate in found]
-
-
-def untrusted(pem: bytes) -> bytes:
-    """PEM whose certificates with OpenSSL's label TRUSTED CERTIFICATE are ordinary ones.
-
-    There the certificate may be followed by what it is trusted for (X509_AUX), which is left out, as in
-    ``SSLContext.load_verify_locations``.  What is not well-formed stays as it is.
-    """
-    return _TRUSTED.sub(_without_trust, pem) if b"TRUSTED" in pem else pem
-
-
-def _without_trust(found: re.Match[bytes]) -> bytes:
-    try:
-        _, _, certificate = next(elements(b64decode(found[1])))
-    except (ValueError, StopIteration):
-        return found[0]
-    return b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----" % encodebytes(certificate)
-
-
-def _in_der(data: bytes) -> Iterator[bytes]:
-    """Certificates in DER in a row: each is a SEQUENCE, which says how long it is (X.690 section 8.1.3)."""
-    while data:
-        head, size = 2, data[1] if len(data) > 1 else 0
-        if size > 0x80:
-            head += size - 0x80
-            size = int.from_bytes(data[2:head])
-        whole, data = data[: head + size], data[head + size :]
-        try:
-            load(whole)
-        except Fault as fault:
-            raise failure("NO_CERTIFICATE_OR_CRL_FOUND", str(fault), library="X509") from fault
-        yield whole
-
-
-def _read(path: StrPath) -> bytes:
-    return Path(fsdecode(path)).read_bytes()
-
-
-# --- dictionaries out ---------------------------------------------------------------------------------------
 
 
 def as_dictionary(der: bytes) -> dict[str, Any]:

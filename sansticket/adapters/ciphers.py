@@ -23,6 +23,9 @@ CURVES: Final = {
 }
 """OpenSSL's names of the groups that ``set_ecdh_curve`` can choose."""
 
+SECURITY_LEVELS: Final = ("@SECLEVEL=0", "@SECLEVEL=1", "@SECLEVEL=2")
+"""What a cipher list may ask for: SSL_CTX_set_security_level(3).  Level 2 is kept whatever it asks for."""
+
 CipherTuple = tuple[str, str, int]
 """Name, protocol version and secret bits, as ``SSLSocket.cipher()`` gives them."""
 
@@ -115,7 +118,7 @@ def select_ciphers(text: str) -> tuple[int, ...]:
     banned: set[int] = set()
     for word in text.replace(",", ":").replace(" ", ":").split(":"):
         if word.startswith("@"):
-            chosen = _by_strength(chosen) if word == "@STRENGTH" else chosen  # @SECLEVEL: see security_level
+            chosen = _commanded(word, chosen)
             continue
         operator = word[0] if word[:1] in ("!", "-", "+") else ""
         named = [suite for suite in available if _matches(suite, word.removeprefix(operator))]
@@ -130,6 +133,15 @@ def select_ciphers(text: str) -> tuple[int, ...]:
     if not chosen:
         raise ssl.SSLError("No cipher can be selected.")
     return tuple(chosen)
+
+
+def _commanded(word: str, chosen: list[int]) -> list[int]:
+    """SSLError for a security level above ours: there is no promise of it.  A lower one changes nothing."""
+    if word == "@STRENGTH":
+        return _by_strength(chosen)
+    if word not in SECURITY_LEVELS:
+        raise ssl.SSLError("No cipher can be selected.")
+    return chosen
 
 
 def _matches(suite: int, word: str) -> bool:

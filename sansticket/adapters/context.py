@@ -14,15 +14,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from sansticket.adapters.arguments import KeyLogFile, as_session, encoded_name, protocol_of
-from sansticket.adapters.certificates import StrPath
 from sansticket.adapters.failures import without_reason
+from sansticket.adapters.members.arguments import KeyLogFile, encoded_name, protocol_of
 from sansticket.adapters.members.certificates import CertificateMembers
+from sansticket.adapters.members.files import StrPath
 from sansticket.adapters.members.protocol import ProtocolMembers
 from sansticket.adapters.members.sessions import SessionMembers
+from sansticket.adapters.members.settings import Settings
 from sansticket.adapters.members.verification import VerificationMembers
 from sansticket.adapters.profile import Profile
-from sansticket.adapters.settings import Settings
+from sansticket.adapters.sessions import as_session
 from sansticket.adapters.ssl_object import SSLObject
 from sansticket.config.choices import Answer
 from sansticket.config.client import ClientConfig
@@ -108,6 +109,10 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
         key_log = KeyLogFile(os.fsdecode(path)) if path is not None else None
         self.configure(key_log=key_log)
         self._keylog_filename = os.fsdecode(path) if path is not None else None
+
+    @property
+    def _server_side(self) -> bool:
+        return self._settings.server
 
     def _current_profile(self) -> Profile:
         return self._settings.profile()
@@ -196,6 +201,8 @@ def create_default_context(
         raise TypeError(purpose)
     server = purpose is ssl.Purpose.CLIENT_AUTH
     context = SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     if cafile or capath or cadata:
         context.load_verify_locations(cafile, capath, cadata)
     elif not server:

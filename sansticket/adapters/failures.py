@@ -131,6 +131,13 @@ def failure(reason: str, detail: str = "", *, library: str = "SSL") -> ssl.SSLEr
     return _named(ssl.SSLError, ssl.SSL_ERROR_SSL, reason, detail=detail, library=library)
 
 
+def library_failure(library: str, words: str, detail: str) -> ssl.SSLError:
+    """An error for which OpenSSL names no reason, only the library that it comes from."""
+    error = without_reason(ssl.SSLError, ssl.SSL_ERROR_SSL, f"[{library}] {words} ({detail})")
+    error.library = library
+    return error
+
+
 def terminated(event: ConnectionTerminated, server_name: str | None = None) -> ssl.SSLError:
     """What ended a connection.  ``server_name`` is the one that was verified.
 

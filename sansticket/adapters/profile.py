@@ -33,16 +33,15 @@ class Profile:
 
     sni_callback: Callable[..., Any] | None
 
-    @property
-    def server_side(self) -> bool:
-        return isinstance(self.config, ServerConfig)
-
 
 @runtime_checkable
 class Context(Protocol):
     """The context of an SSLObject: ``SSLContext`` is one."""
 
     on_event: Callable[[Any, Event], object] | None
+
+    @property
+    def _server_side(self) -> bool: ...
 
     def _current_profile(self) -> Profile:
         """What a connection that is made now goes by.  ConfigError while something is missing."""

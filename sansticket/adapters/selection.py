@@ -6,8 +6,8 @@ from typing import cast
 
 from attrs import evolve
 
+from sansticket.adapters.members.settings import refuse_ask
 from sansticket.adapters.profile import Profile
-from sansticket.adapters.settings import refuse_ask
 from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.commands import AbortHandshake, UseConfig
 from sansticket.config.choices import ClientAuthentication

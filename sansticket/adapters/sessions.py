@@ -42,3 +42,12 @@ class SSLSession:
     @property
     def has_ticket(self) -> bool:
         return bool(self.session.ticket)
+
+
+def as_session(session: SSLSession | Session | None) -> Session | None:
+    """TypeError for what is no session of ours."""
+    if isinstance(session, SSLSession):
+        return session.session
+    if session is not None and not isinstance(session, Session):
+        raise TypeError("Value is not a SSLSession.")
+    return session

@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from sansticket.adapters.arguments import as_session
 from sansticket.adapters.facts import Facts
 from sansticket.adapters.failures import closed, failure, terminated, want_read
 from sansticket.adapters.incoming import Incoming
 from sansticket.adapters.profile import Context, Profile
 from sansticket.adapters.selection import config_for, refusal
-from sansticket.adapters.sessions import SSLSession
+from sansticket.adapters.sessions import SSLSession, as_session
 from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.commands import (
     AbortHandshake,
@@ -137,19 +136,21 @@ class SSLObject(Facts):
 
     @property
     def context(self) -> Any:
-        """The context in use.  A server's ``sni_callback`` may set another one; later it cannot be changed."""
+        """The context in use.  A server's ``sni_callback`` may set another one, by which the handshake goes on.
+
+        One that is set later changes nothing but where events and statistics go.
+        """
         return self._context
 
     @context.setter
     def context(self, context: ssl.SSLContext) -> None:
         if not isinstance(context, Context):
             raise TypeError("The value must be a SSLContext of sansticket")
-        profile = context._current_profile()
-        if profile.server_side is not self._server_side:
+        if context._server_side is not self._server_side:
             raise ValueError("The context is for the other side")
-        if self._connection is not None and self._connection.pending is None:
-            raise ValueError("The context cannot be changed any more")
-        self._profile, self._context = profile, context
+        if self._connection is None or self._connection.pending is not None:
+            self._profile = context._current_profile()
+        self._context = context
 
     @property
     def session(self) -> Any:

@@ -583,6 +583,32 @@ def test_nobody_is_asked_later_in_tls12(pair: tuple[House, House]) -> None:
         assert caught.value.reason == "WRONG_SSL_VERSION"
 
 
+@pytest.mark.parametrize("shown", [False, True], ids=["no certificate", "a certificate"])
+def test_certificates_that_are_optional_and_nobody_is_trusted(
+    pair: tuple[House, House], version: ssl.TLSVersion, shown: bool
+) -> None:
+    """A client without one is welcome; one that has one cannot be verified."""
+    server = pair[1].server(version=version)
+    server.verify_mode = ssl.CERT_OPTIONAL
+    client = pair[0].client(version=version, identity=client_identity() if shown else None)
+    link = Link(client, server)
+    if not shown:
+        link.shake()
+        assert link.server.tls.getpeercert() is None
+        return
+    error = refused(link, link.server)
+    assert isinstance(error, ssl.SSLCertVerificationError)
+    assert error.verify_code in (19, 20)  # OpenSSL tells whether the root was among what it was shown
+
+
+def test_a_client_that_trusts_nobody(pair: tuple[House, House]) -> None:
+    context = pair[0].context(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_OPTIONAL
+    link = Link(context, pair[1].server())
+    assert isinstance(refused(link, link.client), ssl.SSLCertVerificationError)
+
+
 # --- negotiation ----------------------------------------------------------------------------------------------
 
 

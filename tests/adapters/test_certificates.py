@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, ObjectIdentifier
 
-from sansticket.adapters.certificates import as_dictionary, usable_anchors
+from sansticket.adapters.certificates import as_dictionary
+from sansticket.adapters.members.files import usable_anchors
 from tests.support.certificates import (
     Identity,
     authority,

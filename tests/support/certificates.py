@@ -124,17 +124,19 @@ def hash_for(key: Any) -> SHA256 | None:
     return SHA256() if isinstance(key, hashing) else None
 
 
-def new_authority(name: str = "sansticket test root") -> Authority:
+def new_authority(name: str = "sansticket test root", issuer: Authority | None = None) -> Authority:
+    """A root; with an ``issuer`` an authority below it."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+    above = subject if issuer is None else issuer.certificate.subject
     builder = (
-        _builder(name, subject, key.public_key(), START, END)
+        _builder(name, above, key.public_key(), START, END)
         .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    return Authority(builder.sign(key, SHA256()), key)
+    return Authority(builder.sign(key if issuer is None else issuer.key, SHA256()), key)
 
 
 @cache

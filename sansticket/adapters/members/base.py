@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from sansticket.adapters.settings import Settings
+from sansticket.adapters.members.settings import Settings
 
 
 class Members(ssl.SSLContext):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from sansticket.adapters.certificates import (
+from sansticket.adapters.certificates import as_dictionary
+from sansticket.adapters.failures import library_failure
+from sansticket.adapters.members.base import Members
+from sansticket.adapters.members.files import (
     Password,
     StrPath,
-    as_dictionary,
+    is_authority,
     read_anchors,
     read_credential,
     usable_anchors,
 )
-from sansticket.adapters.failures import failure
-from sansticket.adapters.members.base import Members
 from sansticket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class CertificateMembers(Members):
         """More trust anchors.  Those in the folder ``capath`` are read at once, and not when they are needed."""
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
-        found = tuple(read_anchors(cafile, capath, cadata))
+        found = tuple(read_anchors(cafile, capath, cadata, server=self._settings.server))
         try:
             self._settings.add_anchors(found)
         except ConfigError as error:
-            raise failure("X509_LIB", str(error), library="X509") from error
+            raise library_failure("X509", "ASN1 lib", str(error)) from error
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
         """The trust anchors of the system, where OpenSSL would look for them."""
@@ -55,7 +56,8 @@ class CertificateMembers(Members):
         """The same.  Files that are missing and certificates that are of no use are passed over."""
         paths = ssl.get_default_verify_paths()
         cafile = paths.cafile or None
-        found = read_anchors(cafile, None if cafile else paths.capath or None, None)
+        capath = None if cafile else paths.capath or None
+        found = read_anchors(cafile, capath, None, server=self._settings.server)
         self._settings.add_anchors(tuple(usable_anchors(found)))
 
     def _anchors(self) -> tuple[bytes, ...]:
@@ -63,9 +65,9 @@ class CertificateMembers(Members):
         return anchors.certificates if anchors is not None else ()
 
     def cert_store_stats(self) -> dict[str, int]:
-        """How many trust anchors there are.  Each counts as an authority."""
-        count = len(self._anchors())
-        return {"x509": count, "crl": 0, "x509_ca": count}
+        """How many trust anchors there are, and how many of them are authorities."""
+        anchors = self._anchors()
+        return {"x509": len(anchors), "crl": 0, "x509_ca": sum(map(is_authority, anchors))}
 
     @overload
     def get_ca_certs(self, binary_form: Literal[False] = False) -> list[dict[str, Any]]: ...
@@ -75,5 +77,6 @@ class CertificateMembers(Members):
     def get_ca_certs(self, binary_form: bool = False) -> Any: ...
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
-        """The trust anchors, as ``getpeercert`` gives certificates."""
-        return [der if binary_form else as_dictionary(der) for der in self._anchors()]
+        """The trust anchors that are authorities, as ``getpeercert`` gives certificates."""
+        authorities = filter(is_authority, self._anchors())
+        return [der if binary_form else as_dictionary(der) for der in authorities]

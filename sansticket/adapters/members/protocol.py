@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from sansticket.adapters.arguments import known_version, unsigned
 from sansticket.adapters.ciphers import CIPHERS, CURVES, select_ciphers
+from sansticket.adapters.members.arguments import known_version, unsigned
 from sansticket.adapters.members.base import Members
 from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
@@ -52,7 +52,10 @@ class ProtocolMembers(Members):
     def options(self, value: int) -> None:
         self._settings.use_options(unsigned(value))
 
-    security_level: int = SECURITY_LEVEL
+    @property
+    def security_level(self) -> int:  # type: ignore[override]  # the stubs say that it can be set
+        """2, whatever a cipher list says: what is weaker is not there to be chosen."""
+        return SECURITY_LEVEL
 
     def set_ciphers(self, cipherlist: str, /) -> None:
         """The cipher suites of TLS 1.2, in OpenSSL's language; those of TLS 1.3 stay as they are."""
@@ -85,8 +88,7 @@ class ProtocolMembers(Members):
         if not all(0 < len(protocol) < 256 for protocol in protocols):
             raise ssl.SSLError("ALPN protocols must be 1 to 255 in length")
         if protocols != self._settings["alpn_protocols"] or not self._settings.lenient_alpn:
-            self._settings.lenient_alpn = True
-            self._settings.change(alpn_protocols=protocols)
+            self._settings.use_protocols(protocols)
 
     @property
     def sni_callback(self) -> Any:

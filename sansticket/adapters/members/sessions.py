@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from operator import index
 from typing import Final
 
+from sansticket.adapters.members.arguments import signed
 from sansticket.adapters.members.base import Members
 from sansticket.config.server import ServerConfig
 from sansticket.tickets.keys.protection import TicketKeys
@@ -70,9 +70,12 @@ class SessionMembers(Members):
 
     @num_tickets.setter
     def num_tickets(self, value: int) -> None:
+        number = signed(value, 8)
+        if number < 0:
+            raise ValueError(f"num_tickets: {number}; value must be non-negative")
         if not self._settings.server:
             raise ValueError("SSLContext is not a server context.")
-        self._settings.change(num_tickets=index(value))
+        self._settings.change(num_tickets=number)
 
     def session_stats(self) -> dict[str, int]:
         """Connections begun and completed, sessions resumed (hits) and not (misses), and kept (number)."""

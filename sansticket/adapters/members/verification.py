@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from operator import index
 from typing import Final
 
+from sansticket.adapters.members.arguments import signed
 from sansticket.adapters.members.base import Members
 from sansticket.events import VerifyPeer
 
@@ -26,7 +26,10 @@ class VerificationMembers(Members):
 
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
-        mode = ssl.VerifyMode(index(value))
+        number = signed(value, 4)
+        if number not in tuple(ssl.VerifyMode):
+            raise ValueError(f"invalid value for verify_mode: {number} is no VerifyMode")
+        mode = ssl.VerifyMode(number)
         if mode is ssl.CERT_NONE and self.check_hostname:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
         if mode is not self.verify_mode:
@@ -63,8 +66,10 @@ class VerificationMembers(Members):
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
-        if value & ~POSSIBLE_VERIFY_FLAGS:
-            raise NotImplementedError(f"{ssl.VerifyFlags(value & ~POSSIBLE_VERIFY_FLAGS)!r}")
+        if not isinstance(value, int):
+            raise TypeError(f"argument must be int, not {type(value).__name__}")
+        if unknown := value & ~int(POSSIBLE_VERIFY_FLAGS):
+            raise NotImplementedError(f"{ssl.VerifyFlags(unknown)!r}")
         self._verify_flags = ssl.VerifyFlags(value)
 
     @property

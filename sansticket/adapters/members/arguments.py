@@ -9,10 +9,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from sansticket.adapters.sessions import SSLSession
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
-from sansticket.tickets.session import Session
 
 
 @frozen
@@ -42,8 +40,15 @@ def protocol_of(made_for: int | ClientConfig | ServerConfig) -> Any:
     )
 
 
-def known_version(value: int) -> int:
+def signed(value: int, size: int) -> int:
+    """What fits into a C number of ``size`` bytes; OverflowError, as in the standard library, for what does not."""
     number = index(value)
+    number.to_bytes(size, signed=True)
+    return number
+
+
+def known_version(value: int) -> int:
+    number = signed(value, 4)
     try:
         return int(ssl.TLSVersion(number))
     except ValueError:
@@ -57,25 +62,22 @@ def unsigned(value: int) -> int:
     return number
 
 
+class NullCharacter(TypeError, ValueError):
+    """In a server_hostname: a TypeError in the standard library, and no name, which is a ValueError everywhere else."""
+
+
 def encoded_name(server_hostname: str | bytes | None) -> str | None:
     """The name as A-labels (IDNA 2003, as in the standard library); ValueError for what is none."""
     if server_hostname is None:
         return None
     if isinstance(server_hostname, str):
         name = server_hostname.encode("idna").decode("ascii")
-    else:
+    elif isinstance(server_hostname, bytes):
         name = server_hostname.decode("ascii")
+    else:
+        raise TypeError(f"server_hostname is {type(server_hostname).__name__}; expected str, bytes or None")
     if not name or name.startswith("."):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     if "\0" in name:
-        raise ValueError("server_hostname with a null character")
+        raise NullCharacter("server_hostname must be without null bytes")
     return name
-
-
-def as_session(session: SSLSession | Session | None) -> Session | None:
-    """TypeError for what is no session of ours."""
-    if isinstance(session, SSLSession):
-        return session.session
-    if session is not None and not isinstance(session, Session):
-        raise TypeError("Value is not a SSLSession.")
-    return session

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, cast
 
 from attrs import evolve, fields, frozen
 
+from sansticket.adapters.members.credentials import completed, stand_in
 from sansticket.adapters.profile import Profile
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import AcceptPeer
@@ -25,7 +26,7 @@ from sansticket.config.defaults import KNOWN_VERSIONS
 from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors, verify_server_chain
-from sansticket.errors import ConfigError
+from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.events import SelectConfig, VerifyPeer
 
 VERIFY_MODES: Final = {
@@ -44,6 +45,10 @@ _BOUNDS: Final[dict[int, int]] = {
     ssl.TLSVersion.MINIMUM_SUPPORTED: min(KNOWN_VERSIONS),
     ssl.TLSVersion.MAXIMUM_SUPPORTED: max(KNOWN_VERSIONS),
 }
+
+# The end of all versions is one of them where it does not leave the bound open, and reads as that.
+_NO_LOWER_BOUND: Final[dict[int, int]] = {ssl.TLSVersion.MAXIMUM_SUPPORTED: ssl.TLSVersion.TLSv1_3}
+_NO_UPPER_BOUND: Final[dict[int, int]] = {ssl.TLSVersion.MINIMUM_SUPPORTED: ssl.TLSVersion.TLSv1}
 
 
 class Settings:
@@ -108,19 +113,40 @@ class Settings:
 
     @contextmanager
     def changing(self) -> Iterator[dict[str, Any]]:
-        """Change fields: all of it or, when something raises, nothing.
+        """Change settings: all of them or, when something raises, none.
 
-        What can be checked already is: a context without a credential or trust anchors is not complete yet.
+        They are checked as soon as they are there.  What a context may still lack is filled in for that.
         """
         with self.lock:
-            before = dict(self.fields)
+            before = {**vars(self), "fields": dict(self.fields), "_loaded": dict(self._loaded)}
             try:
                 yield self.fields
                 refuse_ask(self["answers"])
+                self.kind(**self._filled_in())
             except BaseException:
-                self.fields = before
+                vars(self).update(before)
                 raise
             self._profile = None
+
+    def _filled_in(self) -> dict[str, Any]:
+        """The fields, with something that will do for what nobody has given yet.
+
+        Bounds without a version between them may be those of a context whose other bound comes next.
+        """
+        filled = dict(self.fields)
+        if not self["versions"]:
+            filled["versions"] = KNOWN_VERSIONS
+        if self.server and not self["credentials"]:
+            filled["credentials"] = (stand_in(),)
+        if self._lacks_anchors:
+            filled["trust_anchors"] = TrustAnchors(stand_in().chain)
+        return filled
+
+    @property
+    def _lacks_anchors(self) -> bool:
+        """Whether there is somebody to be verified, and nothing to do it with."""
+        verifies = self.verify_mode is not ssl.CERT_NONE
+        return verifies and self["trust_anchors"] is None and VerifyPeer not in self["answers"]
 
     def change(self, **changes: Any) -> None:
         """Change fields by name.  TypeError for one that the config does not have, ConfigError as it says."""
@@ -131,20 +157,9 @@ class Settings:
             verified = self._verifies_names
             with self.changing() as changed:
                 changed.update(changes)
-                if self._complete:
-                    self.kind(**changed)
             self._follow(changes)
             if self._verifies_names is not verified:
                 self.check_hostname = not verified
-
-    @property
-    def _complete(self) -> bool:
-        """Whether nothing is missing that the standard library would not ask for before there is a connection."""
-        trusts = self["trust_anchors"] is not None or VerifyPeer in self["answers"]
-        if self.server:
-            asks = self["client_authentication"] is not ClientAuthentication.NONE
-            return bool(self["credentials"]) and (trusts or not asks)
-        return trusts or not self["verify_peer"]
 
     # --- settings of the standard library that are more than a field ---------------------------------------------
 
@@ -168,8 +183,10 @@ class Settings:
     def use_bounds(self, minimum: int | None = None, maximum: int | None = None) -> None:
         """The lowest and the highest protocol version; the magic values of ``ssl.TLSVersion`` too."""
         with self.changing() as changed:
-            self.minimum = self.minimum if minimum is None else minimum
-            self.maximum = self.maximum if maximum is None else maximum
+            if minimum is not None:
+                self.minimum = _NO_LOWER_BOUND.get(minimum, minimum)
+            if maximum is not None:
+                self.maximum = _NO_UPPER_BOUND.get(maximum, maximum)
             changed["versions"] = self._versions()
 
     def _versions(self) -> tuple[int, ...]:
@@ -197,6 +214,11 @@ class Settings:
             self.post_handshake_auth = wanted
             if not self.server:
                 changed["post_handshake_auth"] = wanted
+
+    def use_protocols(self, protocols: tuple[bytes, ...]) -> None:
+        with self.changing() as changed:
+            self.lenient_alpn = True
+            changed["alpn_protocols"] = protocols
 
     def add_credential(self, credential: Credential) -> None:
         """One of each kind of key, as in OpenSSL; those that a config brought stay, behind it."""
@@ -237,11 +259,20 @@ class Settings:
             self._profile = None
 
     def _config(self) -> ClientConfig | ServerConfig:
+        given = dict(self.fields)
+        anchors = self["trust_anchors"]
+        if anchors is not None and self._loaded:
+            loaded = self._loaded.values()
+            given["credentials"] = tuple(
+                completed(one, anchors) if one in loaded else one for one in self["credentials"]
+            )
+        if self._lacks_anchors and self.verify_mode is ssl.CERT_OPTIONAL:
+            given["answers"] = {**self["answers"], VerifyPeer: trust_nobody}
         if self.server:
-            config = ServerConfig(**self.fields)
+            config = ServerConfig(**given)
             self.fields["ticket_keys"] = config.ticket_keys  # perhaps a random ring: made once
             return config
-        return ClientConfig(**self.fields)
+        return ClientConfig(**given)
 
     def _live(self, config: ClientConfig | ServerConfig) -> ClientConfig | ServerConfig:
         if isinstance(config, ServerConfig):
@@ -259,6 +290,11 @@ def refuse_ask(answers: Mapping[Any, Any]) -> None:
                 "answers",
                 f"ASK for {question.__name__}, but nobody behind an SSLObject can answer; expected a function",
             )
+
+
+def trust_nobody(question: VerifyPeer) -> AcceptPeer:
+    """The answer where a certificate may be shown (CERT_OPTIONAL), and no trust anchor is there to verify it with."""
+    raise Fault(Reason.CERTIFICATE_UNTRUSTED, "there are no trust anchors")
 
 
 @frozen
