@@ -327,7 +327,7 @@ def test_odd_certificates_of_the_system_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in TABLE["Names"] if "beside the name" in kind.title], ids=str
+    "kind", [kind for kind in TABLE["Names"] if "beside the name" in kind.title], ids=lambda kind: kind.title
 )
 def test_names_of_every_kind(kind: Kind, tmp_path: Path) -> None:
     """Also of kinds that the library does not know: the others can be read all the same."""
