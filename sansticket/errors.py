@@ -13,10 +13,14 @@ from enum import Enum
 from typing import Final
 
 from sansticket.codes import AlertDescription as Alert
+from sansticket.text import printable
 
 
 class SansticketError(Exception):
-    """Base of the exceptions that reach the caller."""
+    """Base of the exceptions that reach the caller.  Their text is printable and has at most 1,000 characters."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class LocalProtocolError(SansticketError):
@@ -199,16 +203,22 @@ ALERTS_OF_TLS_1_2: Final[dict[Reason, Alert]] = {
 """Where TLS 1.2 has another alert, since that of ``ALERTS`` came with TLS 1.3."""
 
 
+def reason_in_words(reason: Reason, detail: str) -> str:
+    """A reason and what there is to say besides, as one printable text."""
+    return printable(f"{reason.value}: {detail}" if detail else reason.value)
+
+
 class Fault(Exception):
     """Something the peer did wrong.  Never leaves the package: see ``ConnectionTerminated``.
 
+    ``detail`` quotes what the peer sent: it is made printable here, and cut to 1,000 characters.
     ``alert`` overrides the tables only where the application itself named an alert.
     """
 
     def __init__(self, reason: Reason, detail: str = "", alert: Alert | None = None) -> None:
-        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
-        self.detail = detail
+        self.detail = printable(detail)
+        super().__init__(reason_in_words(reason, self.detail))
         self.alert: Alert = ALERTS[reason] if alert is None else alert
         self._named = alert is not None
 

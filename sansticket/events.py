@@ -14,11 +14,16 @@ from sansticket.codes import AlertDescription
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.verification import TrustAnchors
-from sansticket.errors import Reason
+from sansticket.errors import Reason, reason_in_words
+from sansticket.text import printable, quoted
 from sansticket.tickets.decision import FoundBy, TicketStatus
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.hello import ClientHello
+
+
+def _size(data: bytes) -> str:
+    return f"<{len(data)} bytes>"
 
 
 @frozen
@@ -88,7 +93,7 @@ class HandshakeCompleted(Event):
 class DataReceived(Event):
     """Application data.  One event for all that one ``receive_data`` brought."""
 
-    data: bytes
+    data: bytes = field(repr=_size)
 
 
 @frozen
@@ -151,17 +156,18 @@ class ConnectionTerminated(Event):
 
     ``alert`` is the alert that was sent, or with ``by_peer`` the one that was received; None if there was
     none (a stream that ended without close_notify).  ``cause`` is the exception that a function of the
-    application raised, where that is what ended it.
+    application raised, where that is what ended it.  ``detail`` and ``str`` are printable, and have at most 1,000
+    characters each.
     """
 
     reason: Reason
     alert: AlertDescription | int | None
-    detail: str = ""
+    detail: str = field(default="", converter=printable)
     by_peer: bool = False
     cause: BaseException | None = field(default=None, eq=False)
 
     def __str__(self) -> str:
-        return f"{self.reason.value}: {self.detail}" if self.detail else self.reason.value
+        return reason_in_words(self.reason, self.detail)
 
 
 @frozen
@@ -177,9 +183,9 @@ class SelectConfig(Question):
     those of the config that is selected here.
     """
 
-    client_hello: ClientHello
+    client_hello: ClientHello = field(repr=quoted)
     server_name: str | None
-    alpn_protocols: tuple[bytes, ...]
+    alpn_protocols: tuple[bytes, ...] = field(repr=quoted)
 
 
 @frozen
@@ -190,7 +196,7 @@ class OpenTicket(Question):
     without an answer for this question no stateless ticket is ever made.
     """
 
-    ticket: bytes
+    ticket: bytes = field(repr=quoted)
     index: int
 
 
@@ -221,7 +227,7 @@ class LookUpSession(Question):
     is for that.
     """
 
-    session_id: bytes
+    session_id: bytes = field(repr=quoted)
     version: int
 
 

@@ -17,6 +17,7 @@ from sansticket.connection.server import ServerConnection
 from sansticket.crypto.verification import verify_client_chain, verify_server_chain
 from sansticket.errors import Fault
 from sansticket.events import ConnectionTerminated, HandshakeCompleted
+from sansticket.text import quoted
 
 CHANNEL_BINDING_TYPES: Final = ["tls-exporter"]
 """What ``get_channel_binding`` knows: RFC 9266.  tls-unique is not defined for TLS 1.3 (RFC 9846 appendix C.5)."""
@@ -72,7 +73,7 @@ class Facts(ssl.SSLObject):
         ValueError for other types.
         """
         if cb_type not in CHANNEL_BINDING_TYPES:
-            raise ValueError(f"{cb_type!r} channel binding type not implemented")
+            raise ValueError(f"{quoted(cb_type)} channel binding type not implemented")
         if self._connection is None or self._completed is None or self._termination is not None:
             return None
         return self._connection.tls_exporter()

@@ -13,6 +13,7 @@ from sansticket.codes import AlertDescription as Alert
 from sansticket.crypto.inspection import is_ip_address
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated
+from sansticket.text import printable
 
 E = TypeVar("E", bound=ssl.SSLError)
 
@@ -183,7 +184,7 @@ def _named(
     kind: type[E], number: int, reason: str, words: str = "", detail: str = "", library: str = "SSL"
 ) -> E:
     text = f"[{library}: {reason}] {words or reason.replace('_', ' ').lower()}"
-    error = kind(int(number), f"{text} ({detail})" if detail else text)
+    error = kind(int(number), printable(f"{text} ({detail})" if detail else text))
     error.library = library
     error.reason = reason
     return error

@@ -15,6 +15,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.errors import Fault
 from sansticket.events import SelectConfig
 from sansticket.handshake.common.versions import select_version
+from sansticket.text import quoted
 
 
 def refusal(returned: object) -> AbortHandshake | None:
@@ -46,7 +47,7 @@ def _application_says(config: ServerConfig, question: SelectConfig) -> UseConfig
         return command
     if isinstance(command, AbortHandshake):
         return command
-    raise TypeError(f"{command!r} as answer to SelectConfig; expected UseConfig or AbortHandshake")
+    raise TypeError(f"{quoted(command)} as answer to SelectConfig; expected UseConfig or AbortHandshake")
 
 
 def _will_be_tls13(config: ServerConfig, question: SelectConfig) -> bool:

@@ -11,6 +11,7 @@ from sansticket.config.checks import check_type
 from sansticket.config.choices import ASK, Answer, Answering
 from sansticket.errors import ConfigError
 from sansticket.events import Question
+from sansticket.text import quoted
 
 
 class Answers(dict[type[Question], Answering]):
@@ -33,6 +34,8 @@ def are_answers(config: object, attribute: Attribute[Any], answers: Any) -> None
     for question, answer in answers.items():
         check_type(name, question, type, "a class like DecideTicket")
         if question is Question or not issubclass(question, Question):
-            raise ConfigError(name, f"{question!r} is not a question; expected a class like DecideTicket")
+            raise ConfigError(
+                name, f"{quoted(question)} is not a question; expected a class like DecideTicket"
+            )
         if answer is not ASK and not callable(answer):
-            raise ConfigError(name, f"{answer!r} for {question.__name__}; expected a function or ASK")
+            raise ConfigError(name, f"{quoted(answer)} for {question.__name__}; expected a function or ASK")

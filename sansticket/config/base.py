@@ -53,6 +53,7 @@ from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault
 from sansticket.events import Question, Sign, VerifyPeer
+from sansticket.text import quoted
 from sansticket.values import says
 
 
@@ -65,7 +66,7 @@ def _are_protocols(config: object, attribute: Attribute[Any], protocols: Any) ->
     check_items(attribute.name, protocols, bytes, "bytes")
     for protocol in protocols:
         if not 1 <= len(protocol) <= 255:
-            raise ConfigError(attribute.name, f"{protocol!r}; expected 1 to 255 bytes")
+            raise ConfigError(attribute.name, f"{quoted(protocol)}; expected 1 to 255 bytes")
     if sum(1 + len(protocol) for protocol in protocols) > MAX_PROTOCOLS:
         raise ConfigError(
             attribute.name, f"too many; expected at most {MAX_PROTOCOLS} bytes, with a length for each"

@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import Attribute
 
 from sansticket.errors import ConfigError
+from sansticket.text import quoted
 
 Validator = Callable[[object, "Attribute[Any]", Any], None]
 
@@ -45,7 +46,8 @@ def check_known(field: str, values: Any, known: Collection[int]) -> None:
     for value in values:
         if value not in known:
             raise ConfigError(
-                field, f"{value!r} is not one that sansticket knows; expected of {[int(k) for k in known]}"
+                field,
+                f"{quoted(value)} is not one that sansticket knows; expected of {[int(k) for k in known]}",
             )
     if len(set(values)) != len(values):
         raise ConfigError(field, "one is named twice")

@@ -17,14 +17,17 @@ from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
 from sansticket.handshake.machine.state import Ended, State
+from sansticket.text import quoted
 from sansticket.tickets.session import Session
 
 
 def _check_exporter(label: Any, context: Any, length: Any) -> None:
     if not isinstance(label, str) or not label.isascii():
-        raise LocalProtocolError(f"exporter label {label!r}; expected ASCII text")
+        raise LocalProtocolError(f"exporter label {quoted(label)}; expected ASCII text")
     if not isinstance(context, bytes | NoneType) or not isinstance(length, int):
-        raise LocalProtocolError(f"exporter context {context!r}, length {length!r}; expected bytes, a number")
+        raise LocalProtocolError(
+            f"exporter context {quoted(context)}, length {quoted(length)}; expected bytes, a number"
+        )
 
 
 class Connection:

@@ -22,6 +22,7 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
+from sansticket.text import MAX_PIECE, printable
 from sansticket.tickets.session import Session
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareOffer, KeyShareRetry
 from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameList
@@ -123,9 +124,11 @@ def _client_hello(hello: ClientHello) -> list[str]:
     names, shares, psk = hello.find(ServerNameList), hello.find(KeyShareOffer), hello.find(PreSharedKeyOffer)
     ticket = hello.find(SessionTicketExtension)
     if names is not None:
-        parts.append(f"to {ascii(names.host_name)[2:-1]}")
+        parts.append(printable(f"to {ascii(names.host_name)[2:-1]}", MAX_PIECE))
     if shares is not None:
-        parts.append("shares of " + " and ".join(group(share.group) for share in shares.shares))
+        parts.append(
+            printable("shares of " + " and ".join(group(share.group) for share in shares.shares), MAX_PIECE)
+        )
     if (alpn := hello.find(ApplicationProtocols)) is not None:
         parts += _protocols(alpn)
     if psk is not None:
@@ -146,7 +149,7 @@ def _server_hello(hello: ServerHello) -> list[str]:
 
 
 def _protocols(alpn: ApplicationProtocols) -> list[str]:
-    return ["ALPN " + " ".join(ascii(protocol)[2:-1] for protocol in alpn.protocols)]
+    return [printable("ALPN " + " ".join(ascii(protocol)[2:-1] for protocol in alpn.protocols), MAX_PIECE)]
 
 
 def event(happened: Event) -> str:

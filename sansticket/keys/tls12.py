@@ -10,6 +10,7 @@ from attrs import Factory, field, frozen
 from sansticket.crypto.hkdf import Expander, prf12
 from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.errors import LocalProtocolError
+from sansticket.text import quoted
 from sansticket.values import value
 
 MASTER_SECRET_LENGTH = 48
@@ -98,7 +99,7 @@ class MasterSecret:
         LocalProtocolError.
         """
         if not label or label in _RESERVED_LABELS:
-            raise LocalProtocolError(f"{label!r} cannot be an exporter label")
+            raise LocalProtocolError(f"{quoted(label)} cannot be an exporter label")
         if length < 1:
             raise LocalProtocolError(f"an exporter gives 1 byte or more, not {length}")
         seed = client_random + server_random

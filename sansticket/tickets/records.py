@@ -5,6 +5,9 @@ check with the numbers behind it.  A client tells the same about what it offered
 a short text for people; the fields are for programs.
 """
 
+from attrs import field
+
+from sansticket.text import MAX_PIECE, printable
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.values import value
 
@@ -18,12 +21,12 @@ class Check:
 
     passed: bool
 
-    detail: str = ""
-    """The numbers behind it, such as ``age 7200.000 s, lifetime 7200 s``."""
+    detail: str = field(default="", converter=printable)
+    """The numbers behind it, such as ``age 7200.000 s, lifetime 7200 s``: printable, at most 1,000 characters."""
 
     def __str__(self) -> str:
         name = self.name if self.passed else f"{self.name} FAILED"
-        return f"{name} ({self.detail})" if self.detail else name
+        return printable(f"{name} ({self.detail})" if self.detail else name)
 
 
 def all_passed(checks: tuple[Check, ...]) -> bool:
@@ -57,7 +60,7 @@ class IdentityRecord:
     def __str__(self) -> str:
         parts = [f"identity {self.index}"]
         if self.key_name:
-            parts.append(f"key {self.key_name.hex()}")
+            parts.append(printable(f"key {self.key_name.hex()}", MAX_PIECE))
         if self.status is not None:
             parts.append(self.status.name)
         if self.ticket_return is not None:
@@ -67,7 +70,7 @@ class IdentityRecord:
         lines = [" ".join(parts)]
         lines += [str(check) for check in self.checks if not check.passed]
         if passed := ", ".join(str(check) for check in self.checks if check.passed):
-            lines.append(f"passed: {passed}")
+            lines.append(printable(f"passed: {passed}"))
         return "\n    ".join(lines)
 
 
@@ -85,7 +88,7 @@ class ResumptionRecord:
     """How many tickets the server was to send because of this handshake.  On a client: how many it announced
     (RFC 9149 section 4), None if it did not."""
 
-    why: str = ""
+    why: str = field(default="", converter=printable)
     """The rule that decided, in words."""
 
     @property
@@ -98,4 +101,4 @@ class ResumptionRecord:
         tickets = "" if number is None else f", {number} ticket{'' if number == 1 else 's'} to follow"
         why = self.why.removeprefix(f"{outcome}, ")
         first = f"{outcome}{tickets}" + (f": {why}" if why else "")
-        return "\n  ".join([first, *map(str, self.identities)])
+        return "\n  ".join([printable(first), *map(str, self.identities)])

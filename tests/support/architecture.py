@@ -26,7 +26,7 @@ from attrs import frozen
 PACKAGE: Final = "sansticket"
 
 ROOMS: Final[tuple[tuple[str, ...], ...]] = (
-    ("codes", "values"),
+    ("codes", "text", "values"),
     ("errors", "inputs"),
     ("wire",),
     ("crypto",),

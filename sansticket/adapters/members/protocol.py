@@ -13,6 +13,7 @@ from sansticket.adapters.members.base import Members
 from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
 from sansticket.events import SelectConfig
+from sansticket.text import quoted
 
 SECURITY_LEVEL: Final = 2
 """What SSL_CTX_set_security_level(3) calls 112 bits: nothing below that is there to be chosen."""
@@ -78,7 +79,7 @@ class ProtocolMembers(Members):
         """Use this group and no other, by OpenSSL's short name."""
         curve = CURVES.get(os.fsdecode(name))
         if curve is None:
-            raise ValueError(f"unknown elliptic curve name {name!r}")
+            raise ValueError(f"unknown elliptic curve name {quoted(name)}")
         self._settings.change(groups=(curve,))
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:

@@ -21,6 +21,7 @@ from sansticket.errors import ConfigError, Fault, Reason, SansticketError
 from sansticket.events import VerifyPeer
 from sansticket.handshake.client.start import normal_server_name
 from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.text import plain
 from sansticket.tickets.session import Session
 
 
@@ -54,7 +55,8 @@ def adopt_session(
     name = normal_server_name(server_name, config)
     if session.server_name not in (None, name) and not config.resume_with_other_name:
         raise SessionNotAdopted(
-            Reason.CERTIFICATE_NAME_MISMATCH, f"the session is for {session.server_name}, not for {name}"
+            Reason.CERTIFICATE_NAME_MISMATCH,
+            f"the session is for {plain(session.server_name)}, not for {name}",
         )
     try:
         _verify(config, (*session.peer_certificates, *intermediates), name)

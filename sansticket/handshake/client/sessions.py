@@ -11,6 +11,7 @@ from sansticket.crypto.inspection import is_named
 from sansticket.crypto.suites import SUITES
 from sansticket.handshake.client.offer import TLS12
 from sansticket.handshake.common.certificates import check_certificates_again
+from sansticket.text import plain
 from sansticket.tickets.records import Check, IdentityRecord
 from sansticket.tickets.session import Session
 
@@ -74,7 +75,7 @@ def check_name(config: ClientConfig, session: Session, server_name: str | None) 
     client MUST only resume under such a name (RFC 9846 section 4.7.1)."""
     if session.server_name == server_name:
         return Check("name", True, "the same")
-    names = f"{session.server_name}, now {server_name}"
+    names = f"{plain(session.server_name)}, now {plain(server_name)}"
     if not config.resume_with_other_name or server_name is None or not config.verify_peer:
         return Check("name", config.resume_with_other_name, names)
     certified = bool(session.peer_certificates) and is_named(session.peer_certificates[0], server_name)

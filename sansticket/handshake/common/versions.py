@@ -8,6 +8,7 @@ from sansticket.codes import CipherSuite, ProtocolVersion
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
 from sansticket.errors import Fault, Reason
+from sansticket.text import listed
 from sansticket.wire.extensions.negotiation import SupportedVersions
 from sansticket.wire.messages.hello import ClientHello, ServerHello
 
@@ -37,10 +38,10 @@ def select_version(config: ServerConfig, hello: ClientHello) -> int:
     ours = config.usable_versions
     common = [version for version in ours if version in offered]
     if CipherSuite.FALLBACK_SCSV in hello.cipher_suites and ours[0] > highest_of(offered):
-        raise Fault(Reason.INAPPROPRIATE_FALLBACK, f"to {_named(offered)}; we have {_named(ours)}")
+        raise Fault(Reason.INAPPROPRIATE_FALLBACK, f"to {listed(offered)}; we have {listed(ours)}")
     if not common:
         raise Fault(
-            Reason.UNSUPPORTED_VERSION, f"the client offers {_named(offered)}; expected {_named(ours)}"
+            Reason.UNSUPPORTED_VERSION, f"the client offers {listed(offered)}; expected {listed(ours)}"
         )
     return common[0]
 
@@ -62,12 +63,8 @@ def check_downgrade(config: ClientConfig, message: ServerHello) -> None:
     if message.legacy_version != TLS12 or TLS12 not in config.usable_versions:
         raise Fault(
             Reason.UNSUPPORTED_VERSION,
-            f"the server selects {message.legacy_version:#06x}; expected {_named(config.usable_versions)}",
+            f"the server selects {message.legacy_version:#06x}; expected {listed(config.usable_versions)}",
         )
     signal = message.random[-len(DOWNGRADED_TO_TLS12) :]
     if TLS13 in config.usable_versions and signal in (DOWNGRADED_TO_TLS12, DOWNGRADED_FURTHER):
         raise Fault(Reason.DOWNGRADE, "the server says that it has a higher version than it selects")
-
-
-def _named(versions: tuple[int, ...]) -> str:
-    return ", ".join(f"{version:#06x}" for version in versions)

@@ -7,6 +7,7 @@ import hmac
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.server import ServerConfig
 from sansticket.handshake.common.certificates import check_certificates_again
+from sansticket.text import plain
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 
@@ -35,7 +36,7 @@ def check_policy(
         Check(
             "name",
             same_name or config.resume_with_other_name,
-            "the same" if same_name else f"{session.server_name}, now {server_name}",
+            "the same" if same_name else f"{plain(session.server_name)}, now {plain(server_name)}",
         ),
         Check("client certificate", has_certificate, "" if has_certificate else "the session has none"),
         *check_certificates_again(config, session.peer_certificates, None, now),

@@ -18,6 +18,7 @@ from sansticket.handshake.common.certificates import (
     why_withheld,
 )
 from sansticket.keys.transcript import Transcript
+from sansticket.text import quoted
 from sansticket.wire.extensions.certificate import CertificateAuthorities
 from sansticket.wire.extensions.negotiation import SignatureAlgorithms
 from sansticket.wire.messages.tls13 import (
@@ -74,7 +75,7 @@ def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:
         )
     for entry in entries:
         if entry.extensions:
-            raise Fault(Reason.UNSOLICITED_EXTENSION, f"{entry.extensions[0]!r} in Certificate")
+            raise Fault(Reason.UNSOLICITED_EXTENSION, f"{quoted(entry.extensions[0])} in Certificate")
     return tuple(entry.certificate for entry in entries)
 
 

@@ -22,6 +22,7 @@ from sansticket.handshake.common.names import selected_protocol
 from sansticket.handshake.common.versions import check_downgrade
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
+from sansticket.text import quoted
 from sansticket.tickets.session import Session
 from sansticket.wire.extensions.tls12 import (
     EcPointFormats,
@@ -76,9 +77,9 @@ def check_extensions(offer: ClientOffer, message: ServerHello) -> None:
     offered = offer.extension_types
     for extension in message.extensions:
         if extension.type not in offered:
-            raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
+            raise Fault(Reason.UNSOLICITED_EXTENSION, quoted(extension))
         if extension.type in ONLY_IN_TLS13:
-            raise Fault(Reason.FORBIDDEN_EXTENSION, f"{extension!r} in a TLS 1.2 ServerHello")
+            raise Fault(Reason.FORBIDDEN_EXTENSION, f"{quoted(extension)} in a TLS 1.2 ServerHello")
     renegotiation = message.find(RenegotiationInfo)
     if renegotiation is None:
         # RFC 5746 section 4.1: who goes on cannot know whether somebody else's handshake preceded this one.

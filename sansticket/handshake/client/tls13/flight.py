@@ -49,6 +49,7 @@ from sansticket.keys.tls13 import (
     traffic_keys,
 )
 from sansticket.keys.transcript import Transcript
+from sansticket.text import quoted
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
@@ -109,7 +110,7 @@ class WaitEncryptedExtensions(State):
         offered = offer.extension_types
         for extension in message.extensions:
             if extension.type not in offered:
-                raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
+                raise Fault(Reason.UNSOLICITED_EXTENSION, quoted(extension))
         hint = message.find(TicketRequestHint)
         alpn_protocol = selected_protocol(offer.config, message)
         flight.learn(alpn_protocol=alpn_protocol)

@@ -20,6 +20,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import EarlySecret, traffic_keys
+from sansticket.text import quoted
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.base import Extension
@@ -86,7 +87,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
     check_offered(message.extensions, offer)
     for extension in message.extensions:
         if extension.type not in IN_SERVER_HELLO:
-            raise Fault(Reason.FORBIDDEN_EXTENSION, f"{extension!r} in a TLS 1.3 ServerHello")
+            raise Fault(Reason.FORBIDDEN_EXTENSION, f"{quoted(extension)} in a TLS 1.3 ServerHello")
     session = selected_session(offer, message, suite)
     flight.learn(version=TLS13, session=session)
     exchange, their_share = selected_share(offer, message)
@@ -115,7 +116,7 @@ def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -
     if selected is None:
         raise Fault(Reason.MISSING_EXTENSION, f"supported_versions in {type(message).__name__}")
     if TLS13 not in offer.config.usable_versions:
-        raise Fault(Reason.UNSOLICITED_EXTENSION, repr(selected))
+        raise Fault(Reason.UNSOLICITED_EXTENSION, quoted(selected))
     if selected.version != TLS13:
         raise Fault(Reason.ILLEGAL_VALUE, f"selected version {selected.version:#06x} in supported_versions")
     if message.legacy_version != ProtocolVersion.TLS_1_2:
@@ -136,7 +137,7 @@ def check_offered(extensions: Sequence[Extension], offer: ClientOffer, also: int
     offered = offer.extension_types
     for extension in extensions:
         if extension.type not in offered and also != extension.type:
-            raise Fault(Reason.UNSOLICITED_EXTENSION, repr(extension))
+            raise Fault(Reason.UNSOLICITED_EXTENSION, quoted(extension))
 
 
 def selected_session(offer: ClientOffer, message: ServerHello, suite: SuiteParameters) -> Session | None:

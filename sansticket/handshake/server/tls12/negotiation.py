@@ -14,6 +14,7 @@ from sansticket.handshake.common.certificates import preferred
 from sansticket.handshake.common.names import select_protocol, server_name_of
 from sansticket.handshake.tls12.certificates import curve_is_accepted, scheme_for
 from sansticket.handshake.tls12.keys import TLS12
+from sansticket.text import listed
 from sansticket.tickets.stores.cache import CacheMode
 from sansticket.values import value
 from sansticket.wire.extensions.key_exchange import SupportedGroups
@@ -108,8 +109,7 @@ def select(negotiated: Negotiated) -> Selected:
     config, hello = negotiated.config, negotiated.hello
     common = [suite for suite in config.suites_of(TLS12) if suite in hello.cipher_suites]
     if not common:
-        offered = ", ".join(f"{suite:#06x}" for suite in hello.cipher_suites)
-        raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {offered}")
+        raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {listed(hello.cipher_suites)}")
     group = select_group(negotiated)
     pairs = [(SUITES[number], credential) for number in common for credential in credentials_for(negotiated)]
     fitting = [pair for pair in pairs if goes_with(*pair)]
@@ -140,8 +140,7 @@ def select_group(negotiated: Negotiated) -> int:
     for group in ours:
         if group in theirs:
             return group
-    offered = ", ".join(f"{group:#06x}" for group in theirs)
-    raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {offered}")
+    raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {listed(theirs)}")
 
 
 def credentials_for(negotiated: Negotiated) -> tuple[Credential, ...]:

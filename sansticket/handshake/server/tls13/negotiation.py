@@ -11,6 +11,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.keys.transcript import Transcript
+from sansticket.text import listed
 from sansticket.tickets.decision import TicketCounts
 from sansticket.values import value
 from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer, SupportedGroups
@@ -152,7 +153,7 @@ def select_suite(config: ServerConfig, hello: ClientHello) -> SuiteParameters:
     for suite in config.suites_of(TLS13):
         if suite in hello.cipher_suites:
             return SUITES[suite]
-    raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {_hex(hello.cipher_suites)}")
+    raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {listed(hello.cipher_suites)}")
 
 
 def select_group(config: ServerConfig, hello: ClientHello) -> tuple[KeyShareEntry | None, int]:
@@ -164,13 +165,9 @@ def select_group(config: ServerConfig, hello: ClientHello) -> tuple[KeyShareEntr
     offered = groups.groups if groups is not None else ()
     common = [group for group in config.groups if group in offered]
     if not common:
-        raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {_hex(offered)}")
+        raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {listed(offered)}")
     entries = {entry.group: entry for entry in shares.shares} if shares is not None else {}
     for group in common:
         if group in entries:
             return entries[group], group
     return None, common[0]
-
-
-def _hex(values: tuple[int, ...]) -> str:
-    return ", ".join(f"{value:#06x}" for value in values)
