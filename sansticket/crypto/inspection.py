@@ -322,6 +322,9 @@ def _readable(extension: bytes) -> bytes:
 
 # --- names --------------------------------------------------------------------------------------------------
 
+MAX_NAME: Final = 253
+"""Characters of a host name: the DNS has 255 bytes for it (RFC 1035 section 2.3.4), two of them around its text."""
+
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 

@@ -946,7 +946,7 @@ def test_a_session_that_was_never_sent_is_kept() -> None:
 def test_a_name_that_is_none_is_said_when_connecting() -> None:
     async def main(reactor: Any) -> None:
         async with serving(reactor, server_config()) as server:
-            with pytest.raises(ConfigError, match="expected 1 to 255 ASCII characters"):
+            with pytest.raises(ConfigError, match="expected 1 to 253 ASCII characters"):
                 await connect(reactor, server.port, server_name="nö.example")
 
     run(main)

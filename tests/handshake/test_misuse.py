@@ -29,7 +29,7 @@ CONSTRUCTORS: list[tuple[Callable[[], object], str]] = [
     (lambda: ClientConnection(server_config(), "host"), r"config: .*; expected a ClientConfig"),
     (lambda: ClientConnection(client_config(), 443), r"server_name: 443; expected a string, or None"),
     (lambda: ClientConnection(client_config(), b"host"), r"server_name: b'host'; expected a string"),
-    (lambda: ClientConnection(client_config(), ""), r"server_name: ''; expected 1 to 255 ASCII characters"),
+    (lambda: ClientConnection(client_config(), ""), r"server_name: ''; expected 1 to 253 ASCII characters"),
     (lambda: ClientConnection(client_config(), "a" * 64), r"server_name: .*; expected a host name or an IP"),
     (lambda: ClientConnection(client_config(), "a b"), r"server_name: 'a b'; expected a host name"),
     (lambda: ClientConnection(client_config(), "a..b"), r"server_name: 'a\.\.b'; expected a host name"),

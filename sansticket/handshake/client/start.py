@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 from attrs import evolve
@@ -20,6 +18,7 @@ from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import ClientOffer
 from sansticket.handshake.client.sessions import fit_sessions
 from sansticket.handshake.client.wait import WaitServerHello
+from sansticket.handshake.common.names import normal_name
 from sansticket.handshake.machine.flight import Flight
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
@@ -32,10 +31,6 @@ from sansticket.wire.messages.hello import ClientHello
 TLS12: Final = ProtocolVersion.TLS_1_2
 TLS13: Final = ProtocolVersion.TLS_1_3
 
-MAX_NAME: Final = 255
-
-HOST_NAME: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
-"""In lower case.  The underscore is in no host name (RFC 1123 section 2.1), and in use all the same."""
 
 MAX_EXTENSIONS: Final = 65_535
 """Bytes of extensions in a ClientHello; its few other bytes are not worth telling apart."""
@@ -130,17 +125,4 @@ def normal_server_name(server_name: str | None, config: ClientConfig) -> str | N
             )
         return None
     check_type("server_name", server_name, str, "a string, or None")
-    return _normal(server_name)
-
-
-@lru_cache(maxsize=256)
-def _normal(server_name: str) -> str:
-    name = server_name.lower().removesuffix(".")
-    if not name.isascii() or not 0 < len(name) <= MAX_NAME:
-        raise ConfigError(
-            "server_name",
-            f"{server_name!r}; expected 1 to {MAX_NAME} ASCII characters (IDNA A-labels for other scripts)",
-        )
-    if not is_ip_address(name) and not HOST_NAME.fullmatch(name):
-        raise ConfigError("server_name", f"{server_name!r}; expected a host name or an IP address")
-    return name
+    return normal_name(server_name)

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
 
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
-from sansticket.errors import Fault, Reason
+from sansticket.crypto.inspection import MAX_NAME, is_host_name, is_ip_address
+from sansticket.errors import ConfigError, Fault, Reason
+from sansticket.text import quoted
 from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameList
 from sansticket.wire.messages.base import ExtensionsMessage
 from sansticket.wire.messages.hello import ClientHello
 
-MAX_NAME: Final = 255
-"""Bytes of a host name: the limit of the DNS (RFC 1035 section 2.3.4), and of what a session can hold."""
+
+@lru_cache(maxsize=256)
+def is_dns_name(name: str) -> bool:
+    """Whether a name can stand in server_name: RFC 6066 section 3 wants a DNS name, without a dot at its end.
+
+    That is 1 to 253 characters, in labels of 1 to 63 letters, digits, hyphens and underscores.  Underscores, and
+    hyphens at the ends of a label, are in no host name (RFC 1123 section 2.1), and in use all the same.  An IP address
+    is none.  The client asks this of its own names, so what it sends is what a server takes; and every such name can
+    be verified.
+    """
+    return is_host_name(name) and not is_ip_address(name)
+
+
+def normal_name(server_name: str) -> str:
+    """The name that a client was given as it is sent, compared and verified: lower case, no dot at the end.
+
+    ConfigError ``server_name`` for what is neither a DNS name nor an IP address.
+    """
+    name = server_name.lower().removesuffix(".")
+    if not name.isascii() or not 0 < len(name) <= MAX_NAME:
+        raise ConfigError(
+            "server_name",
+            f"{quoted(server_name)}; expected 1 to {MAX_NAME} ASCII characters (IDNA A-labels for other scripts)",
+        )
+    if not is_dns_name(name) and not is_ip_address(name):
+        raise ConfigError("server_name", f"{quoted(server_name)}; expected a host name or an IP address")
+    return name
 
 
 def server_name_of(hello: ClientHello) -> str | None:
@@ -20,12 +47,12 @@ def server_name_of(hello: ClientHello) -> str | None:
     extension = hello.find(ServerNameList)
     if extension is None:
         return None
-    name = extension.host_name
-    if len(name) > MAX_NAME:
+    name = extension.host_name.decode("ascii").lower()  # the wire has made sure that it is ASCII
+    if not is_dns_name(name):
         raise Fault(
-            Reason.ILLEGAL_VALUE, f"a host_name of {len(name)} bytes; no host has more than {MAX_NAME}"
+            Reason.ILLEGAL_VALUE, f"server_name {quoted(name)}, {len(name)} bytes, which is no DNS name"
         )
-    return name.decode("ascii").lower()  # the wire has made sure that it is ASCII
+    return name
 
 
 def select_protocol(config: ServerConfig, hello: ClientHello) -> bytes | None:
@@ -36,7 +63,7 @@ def select_protocol(config: ServerConfig, hello: ClientHello) -> bytes | None:
     for protocol in config.alpn_protocols:
         if protocol in offered.protocols:
             return protocol
-    raise Fault(Reason.NO_COMMON_APPLICATION_PROTOCOL, f"the client offers {offered.protocols!r}")
+    raise Fault(Reason.NO_COMMON_APPLICATION_PROTOCOL, f"the client offers {quoted(offered.protocols)}")
 
 
 def selected_protocol(config: ClientConfig, message: ExtensionsMessage) -> bytes | None:
@@ -47,5 +74,5 @@ def selected_protocol(config: ClientConfig, message: ExtensionsMessage) -> bytes
     if len(answer.protocols) != 1:
         raise Fault(Reason.ILLEGAL_VALUE, f"{len(answer.protocols)} protocols in ALPN; expected exactly one")
     if answer.protocols[0] not in config.alpn_protocols:
-        raise Fault(Reason.UNOFFERED_APPLICATION_PROTOCOL, repr(answer.protocols[0]))
+        raise Fault(Reason.UNOFFERED_APPLICATION_PROTOCOL, quoted(answer.protocols[0]))
     return answer.protocols[0]
