@@ -101,7 +101,17 @@ class FlushTickets(Command):
 
 @frozen
 class RequestClientCertificate(Command):
-    """Server, TLS 1.3: ask for a client certificate after the handshake (RFC 9846 section 4.7.2)."""
+    """Server, TLS 1.3: ask for a client certificate after the handshake (RFC 9846 section 4.7.2).
+
+    A client that declines goes on without one: ``PeerAuthenticated`` has an empty chain.  Where one is required, here
+    or by ``client_authentication`` of the config, that ends the connection with certificate_required.
+    """
+
+    required: bool = field(
+        default=False,
+        validator=_is(bool, expected="True or False"),
+        metadata=says("End the connection if the client declines."),
+    )
 
 
 def _error_alert(value: int) -> AlertDescription:

@@ -138,7 +138,8 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
             if name is None and self.check_hostname:
                 raise ValueError("check_hostname requires server_hostname")
             normal_server_name(name, profile.live)
-        return self._object_class()(self, incoming, outgoing, bool(server_side), name, as_session(session))
+        given = as_session(session, profile.identity)
+        return self._object_class()(self, incoming, outgoing, bool(server_side), name, given)
 
     def _object_class(self) -> type[SSLObject]:
         if not issubclass(self.sslobject_class, SSLObject):

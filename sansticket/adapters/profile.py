@@ -20,7 +20,13 @@ class Profile:
     live: ClientConfig | ServerConfig
     """The same for the connection itself: a server's asks ``SelectConfig``, which the SSLObject answers."""
 
+    identity: object
+    """Who we are and how the peer is verified: a session of another identity is not for this connection."""
+
     verifies: bool
+    requires: bool
+    """CERT_REQUIRED: a client that is asked after the handshake must have a certificate too."""
+
     checks_name: bool
     post_handshake_auth: bool
     """A server verifies clients, but asks those of TLS 1.3 only after the handshake."""

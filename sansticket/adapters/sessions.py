@@ -18,6 +18,8 @@ class SSLSession:
     """
 
     session: Session = field(repr=False)
+    _identity: object = field(default=None, repr=False, eq=False)
+    """That of the profile under which it was made; None for one that is made from a ``Session``."""
 
     @property
     def id(self) -> bytes:
@@ -44,9 +46,15 @@ class SSLSession:
         return bool(self.session.ticket)
 
 
-def as_session(session: SSLSession | Session | None) -> Session | None:
-    """TypeError for what is no session of ours."""
+def as_session(session: SSLSession | Session | None, identity: object) -> Session | None:
+    """The session to be offered by a connection of this identity.
+
+    TypeError for what is no session of ours, ValueError for one of somebody else: it was made with another certificate
+    of ours, or its server was verified in another way.
+    """
     if isinstance(session, SSLSession):
+        if session._identity not in (None, identity):
+            raise ValueError("Session refers to a different SSLContext.")
         return session.session
     if session is not None and not isinstance(session, Session):
         raise TypeError("Value is not a SSLSession.")

@@ -159,13 +159,13 @@ class SSLObject(Facts):
         A server's: the session of the last ticket that was made, or the one that was resumed.  Can be set on a
         client before the handshake, to an ``SSLSession`` of the adapters or a ``Session``.
         """
-        return SSLSession(self._session) if self._session is not None else None
+        return SSLSession(self._session, self._profile.identity) if self._session is not None else None
 
     @session.setter
     def session(self, session: Any) -> None:
         if session is None:
             raise TypeError("Value is not a SSLSession.")
-        given = as_session(session)
+        given = as_session(session, self._profile.identity)
         if self._server_side:
             raise ValueError("Cannot set session for server-side SSLObject.")
         if self._connection is not None:
@@ -302,7 +302,7 @@ class SSLObject(Facts):
         if (error := self._error()) is not None:
             raise error
         try:
-            self.send(RequestClientCertificate())
+            self.send(RequestClientCertificate(required=self._profile.requires))
         except LocalProtocolError as error:
             raise failure("EXTENSION_NOT_RECEIVED", str(error)) from error
 

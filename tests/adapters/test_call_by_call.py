@@ -572,6 +572,26 @@ def test_a_client_that_cannot_be_asked_later(pair: tuple[House, House]) -> None:
         assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("mode", [ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED])
+def test_a_client_that_is_asked_later_and_declines(pair: tuple[House, House], mode: ssl.VerifyMode) -> None:
+    client, server = pair[0].client(), pair[1].server(client_authority=authority())
+    client.post_handshake_auth = server.post_handshake_auth = True
+    server.verify_mode = mode
+    link = shaken(client, server)
+    link.server.tls.verify_client_post_handshake()
+    assert link.say(link.server, b"who are you?") == b"who are you?"
+    link.client.tls.write(b"nobody")
+    link.carry()
+    if mode == ssl.CERT_OPTIONAL:
+        assert link.server.read() == b"nobody"
+        return
+    with pytest.raises(ssl.SSLError) as caught:
+        link.server.tls.read()
+    assert caught.value.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+    link.carry()
+    assert alert_at(link.client) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+
+
 def test_nobody_is_asked_later_in_tls12(pair: tuple[House, House]) -> None:
     server = pair[1].server(client_authority=authority(), version=TLS12)
     server.post_handshake_auth = True
@@ -772,6 +792,31 @@ def test_sessions_come_too_late_or_to_the_wrong_side(link: Link) -> None:
         link.client.tls.session = link.client.tls.session
     with pytest.raises(ValueError, match="Cannot set session for server-side"):
         link.server.tls.session = link.server.tls.session
+
+
+@pytest.mark.parametrize("give", ["argument", "attribute"])
+@pytest.mark.parametrize("other", ["certificate", "no name", "anchors", "nothing verified"])
+@pytest.mark.parametrize("house", [OURS, STDLIB], ids=lambda house: house.name)
+def test_a_session_does_not_cross_identities(
+    house: House, version: ssl.TLSVersion, other: str, give: str
+) -> None:
+    """Made by a context with another certificate of ours, or that verifies in another way."""
+    session = shaken(house.client(version=version), house.server(version=version)).client.tls.session
+    context = house.client(version=version, identity=client_identity() if other == "certificate" else None)
+    if other == "anchors":
+        context.load_verify_locations(cadata=new_authority("one more").der)
+    if other in ("no name", "nothing verified"):
+        context.check_hostname = False
+    if other == "nothing verified":
+        context.verify_mode = ssl.CERT_NONE
+    buffers = ssl.MemoryBIO(), ssl.MemoryBIO()
+    if give == "argument":
+        with pytest.raises(ValueError, match="different SSLContext"):
+            context.wrap_bio(*buffers, server_hostname=NAME, session=session)
+        return
+    tls = context.wrap_bio(*buffers, server_hostname=NAME)
+    with pytest.raises(ValueError, match="different SSLContext"):
+        tls.session = session
 
 
 def test_tickets_can_be_turned_off(pair: tuple[House, House]) -> None:

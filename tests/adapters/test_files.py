@@ -14,6 +14,7 @@ from sansticket.adapters import SSLContext
 from sansticket.commands import AcceptPeer
 from tests.support.certificates import Identity, authority, new_authority, server_identity
 from tests.support.configs import server_config
+from tests.support.peers import require
 from tests.support.ssl_objects import NAME, OURS, STDLIB, House, Link, shaken
 
 
@@ -120,6 +121,7 @@ def test_a_chain_with_a_label_of_openssl(house: House, tmp_path: Path, label: by
 
 def trusted_for(*arguments: str, folder: Path) -> Path:
     """The authority with trust settings, as ``openssl x509`` writes them."""
+    require("openssl command")
     plain, file = folder / "plain.pem", folder / "trusted.pem"
     plain.write_bytes(authority().pem)
     subprocess.run(

@@ -38,12 +38,12 @@ from sansticket import (
     VerifyPeer,
 )
 from sansticket.adapters import SSLContext, SSLObject, SSLSession
-from sansticket.commands import ProvideSignature, TicketOpened, TicketProtected
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer, TicketOpened, TicketProtected
 from sansticket.crypto.signatures import sign
-from tests.support.certificates import server_identity
+from tests.support.certificates import client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import credential_of
-from tests.support.ssl_objects import NAME, OURS, TLS12, Link, shaken
+from tests.support.ssl_objects import NAME, OURS, TLS12, TLS13, Link, shaken
 
 SERVER = ssl.PROTOCOL_TLS_SERVER
 
@@ -331,3 +331,26 @@ def test_signatures_from_elsewhere() -> None:
         },
     )
     assert shaken(client(), other).client.tls.getpeercert(True) == identity.chain_der[0]
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("change", ["check_hostname", "function", "credentials"])
+def test_sessions_of_other_settings_are_refused(version: ssl.TLSVersion, change: str) -> None:
+    """Of one context, too: what counts are its settings when the session was made."""
+    context = SSLContext(client_config(versions=[version]))
+    first = shaken(context, server(versions=[version])).client.tls.session
+    if change == "check_hostname":
+        context.check_hostname = False
+    elif change == "function":
+        context.answers = {VerifyPeer: lambda question: AcceptPeer()}
+        lax = shaken(context, server(versions=[version])).client.tls.session
+        context.answers = {VerifyPeer: lambda question: RejectPeer()}
+        with pytest.raises(ValueError, match="different SSLContext"):
+            Link(context, server(), session=lax)
+    else:
+        context.configure(credentials=[credential_of(client_identity())])
+    with pytest.raises(ValueError, match="different SSLContext"):
+        Link(context, server(), session=first)
+    again = SSLContext(client_config(versions=[version]))
+    link = shaken(again, server(versions=[version]), session=first)
+    assert link.client.tls.session is not None

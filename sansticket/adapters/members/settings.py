@@ -241,10 +241,13 @@ class Settings:
         with self.lock:
             if self._profile is None:
                 config = self._config()
+                live = self._live(config)
                 self._profile = Profile(
                     config,
-                    self._live(config),
+                    live,
+                    self._identity(live),
                     self.verify_mode is not ssl.CERT_NONE,
+                    self.verify_mode is ssl.CERT_REQUIRED,
                     self.check_hostname,
                     self.post_handshake_auth,
                     self.lenient_alpn,
@@ -252,6 +255,13 @@ class Settings:
                     self.sni_callback,
                 )
             return self._profile
+
+    def _identity(self, live: ClientConfig | ServerConfig) -> object:
+        """What a client's session must not cross.  Of an application that verifies it is the very function."""
+        if isinstance(live, ServerConfig):
+            return None
+        chains = tuple(credential.chain for credential in live.credentials)
+        return live.verification_policy, self.check_hostname, self["answers"].get(VerifyPeer), chains
 
     def forget_profile(self) -> None:
         """Something that is no field has changed."""

@@ -77,6 +77,7 @@ class CertificateRequested:
 
     context: bytes
     transcript: Transcript
+    required: bool
 
 
 @value
@@ -174,7 +175,11 @@ class ServerConnected(Connected):
         context = flight.entropy(CONTEXT_LENGTH)
         raw = flight.send(certificate_request(self.config, context))
         return evolve(
-            self, requests=(*self.requests, CertificateRequested(context, self.transcript.plus(raw)))
+            self,
+            requests=(
+                *self.requests,
+                CertificateRequested(context, self.transcript.plus(raw), command.required),
+            ),
         )
 
     def on_certificate(self, message: Certificate, flight: Flight) -> ServerConnected:
@@ -186,7 +191,7 @@ class ServerConnected(Connected):
         response: Response
         if chain:
             response = CertificateShown(transcript, chain, signing_key_of(chain[0], self.config.min_rsa_bits))
-        elif self.config.client_authentication is ClientAuthentication.REQUIRED:
+        elif request.required or self.config.client_authentication is ClientAuthentication.REQUIRED:
             raise Fault(Reason.CERTIFICATE_REQUIRED)
         else:
             response = CertificateProved(transcript, ())
