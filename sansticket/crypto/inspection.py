@@ -9,7 +9,7 @@ a certificate import it.  The same holds for ``certificates`` and ``verification
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -103,8 +103,12 @@ def is_ip_address(server_name: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=16)
 def load(der: bytes) -> "x509.Certificate":
-    """Fault CERTIFICATE_MALFORMED when it is none.  The library looks into most of it only when asked."""
+    """Fault CERTIFICATE_MALFORMED when it is none.  The library looks into most of it only when asked.
+
+    A handshake asks several times, and keeps what it was told in the object: the last few are remembered.
+    """
     from cryptography import x509
 
     try:
