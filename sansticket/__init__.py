@@ -1,178 +1,125 @@
 """TLS 1.3 and 1.2 as sans-I/O state machines, with session tickets and resumption as first-class things.
 
-events = connection.receive_data(data)    # bytes in
-events = connection.send(command)         # commands in
-data = connection.data_to_send()          # bytes out
+    events = connection.receive_data(data)    # bytes in
+    events = connection.send(command)         # commands in
+    data = connection.data_to_send()          # bytes out
+
+Connections     ClientConnection, ServerConnection, Connection, ConnectionFacts
+Configs         ClientConfig, ServerConfig, Config, ClientAuthentication, ResumedCertificates, TicketFlush, ASK
+Certificates    Credential, TrustAnchors
+Events          Event, HandshakeCompleted, DataReceived, TicketIssued, TicketReceived, KeysUpdated, PeerAuthenticated,
+                CertificateWithheld, PeerClosed, ConnectionTerminated
+Questions       Question, each with its answers, which are commands (AbortHandshake answers all)
+                SelectConfig: UseConfig; VerifyPeer: AcceptPeer, RejectPeer; Sign: ProvideSignature;
+                DecideTicket: ResolveTicket; PrepareTicket: SealTicket; LookUpSession: ProvideSession;
+                ClaimSession: SessionClaimed, SessionNotClaimed; AdmitSession: SessionAdmitted, SessionRefused;
+                OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected
+Commands        Command, SendData, Close, UpdateKeys, IssueTicket, FlushTickets, RequestClientCertificate
+Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, adopt_session
+Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
+                OpenedTicket
+Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check
+Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, SessionNotAdopted; Reason, ALERTS
+Registries      AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+
+help(sansticket.ClientConfig) and so on say what each is, field by field.  Public are these, and what
+sansticket.events, .commands, .config, .adapters, .testing and .verifiers.pyopenssl list in their __all__; every
+other module is private.  Each name is imported here as itself, which is how type checkers know that it is exported;
+there is no __all__ here, because help() would then print every class of all of them.
 """
 
-from sansticket.codes import (
-    AlertDescription,
-    CipherSuite,
-    NamedGroup,
-    ProtocolVersion,
-    SignatureScheme,
-)
-from sansticket.commands import (
-    AbortHandshake,
-    AcceptPeer,
-    Close,
-    Command,
-    FlushTickets,
-    IssueTicket,
-    ProvideSession,
-    ProvideSignature,
-    RejectPeer,
-    RequestClientCertificate,
-    ResolveTicket,
-    SealTicket,
-    SendData,
-    SessionAdmitted,
-    SessionClaimed,
-    SessionNotClaimed,
-    SessionRefused,
-    TicketNotOpened,
-    TicketOpened,
-    TicketProtected,
-    UpdateKeys,
-    UseConfig,
-)
-from sansticket.config.base import Config
-from sansticket.config.choices import ASK, ClientAuthentication, ResumedCertificates, TicketFlush
-from sansticket.config.client import ClientConfig
-from sansticket.config.server import ServerConfig
-from sansticket.connection.client import ClientConnection
-from sansticket.connection.connection import Connection
-from sansticket.connection.server import ServerConnection
-from sansticket.crypto.certificates import Credential
-from sansticket.crypto.verification import TrustAnchors
-from sansticket.errors import ALERTS, ConfigError, LocalProtocolError, Reason, SansticketError
-from sansticket.events import (
-    AdmitSession,
-    CertificateWithheld,
-    ClaimSession,
-    ConnectionFacts,
-    ConnectionTerminated,
-    DataReceived,
-    DecideTicket,
-    Event,
-    HandshakeCompleted,
-    KeysUpdated,
-    LookUpSession,
-    OpenTicket,
-    PeerAuthenticated,
-    PeerClosed,
-    PrepareTicket,
-    ProtectTicket,
-    Question,
-    SelectConfig,
-    Sign,
-    TicketIssued,
-    TicketReceived,
-    VerifyPeer,
-)
-from sansticket.handshake.client.adoption import SessionNotAdopted, adopt_session
-from sansticket.tickets.decision import FoundBy, Resolution, TicketReturn, TicketStatus, resolve
-from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
-from sansticket.tickets.keys.protection import OpenedTicket, TicketKeys
-from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
-from sansticket.tickets.keys.windowed import WindowedTicketKeys
-from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
-from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.tickets.stores.cache import CacheMode, SessionCache
-from sansticket.tickets.stores.client import ClientSessionStore, Reservation, StoreKey
+from sansticket.codes import AlertDescription as AlertDescription
+from sansticket.codes import CipherSuite as CipherSuite
+from sansticket.codes import NamedGroup as NamedGroup
+from sansticket.codes import ProtocolVersion as ProtocolVersion
+from sansticket.codes import SignatureScheme as SignatureScheme
+from sansticket.commands import AbortHandshake as AbortHandshake
+from sansticket.commands import AcceptPeer as AcceptPeer
+from sansticket.commands import Close as Close
+from sansticket.commands import Command as Command
+from sansticket.commands import FlushTickets as FlushTickets
+from sansticket.commands import IssueTicket as IssueTicket
+from sansticket.commands import ProvideSession as ProvideSession
+from sansticket.commands import ProvideSignature as ProvideSignature
+from sansticket.commands import RejectPeer as RejectPeer
+from sansticket.commands import RequestClientCertificate as RequestClientCertificate
+from sansticket.commands import ResolveTicket as ResolveTicket
+from sansticket.commands import SealTicket as SealTicket
+from sansticket.commands import SendData as SendData
+from sansticket.commands import SessionAdmitted as SessionAdmitted
+from sansticket.commands import SessionClaimed as SessionClaimed
+from sansticket.commands import SessionNotClaimed as SessionNotClaimed
+from sansticket.commands import SessionRefused as SessionRefused
+from sansticket.commands import TicketNotOpened as TicketNotOpened
+from sansticket.commands import TicketOpened as TicketOpened
+from sansticket.commands import TicketProtected as TicketProtected
+from sansticket.commands import UpdateKeys as UpdateKeys
+from sansticket.commands import UseConfig as UseConfig
+from sansticket.config.base import Config as Config
+from sansticket.config.choices import ASK as ASK
+from sansticket.config.choices import ClientAuthentication as ClientAuthentication
+from sansticket.config.choices import ResumedCertificates as ResumedCertificates
+from sansticket.config.choices import TicketFlush as TicketFlush
+from sansticket.config.client import ClientConfig as ClientConfig
+from sansticket.config.server import ServerConfig as ServerConfig
+from sansticket.connection.client import ClientConnection as ClientConnection
+from sansticket.connection.connection import Connection as Connection
+from sansticket.connection.server import ServerConnection as ServerConnection
+from sansticket.crypto.certificates import Credential as Credential
+from sansticket.crypto.verification import TrustAnchors as TrustAnchors
+from sansticket.errors import ALERTS as ALERTS
+from sansticket.errors import ConfigError as ConfigError
+from sansticket.errors import LocalProtocolError as LocalProtocolError
+from sansticket.errors import Reason as Reason
+from sansticket.errors import SansticketError as SansticketError
+from sansticket.events import AdmitSession as AdmitSession
+from sansticket.events import CertificateWithheld as CertificateWithheld
+from sansticket.events import ClaimSession as ClaimSession
+from sansticket.events import ConnectionFacts as ConnectionFacts
+from sansticket.events import ConnectionTerminated as ConnectionTerminated
+from sansticket.events import DataReceived as DataReceived
+from sansticket.events import DecideTicket as DecideTicket
+from sansticket.events import Event as Event
+from sansticket.events import HandshakeCompleted as HandshakeCompleted
+from sansticket.events import KeysUpdated as KeysUpdated
+from sansticket.events import LookUpSession as LookUpSession
+from sansticket.events import OpenTicket as OpenTicket
+from sansticket.events import PeerAuthenticated as PeerAuthenticated
+from sansticket.events import PeerClosed as PeerClosed
+from sansticket.events import PrepareTicket as PrepareTicket
+from sansticket.events import ProtectTicket as ProtectTicket
+from sansticket.events import Question as Question
+from sansticket.events import SelectConfig as SelectConfig
+from sansticket.events import Sign as Sign
+from sansticket.events import TicketIssued as TicketIssued
+from sansticket.events import TicketReceived as TicketReceived
+from sansticket.events import VerifyPeer as VerifyPeer
+from sansticket.field_docs import show_field_docs
+from sansticket.handshake.client.adoption import SessionNotAdopted as SessionNotAdopted
+from sansticket.handshake.client.adoption import adopt_session as adopt_session
+from sansticket.tickets.decision import FoundBy as FoundBy
+from sansticket.tickets.decision import Resolution as Resolution
+from sansticket.tickets.decision import TicketReturn as TicketReturn
+from sansticket.tickets.decision import TicketStatus as TicketStatus
+from sansticket.tickets.decision import resolve as resolve
+from sansticket.tickets.keys.openssl import OpenSSLTicketKey as OpenSSLTicketKey
+from sansticket.tickets.keys.openssl import OpenSSLTicketKeys as OpenSSLTicketKeys
+from sansticket.tickets.keys.protection import OpenedTicket as OpenedTicket
+from sansticket.tickets.keys.protection import TicketKeys as TicketKeys
+from sansticket.tickets.keys.ring import TicketKey as TicketKey
+from sansticket.tickets.keys.ring import TicketKeyRing as TicketKeyRing
+from sansticket.tickets.keys.windowed import WindowedTicketKeys as WindowedTicketKeys
+from sansticket.tickets.records import Check as Check
+from sansticket.tickets.records import IdentityRecord as IdentityRecord
+from sansticket.tickets.records import ResumptionRecord as ResumptionRecord
+from sansticket.tickets.session import Session as Session
+from sansticket.tickets.session import SessionFormatError as SessionFormatError
+from sansticket.tickets.stores.cache import CacheMode as CacheMode
+from sansticket.tickets.stores.cache import SessionCache as SessionCache
+from sansticket.tickets.stores.client import ClientSessionStore as ClientSessionStore
+from sansticket.tickets.stores.client import Reservation as Reservation
+from sansticket.tickets.stores.client import StoreKey as StoreKey
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ALERTS",
-    "ASK",
-    "AbortHandshake",
-    "AcceptPeer",
-    "AdmitSession",
-    "AlertDescription",
-    "CacheMode",
-    "CertificateWithheld",
-    "Check",
-    "CipherSuite",
-    "ClaimSession",
-    "ClientAuthentication",
-    "ClientConfig",
-    "ClientConnection",
-    "ClientSessionStore",
-    "Close",
-    "Command",
-    "Config",
-    "ConfigError",
-    "Connection",
-    "ConnectionFacts",
-    "ConnectionTerminated",
-    "Credential",
-    "DataReceived",
-    "DecideTicket",
-    "Event",
-    "FlushTickets",
-    "FoundBy",
-    "HandshakeCompleted",
-    "IdentityRecord",
-    "IssueTicket",
-    "KeysUpdated",
-    "LocalProtocolError",
-    "LookUpSession",
-    "NamedGroup",
-    "OpenSSLTicketKey",
-    "OpenSSLTicketKeys",
-    "OpenTicket",
-    "OpenedTicket",
-    "PeerAuthenticated",
-    "PeerClosed",
-    "PrepareTicket",
-    "ProtectTicket",
-    "ProtocolVersion",
-    "ProvideSession",
-    "ProvideSignature",
-    "Question",
-    "Reason",
-    "RejectPeer",
-    "RequestClientCertificate",
-    "Reservation",
-    "Resolution",
-    "ResolveTicket",
-    "ResumedCertificates",
-    "ResumptionRecord",
-    "SansticketError",
-    "SealTicket",
-    "SelectConfig",
-    "SendData",
-    "ServerConfig",
-    "ServerConnection",
-    "Session",
-    "SessionAdmitted",
-    "SessionCache",
-    "SessionClaimed",
-    "SessionFormatError",
-    "SessionNotAdopted",
-    "SessionNotClaimed",
-    "SessionRefused",
-    "Sign",
-    "SignatureScheme",
-    "StoreKey",
-    "TicketFlush",
-    "TicketIssued",
-    "TicketKey",
-    "TicketKeyRing",
-    "TicketKeys",
-    "TicketNotOpened",
-    "TicketOpened",
-    "TicketProtected",
-    "TicketReceived",
-    "TicketReturn",
-    "TicketStatus",
-    "TrustAnchors",
-    "UpdateKeys",
-    "UseConfig",
-    "VerifyPeer",
-    "WindowedTicketKeys",
-    "__version__",
-    "adopt_session",
-    "resolve",
-]
+show_field_docs(list(globals().values()))

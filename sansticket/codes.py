@@ -17,6 +17,8 @@ class ContentType(IntEnum):
 
 
 class ProtocolVersion(IntEnum):
+    """The numbers of SSL 3.0 (not named here) to TLS 1.3 on the wire; this package speaks the last two."""
+
     TLS_1_0 = 0x0301
     TLS_1_1 = 0x0302
     TLS_1_2 = 0x0303
@@ -89,6 +91,8 @@ class CipherSuite(IntEnum):
 
 
 class NamedGroup(IntEnum):
+    """Groups for the key exchange (RFC 9846 section 4.3.7; the hybrids: draft-ietf-tls-ecdhe-mlkem)."""
+
     SECP256R1 = 0x0017
     SECP384R1 = 0x0018
     SECP521R1 = 0x0019
@@ -99,6 +103,8 @@ class NamedGroup(IntEnum):
 
 
 class SignatureScheme(IntEnum):
+    """How a handshake or a certificate is signed (RFC 9846 section 4.3.3)."""
+
     RSA_PKCS1_SHA1 = 0x0201
     ECDSA_SHA1 = 0x0203
     RSA_PKCS1_SHA256 = 0x0401

@@ -15,6 +15,31 @@ from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.session import Session
 from sansticket.values import says
 
+__all__ = [
+    "AbortHandshake",
+    "AcceptPeer",
+    "Close",
+    "Command",
+    "FlushTickets",
+    "IssueTicket",
+    "ProvideSession",
+    "ProvideSignature",
+    "RejectPeer",
+    "RequestClientCertificate",
+    "ResolveTicket",
+    "SealTicket",
+    "SendData",
+    "SessionAdmitted",
+    "SessionClaimed",
+    "SessionNotClaimed",
+    "SessionRefused",
+    "TicketNotOpened",
+    "TicketOpened",
+    "TicketProtected",
+    "UpdateKeys",
+    "UseConfig",
+]
+
 MAX_SIGNATURE: Final = 65_535
 """Bytes: what the length of a signature has room for (RFC 9846 section 4.5.2)."""
 

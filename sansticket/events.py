@@ -21,6 +21,31 @@ from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.hello import ClientHello
 
+__all__ = [
+    "AdmitSession",
+    "CertificateWithheld",
+    "ClaimSession",
+    "ConnectionFacts",
+    "ConnectionTerminated",
+    "DataReceived",
+    "DecideTicket",
+    "Event",
+    "HandshakeCompleted",
+    "KeysUpdated",
+    "LookUpSession",
+    "OpenTicket",
+    "PeerAuthenticated",
+    "PeerClosed",
+    "PrepareTicket",
+    "ProtectTicket",
+    "Question",
+    "SelectConfig",
+    "Sign",
+    "TicketIssued",
+    "TicketReceived",
+    "VerifyPeer",
+]
+
 
 def _size(data: bytes) -> str:
     return f"<{len(data)} bytes>"
@@ -39,13 +64,19 @@ class ConnectionFacts:
     """
 
     server_name: str | None = None
+    """What the client asks for, normalised; None until it is settled, or without one."""
     alpn_protocol: bytes | None = None
+    """What was agreed on; None until it is settled, or without ALPN."""
     version: int | None = None
+    """A number of ``ProtocolVersion``; None until it is settled."""
     peer_certificates: tuple[bytes, ...] = field(
         default=(), repr=lambda chain: f"<{len(chain)} certificates>"
     )
+    """In DER, leaf first."""
     session: Session | None = None
+    """What is resumed, or None."""
     application: Any = None
+    """The ``application`` argument of the connection."""
 
 
 NOTHING_KNOWN: Final = ConnectionFacts()
@@ -60,6 +91,7 @@ class Event:
     """
 
     connection: ConnectionFacts = field(default=NOTHING_KNOWN, init=False, eq=False, repr=False)
+    """The facts of its connection, and what the application gave to it."""
 
 
 def belongs_to(event: Event, connection: ConnectionFacts) -> None:
@@ -76,16 +108,25 @@ class HandshakeCompleted(Event):
     """
 
     version: int
+    """A number of ``ProtocolVersion``."""
     cipher_suite: int
+    """A number of ``CipherSuite``."""
     group: int
+    """Of the key exchange, a number of ``NamedGroup``; 0 where a session of TLS 1.2 does not know it."""
     alpn_protocol: bytes | None
+    """What was agreed on (RFC 7301), or None."""
     server_name: str | None
+    """The name that the client asked for, normalised, or None."""
     peer_certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
+    """The chain in DER, leaf first; after a resumption that of the session.  Empty if the peer has shown none."""
     session: Session | None
+    """What was resumed; None after a full handshake."""
     record: ResumptionRecord
+    """What became of each session that was offered."""
 
     @property
     def resumed(self) -> bool:
+        """A session was resumed: there was neither a certificate nor a signature."""
         return self.session is not None
 
 
@@ -94,6 +135,7 @@ class DataReceived(Event):
     """Application data.  One event for all that one ``receive_data`` brought."""
 
     data: bytes = field(repr=_size)
+    """What came, in order."""
 
 
 @frozen
@@ -107,7 +149,9 @@ class TicketIssued(Event):
     """
 
     session: Session
+    """What the ticket stands for."""
     ordinal: int
+    """From 0."""
 
 
 @frozen
@@ -119,6 +163,7 @@ class TicketReceived(Event):
     """
 
     session: Session
+    """What can be resumed; ``to_bytes()`` keeps it."""
 
 
 @frozen
@@ -129,6 +174,7 @@ class CertificateWithheld(Event):
     """
 
     why: str
+    """A sentence for people."""
 
 
 @frozen
@@ -136,6 +182,7 @@ class KeysUpdated(Event):
     """The keys of one direction were replaced (RFC 9846 section 4.7.3)."""
 
     by_peer: bool
+    """The peer's sending keys were replaced, or else ours."""
 
 
 @frozen
@@ -143,6 +190,7 @@ class PeerAuthenticated(Event):
     """Server: the client answered a post-handshake request; an empty chain means that it declined."""
 
     certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
+    """The chain in DER, leaf first."""
 
 
 @frozen
@@ -161,10 +209,15 @@ class ConnectionTerminated(Event):
     """
 
     reason: Reason
+    """Why, as far as this side knows."""
     alert: AlertDescription | int | None
+    """The last one; a number that is not in the registry stays a number."""
     detail: str = field(default="", converter=printable)
+    """The particulars, for people; never a secret."""
     by_peer: bool = False
+    """The peer's alert ended it."""
     cause: BaseException | None = field(default=None, eq=False)
+    """What a function of the application raised."""
 
     def __str__(self) -> str:
         return reason_in_words(self.reason, self.detail)
@@ -184,8 +237,11 @@ class SelectConfig(Question):
     """
 
     client_hello: ClientHello = field(repr=quoted)
+    """The first ClientHello as it was decoded."""
     server_name: str | None
+    """The name that the client asks for, normalised, or None."""
     alpn_protocols: tuple[bytes, ...] = field(repr=quoted)
+    """What the client offers, in its order; empty without ALPN."""
 
 
 @frozen
@@ -197,7 +253,9 @@ class OpenTicket(Question):
     """
 
     ticket: bytes = field(repr=quoted)
+    """As it came, not empty."""
     index: int
+    """That of the identity in the ClientHello, from 0."""
 
 
 @frozen
@@ -210,9 +268,13 @@ class DecideTicket(Question):
     """
 
     status: TicketStatus
+    """What opening the ticket gave."""
     key_name: bytes
+    """The first 16 bytes of the ticket, or all of a shorter one."""
     session: Session | None
+    """What the ticket holds."""
     index: int
+    """From 0."""
 
 
 @frozen
@@ -228,7 +290,9 @@ class LookUpSession(Question):
     """
 
     session_id: bytes = field(repr=quoted)
+    """What the client shows: 1 to 32 bytes in TLS 1.2, up to 65,535 in TLS 1.3, where it is the ticket."""
     version: int
+    """A number of ``ProtocolVersion``."""
 
 
 @frozen
@@ -244,7 +308,9 @@ class AdmitSession(Question):
     """
 
     session: Session
+    """What is to be resumed."""
     how: FoundBy
+    """By which it was found."""
 
 
 @frozen
@@ -260,6 +326,7 @@ class ClaimSession(Question):
     """
 
     session: Session
+    """What is to be used up; its ``session_id`` is the key of a store."""
 
 
 @frozen
@@ -271,7 +338,9 @@ class PrepareTicket(Question):
     """
 
     session: Session
+    """What the ticket will stand for."""
     ordinal: int
+    """From 0."""
 
 
 @frozen
@@ -282,6 +351,7 @@ class ProtectTicket(Question):
     """
 
     plaintext: bytes = field(repr=False)
+    """What is to be sealed, as ``TicketOpened`` must give it back."""
 
 
 @frozen
@@ -293,8 +363,11 @@ class Sign(Question):
     """
 
     scheme: int
+    """A number of ``SignatureScheme``."""
     message: bytes = field(repr=False)
+    """What to sign, not its hash."""
     credential: Credential
+    """Whose key is to sign."""
 
 
 @frozen
@@ -307,6 +380,10 @@ class VerifyPeer(Question):
     """
 
     certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
+    """The chain in DER, leaf first."""
     server_name: str | None
+    """The name that the certificate must be for; None on a server."""
     public_key: PublicKey = field(repr=False, eq=False)
+    """That of the leaf, as an object of ``cryptography``."""
     trust_anchors: TrustAnchors | None = field(repr=False)
+    """Those of the config, or None."""

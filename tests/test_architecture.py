@@ -191,6 +191,14 @@ def test_digits_of_a_registry_are_names(name: str, source: str) -> None:
     assert complaints([parse(name, source)]) == []
 
 
+def test_what_is_too_long_is_found() -> None:
+    function = "def long() -> None:\n" + "    pass\n" * 40
+    (complaint,) = complaints([parse("record.reader", function)])
+    assert complaint == "record.reader:1 long has 41 lines; at most 40 fit on a screen"
+    (complaint,) = complaints([parse("record.reader", "pass\n" * 451)])
+    assert complaint == "record.reader:1 has 451 lines; at most 450 are read in one go"
+
+
 def test_a_folder_with_too_many_files_is_found() -> None:
     modules = [parse(f"wire.{letter}", "") for letter in "abcdefghijklm"]
     assert complaints([*modules, parse("wire", "", is_package=True)]) == [

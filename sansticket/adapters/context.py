@@ -179,14 +179,17 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
         raise NotImplementedError("sansticket has no finite field Diffie-Hellman")
 
     def set_npn_protocols(self, npn_protocols: Iterable[str]) -> NoReturn:
+        """Raises NotImplementedError: the Next Protocol Negotiation was never standardised."""
         raise NotImplementedError("NPN is history; expected set_alpn_protocols")
 
     def set_psk_client_callback(self, callback: Callable[..., Any] | None) -> NoReturn:
+        """Raises NotImplementedError: there are no external PSKs yet."""
         raise NotImplementedError("external PSKs cannot be used through an SSLContext")
 
     def set_psk_server_callback(
         self, callback: Callable[..., Any] | None, identity_hint: str | None = None
     ) -> NoReturn:
+        """Raises NotImplementedError: there are no external PSKs yet."""
         raise NotImplementedError("external PSKs cannot be used through an SSLContext")
 
 

@@ -43,6 +43,7 @@ class SSLSession:
 
     @property
     def has_ticket(self) -> bool:
+        """There is a ticket, and not only a session id."""
         return bool(self.session.ticket)
 
 

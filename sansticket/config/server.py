@@ -178,10 +178,12 @@ class ServerConfig(Config):
 
     @property
     def stateful_tickets(self) -> bool:
+        """Tickets are ids of sessions that this side or a store keeps: see the class."""
         return isinstance(self.tickets, StoredTickets)
 
     @property
     def stateless_tickets(self) -> bool:
+        """Tickets hold their session, sealed with the keys of this config or with keys that are elsewhere."""
         return self.tickets.stateless
 
     @property
@@ -191,4 +193,5 @@ class ServerConfig(Config):
 
     @property
     def issues_tickets(self) -> bool:
+        """Sessions of this server can be resumed in one way or the other."""
         return not isinstance(self.tickets, NoTickets)

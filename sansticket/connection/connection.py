@@ -171,22 +171,28 @@ class Connection:
 
     @property
     def version(self) -> int | None:
+        """The protocol version, a number of ``ProtocolVersion``; None before the handshake is done."""
         return self._engine.established.version if self._engine.established is not None else None
 
     @property
     def cipher_suite(self) -> int | None:
+        """A number of ``CipherSuite``; None before the handshake is done."""
         return self._engine.established.suite.suite if self._engine.established is not None else None
 
     @property
     def group(self) -> int | None:
+        """The group of the key exchange, a number of ``NamedGroup``; None before the handshake is done.
+        After a resumption in TLS 1.2 that of the session, 0 if it has none."""
         return self._engine.established.group if self._engine.established is not None else None
 
     @property
     def alpn_protocol(self) -> bytes | None:
+        """What was agreed on (RFC 7301); None without ALPN, and before the handshake is done."""
         return self._engine.established.alpn_protocol if self._engine.established is not None else None
 
     @property
     def server_name(self) -> str | None:
+        """The name that the client asked for, normalised; None without one, and before the handshake is done."""
         return self._engine.established.server_name if self._engine.established is not None else None
 
     @property
@@ -196,6 +202,7 @@ class Connection:
 
     @property
     def resumed(self) -> bool:
+        """A session was resumed; False until the handshake is done."""
         return self.session is not None
 
     @property

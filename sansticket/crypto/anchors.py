@@ -98,6 +98,7 @@ class TrustAnchors:
     """
 
     certificates: tuple[bytes, ...] = field(repr=lambda ders: f"<{len(ders)}>", converter=der_tuple)
+    """In DER, one at least."""
     _roots: Roots = field(init=False, repr=False, eq=False, default=Factory(_plant, takes_self=True))
 
     @classmethod

@@ -77,13 +77,17 @@ class SessionStore(Protocol):
 class BlockingSessionStore(Protocol):
     """The same for threads."""
 
-    def put(self, session: Session) -> None: ...
+    def put(self, session: Session) -> None:
+        """Keep a session under its ``session_id``, until it expires."""
 
-    def get(self, session_id: bytes) -> Session | None: ...
+    def get(self, session_id: bytes) -> Session | None:
+        """The session of that id, which stays; None if there is none or it has expired."""
 
-    def take(self, session_id: bytes) -> Session | None: ...
+    def take(self, session_id: bytes) -> Session | None:
+        """The session of that id, to one caller only, whoever asks at the same time; it is gone then."""
 
-    def remove(self, session_id: bytes) -> None: ...
+    def remove(self, session_id: bytes) -> None:
+        """Forget the session of that id; nothing happens if there is none."""
 
 
 class BrokenRule(AssertionError):

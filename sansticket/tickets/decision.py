@@ -65,10 +65,12 @@ class TicketReturn(Enum):
 
     @property
     def uses(self) -> bool:
+        """The session is resumed."""
         return self is TicketReturn.USE or self is TicketReturn.USE_RENEW
 
     @property
     def renews(self) -> bool:
+        """The client gets a new ticket."""
         return self is TicketReturn.IGNORE_RENEW or self is TicketReturn.USE_RENEW
 
 

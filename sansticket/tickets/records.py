@@ -20,6 +20,7 @@ class Check:
     """What was tested: expiry, context, hash, name, age, replay, binder, ..."""
 
     passed: bool
+    """Whether the identity could still be used after it."""
 
     detail: str = field(default="", converter=printable)
     """The numbers behind it, such as ``age 7200.000 s, lifetime 7200 s``: printable, at most 1,000 characters."""
@@ -51,6 +52,7 @@ class IdentityRecord:
     """What was answered; None when nobody asked."""
 
     checks: tuple[Check, ...] = ()
+    """In the order in which they were made; after one that failed there may be none."""
 
     @property
     def passed(self) -> bool:
@@ -93,6 +95,7 @@ class ResumptionRecord:
 
     @property
     def resumed(self) -> bool:
+        """One of the sessions that were offered was resumed."""
         return self.winner is not None
 
     def __str__(self) -> str:

@@ -43,9 +43,12 @@ from sansticket.crypto.inspection import (
 from sansticket.crypto.policies import check_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
+from sansticket.field_docs import show_field_docs
 
 if TYPE_CHECKING:
     from sansticket.events import VerifyPeer
+
+__all__ = ["ClientVerifier", "ServerVerifier"]
 
 MIN_CURVE_BITS: Final = 224
 """Bits of an authority's curve: as strong as RSA with 2048 (RFC 9325 section 4.5)."""
@@ -90,9 +93,14 @@ class _StoreVerifier:
     """What both have in common.  Whose chain it is says the class: a client's question may be without a name too."""
 
     crls: tuple[bytes, ...] = field(default=(), converter=_in_der, repr=lambda crls: f"<{len(crls)}>")
+    """Certificate revocation lists, each in DER or PEM.  Where there are any, every authority of a path
+    must have one that is valid."""
     crls_for_leaf_only: bool = field(default=False, kw_only=True)
+    """Of the authorities only that of the peer's certificate must have a list."""
     clock: Callable[[], float] | None = field(default=None, kw_only=True, repr=False)
+    """Seconds since the epoch; None for the system's clock, as OpenSSL reads it."""
     min_rsa_bits: int = field(default=MIN_RSA_BITS, kw_only=True)
+    """Bits of every RSA key in a path, authorities included."""
 
     def __attrs_post_init__(self) -> None:
         if type(self.crls_for_leaf_only) is not bool:
@@ -209,3 +217,6 @@ def _loaded(anchors: tuple[bytes, ...]) -> tuple[crypto.X509, ...]:
 @lru_cache(maxsize=16)
 def _loaded_lists(crls: tuple[bytes, ...]) -> tuple[x509.CertificateRevocationList, ...]:
     return tuple(map(x509.load_der_x509_crl, crls))
+
+
+show_field_docs((ClientVerifier, ServerVerifier))

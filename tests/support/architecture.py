@@ -4,6 +4,7 @@ Each rule is a function from parsed modules to complaints:
 
 - imports between rooms point down (``ROOMS``), and no two modules need each other, however far around;
 - what is of one version or of one side does not import what is of the other (``APART``);
+- a module has at most ``MAX_LINES`` lines, a function ``MAX_LINES_OF_A_FUNCTION``;
 - a folder has at most ``MAX_FILES`` files beside its face, and neither files nor classes have digits in their names,
   but where a registry has them (``REGISTERED``);
 - no module touches sockets, the standard library's TLS or an event loop (``FORBIDDEN_MODULES``), or a library beside
@@ -26,7 +27,7 @@ from attrs import frozen
 PACKAGE: Final = "sansticket"
 
 ROOMS: Final[tuple[tuple[str, ...], ...]] = (
-    ("codes", "text", "values"),
+    ("codes", "field_docs", "text", "values"),
     ("errors", "inputs"),
     ("wire",),
     ("crypto",),
@@ -36,7 +37,13 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("config", "events", "commands"),
     ("handshake.machine",),
     ("handshake.common",),
-    ("handshake.tls12", "handshake.tls13", "handshake.server.policy", "handshake.server.search"),
+    (
+        "handshake.tls12",
+        "handshake.tls13",
+        "handshake.server.policy",
+        "handshake.server.rules",
+        "handshake.server.search",
+    ),
     ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
     ("debug", "adapters", "testing", "verifiers"),
@@ -50,6 +57,8 @@ APART: Final = (("tls12", "tls13"), ("client", "server"))
 """Folders of ``handshake`` of which neither imports the other."""
 
 MAX_FILES: Final = 12
+MAX_LINES: Final = 450
+MAX_LINES_OF_A_FUNCTION: Final = 40
 
 TO_BE_CUT: Final = ("tickets.openssl", "tickets.session")
 """Modules that are in a circle still."""
@@ -91,14 +100,25 @@ class Module:
     name: str
     tree: ast.Module
     is_package: bool = False
+    source: str = ""
 
     @property
     def room(self) -> str:
         return self.name.partition(".")[0]
 
+    @property
+    def folder(self) -> str:
+        """Empty for what lies in the folder of the package itself."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def length(self) -> int:
+        """Lines."""
+        return self.source.count("\n")
+
 
 def parse(name: str, source: str, is_package: bool = False) -> Module:
-    return Module(name, ast.parse(source), is_package)
+    return Module(name, ast.parse(source), is_package, source)
 
 
 def read_package(root: Path) -> list[Module]:
@@ -128,6 +148,7 @@ def _complaints_of(module: Module) -> Iterator[str]:
     for line, name in _names_of(module):
         if any(character.isdigit() for character in REGISTERED.sub("", name)):
             yield f"{module.name}:{line} has a digit in the name {name}"
+    yield from _too_long(module)
     for line, name, called in _uses(module):
         if problem := _use_problem(module, name, called):
             yield f"{module.name}:{line} {problem}"
@@ -168,6 +189,21 @@ def _names_of(module: Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.name
 
 
+def functions(module: Module) -> Iterator[tuple[int, str, int]]:
+    """(line, name, lines) of every function and method."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.lineno, node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def _too_long(module: Module) -> Iterator[str]:
+    if module.length > MAX_LINES:
+        yield f"{module.name}:1 has {module.length} lines; at most {MAX_LINES} are read in one go"
+    for line, name, length in functions(module):
+        if length > MAX_LINES_OF_A_FUNCTION:
+            yield f"{module.name}:{line} {name} has {length} lines; at most {MAX_LINES_OF_A_FUNCTION} fit on a screen"
+
+
 def _full_folders(modules: list[Module]) -> Iterator[str]:
     folders: dict[str, int] = {}
     for module in modules:
@@ -183,8 +219,7 @@ def _circles(modules: list[Module]) -> Iterator[str]:
     """Modules that need each other.  The face of a package counts as a module of its own."""
     names = {module.name for module in modules}
     needs = {
-        module.name: {needed for _, target in _imports(module) if (needed := _module_of(target, names))}
-        - {module.name}
+        module.name: imported_modules(module, names) - {module.name}
         for module in modules
         if module.name != "__init__"
     }
@@ -192,6 +227,23 @@ def _circles(modules: list[Module]) -> Iterator[str]:
         if name not in TO_BE_CUT and name in _reached_from(name, needs):
             circle = [one for one in needs[name] if name in _reached_from(one, needs) or one == name]
             yield f"{name}:1 is in a circle with {', '.join(sorted(circle))}"
+
+
+def imported_modules(module: Module, names: set[str]) -> set[str]:
+    """Those of ``names`` that a module imports, or of which it imports something."""
+    return {needed for _, target in _imports(module) if (needed := _module_of(target, names))}
+
+
+def room_of(name: str) -> str:
+    """The room of ``ROOMS`` that a module is in; what has no place is a room of its own."""
+    while True:
+        if any(name in rooms for rooms in ROOMS) or "." not in name:
+            return name
+        name = name.rpartition(".")[0]
+
+
+def rooms_from_the_top() -> list[str]:
+    return [room for rooms in reversed(ROOMS) for room in rooms]
 
 
 def _reached_from(start: str, needs: dict[str, set[str]]) -> set[str]:

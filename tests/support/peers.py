@@ -4,6 +4,7 @@ A peer is looked for once; a test that needs one says ``require("openssl command
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -31,6 +32,11 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
 }
 """The name of each peer and how it is found."""
 
+_SENTENCE: Final = "this test needs the peer {!r}, which is not on this machine"
+
+NEEDED: Final = re.compile(_SENTENCE.format("PEER").replace("PEER", "(?P<peer>.*)"))
+"""Finds the peer in the reason of a test that was skipped."""
+
 
 def _found(program: str) -> str | None:
     """Where a program is: on PATH, among the tools of this interpreter's environment, or among the system's."""
@@ -48,7 +54,7 @@ def require(peer: str) -> None:
     """Skip the test when ``peer``, a key of ``PEERS``, is missing; or fail it when the environment has CI."""
     if PEERS[peer]():
         return
-    sentence = f"this test needs the peer {peer!r}, which is not on this machine"
+    sentence = _SENTENCE.format(peer)
     if os.environ.get("CI"):
         pytest.fail(f"{sentence}; in CI a missing peer is a failure")
     pytest.skip(sentence)

@@ -29,6 +29,7 @@ class ProtocolMembers(Members):
 
     @property
     def minimum_version(self) -> ssl.TLSVersion:
+        """The lowest version of the protocol that is spoken; ``ssl.TLSVersion`` or its number."""
         return ssl.TLSVersion(self._settings.minimum)
 
     @minimum_version.setter
@@ -37,6 +38,7 @@ class ProtocolMembers(Members):
 
     @property
     def maximum_version(self) -> ssl.TLSVersion:
+        """The highest version of the protocol that is spoken; ``ssl.TLSVersion`` or its number."""
         return ssl.TLSVersion(self._settings.maximum)
 
     @maximum_version.setter

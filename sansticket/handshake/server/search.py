@@ -17,8 +17,7 @@ that the config does not answer in its own way needs no state: its default is ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import Final, Generic
 
 from sansticket.commands import (
     ProvideSession,
@@ -30,15 +29,14 @@ from sansticket.commands import (
     TicketNotOpened,
     TicketOpened,
 )
-from sansticket.config.server import ServerConfig
-from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.machine.state import Asking, State
+from sansticket.handshake.machine.state import Asking
+from sansticket.handshake.server.rules import After, Candidate, Outcome, Rules, Search
 from sansticket.tickets.decision import (
     Decision,
     FoundBy,
-    TicketCounts,
     TicketReturn,
     TicketStatus,
     default_return,
@@ -51,156 +49,8 @@ from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord, 
 from sansticket.tickets.session import MAX_SESSION_ID, Session
 from sansticket.values import value
 
-After = TypeVar("After", bound=State)
-"""Where a search of one version can lead: to one of its questions, or past the answer to the hello."""
-
 USED_BEFORE: Final = Check("single use", False, "used before")
 UNKNOWN: Final = Check("found", False, "no session of this id")
-
-
-@value
-class Shown:
-    """One thing by which a client shows that it has a session: a ticket to decrypt, or an id to look up.
-
-    An empty ticket says that the client takes tickets and has none (TLS 1.2).
-    """
-
-    identity: bytes
-    is_ticket: bool
-
-
-@value
-class Judgement(Generic[After]):
-    """What the checks said of a session.  ``rules`` are those that hold if it goes on.
-
-    ``fault`` is set if everything else is right, and its client does what it must not.
-    """
-
-    rules: Rules[After]
-    checks: tuple[Check, ...]
-    passed: bool
-    fault: Reason | None = None
-
-
-@value
-class Outcome:
-    """What the search found: the session that goes on, or None, all decisions, and the account of the search."""
-
-    session: Session | None
-    decisions: tuple[Decision, ...]
-    record: ResumptionRecord
-
-    @property
-    def gives_ticket(self) -> bool:
-        """A ticket follows."""
-        return bool(self.record.tickets_to_follow)
-
-
-@value
-class Rules(Generic[After]):
-    """What of the search is of one version of the protocol.  Each has its own."""
-
-    NUMBER: ClassVar[int]
-    """Of the protocol version."""
-    IDS_ARE_TICKETS: ClassVar[bool]
-    """An id comes in the place of a ticket, so that one which is not known is a decision about tickets too."""
-
-    @property
-    def config(self) -> ServerConfig:
-        """Whose keys, cache and answers are asked."""
-        raise NotImplementedError
-
-    def questions(self) -> Questions[After]:
-        """The states in which this version asks."""
-        raise NotImplementedError
-
-    def shown(self) -> tuple[Shown, ...]:
-        """What is looked at, in its order."""
-        raise NotImplementedError
-
-    def not_looked_at(self, index: int) -> Iterable[IdentityRecord]:
-        """The records of what is shown from ``index`` on, which nobody looked at."""
-        raise NotImplementedError
-
-    def judge(self, index: int, session: Session, now: float) -> Judgement[After]:
-        """Every condition under which a session may go on.  Raises ``Fault`` for a client that cannot be its own."""
-        raise NotImplementedError
-
-    def counts(self, num_tickets: int | None) -> TicketCounts:
-        """How many tickets may follow, given the number that is set on the connection."""
-        raise NotImplementedError
-
-    def answer(self, outcome: Outcome, flight: Flight) -> After:
-        """Our answer to the hello."""
-        raise NotImplementedError
-
-
-@value
-class Questions(Generic[After]):
-    """The states of one version in which the application is asked.  Without the last there is no single use."""
-
-    open_ticket: Callable[[Search[After]], After]
-    decide_ticket: Callable[[Search[After], TicketStatus, bytes, Session | None], After]
-    look_up_session: Callable[[Search[After]], After]
-    admit_session: Callable[[Candidate[After]], After]
-    claim_session: Callable[[Candidate[After]], After] | None = None
-
-
-@value
-class Search(Generic[After]):
-    """How far the search has come.  ``found`` are the sessions of the decisions, None where there is none."""
-
-    rules: Rules[After]
-    shown: tuple[Shown, ...]
-    decisions: tuple[Decision, ...] = ()
-    identities: tuple[IdentityRecord, ...] = ()
-    found: tuple[Session | None, ...] = ()
-
-    @property
-    def index(self) -> int:
-        """Of what is to be decided now."""
-        return len(self.identities)
-
-    @property
-    def now_shown(self) -> Shown:
-        """What is to be decided now."""
-        return self.shown[len(self.identities)]
-
-    def decided(self, decision: Decision, identity: IdentityRecord, session: Session | None) -> Search[After]:
-        return Search(
-            self.rules,
-            self.shown,
-            (*self.decisions, decision),
-            (*self.identities, identity),
-            (*self.found, session),
-        )
-
-    def undecided(self, identity: IdentityRecord) -> Search[After]:
-        """With what says nothing about tickets."""
-        return Search(self.rules, self.shown, self.decisions, (*self.identities, identity), self.found)
-
-
-@value
-class Candidate(Generic[After]):
-    """A session that passed every check, of what is shown now."""
-
-    search: Search[After]
-    rules: Rules[After]
-    session: Session
-    found_by: FoundBy
-    status: TicketStatus
-    ticket_return: TicketReturn
-    key_name: bytes
-    checks: tuple[Check, ...]
-
-    def judged(self, *checks: Check, flight: Flight) -> After:
-        """Usable, if it passed these last checks as well."""
-        usable = all_passed(checks)
-        decision = Decision(self.status, self.ticket_return, usable)
-        search = self.search
-        if usable and self.rules is not search.rules:
-            search = Search(self.rules, search.shown, search.decisions, search.identities, search.found)
-        return note(search, decision, self.key_name, (*self.checks, *checks), self.session, flight)
 
 
 def begin(rules: Rules[After], flight: Flight) -> After:
@@ -440,14 +290,14 @@ class AskAdmitSession(Asking, Generic[After]):
         return admitted(self.candidate, flight)
 
     def on_session_refused(self, command: SessionRefused, flight: Flight) -> After:
-        return self.candidate.judged(Check("admission", False, command.why or "refused"), flight=flight)
+        return settle(self.candidate, Check("admission", False, command.why or "refused"), flight=flight)
 
 
 def admitted(candidate: Candidate[After], flight: Flight) -> After:
     rules = candidate.rules
     claim_session = rules.questions().claim_session if rules.config.single_use_tickets else None
     if claim_session is None:
-        return candidate.judged(flight=flight)
+        return settle(candidate, flight=flight)
     if ClaimSession in rules.config.answers:
         return claim_session(candidate)
     return claimed(candidate, flight, taken=False)
@@ -471,14 +321,24 @@ class AskClaimSession(Asking, Generic[After]):
         return claimed(self.candidate, flight, taken=ClaimSession in self.candidate.rules.config.answers)
 
     def on_session_not_claimed(self, command: SessionNotClaimed, flight: Flight) -> After:
-        return self.candidate.judged(USED_BEFORE, flight=flight)
+        return settle(self.candidate, USED_BEFORE, flight=flight)
 
 
 def claimed(candidate: Candidate[After], flight: Flight, *, taken: bool) -> After:
     """The cache has to agree.  ``taken``: an external store has given the session to this connection alone."""
     cache = candidate.rules.config.session_cache
     first = cache is None or cache.claim(candidate.session, flight.now, taken=taken)
-    return candidate.judged(Check("single use", True) if first else USED_BEFORE, flight=flight)
+    return settle(candidate, Check("single use", True) if first else USED_BEFORE, flight=flight)
+
+
+def settle(candidate: Candidate[After], *checks: Check, flight: Flight) -> After:
+    """Usable, if it passed these last checks as well."""
+    usable = all_passed(checks)
+    decision = Decision(candidate.status, candidate.ticket_return, usable)
+    search = candidate.search
+    if usable and candidate.rules is not search.rules:
+        search = Search(candidate.rules, search.shown, search.decisions, search.identities, search.found)
+    return note(search, decision, candidate.key_name, (*candidate.checks, *checks), candidate.session, flight)
 
 
 # --- the end ---------------------------------------------------------------------------------------------------

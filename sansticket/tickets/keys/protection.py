@@ -25,6 +25,7 @@ class OpenedTicket:
     """What came of opening a ticket."""
 
     status: TicketStatus
+    """What came of it."""
 
     key_name: bytes
     """The name of the key.  When nothing was decrypted: the first 16 bytes of the ticket, or all of a shorter

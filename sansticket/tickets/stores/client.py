@@ -61,6 +61,7 @@ class StoreKey:
     """As given to the connection, not empty; an IP address is a name too."""
 
     port: int = 443
+    """Of the server, 0 to 65,535."""
     alpn: tuple[bytes, ...] = ()
     policy: bytes = b""
 

@@ -16,7 +16,7 @@ from sansticket.events import PrepareTicket, ProtectTicket, TicketIssued
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import ChangeCipherSpec
-from sansticket.handshake.server.search import Outcome
+from sansticket.handshake.server.rules import Outcome
 from sansticket.handshake.server.tls12.negotiation import Negotiated
 from sansticket.handshake.tls12.connected import ServerConnected
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys

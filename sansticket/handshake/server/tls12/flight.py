@@ -22,7 +22,7 @@ from sansticket.events import Sign, VerifyPeer
 from sansticket.handshake.common.certificates import verify_chain_default
 from sansticket.handshake.common.versions import random_for_tls12
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.server.search import Outcome
+from sansticket.handshake.server.rules import Outcome
 from sansticket.handshake.server.tls12.finished import (
     AskPrepareTicket,
     ServerHandshake,

@@ -15,9 +15,9 @@ from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Reason
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.server import search
+from sansticket.handshake.server import rules, search
 from sansticket.handshake.server.policy import check_policy
-from sansticket.handshake.server.search import Judgement, Outcome, Questions, Shown
+from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown
 from sansticket.handshake.server.tls12.finished import AskPrepareTicket, WaitClientChangeCipherSpec
 from sansticket.handshake.server.tls12.flight import AskSignExchange, do_full_handshake, resume
 from sansticket.handshake.server.tls12.negotiation import Negotiated, negotiate
@@ -41,7 +41,7 @@ def begin(config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Fl
 
 
 @value
-class Rules(search.Rules["AfterHello"]):
+class Rules(rules.Rules["AfterHello"]):
     """Of one ClientHello."""
 
     NUMBER: ClassVar[int] = TLS12

@@ -31,7 +31,7 @@ from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.version import TLS_1_3
-from sansticket.handshake.server.search import Outcome
+from sansticket.handshake.server.rules import Outcome
 from sansticket.handshake.server.tls13.connected import (
     AfterHandshake,
     ServerConnected,

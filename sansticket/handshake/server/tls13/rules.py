@@ -18,9 +18,9 @@ from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.server import search
+from sansticket.handshake.server import rules, search
 from sansticket.handshake.server.policy import check_policy
-from sansticket.handshake.server.search import Judgement, Outcome, Questions, Shown
+from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown
 from sansticket.handshake.server.tls13.flight import AskSign, WaitClientFinished, answer_hello
 from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
 from sansticket.keys.tls13 import EarlySecret, binder
@@ -38,7 +38,7 @@ BINDER_VERIFIED: Final = Check("binder", True)
 
 
 @value
-class Rules(search.Rules["AfterHello"]):
+class Rules(rules.Rules["AfterHello"]):
     """Of one ClientHello."""
 
     NUMBER: ClassVar[int] = TLS13

@@ -1,0 +1,154 @@
+"""What the search for a session works with: what is shown, how far it has come, and the rules of one version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Generic, TypeVar
+
+from sansticket.config.server import ServerConfig
+from sansticket.errors import Reason
+from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.state import State
+from sansticket.tickets.decision import Decision, FoundBy, TicketCounts, TicketReturn, TicketStatus
+from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
+from sansticket.tickets.session import Session
+from sansticket.values import value
+
+After = TypeVar("After", bound=State)
+"""Where a search of one version can lead: to one of its questions, or past the answer to the hello."""
+
+
+@value
+class Shown:
+    """One thing by which a client shows that it has a session: a ticket to decrypt, or an id to look up.
+
+    An empty ticket says that the client takes tickets and has none (TLS 1.2).
+    """
+
+    identity: bytes
+    is_ticket: bool
+
+
+@value
+class Judgement(Generic[After]):
+    """What the checks said of a session.  ``rules`` are those that hold if it goes on.
+
+    ``fault`` is set if everything else is right, and its client does what it must not.
+    """
+
+    rules: Rules[After]
+    checks: tuple[Check, ...]
+    passed: bool
+    fault: Reason | None = None
+
+
+@value
+class Outcome:
+    """What the search found: the session that goes on, or None, all decisions, and the account of the search."""
+
+    session: Session | None
+    decisions: tuple[Decision, ...]
+    record: ResumptionRecord
+
+    @property
+    def gives_ticket(self) -> bool:
+        """A ticket follows."""
+        return bool(self.record.tickets_to_follow)
+
+
+@value
+class Rules(Generic[After]):
+    """What of the search is of one version of the protocol.  Each has its own."""
+
+    NUMBER: ClassVar[int]
+    """Of the protocol version."""
+    IDS_ARE_TICKETS: ClassVar[bool]
+    """An id comes in the place of a ticket, so that one which is not known is a decision about tickets too."""
+
+    @property
+    def config(self) -> ServerConfig:
+        """Whose keys, cache and answers are asked."""
+        raise NotImplementedError
+
+    def questions(self) -> Questions[After]:
+        """The states in which this version asks."""
+        raise NotImplementedError
+
+    def shown(self) -> tuple[Shown, ...]:
+        """What is looked at, in its order."""
+        raise NotImplementedError
+
+    def not_looked_at(self, index: int) -> Iterable[IdentityRecord]:
+        """The records of what is shown from ``index`` on, which nobody looked at."""
+        raise NotImplementedError
+
+    def judge(self, index: int, session: Session, now: float) -> Judgement[After]:
+        """Every condition under which a session may go on.  Raises ``Fault`` for a client that cannot be its own."""
+        raise NotImplementedError
+
+    def counts(self, num_tickets: int | None) -> TicketCounts:
+        """How many tickets may follow, given the number that is set on the connection."""
+        raise NotImplementedError
+
+    def answer(self, outcome: Outcome, flight: Flight) -> After:
+        """Our answer to the hello."""
+        raise NotImplementedError
+
+
+@value
+class Questions(Generic[After]):
+    """The states of one version in which the application is asked.  Without the last there is no single use."""
+
+    open_ticket: Callable[[Search[After]], After]
+    decide_ticket: Callable[[Search[After], TicketStatus, bytes, Session | None], After]
+    look_up_session: Callable[[Search[After]], After]
+    admit_session: Callable[[Candidate[After]], After]
+    claim_session: Callable[[Candidate[After]], After] | None = None
+
+
+@value
+class Search(Generic[After]):
+    """How far the search has come.  ``found`` are the sessions of the decisions, None where there is none."""
+
+    rules: Rules[After]
+    shown: tuple[Shown, ...]
+    decisions: tuple[Decision, ...] = ()
+    identities: tuple[IdentityRecord, ...] = ()
+    found: tuple[Session | None, ...] = ()
+
+    @property
+    def index(self) -> int:
+        """Of what is to be decided now."""
+        return len(self.identities)
+
+    @property
+    def now_shown(self) -> Shown:
+        """What is to be decided now."""
+        return self.shown[len(self.identities)]
+
+    def decided(self, decision: Decision, identity: IdentityRecord, session: Session | None) -> Search[After]:
+        return Search(
+            self.rules,
+            self.shown,
+            (*self.decisions, decision),
+            (*self.identities, identity),
+            (*self.found, session),
+        )
+
+    def undecided(self, identity: IdentityRecord) -> Search[After]:
+        """With what says nothing about tickets."""
+        return Search(self.rules, self.shown, self.decisions, (*self.identities, identity), self.found)
+
+
+@value
+class Candidate(Generic[After]):
+    """A session that passed every check, of what is shown now."""
+
+    search: Search[After]
+    rules: Rules[After]
+    session: Session
+    found_by: FoundBy
+    status: TicketStatus
+    ticket_return: TicketReturn
+    key_name: bytes
+    checks: tuple[Check, ...]

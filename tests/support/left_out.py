@@ -1,0 +1,36 @@
+"""What a run of the tests left out, as its last words: nobody should take a part for the whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tests.support.peers import NEEDED
+
+
+def left_out(skipped: Iterable[str], markers: str = "", *, quick: bool = False) -> list[str]:
+    """A line for each thing that was not tried.
+
+    ``skipped``: the reasons of the tests that were skipped; ``markers``: the expression by which tests were chosen;
+    ``quick``: hypothesis tried a part of its examples.
+    """
+    peers: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for reason in skipped:
+        if found := NEEDED.search(reason):
+            peers[found["peer"]] += 1
+        else:
+            others[reason.removeprefix("Skipped: ")] += 1
+    lines = [
+        f"{_tests(count)} with {peer}, which is not on this machine" for peer, count in sorted(peers.items())
+    ]
+    lines += [f"{_tests(count)}: {reason}" for reason, count in sorted(others.items())]
+    if "not matrix" in markers:
+        lines.append("our client and server with every other implementation: tox -e interop")
+    if quick:
+        lines.append("three quarters of the examples of hypothesis: tox -e cov")
+    return lines
+
+
+def _tests(count: int) -> str:
+    return "1 test" if count == 1 else f"{count} tests"

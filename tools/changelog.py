@@ -1,0 +1,75 @@
+"""The changelog from its fragments.
+
+    python -m tools.changelog            what the files in changes/ amount to
+    python -m tools.changelog --write    put them at the end of the newest section of CHANGELOG.md, and remove them
+
+A fragment is one list item of Markdown in a file of its own, ``changes/<a few words>.md``, so that two changes
+never meet in one line of one file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent.parent
+EXPLANATION: Final = "README.md"
+SECTION: Final = re.compile(r"^## ", re.MULTILINE)
+
+
+class BadFragment(Exception):
+    """A file in ``changes/`` is not one list item."""
+
+
+def fragments(root: Path) -> list[Path]:
+    """The files that are to be put together, by name."""
+    return sorted(path for path in (root / "changes").glob("*.md") if path.name != EXPLANATION)
+
+
+def item(path: Path) -> str:
+    """What a fragment says, checked: one list item, its other lines indented."""
+    text = path.read_text(encoding="utf-8").rstrip()
+    first, *others = text.split("\n")
+    if not first.startswith("- ") or not all(line.startswith("  ") for line in others):
+        raise BadFragment(
+            f"{path.name}: one list item is expected, '- ' and then lines with two spaces before them"
+        )
+    return text + "\n"
+
+
+def assembled(changelog: str, items: Sequence[str]) -> str:
+    """The changelog with ``items`` at the end of its first section, which is the newest."""
+    sections = [match.start() for match in SECTION.finditer(changelog)]
+    if not sections:
+        raise ValueError("the changelog has no section")
+    end = sections[1] if len(sections) > 1 else len(changelog)
+    newest, older = changelog[:end].rstrip("\n") + "\n", changelog[end:]
+    return newest + "".join(items) + ("\n" + older if older else "")
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.changelog", description="The changelog from its fragments."
+    )
+    parser.add_argument("--write", action="store_true", help="change CHANGELOG.md and remove the fragments")
+    options = parser.parse_args(arguments)
+    paths = fragments(root)
+    try:
+        items = [item(path) for path in paths]
+    except BadFragment as error:
+        print(error)
+        return 1
+    if options.write:
+        changelog = root / "CHANGELOG.md"
+        changelog.write_text(assembled(changelog.read_text(encoding="utf-8"), items), encoding="utf-8")
+        for path in paths:
+            path.unlink()
+    print("".join(items), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
