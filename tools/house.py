@@ -120,8 +120,8 @@ def _title(room: str) -> str:
 
 
 def table(built: House) -> str:
-    """What each room is, from its docstring, how large it is, and what it imports."""
-    lines = ["| room | what it is | files | lines | imports from |", "|---|---|---|---|---|"]
+    """What each room is, from its docstring, how many files it has, and what it imports."""
+    lines = ["| room | what it is | files | imports from |", "|---|---|---|---|"]
     for room in rooms_from_the_top():
         modules = built.of(room)
         if not modules:
@@ -129,14 +129,8 @@ def table(built: House) -> str:
         face = next((module for module in modules if module.name == room), modules[0])
         sentence = (ast.get_docstring(face.tree) or "").split("\n\n")[0].replace("\n", " ").replace("``", "`")
         ends = ", ".join(_title(end) for end in rooms_from_the_top() if end in built.arrows.get(room, {}))
-        size = _rounded(sum(module.length for module in modules))
-        lines.append(f"| `{_title(room)}` | {sentence} | {len(modules)} | {size} | {ends} |")
+        lines.append(f"| `{_title(room)}` | {sentence} | {len(modules)} | {ends} |")
     return "\n".join(lines)
-
-
-def _rounded(lines: int) -> int:
-    """To hundreds, so that not every change of a line is one of the page."""
-    return max(100, round(lines, -2))
 
 
 # --- the measures ------------------------------------------------------------------------------------------------

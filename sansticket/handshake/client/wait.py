@@ -1,4 +1,12 @@
-"""Where a client is after its first ClientHello: the ServerHello says which version it is."""
+"""Where a client is after its first ClientHello: the ServerHello says which version it is.
+
+Transitions (``python -m tools.transitions --write``):
+
+    WaitServerHello  HelloRequest       WaitServerHello
+                     HelloRetryRequest  tls13.WaitServerHelloAfterRetry
+                     ServerHello        tls13.WaitEncryptedExtensions, tls12.WaitCertificate,
+                                        tls12.WaitNewSessionTicket, tls12.WaitServerChangeCipherSpec
+"""
 
 from __future__ import annotations
 

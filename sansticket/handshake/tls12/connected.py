@@ -2,6 +2,13 @@
 
 The peer may ask for one.  It is told no, by an alert that leaves the connection as it is (RFC 5246 section
 7.2.2); the connection bounds how often.
+
+Transitions (``python -m tools.transitions --write``):
+
+    ClientConnected  HelloRequest,
+                     SendData       ClientConnected
+    ServerConnected  ClientHello,
+                     SendData       ServerConnected
 """
 
 from __future__ import annotations

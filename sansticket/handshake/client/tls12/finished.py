@@ -4,6 +4,15 @@
     resumed   the same states, and after them we send ours
 
 What the server gave us to come back with, a ticket or a session id, is reported when its Finished was right.
+
+Transitions (``python -m tools.transitions --write``):
+
+    WaitNewSessionTicket        HelloRequest      WaitNewSessionTicket
+                                NewSessionTicket  WaitServerChangeCipherSpec
+    WaitServerChangeCipherSpec  ChangeCipherSpec  WaitServerFinished
+                                HelloRequest      WaitServerChangeCipherSpec
+    WaitServerFinished          Finished          ClientConnected
+                                HelloRequest      WaitServerFinished
 """
 
 from __future__ import annotations

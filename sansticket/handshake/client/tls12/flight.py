@@ -4,6 +4,21 @@ WaitCertificate, WaitServerKeyExchange, AskVerifyPeer
 WaitRequestOrDone, WaitServerHelloDone
   AskSign                                                     (only if we have a certificate to show)
 and on in ``finished``.
+
+Transitions (``python -m tools.transitions --write``):
+
+    WaitCertificate        Certificate         WaitServerKeyExchange
+                           HelloRequest        WaitCertificate
+    WaitServerKeyExchange  HelloRequest        WaitServerKeyExchange
+                           ServerKeyExchange   AskVerifyPeer
+    AskVerifyPeer          AcceptPeer          WaitRequestOrDone
+                           RejectPeer          the end
+    WaitRequestOrDone      CertificateRequest  WaitServerHelloDone
+                           HelloRequest        WaitRequestOrDone
+                           ServerHelloDone     WaitNewSessionTicket, WaitServerChangeCipherSpec
+    WaitServerHelloDone    HelloRequest        WaitServerHelloDone
+                           ServerHelloDone     AskSign, WaitNewSessionTicket, WaitServerChangeCipherSpec
+    AskSign                ProvideSignature    WaitNewSessionTicket, WaitServerChangeCipherSpec
 """
 
 from __future__ import annotations

@@ -1,4 +1,14 @@
-"""The established TLS 1.3 client: tickets come in, and requests for our certificate."""
+"""The established TLS 1.3 client: tickets come in, and requests for our certificate.
+
+Transitions (``python -m tools.transitions --write``):
+
+    ClientConnected  CertificateRequest  ClientConnected, AskSignAgain
+                     KeyUpdate,
+                     NewSessionTicket,
+                     SendData,
+                     UpdateKeys          ClientConnected
+    AskSignAgain     ProvideSignature    ClientConnected
+"""
 
 from __future__ import annotations
 

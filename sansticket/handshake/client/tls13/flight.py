@@ -5,6 +5,18 @@ WaitEncryptedExtensions
 WaitServerFinished
   AskSign                                                       (only if we have a certificate to show)
 ClientConnected
+
+Transitions (``python -m tools.transitions --write``):
+
+    WaitEncryptedExtensions   EncryptedExtensions  WaitCertificateOrRequest, WaitServerFinished
+    WaitCertificateOrRequest  Certificate          WaitCertificateVerify
+                              CertificateRequest   WaitCertificate
+    WaitCertificate           Certificate          WaitCertificateVerify
+    WaitCertificateVerify     CertificateVerify    AskVerifyPeer
+    AskVerifyPeer             AcceptPeer           WaitServerFinished
+                              RejectPeer           the end
+    WaitServerFinished        Finished             AskSign, ClientConnected
+    AskSign                   ProvideSignature     ClientConnected
 """
 
 from __future__ import annotations

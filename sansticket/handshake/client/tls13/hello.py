@@ -1,6 +1,10 @@
 """The client between its ClientHello and the ServerHello, with a HelloRetryRequest in between perhaps.
 
 RFC 9846 sections 4.2.2 to 4.2.4 and 4.3.11; appendix A.1, WAIT_SH.
+
+Transitions (``python -m tools.transitions --write``):
+
+    WaitServerHelloAfterRetry  ServerHello  WaitEncryptedExtensions
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 full      WaitClientChangeCipherSpec  WaitClientFinished, then [AskPrepareTicket] and our half
 resumed   [AskPrepareTicket] and our half, then the same two states
+
+Transitions (``python -m tools.transitions --write``):
+
+    AskPrepareTicket            SealTicket        AskProtectTicket, WaitClientChangeCipherSpec, ServerConnected
+    AskProtectTicket            TicketProtected   WaitClientChangeCipherSpec, ServerConnected
+    WaitClientChangeCipherSpec  ChangeCipherSpec  WaitClientFinished
+    WaitClientFinished          Finished          AskPrepareTicket, ServerConnected
 """
 
 from __future__ import annotations

@@ -3,6 +3,15 @@
 resumed   ServerHello, and on in ``finished``
 full      ServerHello, Certificate, AskSignExchange, ServerKeyExchange, CertificateRequest?, ServerHelloDone
           [WaitClientCertificate]  WaitClientKeyExchange  [WaitCertificateVerify  AskVerifyPeer]
+
+Transitions (``python -m tools.transitions --write``):
+
+    AskSignExchange        ProvideSignature   WaitClientCertificate, WaitClientKeyExchange
+    WaitClientCertificate  Certificate        WaitClientKeyExchange
+    WaitClientKeyExchange  ClientKeyExchange  WaitCertificateVerify, WaitClientChangeCipherSpec
+    WaitCertificateVerify  CertificateVerify  AskVerifyPeer
+    AskVerifyPeer          AcceptPeer         WaitClientChangeCipherSpec
+                           RejectPeer         the end
 """
 
 from __future__ import annotations

@@ -2,6 +2,19 @@
 
 A client shows one ticket, or one session id.  One that takes tickets and has none shows an empty ticket, about
 which the application is asked as well; its session id counts then, and only then (RFC 5077 section 3.4).
+
+Transitions (``python -m tools.transitions --write``):
+
+    AskOpenTicket     TicketNotOpened,
+                      TicketOpened      AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
+    AskDecideTicket   ResolveTicket     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
+    AskLookUpSession  ProvideSession    AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
+    AskAdmitSession   SessionAdmitted,
+                      SessionRefused    AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
 """
 
 from __future__ import annotations

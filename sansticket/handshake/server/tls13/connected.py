@@ -2,6 +2,22 @@
 
 Tickets are made lazily, one after the other, and each may wait for the application (``AskPrepareTicket``,
 ``AskProtectTicket``).  ``Batch`` is what is left to do: how many tickets, and the data to send after them.
+
+Transitions (``python -m tools.transitions --write``):
+
+    ServerConnected   Certificate,
+                      IssueTicket,
+                      KeyUpdate,
+                      RequestClientCertificate,
+                      UpdateKeys                 ServerConnected
+                      CertificateVerify          AskVerifyAgain
+                      Finished,
+                      FlushTickets,
+                      SendData                   ServerConnected, AskPrepareTicket
+    AskPrepareTicket  SealTicket                 ServerConnected, AskPrepareTicket, AskProtectTicket
+    AskProtectTicket  TicketProtected            ServerConnected, AskPrepareTicket
+    AskVerifyAgain    AcceptPeer                 ServerConnected
+                      RejectPeer                 the end
 """
 
 from __future__ import annotations

@@ -5,6 +5,15 @@ answer_hello      ServerHello, EncryptedExtensions, and either Finished or the c
 finish_flight     Finished; we may send application data
   WaitClientCertificate, WaitClientCertificateVerify, AskVerifyPeer   (only if we asked for one)
 WaitClientFinished  the client may send application data, and tickets follow
+
+Transitions (``python -m tools.transitions --write``):
+
+    AskSign                      ProvideSignature   WaitClientFinished, WaitClientCertificate
+    WaitClientCertificate        Certificate        WaitClientCertificateVerify, WaitClientFinished
+    WaitClientCertificateVerify  CertificateVerify  AskVerifyPeer
+    AskVerifyPeer                AcceptPeer         WaitClientFinished
+                                 RejectPeer         the end
+    WaitClientFinished           Finished           ServerConnected, AskPrepareTicket
 """
 
 from __future__ import annotations

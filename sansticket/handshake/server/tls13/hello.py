@@ -1,4 +1,10 @@
-"""The first steps of a TLS 1.3 server: a sound ClientHello, and perhaps a second one (RFC 9846 appendix A.2)."""
+"""The first steps of a TLS 1.3 server: a sound ClientHello, and perhaps a second one (RFC 9846 appendix A.2).
+
+Transitions (``python -m tools.transitions --write``):
+
+    WaitSecondClientHello  ClientHello  AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                        AskClaimSession, AskSign, WaitClientFinished
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,22 @@ The identities of pre_shared_key are all tickets, or all ids: so says the config
 hash, and its client must have its secret: a binder that does not verify ends the handshake, before anything is
 used up.  After a HelloRetryRequest only the second ClientHello is searched: no question is asked twice, and no
 ticket is used up by a retry.
+
+Transitions (``python -m tools.transitions --write``):
+
+    AskOpenTicket     TicketNotOpened,
+                      TicketOpened       AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                         AskClaimSession, AskSign, WaitClientFinished
+    AskDecideTicket   ResolveTicket      AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                         AskClaimSession, AskSign, WaitClientFinished
+    AskLookUpSession  ProvideSession     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                         AskClaimSession, AskSign, WaitClientFinished
+    AskAdmitSession   SessionAdmitted,
+                      SessionRefused     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                         AskClaimSession, AskSign, WaitClientFinished
+    AskClaimSession   SessionClaimed,
+                      SessionNotClaimed  AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                         AskClaimSession, AskSign, WaitClientFinished
 """
 
 from __future__ import annotations
