@@ -354,3 +354,23 @@ def test_sessions_of_other_settings_are_refused(version: ssl.TLSVersion, change:
     again = SSLContext(client_config(versions=[version]))
     link = shaken(again, server(versions=[version]), session=first)
     assert link.client.tls.session is not None
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("way", ["a store", "by hand"])
+@pytest.mark.parametrize("first_checks", [True, False], ids=["checked first", "not checked first"])
+def test_sessions_with_and_without_a_verified_name_stay_apart(
+    version: ssl.TLSVersion, way: str, first_checks: bool
+) -> None:
+    """Also as a ``Session``, which does not know the context that it comes from, and in a store of both contexts."""
+    store = ClientSessionStore() if way == "a store" else None
+    strict, lax = (SSLContext(client_config(versions=[version], session_store=store)) for _ in range(2))
+    lax.check_hostname = False
+    first, second = (strict, lax) if first_checks else (lax, strict)
+    issuing = server(versions=[version])
+    session = shaken(first, issuing).client.tls.session.session if store is None else None
+    for context, resumed in ((first, store is None), (second, False), (first, True)):
+        link = shaken(context, issuing, session=session)
+        assert link.client.tls.session_reused is resumed
+        if store is None and context is first:
+            session = link.client.tls.session.session
