@@ -51,7 +51,7 @@ def _read_openssl(form: Form, data: bytes, client: bool | None) -> SessionFile:
     from sansticket.tickets import openssl
 
     fields = openssl.decode(openssl.from_pem(data) if form == "pem" else data)
-    session = openssl.session_of(fields, client)
+    session = Session(**openssl.values_of(fields, client))
     more = []
     if fields.lifetime_hint is not None and fields.lifetime_hint != fields.timeout:
         more.append(("time-out, and hint", f"{fields.timeout or 0} s, and {fields.lifetime_hint} s"))

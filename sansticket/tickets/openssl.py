@@ -5,8 +5,8 @@ tickets hold.
         version INTEGER (1), ssl_version INTEGER, cipher OCTET STRING (2), session_id OCTET STRING,
         master_key OCTET STRING, ... optional fields, each with a tag of its own }
 
-``SslSession`` has every field, so ``decode`` and ``encode`` give back OpenSSL's own bytes.  ``session_of`` and
-``fields_of`` go between that and a ``Session``, and what one of them has no place for is lost:
+``SslSession`` has every field, so ``decode`` and ``encode`` give back OpenSSL's own bytes.  ``values_of`` and
+``fields_of`` go between that and the values of a ``Session``, and what one of them has no place for is lost:
 
 - OpenSSL keeps whole seconds, one time, and of the peer's certificates the first.  So ``authenticated_at`` is
   the time of the ticket afterwards, and a chain is its leaf.
@@ -30,7 +30,7 @@ import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from math import floor
-from typing import Annotated, Final
+from typing import Annotated, Final, TypedDict
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -38,8 +38,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.codes import ProtocolVersion
 from sansticket.crypto.inspection import parse_errors
-from sansticket.tickets.encoding import octets
-from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.tickets.encoding import SessionFormatError, octets
 
 FORMAT: Final = 1
 """SSL_SESSION_ASN1_VERSION."""
@@ -118,8 +117,29 @@ def encode(fields: SslSession) -> bytes:
     return asn1.encode_der(fields)
 
 
-def session_of(fields: SslSession, client: bool | None = None, now: float | None = None) -> Session:
-    """The session that the fields describe; ``SessionFormatError`` if it cannot be one of ours (see the module).
+class SessionValues(TypedDict):
+    """The fields of a ``Session`` of which an SSL_SESSION says something: all but ``authenticated_at``."""
+
+    version: int
+    cipher_suite: int
+    secret: bytes
+    lifetime: int
+    issued_at: float
+    ticket: bytes
+    session_id: bytes
+    age_add: int
+    alpn: bytes | None
+    server_name: str | None
+    session_id_context: bytes
+    peer_certificates: tuple[bytes, ...]
+    max_early_data: int
+    app_data: bytes
+    extended_master_secret: bool
+    group: int
+
+
+def values_of(fields: SslSession, client: bool | None = None, now: float | None = None) -> SessionValues:
+    """What the fields say of a session; ``SessionFormatError`` if it cannot be one of ours (see the module).
 
     ``client``: whether it is a client's; None: it is if it has a ticket.  ``now`` stands for a time that is
     missing, as for libssl; without it that is an error too.
@@ -137,7 +157,7 @@ def session_of(fields: SslSession, client: bool | None = None, now: float | None
     if len(fields.cipher) != 2:
         raise SessionFormatError(f"a cipher of {len(fields.cipher)} bytes; expected 2")
     ticket = fields.ticket or b""
-    return Session(
+    return SessionValues(
         version=fields.ssl_version,
         cipher_suite=int.from_bytes(fields.cipher),
         secret=fields.master_key,
@@ -157,36 +177,36 @@ def session_of(fields: SslSession, client: bool | None = None, now: float | None
     )
 
 
-def fields_of(session: Session, client: bool | None = None) -> SslSession:
-    """The fields that describe a session.  ``SessionFormatError`` for a certificate that is none, and for what
+def fields_of(session: SessionValues, client: bool | None = None) -> SslSession:
+    """The fields that describe such a session.  ``SessionFormatError`` for a certificate that is none, and for what
     means something else in an SSL_SESSION: a lifetime of 0, or a time before the second second of 1970.
 
     ``client``: whether it is a client's, which has a lifetime hint, an id made of its ticket, and no context.
     None: it is if it has a ticket.
     """
     if client is None:
-        client = bool(session.ticket)
-    if not session.lifetime or session.issued_at < 1:
+        client = bool(session["ticket"])
+    if not session["lifetime"] or session["issued_at"] < 1:
         raise SessionFormatError("a session without a lifetime, or of the year 1970, has no SSL_SESSION")
     return SslSession(
         version=FORMAT,
-        ssl_version=session.version,
-        cipher=session.cipher_suite.to_bytes(2),
-        session_id=session.session_id or (_id_of(session.ticket) if session.ticket else b""),
-        master_key=session.secret,
-        time=floor(session.issued_at),
-        timeout=session.lifetime,
-        peer=_certificate(session.peer_certificates[0]) if session.peer_certificates else None,
-        session_id_context=b"" if client else session.session_id_context,
-        hostname=session.server_name.encode() if session.server_name is not None else None,
-        lifetime_hint=session.lifetime if session.ticket else None,
-        ticket=session.ticket or None,
-        flags=EXTENDED_MASTER_SECRET if session.extended_master_secret else None,
-        age_add=session.age_add or None,
-        max_early_data=session.max_early_data or None,
-        alpn=session.alpn,
-        app_data=session.app_data or None,
-        kex_group=session.group or None,
+        ssl_version=session["version"],
+        cipher=session["cipher_suite"].to_bytes(2),
+        session_id=session["session_id"] or (_id_of(session["ticket"]) if session["ticket"] else b""),
+        master_key=session["secret"],
+        time=floor(session["issued_at"]),
+        timeout=session["lifetime"],
+        peer=_certificate(session["peer_certificates"][0]) if session["peer_certificates"] else None,
+        session_id_context=b"" if client else session["session_id_context"],
+        hostname=session["server_name"].encode() if session["server_name"] is not None else None,
+        lifetime_hint=session["lifetime"] if session["ticket"] else None,
+        ticket=session["ticket"] or None,
+        flags=EXTENDED_MASTER_SECRET if session["extended_master_secret"] else None,
+        age_add=session["age_add"] or None,
+        max_early_data=session["max_early_data"] or None,
+        alpn=session["alpn"],
+        app_data=session["app_data"] or None,
+        kex_group=session["group"] or None,
     )
 
 

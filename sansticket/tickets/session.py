@@ -30,9 +30,9 @@ Varints are those of ``encoding``.
 """
 
 from types import NoneType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
-from attrs import Factory, field, frozen
+from attrs import Factory, asdict, field, frozen
 
 from sansticket.codes import ProtocolVersion
 from sansticket.tickets.encoding import MAX_FIELD, Source, utf8_length, varint, vector
@@ -342,7 +342,8 @@ class Session:
         """
         from sansticket.tickets import openssl
 
-        return openssl.encode(openssl.fields_of(self, client))
+        values = asdict(self, recurse=False)
+        return openssl.encode(openssl.fields_of(cast(openssl.SessionValues, values), client))
 
     @classmethod
     def from_openssl_der(
@@ -354,7 +355,7 @@ class Session:
         """
         from sansticket.tickets import openssl
 
-        return openssl.session_of(openssl.decode(der), client, now)
+        return cls(**openssl.values_of(openssl.decode(der), client, now))
 
     def to_openssl_pem(self, *, client: bool | None = None) -> bytes:
         """``to_openssl_der`` in PEM: what ``openssl s_client -sess_in`` reads."""

@@ -119,7 +119,7 @@ def test_a_session_of_tls_1_2(output: Output, files: Path) -> None:
 
 
 def test_what_an_ssl_session_says_besides(output: Output, tmp_path: Path) -> None:
-    fields = openssl.fields_of(CLIENT)
+    fields = openssl.decode(CLIENT.to_openssl_der())
     fields.verify_result, fields.timeout, fields.lifetime_hint = 18, 7200, 300
     (tmp_path / "session.der").write_bytes(openssl.encode(fields))
     table = rows(output("session", tmp_path / "session.der"))

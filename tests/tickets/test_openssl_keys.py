@@ -279,7 +279,7 @@ def test_a_session_id_in_a_ticket_means_nothing() -> None:
 def test_a_missing_time_is_now() -> None:
     from sansticket.tickets import openssl
 
-    made = openssl.fields_of(ORDINARY)
+    made = openssl.decode(ORDINARY.to_openssl_der())
     made.time = None
     assert CODEC.decode(openssl.encode(made), NOW + 9).issued_at == NOW + 9
 
