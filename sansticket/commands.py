@@ -274,8 +274,9 @@ class SessionNotClaimed(Command):
 class SealTicket(Command):
     """Answers ``PrepareTicket``.  ``app_data`` None keeps what the session carries (an inherited value too).
 
-    Data that makes a ticket of more than 65,535 bytes is a LocalProtocolError.  When the session does not fit
-    although no data was given (a long certificate chain, inherited data), this ticket is not sent.
+    Data that makes a ticket of more than 57,344 bytes (TLS 1.2: 65,535) is a LocalProtocolError: no client could show
+    it.  When the session does not fit although no data was given (a long certificate chain, inherited data), this
+    ticket is not sent.
     """
 
     app_data: bytes | None = field(
@@ -288,10 +289,12 @@ class SealTicket(Command):
 
 @frozen
 class TicketProtected(Command):
-    """Answers ``ProtectTicket``, with 1 to 65,535 bytes.  None: this ticket is not sent, and the connection goes on."""
+    """Answers ``ProtectTicket``, with 1 to 57,344 bytes, which a client has room for in its hello (TLS 1.2: 65,535).
+    LocalProtocolError for more.  None: this ticket is not sent, and the connection goes on."""
 
     ticket: bytes | None = field(
-        validator=_is_bytes_or_none, metadata=says("1 to 65,535 bytes, or None for no ticket.")
+        validator=_is_bytes_or_none,
+        metadata=says("1 to 57,344 bytes (TLS 1.2: 65,535), or None for no ticket."),
     )
 
 

@@ -17,6 +17,7 @@ from sansticket.errors import ConfigError
 from sansticket.events import ClaimSession, OpenTicket, VerifyPeer
 from sansticket.tickets.keys.protection import SessionCodec, TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
+from sansticket.tickets.policy import TicketPolicy
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.values import says
 
@@ -162,6 +163,11 @@ class ServerConfig(Config):
     def tickets(self) -> Tickets:
         """Which of the four ways of having tickets this is."""
         return tickets_of(self.ticket_keys, self.answers.keys(), self.session_cache)
+
+    @cached_property
+    def ticket_policy(self) -> TicketPolicy:
+        """How long sessions live."""
+        return TicketPolicy(self.ticket_lifetime, self.max_session_age, self.ticket_codec.keeps_issue_time)
 
     @cached_property
     def effective_session_id_context(self) -> bytes:

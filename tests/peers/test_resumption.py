@@ -8,9 +8,9 @@ import pytest
 from OpenSSL import SSL
 
 from sansticket.codes import CipherSuite, NamedGroup
-from sansticket.commands import Close, FlushTickets, IssueTicket, SendData
+from sansticket.commands import Close, FlushTickets, IssueTicket, SealTicket, SendData
 from sansticket.config.choices import ClientAuthentication, TicketFlush
-from sansticket.events import HandshakeCompleted, TicketIssued, TicketReceived
+from sansticket.events import HandshakeCompleted, PrepareTicket, TicketIssued, TicketReceived
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.wire.messages.hello import HelloRetryRequest
 from sansticket.wire.messages.tls13 import Certificate, NewSessionTicket
@@ -87,6 +87,20 @@ def test_our_certificate_was_shown_once(foreign: Foreign) -> None:
     meeting = our_client(foreign, context, session=session, credentials=[client_credential()])
     check(meeting, resumed=True)
     assert foreign.certificate(meeting.theirs) == client_identity().chain_der[0]
+
+
+@each_foreign
+def test_our_largest_ticket(foreign: Foreign) -> None:
+    """Their clients get it into a hello, and resume."""
+    largest = {PrepareTicket: lambda question: SealTicket(bytes(57_000))}
+    context, config = foreign.client(authority()), server_config(answers=largest)
+    first = our_server(foreign, context, config=config)
+    check(first, resumed=False)
+    meeting = our_server(foreign, context, config=config, session=foreign.session(first.theirs))
+    check(meeting, resumed=True)
+    session = meeting.ours.session
+    assert session is not None
+    assert len(session.app_data) == 57_000
 
 
 @pytest.mark.parametrize("number", [0, 1, 7])

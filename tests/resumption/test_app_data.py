@@ -22,6 +22,7 @@ from sansticket.commands import (
 )
 from sansticket.config.choices import ASK
 from sansticket.config.server import ServerConfig
+from sansticket.crypto.groups import supported
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DecideTicket, OpenTicket, PrepareTicket, ProtectTicket, TicketIssued
 from sansticket.tickets.decision import TicketReturn, TicketStatus
@@ -72,7 +73,7 @@ def seen(world: World, config: ServerConfig, session: Session) -> bytes:
 # --- there and back ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, 16_000, 32_000, 60_000, 64_000])
+@pytest.mark.parametrize("size", [0, 1, 1000, 16_000, 32_000, 50_000, 57_000])
 def test_any_size(world: World, size: int) -> None:
     data = bytes(range(256)) * 256
     config = world.server()
@@ -159,7 +160,7 @@ def fits(pair: ConnectionPair, size: int) -> bool:
     else:
         return True
     assert f"{size} bytes of app_data makes a ticket of" in refusal
-    assert "expected at most 65535" in refusal
+    assert "expected at most 57344" in refusal
     assert pair.server.state == state
     assert isinstance(pair.server.pending, PrepareTicket)
     return False
@@ -181,14 +182,14 @@ def elsewhere() -> dict[str, Any]:
 def test_too_large_is_refused_to_the_caller_and_the_handshake_lives(world: World, remote: bool) -> None:
     config = world.server(**(elsewhere() if remote else {"answers": {PrepareTicket: ASK}}))
     pair = world.connect(config)
-    size = 65_536
+    size = 57_345
     while not fits(pair, size):
         size -= 1
     assert pair.event("server", TicketIssued).session.app_data == bytes(size)
-    assert 65_000 < size < 65_535
+    assert 57_000 < size < 57_344
     pair.send("server", SealTicket(b"small"))
     assert outcome(pair) == (False, 2)
-    assert len(received(pair)[0].ticket) == 65_535, "the largest ticket that there is"
+    assert len(received(pair)[0].ticket) == 57_344, "the largest ticket that there is"
     pair.send("client", SendData(b"all is well"))
     assert pair.data("server") == b"all is well"
 
@@ -258,10 +259,60 @@ def test_inherited_data_that_does_not_fit_costs_the_ticket_and_not_the_connectio
     assert len(received(pair)) == asks
 
 
+def test_the_largest_ticket_fits_beside_all_that_a_client_says(world: World) -> None:
+    """A.20: a share for every group that there is, a name, and more protocols than anybody has."""
+    names = [b"p%03d" % number + bytes(60) for number in range(40)]
+    config = world.server(alpn_protocols=names, groups=sorted(supported()), answers={PrepareTicket: ASK})
+    client = world.client(groups=sorted(supported()), alpn_protocols=names, key_shares=sorted(supported()))
+    pair = world.connect(config, client=client)
+    size = 57_344
+    while not fits(pair, size):
+        size -= 1
+    pair.send("server", SealTicket(b""))
+    session = received(pair)[0]
+    assert len(session.ticket) == 57_344
+    again = world.connect(evolve(config, answers={}), session, client=client)
+    assert resumed(again)
+    assert failed_checks(again, side="client") == []
+
+
+class Sealer:
+    """Keys of one's own, which make of any session a ticket of that many bytes."""
+
+    codec = NATIVE
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def seal(self, plaintext: bytes, now: float, entropy: Any) -> bytes:
+        return bytes(self.size)
+
+    def open(self, ticket: bytes, now: float) -> OpenedTicket:
+        return OpenedTicket.failed(ticket)
+
+
+@pytest.mark.parametrize("size", [0, 57_345, 70_000])
+def test_keys_that_make_no_ticket_that_fits(world: World, size: int) -> None:
+    """Too much, or nothing: that ticket is not sent, and the connection goes on; what was given to it is refused."""
+    pair = world.connect(world.server(ticket_keys=Sealer(size)))
+    assert outcome(pair) == (False, 0)
+    pair.send("client", SendData(b"all is well"))
+    assert pair.data("server") == b"all is well"
+    pair = world.connect(world.server(ticket_keys=Sealer(size), answers={PrepareTicket: ASK}))
+    assert not fits(pair, 10)
+    pair.send("server", SealTicket())
+    pair.send("server", SealTicket())
+    assert outcome(pair) == (False, 0)
+
+
+def test_keys_that_make_the_largest_ticket(world: World) -> None:
+    pair = world.connect(world.server(ticket_keys=Sealer(57_344)))
+    assert [len(session.ticket) for session in received(pair)] == [57_344, 57_344]
+
+
 def test_what_a_client_hello_has_no_room_for_is_not_offered(world: World) -> None:
     config = world.server()
-    session = received(world.connect(sealing(config, bytes(65_200))))[0]
-    assert 65_000 < len(session.ticket) < 65_535
+    session = evolve(world.session(config), ticket=bytes(65_400))
     pair = world.connect(config, session)
     assert outcome(pair) == (False, 2)
     assert failed_checks(pair, side="client") == ["size"]

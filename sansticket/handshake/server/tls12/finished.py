@@ -13,33 +13,25 @@ Transitions (``python -m tools.transitions --write``):
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import evolve, field
 
 from sansticket.commands import SealTicket, TicketProtected
-from sansticket.errors import LocalProtocolError
 from sansticket.events import PrepareTicket, ProtectTicket, TicketIssued
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import ChangeCipherSpec
 from sansticket.handshake.server.rules import Outcome
+from sansticket.handshake.server.tickets import AS_IT_IS, NotMade, ToBeProtected, accepted, prepare
 from sansticket.handshake.server.tls12.negotiation import Negotiated
 from sansticket.handshake.tls12.connected import ServerConnected
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
 from sansticket.handshake.tls12.states import Asking, State
 from sansticket.keys.transcript import Transcript
-from sansticket.tickets.encoding import MAX_FIELD
+from sansticket.tickets.policy import NO_HINT
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.messages.tls12 import NewSessionTicket
 from sansticket.wire.messages.tls13 import Finished
-
-MAX_TICKET: Final = 65_535
-"""Bytes: the length field of a ticket (RFC 5077 section 3.3)."""
-
-NO_HINT: Final = 0
-"""The lifetime of a renewed ticket: it ends with its session, whose time the client knows (RFC 5077 section 3.3)."""
 
 
 @value
@@ -72,9 +64,12 @@ class ServerKeyed:
 
     # Our half of the end
 
-    def give_ticket(self, flight: Flight) -> AskPrepareTicket:
-        session = self.handshake.outcome.session
-        return AskPrepareTicket(self, self.fresh_session(flight.now) if session is None else session)
+    def give_ticket(self, flight: Flight) -> ServerKeyed | AskPrepareTicket | AskProtectTicket:
+        """The ticket that the ServerHello promised."""
+        session = self.handshake.outcome.session or self.fresh_session(flight.now)
+        if PrepareTicket in self.handshake.negotiated.config.answers:
+            return AskPrepareTicket(self, session)
+        return give(self, session, AS_IT_IS, flight)
 
     def finish(self, flight: Flight) -> AfterOurFinished:
         if self.handshake.outcome.session is None:
@@ -130,7 +125,7 @@ class ServerKeyed:
             version=TLS12,
             cipher_suite=hellos.suite.suite,
             secret=self.keys.master.secret,
-            lifetime=min(negotiated.config.ticket_lifetime, negotiated.config.max_session_age),
+            lifetime=negotiated.config.ticket_policy.first_lifetime(),
             issued_at=now,
             alpn=hellos.alpn_protocol,
             server_name=hellos.server_name,
@@ -160,34 +155,11 @@ class AskPrepareTicket(Asking):
         return PrepareTicket(self.session, 0)
 
     def default_answer(self, now: float) -> SealTicket:
-        return SealTicket()
+        return AS_IT_IS
 
     def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AskProtectTicket | AfterOurFinished:
-        session, config = self.session, self.keyed.handshake.negotiated.config
-        if session.session_id:
-            session = evolve(session, session_id=b"")
-        if command.app_data is not None:
-            if len(command.app_data) > MAX_FIELD:
-                return self.unfit(command, len(command.app_data), flight)
-            session = evolve(session, app_data=command.app_data)
-        plaintext, keys = config.ticket_codec.encode(session), config.ticket_keys
-        if len(plaintext) > MAX_TICKET:
-            return self.unfit(command, len(plaintext), flight)
-        if keys is None:
-            return AskProtectTicket(self.keyed, session, plaintext)
-        ticket = keys.seal(plaintext, flight.now, flight.entropy)
-        if len(ticket) > MAX_TICKET:
-            return self.unfit(command, len(ticket), flight)
-        return send_ticket(self.keyed, session, ticket, flight).finish(flight)
-
-    def unfit(self, command: SealTicket, size: int, flight: Flight) -> AfterOurFinished:
-        """Too large: new data is refused to whoever gave it; where nobody gave any there is no ticket."""
-        if command.app_data is not None:
-            raise LocalProtocolError(
-                f"SealTicket with {len(command.app_data)} bytes of app_data makes a ticket of {size} bytes; "
-                f"expected at most {MAX_TICKET}"
-            )
-        return take_back(self.keyed, flight).finish(flight)
+        given = give(self.keyed, self.session, command, flight)
+        return given.finish(flight) if isinstance(given, ServerKeyed) else given
 
 
 @value
@@ -207,14 +179,24 @@ class AskProtectTicket(Asking):
         return TicketProtected(None)
 
     def on_ticket_protected(self, command: TicketProtected, flight: Flight) -> AfterOurFinished:
-        ticket = command.ticket
+        ticket = accepted(command, self.session)
         if ticket is None:
             return take_back(self.keyed, flight).finish(flight)
-        if not 0 < len(ticket) <= MAX_TICKET:
-            raise LocalProtocolError(
-                f"TicketProtected has a ticket of {len(ticket)} bytes; expected 1 to {MAX_TICKET}, or None"
-            )
         return send_ticket(self.keyed, self.session, ticket, flight).finish(flight)
+
+
+def give(
+    keyed: ServerKeyed, session: Session, command: SealTicket, flight: Flight
+) -> ServerKeyed | AskProtectTicket:
+    """Make the ticket and send it.  What is sealed has no id in our cache."""
+    if session.session_id:
+        session = evolve(session, session_id=b"")
+    prepared = prepare(session, command, keyed.handshake.negotiated.config, flight)
+    if isinstance(prepared, ToBeProtected):
+        return AskProtectTicket(keyed, prepared.session, prepared.plaintext)
+    if isinstance(prepared, NotMade):
+        return take_back(keyed, flight)
+    return send_ticket(keyed, prepared.session, prepared.ticket, flight)
 
 
 def take_back(keyed: ServerKeyed, flight: Flight) -> ServerKeyed:
@@ -223,7 +205,10 @@ def take_back(keyed: ServerKeyed, flight: Flight) -> ServerKeyed:
 
 
 def send_ticket(keyed: ServerKeyed, session: Session, ticket: bytes, flight: Flight) -> ServerKeyed:
-    hint = session.lifetime if keyed.handshake.outcome.session is None else NO_HINT
+    handshake = keyed.handshake
+    hint = handshake.negotiated.config.ticket_policy.hint(
+        session, renewed=handshake.outcome.session is not None
+    )
     keyed = keyed.plus(flight.send(NewSessionTicket(hint, ticket)))
     flight.emit(TicketIssued(session, 0))
     return keyed
@@ -249,15 +234,16 @@ class WaitClientFinished(State):
 
     keyed: ServerKeyed
 
-    def on_finished(self, message: Finished, flight: Flight) -> AskPrepareTicket | ServerConnected:
+    def on_finished(
+        self, message: Finished, flight: Flight
+    ) -> AskPrepareTicket | AskProtectTicket | ServerConnected:
         keyed = self.keyed
         keyed.keys.check_finished(message, keyed.handshake.transcript, server=False)
         if keyed.handshake.outcome.session is not None:
             return keyed.connected(flight)
         keyed = keyed.plus(flight.received)
-        return (
-            keyed.give_ticket(flight) if keyed.handshake.outcome.gives_ticket else keyed.finish_full(flight)
-        )
+        given = keyed.give_ticket(flight) if keyed.handshake.outcome.gives_ticket else keyed
+        return given.finish_full(flight) if isinstance(given, ServerKeyed) else given
 
 
 AfterOurFinished = WaitClientChangeCipherSpec | ServerConnected

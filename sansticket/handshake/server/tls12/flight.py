@@ -34,6 +34,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.server.rules import Outcome
 from sansticket.handshake.server.tls12.finished import (
     AskPrepareTicket,
+    AskProtectTicket,
     ServerHandshake,
     ServerKeyed,
     WaitClientChangeCipherSpec,
@@ -83,7 +84,7 @@ TICKET_PROMISED: Final = SessionTicketExtension(b"")
 
 def resume(
     negotiated: Negotiated, outcome: Outcome, session: Session, flight: Flight
-) -> AskPrepareTicket | WaitClientChangeCipherSpec:
+) -> AskPrepareTicket | AskProtectTicket | WaitClientChangeCipherSpec:
     """The session goes on: the client sees it by its own session id (RFC 5246 section 7.3, RFC 5077 section 3.4)."""
     flight.learn(session=session, peer_certificates=session.peer_certificates)
     session_id = negotiated.hello.session_id
@@ -91,7 +92,8 @@ def resume(
     keys = Keys.resumed(handshake.hellos, session)
     keys.log(flight)
     keyed = ServerKeyed(handshake, keys, session.group, session.peer_certificates)
-    return keyed.give_ticket(flight) if outcome.gives_ticket else keyed.finish_resumed(flight)
+    given = keyed.give_ticket(flight) if outcome.gives_ticket else keyed
+    return given.finish_resumed(flight) if isinstance(given, ServerKeyed) else given
 
 
 def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> AskSignExchange:

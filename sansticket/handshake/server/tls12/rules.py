@@ -31,7 +31,11 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.server import rules, search
 from sansticket.handshake.server.policy import check_policy
 from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown
-from sansticket.handshake.server.tls12.finished import AskPrepareTicket, WaitClientChangeCipherSpec
+from sansticket.handshake.server.tls12.finished import (
+    AskPrepareTicket,
+    AskProtectTicket,
+    WaitClientChangeCipherSpec,
+)
 from sansticket.handshake.server.tls12.flight import AskSignExchange, do_full_handshake, resume
 from sansticket.handshake.server.tls12.negotiation import Negotiated, negotiate
 from sansticket.handshake.tls12.keys import NOT_RESUMABLE, TLS12
@@ -174,7 +178,7 @@ class AskAdmitSession(search.AskAdmitSession["AfterHello"], Asking):
     """A session passed every check, however it was found: does the application let it go on?"""
 
 
-AfterAnswer = AskSignExchange | AskPrepareTicket | WaitClientChangeCipherSpec
+AfterAnswer = AskSignExchange | AskPrepareTicket | AskProtectTicket | WaitClientChangeCipherSpec
 AfterHello = AskOpenTicket | AskDecideTicket | AskLookUpSession | AskAdmitSession | AfterAnswer
 """Where a server is once the ClientHello was taken in."""
 

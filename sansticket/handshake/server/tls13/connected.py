@@ -52,6 +52,14 @@ from sansticket.events import (
 from sansticket.handshake.common.certificates import verify_chain_default
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
+from sansticket.handshake.server.tickets import (
+    AS_IT_IS,
+    NotMade,
+    Sealed,
+    ToBeProtected,
+    accepted,
+    prepare,
+)
 from sansticket.handshake.server.tls13.negotiation import TicketNumbers
 from sansticket.handshake.tls13.certificates import (
     certificate_request,
@@ -62,7 +70,6 @@ from sansticket.handshake.tls13.connected import Connected
 from sansticket.handshake.tls13.finished import check_finished
 from sansticket.keys.tls13 import resumption_psk
 from sansticket.keys.transcript import Transcript
-from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.messages.tls13 import (
@@ -72,9 +79,6 @@ from sansticket.wire.messages.tls13 import (
     KeyUpdate,
     NewSessionTicket,
 )
-
-MAX_TICKET: Final = 65_535
-"""Bytes: the length field of a ticket (RFC 9846 section 4.7.1)."""
 
 NONCE_LENGTH: Final = 8
 """Bytes of a ticket_nonce: a counter, so that no two tickets of a connection share one."""
@@ -241,23 +245,15 @@ class ServerConnected(Connected):
         return go_on(evolve(self, queued=0), Batch(self.queued, data), flight)
 
     def remaining_lifetime(self, now: float) -> int:
-        """Seconds that a ticket made now can live.
-
-        A renewed one keeps the lifetime of its session, or where its format has no place for two times the end of
-        it; and no renewal reaches beyond ``max_session_age`` since the last full handshake.  0 or less means
-        that there can be no ticket.
-        """
-        resumed = self.established.resumed_session
-        age = max(0.0, now - self.established.authenticated_at)
-        lifetime = float(resumed.lifetime if resumed is not None else self.config.ticket_lifetime)
-        if resumed is not None and not self.config.ticket_codec.keeps_issue_time:
-            lifetime = min(lifetime, resumed.issued_at + resumed.lifetime - now)
-        return int(min(lifetime, self.config.max_session_age - age))
-
-    def session_for_ticket(self, lifetime: int, flight: Flight) -> Session:
-        """The session that the next ticket stands for."""
+        """Seconds that a ticket made now can live; 0 or less means that there can be none."""
         established = self.established
-        nonce = self.tickets_made.to_bytes(NONCE_LENGTH)
+        policy = self.config.ticket_policy
+        return policy.lifetime(established.resumed_session, established.authenticated_at, now)
+
+    def session_for_ticket(self, lifetime: int, ordinal: int, flight: Flight) -> Session:
+        """The session that the ticket with that number stands for."""
+        established = self.established
+        nonce = ordinal.to_bytes(NONCE_LENGTH)
         return Session(
             version=ProtocolVersion.TLS_1_3,
             cipher_suite=established.suite.suite,
@@ -295,14 +291,27 @@ def after_handshake(connected: ServerConnected, tickets: int, flight: Flight) ->
 
 
 def go_on(connected: ServerConnected, batch: Batch, flight: Flight) -> AfterHandshake:
-    """The next ticket of the batch; when there is none, its data."""
-    if batch.tickets:
+    """Make the tickets of the batch, up to one about which somebody is asked; when all are made, send its data."""
+    config, left, made = connected.config, batch.tickets, connected.tickets_made
+    while left:
         lifetime = connected.remaining_lifetime(flight.now)
-        if lifetime > 0:
-            return AskPrepareTicket(connected, batch, connected.session_for_ticket(lifetime, flight))
+        if lifetime <= 0:
+            break
+        session, prepared = connected.session_for_ticket(lifetime, made, flight), None
+        if PrepareTicket not in config.answers:
+            prepared = prepare(session, AS_IT_IS, config, flight)
+        if prepared is None or isinstance(prepared, ToBeProtected):
+            connected, batch = evolve(connected, tickets_made=made), Batch(left, batch.data)
+            if prepared is None:
+                return AskPrepareTicket(connected, batch, session)
+            return AskProtectTicket(connected, batch, prepared.session, prepared.plaintext)
+        if isinstance(prepared, Sealed):
+            send_ticket(prepared.session, prepared.ticket, made, flight)
+            made += 1
+        left -= 1
     if batch.data:
         flight.send_application_data(batch.data)
-    return connected
+    return evolve(connected, tickets_made=made) if made != connected.tickets_made else connected
 
 
 @value
@@ -319,41 +328,18 @@ class AskPrepareTicket(Asking):
         return PrepareTicket(self.session, self.connected.tickets_made)
 
     def default_answer(self, now: float) -> SealTicket:
-        return SealTicket()
+        return AS_IT_IS
 
-    def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AfterHandshake | AskProtectTicket:
-        connected, session = self.connected, self.session
-        if command.app_data is not None and command.app_data != session.app_data:
-            if len(command.app_data) > MAX_FIELD:
-                return self.unfit(command, len(command.app_data), flight)
-            connected = evolve(connected, app_data=command.app_data)
-            session = evolve(session, app_data=command.app_data)
-        if session.session_id:
-            return self.send(connected, session, session.session_id, flight)
-        plaintext = connected.config.ticket_codec.encode(session)
-        keys = connected.config.ticket_keys
-        if len(plaintext) > MAX_TICKET:
-            return self.unfit(command, len(plaintext), flight)
-        if keys is None:
-            return AskProtectTicket(connected, self.batch, session, plaintext)
-        ticket = keys.seal(plaintext, flight.now, flight.entropy)
-        if len(ticket) > MAX_TICKET:
-            return self.unfit(command, len(ticket), flight)
-        return self.send(connected, session, ticket, flight)
-
-    def unfit(self, command: SealTicket, size: int, flight: Flight) -> AfterHandshake:
-        """Too large: new data is refused to whoever gave it; where nobody gave any there is no such ticket."""
-        if command.app_data is not None:
-            raise LocalProtocolError(
-                f"SealTicket with {len(command.app_data)} bytes of app_data makes a ticket of {size} bytes; "
-                f"expected at most {MAX_TICKET}"
-            )
-        return go_on(self.connected, self.batch.one_less(), flight)
-
-    def send(
-        self, connected: ServerConnected, session: Session, ticket: bytes, flight: Flight
-    ) -> AfterHandshake:
-        return go_on(send_ticket(connected, session, ticket, flight), self.batch.one_less(), flight)
+    def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AfterHandshake:
+        connected = self.connected
+        prepared = prepare(self.session, command, connected.config, flight)
+        if isinstance(prepared, NotMade):
+            return go_on(connected, self.batch.one_less(), flight)
+        if connected.app_data != prepared.session.app_data:
+            connected = evolve(connected, app_data=prepared.session.app_data)
+        if isinstance(prepared, ToBeProtected):
+            return AskProtectTicket(connected, self.batch, prepared.session, prepared.plaintext)
+        return sent(connected, self.batch, prepared.session, prepared.ticket, flight)
 
 
 @value
@@ -374,14 +360,32 @@ class AskProtectTicket(Asking):
         return TicketProtected(None)
 
     def on_ticket_protected(self, command: TicketProtected, flight: Flight) -> AfterHandshake:
-        connected = self.connected
-        if command.ticket is not None:
-            if not 0 < len(command.ticket) <= MAX_TICKET:
-                raise LocalProtocolError(
-                    f"TicketProtected has a ticket of {len(command.ticket)} bytes; expected 1 to {MAX_TICKET}, or None"
-                )
-            connected = send_ticket(connected, self.session, command.ticket, flight)
-        return go_on(connected, self.batch.one_less(), flight)
+        ticket = accepted(command, self.session)
+        if ticket is None:
+            return go_on(self.connected, self.batch.one_less(), flight)
+        return sent(self.connected, self.batch, self.session, ticket, flight)
+
+
+AfterHandshake = ServerConnected | AskPrepareTicket | AskProtectTicket
+"""Where a server is once the handshake is done: at rest, or about to make a ticket."""
+
+
+def sent(
+    connected: ServerConnected, batch: Batch, session: Session, ticket: bytes, flight: Flight
+) -> AfterHandshake:
+    """Send the ticket; on to what remains."""
+    send_ticket(session, ticket, connected.tickets_made, flight)
+    connected = evolve(connected, tickets_made=connected.tickets_made + 1)
+    return go_on(connected, batch.one_less(), flight)
+
+
+def send_ticket(session: Session, ticket: bytes, ordinal: int, flight: Flight) -> None:
+    """One NewSessionTicket (RFC 9846 section 4.7.1)."""
+    if session.session_id:
+        flight.store_session(session)  # before the client can come back with it
+    nonce = ordinal.to_bytes(NONCE_LENGTH)
+    flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket))
+    flight.emit(TicketIssued(session, ordinal))
 
 
 @value
@@ -405,20 +409,3 @@ class AskVerifyAgain(Asking):
 
     def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
         raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
-
-
-AfterHandshake = ServerConnected | AskPrepareTicket
-"""Where a server is once the handshake is done: at rest, or about to make a ticket."""
-
-
-def send_ticket(
-    connected: ServerConnected, session: Session, ticket: bytes, flight: Flight
-) -> ServerConnected:
-    """One NewSessionTicket (RFC 9846 section 4.7.1)."""
-    ordinal = connected.tickets_made
-    nonce = ordinal.to_bytes(NONCE_LENGTH)
-    if session.session_id:
-        flight.store_session(session)  # before the client can come back with it
-    flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket))
-    flight.emit(TicketIssued(session, ordinal))
-    return evolve(connected, tickets_made=ordinal + 1)
