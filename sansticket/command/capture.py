@@ -22,7 +22,8 @@ Piece = tuple[Side, bytes]
 
 _SENDERS: Final[dict[str, Side]] = {">": "client", "<": "server"}
 _FIRST: Final[dict[int, Side]] = {HandshakeType.CLIENT_HELLO: "client", HandshakeType.SERVER_HELLO: "server"}
-_LINE: Final = re.compile(r"\s*([<>]?)([0-9a-fA-F\s:]*?)\s*(?:#.*)?")
+_LINE: Final = re.compile(r"([<>]?)([0-9a-fA-F\s:]*)")
+"""A line without its comment and without blanks around it."""
 
 
 class CaptureError(SansticketError, ValueError):
@@ -45,7 +46,7 @@ def _text(data: bytes) -> Iterator[tuple[Side | None, bytes]]:
     said: Side | None = None
     digits = ""
     for number, line in enumerate(data.decode("latin-1").splitlines(), 1):
-        found = _LINE.fullmatch(line)
+        found = _LINE.fullmatch(line.partition("#")[0].strip())
         if found is None:
             raise CaptureError(
                 f"line {number} is not hexadecimal, and the file does not begin as a TLS record does"

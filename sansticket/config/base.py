@@ -36,6 +36,7 @@ from sansticket.config.choices import Answering, ResumedCertificates
 from sansticket.config.defaults import (
     DEFAULT_CIPHER_SUITES,
     KNOWN_VERSIONS,
+    LARGEST_CLIENT_HELLO,
     MAX_PROTOCOLS,
     _default_groups,
     _default_signature_schemes,
@@ -202,11 +203,12 @@ class Config:
         ),
     )
     max_handshake_message: int = field(
-        default=131_072,
+        default=LARGEST_CLIENT_HELLO,
         validator=is_in_range(16_384, 0xFFFFFF),
         metadata=says(
-            "Bytes.  A ClientHello with the largest ticket that fits has 64 KiB and a little more, OpenSSL allows one "
-            "of 128 KiB; a chain of ten ordinary certificates has 15 KiB."
+            "Bytes of a handshake message with its header, 16,384 to 16,777,215.  The default is the largest "
+            "ClientHello that can be written; one with the largest ticket that fits has 64 KiB and a little more, "
+            "OpenSSL allows 128 KiB, Java's JSSE 32 KiB; a chain of ten ordinary certificates has 15 KiB."
         ),
     )
     max_buffered: int = field(

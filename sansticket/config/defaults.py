@@ -16,6 +16,9 @@ MAX_NUM_TICKETS: Final = 65_535
 MAX_PROTOCOLS: Final = 32_767
 """Bytes of all application protocols, each with its length: half of what a ClientHello has room for."""
 
+LARGEST_CLIENT_HELLO: Final = 4 + 2 + 32 + (1 + 32) + (2 + 65_534) + (1 + 255) + (2 + 65_535)
+"""Bytes: a header, and every field as long as its vector allows (RFC 9846 section 4.2.2): 131,400."""
+
 MAX_LIFETIME: Final = 604_800
 """Seven days in seconds: RFC 9846 section 4.7.1."""
 

@@ -26,7 +26,6 @@ In PEM the label is ``SSL SESSION PARAMETERS``.  This module takes long to impor
 through ``Session.to_openssl_der`` and its relatives.
 """
 
-import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from math import floor
@@ -54,7 +53,8 @@ MAX_LIFETIME: Final = (1 << 32) - 1
 
 PEM_LABEL: Final = "SSL SESSION PARAMETERS"
 
-_PEM: Final = re.compile(rf"-----BEGIN {PEM_LABEL}-----\s+(.*?)-----END {PEM_LABEL}-----".encode(), re.DOTALL)
+_BEGIN: Final = f"-----BEGIN {PEM_LABEL}-----".encode()
+_END: Final = f"-----END {PEM_LABEL}-----".encode()
 
 
 @asn1.sequence
@@ -246,10 +246,11 @@ def to_pem(der: bytes) -> bytes:
 
 def from_pem(pem: bytes) -> bytes:
     """The DER in the first PEM block of a session; text around it does not matter."""
-    found = _PEM.search(octets(pem))
-    if found is None:
+    _, begin, rest = octets(pem).partition(_BEGIN)
+    text, end, _ = rest.partition(_END)
+    if not begin or not end or not text[:1].isspace():
         raise SessionFormatError(f"no PEM block of {PEM_LABEL}")
     try:
-        return b64decode(b"".join(found[1].split()), validate=True)
+        return b64decode(b"".join(text.split()), validate=True)
     except ValueError:
         raise SessionFormatError(f"the PEM block of {PEM_LABEL} is not base64") from None

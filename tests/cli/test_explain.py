@@ -179,6 +179,13 @@ def test_what_is_no_capture(failure: Failure, tmp_path: Path, content: bytes, wh
     assert failure("explain", tmp_path / "it").startswith(f"{tmp_path / 'it'}: {why}")
 
 
+@pytest.mark.parametrize("line", [" " * 100_000 + "x", "a " * 100_000 + "x", "  a" * 100_000 + "?"])
+def test_long_lines_are_read_once(line: str) -> None:
+    """What takes time with the square of their length would not come to an end here."""
+    with pytest.raises(CaptureError, match="line 1 is not hexadecimal"):
+        read_capture(line.encode())
+
+
 def test_a_key_log_that_is_none(failure: Failure, files: Path) -> None:
     (files / "bad.log").write_text("# fine\nCLIENT_RANDOM zz zz\n")
     said = failure("explain", files / "talk.txt", "--key-log", files / "bad.log")

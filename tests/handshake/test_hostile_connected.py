@@ -348,6 +348,14 @@ def test_the_honest_answer() -> None:
     assert client.victim.peer_certificates == client_credential().chain
 
 
+def test_every_request_has_a_context_of_its_own() -> None:
+    """RFC 9846 section 4.4.2: unique within the connection, so that no proof serves for another request."""
+    client = Authenticating()
+    contexts = [client.asked_now().context for _ in range(3)]
+    assert all(contexts)
+    assert len(set(contexts)) == 3
+
+
 def test_an_empty_answer() -> None:
     client = Authenticating()
     client.say(Certificate(client.asked_now().context, ()))

@@ -20,6 +20,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import (
     DecideTicket,
+    HandshakeCompleted,
     LookUpSession,
     PrepareTicket,
     SelectConfig,
@@ -457,3 +458,18 @@ def test_nothing_about_a_session_is_looked_at_before_the_selection(world: World)
     pair.send("server", UseConfig(hosts.b))
     assert outcome(pair) == (True, 1)
     assert world.clock() == START
+
+
+@pytest.mark.parametrize("version", [0x0303, 0x0304])
+def test_the_name_that_is_reported_is_that_of_the_resumption(world: World, version: int) -> None:
+    """Not that of the session: RFC 6066 section 3 wants server_name looked at in every handshake."""
+    config = world.server(resume_with_other_name=True, versions=(version,))
+    client = world.client(resume_with_other_name=True, verify_peer=False, versions=(version,))
+    session = world.session(config, client=client)
+    assert session.server_name == "server.example"
+    pair = ConnectionPair(client, config, server_name="other.example", session=session)
+    pair.pump()
+    assert resumed(pair)
+    for connection, events in ((pair.client, pair.client_events), (pair.server, pair.server_events)):
+        completed = next(event for event in events if isinstance(event, HandshakeCompleted))
+        assert completed.server_name == connection.server_name == "other.example"

@@ -342,6 +342,20 @@ def test_pem_that_is_none(pem: bytes, why: str) -> None:
         Session.from_openssl_pem(pem)
 
 
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"-----BEGIN SSL SESSION PARAMETERS-----\n" * 50_000,
+        b"-----BEGIN SSL SESSION PARAMETERS-----" + b" \n" * 500_000,
+        b"-----BEGIN SSL SESSION PARAMETERS-----\n" * 50_000 + b"-----END SSL SESSION PARAMETERS-----",
+    ],
+)
+def test_many_beginnings_are_read_once(pem: bytes) -> None:
+    """What takes time with the square of its length would not come to an end here."""
+    with pytest.raises(SessionFormatError):
+        Session.from_openssl_pem(pem)
+
+
 def test_the_fields_show_no_secret() -> None:
     made = openssl.decode(ORDINARY.to_openssl_der())
     assert ORDINARY.secret.hex() not in repr(made)
