@@ -2,8 +2,8 @@
 
 A function is handed a value if one of its arguments is it, or holds it: bytes in bytes, and whatever it is in
 tuples, mappings and the fields of values.  The object that a method belongs to does not count, nor do configs and
-connections, which hold everything.  A step of a walk is a call from one room into another; what is handed to the same room again, by
-the same one and with nothing in between, is one step.
+connections, which hold everything.  A step of a walk is a call from one room into another; what is handed to the same
+room again, by the same one and with nothing in between, is one step.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Transitions (``python -m tools.transitions --write``):
     AskPrepareTicket            SealTicket        AskProtectTicket, WaitClientChangeCipherSpec, ServerConnected
     AskProtectTicket            TicketProtected   WaitClientChangeCipherSpec, ServerConnected
     WaitClientChangeCipherSpec  ChangeCipherSpec  WaitClientFinished
-    WaitClientFinished          Finished          AskPrepareTicket, ServerConnected
+    WaitClientFinished          Finished          AskPrepareTicket, AskProtectTicket, ServerConnected
 """
 
 from __future__ import annotations

@@ -7,14 +7,18 @@ Transitions (``python -m tools.transitions --write``):
 
     AskOpenTicket     TicketNotOpened,
                       TicketOpened      AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
+                                        AskSignExchange, AskPrepareTicket, AskProtectTicket,
+                                        WaitClientChangeCipherSpec
     AskDecideTicket   ResolveTicket     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
+                                        AskSignExchange, AskPrepareTicket, AskProtectTicket,
+                                        WaitClientChangeCipherSpec
     AskLookUpSession  ProvideSession    AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
+                                        AskSignExchange, AskPrepareTicket, AskProtectTicket,
+                                        WaitClientChangeCipherSpec
     AskAdmitSession   SessionAdmitted,
                       SessionRefused    AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                        AskSignExchange, AskPrepareTicket, WaitClientChangeCipherSpec
+                                        AskSignExchange, AskPrepareTicket, AskProtectTicket,
+                                        WaitClientChangeCipherSpec
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ Transitions (``python -m tools.transitions --write``):
                       CertificateVerify          AskVerifyAgain
                       Finished,
                       FlushTickets,
-                      SendData                   ServerConnected, AskPrepareTicket
+                      SendData                   ServerConnected, AskPrepareTicket, AskProtectTicket
     AskPrepareTicket  SealTicket                 ServerConnected, AskPrepareTicket, AskProtectTicket
-    AskProtectTicket  TicketProtected            ServerConnected, AskPrepareTicket
+    AskProtectTicket  TicketProtected            ServerConnected, AskPrepareTicket, AskProtectTicket
     AskVerifyAgain    AcceptPeer                 ServerConnected
                       RejectPeer                 the end
 """

@@ -13,7 +13,7 @@ Transitions (``python -m tools.transitions --write``):
     WaitClientCertificateVerify  CertificateVerify  AskVerifyPeer
     AskVerifyPeer                AcceptPeer         WaitClientFinished
                                  RejectPeer         the end
-    WaitClientFinished           Finished           ServerConnected, AskPrepareTicket
+    WaitClientFinished           Finished           ServerConnected, AskPrepareTicket, AskProtectTicket
 """
 
 from __future__ import annotations
