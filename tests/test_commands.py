@@ -55,7 +55,9 @@ NEEDED: dict[str, Any] = {
 FIELDS = [(kind, field.name) for kind in Command.__subclasses__() for field in fields(kind) if field.init]
 
 
-@pytest.mark.parametrize("value", OF_ANY_TYPE, ids=repr)
+@pytest.mark.parametrize(
+    "value", OF_ANY_TYPE, ids=lambda value: f"{type(value).__name__} {str(value)[:9]}".partition(" <")[0]
+)
 @pytest.mark.parametrize(("kind", "name"), FIELDS)
 def test_a_value_of_any_type(kind: type[Command], name: str, value: object) -> None:
     given = {field.name: NEEDED[field.name] for field in fields(kind) if field.default is NOTHING}
