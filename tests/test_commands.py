@@ -39,6 +39,7 @@ RIGHT: dict[str, list[object]] = {
     "ticket": [None, b"secret"],
     "signature": [b"secret"],
     "why": ["secret"],
+    "required": [True],
 }
 """Of ``OF_ANY_TYPE``, those that the field of that name takes."""
 

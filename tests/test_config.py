@@ -158,7 +158,7 @@ def is_right(kind: type, name: str, value: object) -> bool:
     return name in (FLAGS if value is True else NUMBERS if value == 5 else ())
 
 
-@pytest.mark.parametrize("value", OF_ANY_TYPE, ids=repr)
+@pytest.mark.parametrize("value", OF_ANY_TYPE, ids=lambda value: repr(value).partition(" object at")[0])
 @pytest.mark.parametrize(
     ("kind", "name"),
     [(kind, field.name) for kind in (ClientConfig, ServerConfig) for field in fields(kind) if field.init],
