@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +13,24 @@ from sansticket import ASK, ClientConfig, ConfigError, ServerConfig
 from sansticket.codes import NamedGroup
 from sansticket.config.tickets import NoTickets, SealedTickets, StoredTickets, TicketsSealedElsewhere
 from sansticket.connection.client import ClientConnection
-from sansticket.events import DecideTicket, LookUpSession, OpenTicket, ProtectTicket, Question, Sign
+from sansticket.events import (
+    DecideTicket,
+    LookUpSession,
+    OpenTicket,
+    ProtectTicket,
+    Question,
+    Sign,
+    TicketReceived,
+)
+from sansticket.tickets.keys.ring import TicketKeyRing
+from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.values import DOC
 from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGroups
 from sansticket.wire.extensions.negotiation import ApplicationProtocols
 from sansticket.wire.messages.hello import ClientHello
 from tests.support.configs import client_config, server_config
-from tests.support.credentials import server_credential
+from tests.support.credentials import NOW, server_credential
 from tests.support.pair import ConnectionPair
 
 WRONG_ON_BOTH = [
@@ -50,6 +61,9 @@ WRONG_ON_BOTH = [
     ("answers", {Question: ASK}, "is not a question; expected a class like DecideTicket"),
     ("answers", {int: ASK}, "is not a question"),
     ("answers", {DecideTicket: None}, "None for DecideTicket; expected a function or ASK"),
+    ("verification_label", "pinned", "'pinned'; expected bytes or None"),
+    ("verification_label", b"", "0 bytes; expected 1 to 255"),
+    ("verification_label", b"pinned", "given, but answers has nothing for VerifyPeer"),
     ("clock", 1_700_000_000, "expected a function, without arguments to seconds since the epoch"),
     ("entropy", b"random", "expected a function"),
     ("key_log", "keys.txt", "expected a function, that takes a line"),
@@ -141,6 +155,7 @@ OPTIONAL = {
     "ticket_keys",
     "session_cache",
     "session_id_context",
+    "verification_label",
 }
 
 
@@ -226,6 +241,70 @@ def test_two_ways_at_once() -> None:
     keys = server_config().ticket_keys
     with pytest.raises(ConfigError, match=r"^ticket_keys: given, but OpenTicket is answered too"):
         server_config(answers=ELSEWHERE, ticket_keys=keys)
+
+
+# --- the ring that is made where nothing is said --------------------------------------------------------------
+
+DAY = 86_400
+
+
+class Hours:
+    """A clock that is moved by hand."""
+
+    now = NOW.timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("lifetime", [7200, 604_800])
+def test_the_default_ring_rotates_daily_and_forgets(lifetime: int) -> None:
+    clock = Hours()
+    ring = server_config(clock=clock, ticket_lifetime=lifetime).ticket_keys
+    assert isinstance(ring, TicketKeyRing)
+    start, first = clock.now, ring.current
+    early = ring.seal(b"early", start, os.urandom)
+    late = ring.seal(b"late", start + DAY - 1, os.urandom)
+    assert ring.current is first
+    next_day = ring.seal(b"next day", start + DAY, os.urandom)
+    assert ring.current is not first
+    assert [ring.open(ticket, start + DAY).status.name for ticket in (early, late, next_day)] == [
+        "SUCCESS_RENEW",
+        "SUCCESS_RENEW",
+        "SUCCESS",
+    ]
+    # The last ticket of the first key can be used to the end of its life, and no longer.
+    assert ring.open(late, start + DAY + lifetime - 1).plaintext == b"late"
+    assert ring.open(late, start + DAY + lifetime).status.name == "NO_DECRYPT"
+    for day in range(2, 4 + lifetime // DAY):
+        ring.seal(b"", start + day * DAY, os.urandom)
+    assert first not in ring.keys
+    assert len(ring.keys) <= 2 + lifetime // DAY
+
+
+@pytest.mark.parametrize("version", [0x0304, 0x0303])
+def test_a_resumption_over_midnight(version: int) -> None:
+    """The clock that counts is the config's; a ticket of yesterday resumes today, and is renewed under the new key."""
+    clock = Hours()
+    server = server_config(clock=clock, versions=[version])
+    client = client_config(clock=clock, versions=[version])
+    clock.now += DAY - 600
+    tickets = tickets_of(ConnectionPair(client, server))
+    clock.now += 1200
+    pair = ConnectionPair(client, server, session=tickets[0])
+    renewed = tickets_of(pair)
+    assert pair.client.resumed
+    assert renewed
+    assert renewed[0].ticket[:16] != tickets[0].ticket[:16]
+    clock.now += 5000
+    pair = ConnectionPair(client, server, session=renewed[0])
+    pair.pump()
+    assert pair.client.resumed
+
+
+def tickets_of(pair: ConnectionPair) -> list[Session]:
+    pair.pump()
+    return [event.session for event in pair.client_events if isinstance(event, TicketReceived)]
 
 
 # --- what a config leads to ------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from attrs import Attribute
 
@@ -13,18 +13,31 @@ from sansticket.errors import ConfigError
 from sansticket.events import Question
 from sansticket.text import quoted
 
+VERIFIER_LENGTH: Final = 32
+
 
 class Answers(dict[type[Question], Answering]):
-    """The answers of a config, and of those that are made from it with the same answers."""
+    """The answers of a config.  Configs that are made from it with ``evolve``, without other answers, share them."""
 
     verifier: bytes | None = None
     """Stands for whoever answers ``VerifyPeer`` here: 32 random bytes, once they are needed."""
 
+    def know_verifier(self, entropy: Callable[[int], bytes]) -> None:
+        """Draw ``verifier``, unless there is one."""
+        if self.verifier is None:
+            drawn: Any = entropy(VERIFIER_LENGTH)
+            if not isinstance(drawn, bytes) or len(drawn) != VERIFIER_LENGTH:
+                raise ConfigError("entropy", f"asked for {VERIFIER_LENGTH} bytes, it gave something else")
+            self.verifier = drawn
 
-def as_answers(values: Mapping[type[Question], Answer]) -> Mapping[type[Question], Answering]:
+
+def as_answers(values: Mapping[type[Question], Answer]) -> Answers:
     """A mapping of our own; anything else stays as it is, for ``are_answers``."""
-    given: object = values
-    return Answers(values) if isinstance(given, Mapping) and not isinstance(given, Answers) else values
+    given: Any = values
+    answers: Answers = (
+        Answers(given) if isinstance(given, Mapping) and not isinstance(given, Answers) else given
+    )
+    return answers
 
 
 def are_answers(config: object, attribute: Attribute[Any], answers: Any) -> None:

@@ -18,13 +18,14 @@ from typing import Any
 
 from attrs import Attribute, field, fields, frozen
 
-from sansticket.config.answers import are_answers, as_answers
+from sansticket.config.answers import Answers, are_answers, as_answers
 from sansticket.config.checks import (
     are,
     as_numbers,
     as_strings_of_bytes,
     as_tuple,
     check_items,
+    has_length,
     is_a,
     is_flag,
     is_function,
@@ -32,7 +33,7 @@ from sansticket.config.checks import (
     is_some_of,
     or_none,
 )
-from sansticket.config.choices import Answering, ResumedCertificates
+from sansticket.config.choices import ResumedCertificates
 from sansticket.config.defaults import (
     DEFAULT_CIPHER_SUITES,
     KNOWN_VERSIONS,
@@ -43,6 +44,7 @@ from sansticket.config.defaults import (
 )
 from sansticket.config.derived import (
     Numbers,
+    application,
     groups_by_version,
     schemes_by_versions,
     suites_by_version,
@@ -53,7 +55,7 @@ from sansticket.crypto.inspection import require_strength
 from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault
-from sansticket.events import Question, Sign, VerifyPeer
+from sansticket.events import Sign, VerifyPeer
 from sansticket.text import quoted
 from sansticket.values import says
 
@@ -138,13 +140,22 @@ class Config:
         validator=or_none(is_a(TrustAnchors, "TrustAnchors or None")),
         metadata=says("Where the chains of peers may end.  None: the application verifies, or nobody does."),
     )
-    answers: Mapping[type[Question], Answering] = field(
+    answers: Answers = field(
         factory=dict,
         converter=as_answers,
         validator=are_answers,
         metadata=says(
             "How each question is answered: by a function, or with ``ASK`` by a later command.  Those that are not "
             "named get their documented default."
+        ),
+    )
+    verification_label: bytes | None = field(
+        default=None,
+        validator=or_none(has_length(1, 255)),
+        metadata=says(
+            "Names what the answer for ``VerifyPeer`` accepts, in 1 to 255 bytes: a session resumes where the label is "
+            "the same as where it was made, in any process.  Change it whenever the verification gets stricter.  None: "
+            "sessions resume under this very mapping of ``answers`` only."
         ),
     )
     clock: Callable[[], float] = field(
@@ -234,6 +245,8 @@ class Config:
 
     def __attrs_post_init__(self) -> None:
         self._check()
+        if VerifyPeer in self.answers and self.verification_label is None:
+            self.answers.know_verifier(self.entropy)
 
     def _check(self) -> None:
         """The rules over several fields.  Each field by itself is right already."""
@@ -241,6 +254,8 @@ class Config:
             raise ConfigError(
                 "versions", "cipher_suites, groups or signature_schemes have nothing for any of them"
             )
+        if self.verification_label is not None and VerifyPeer not in self.answers:
+            raise ConfigError("verification_label", "given, but answers has nothing for VerifyPeer")
         if self.resumed_certificates is ResumedCertificates.VERIFY and self.trust_anchors is None:
             raise ConfigError("resumed_certificates", "VERIFY, but there are no trust_anchors")
         for credential in self.credentials:
@@ -250,6 +265,12 @@ class Config:
                 require_strength(credential.public_key, self.min_rsa_bits)
             except Fault as fault:
                 raise ConfigError("credentials", f"{fault.detail}: see min_rsa_bits") from None
+
+    def _who_verifies(self, otherwise: bytes) -> bytes:
+        """Stands for the application where it verifies, and for ``otherwise`` where it does not."""
+        if VerifyPeer not in self.answers:
+            return otherwise
+        return application(self.verification_label, self.answers.verifier)
 
     @property
     def verifies_by_default(self) -> bool:

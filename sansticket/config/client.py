@@ -121,7 +121,7 @@ class ClientConfig(Config):
     @cached_property
     def verification_policy(self) -> bytes:
         """What a session remembers of how the server was verified (16 bytes): see ``handshake.client.sessions``."""
-        how = b"application" if VerifyPeer in self.answers else b"chain" if self.verify_peer else b"none"
+        how = self._who_verifies(b"chain" if self.verify_peer else b"none")
         return verification_policy(how, self.min_rsa_bits, self.trust_anchors)
 
     @property

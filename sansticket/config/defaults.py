@@ -22,6 +22,11 @@ LARGEST_CLIENT_HELLO: Final = 4 + 2 + 32 + (1 + 32) + (2 + 65_534) + (1 + 255) +
 MAX_LIFETIME: Final = 604_800
 """Seven days in seconds: RFC 9846 section 4.7.1."""
 
+ROTATE_AFTER: Final = 86_400
+"""A day in seconds.  RFC 9325 section 3.4 has ticket keys replaced regularly, every week for example: whoever learns
+one reads what was sent on the connections that its tickets resumed, and in TLS 1.2, where a ticket holds the master
+secret, on that which made the ticket."""
+
 
 KNOWN_VERSIONS: Final = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
 

@@ -82,7 +82,7 @@ def session_id_context(mode: bytes, how: bytes, min_rsa_bits: int, anchors: Trus
 
 
 def application(label: bytes | None, verifier: bytes | None) -> bytes:
-    """What stands for an application that verifies: the label that it gave, or who it is."""
+    """What stands for an application that verifies: the label that it gave, or random bytes of its own."""
     if label is not None:
         return b"application\0label\0" + sha256(label).digest()
-    return b"application\0function\0" + (verifier or b"")
+    return b"application\0answers\0" + (verifier or b"")

@@ -10,7 +10,12 @@ from attrs import Attribute, Factory, field, frozen
 from sansticket.config.base import Config, validate
 from sansticket.config.checks import has_length, is_a, is_flag, is_in_range, or_none
 from sansticket.config.choices import ClientAuthentication, TicketFlush
-from sansticket.config.defaults import MAX_LIFETIME, MAX_NUM_TICKETS, MAX_SESSION_ID_CONTEXT
+from sansticket.config.defaults import (
+    MAX_LIFETIME,
+    MAX_NUM_TICKETS,
+    MAX_SESSION_ID_CONTEXT,
+    ROTATE_AFTER,
+)
 from sansticket.config.derived import session_id_context
 from sansticket.config.tickets import NoTickets, StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
@@ -23,8 +28,16 @@ from sansticket.values import says
 
 
 def _default_ticket_keys(config: ServerConfig) -> TicketKeyRing | None:
-    validate(config, "answers", "clock", "entropy")
-    return None if OpenTicket in config.answers else TicketKeyRing.generate(config.clock(), config.entropy)
+    validate(config, "answers", "clock", "entropy", "ticket_lifetime")
+    if OpenTicket in config.answers:
+        return None
+    # A key seals for a day, and opens until the last of its tickets has expired.
+    return TicketKeyRing.generate(
+        config.clock(),
+        config.entropy,
+        rotate_after=ROTATE_AFTER,
+        retire_after=ROTATE_AFTER + config.ticket_lifetime,
+    )
 
 
 def _are_ticket_keys(config: object, attribute: Attribute[Any], keys: Any) -> None:
@@ -46,14 +59,6 @@ class ServerConfig(Config):
         default=ClientAuthentication.NONE,
         validator=is_a(ClientAuthentication, "a ClientAuthentication"),
         metadata=says("Whether client certificates are asked for during the handshake, and required."),
-    )
-    ticket_keys: TicketKeys | None = field(
-        default=Factory(_default_ticket_keys, takes_self=True),
-        validator=or_none(_are_ticket_keys),
-        metadata=says(
-            "None: see above.  The default is a ring with a random key of its own, or None with ``OpenTicket`` "
-            "answered."
-        ),
     )
     session_cache: SessionCache | None = field(
         default=None,
@@ -88,6 +93,14 @@ class ServerConfig(Config):
             "Seconds.  Two hours is libssl's default; seven days the most that RFC 9846 section 4.7.1 allows."
         ),
     )
+    ticket_keys: TicketKeys | None = field(
+        default=Factory(_default_ticket_keys, takes_self=True),
+        validator=or_none(_are_ticket_keys),
+        metadata=says(
+            "None: see above.  The default is a ring with a random key of its own, which it replaces every day, and "
+            "forgets after another ``ticket_lifetime``; or None with ``OpenTicket`` answered."
+        ),
+    )
     max_session_age: int = field(
         default=MAX_LIFETIME,
         validator=is_in_range(1, MAX_LIFETIME),
@@ -98,7 +111,8 @@ class ServerConfig(Config):
         validator=or_none(has_length(0, MAX_SESSION_ID_CONTEXT)),
         metadata=says(
             "The context within which sessions can be resumed, at most 32 bytes.  None derives one from the policy "
-            "for client certificates: the mode, the trust anchors, and whether the application verifies."
+            "for client certificates: the mode, the trust anchors, ``min_rsa_bits``, and if the application verifies, "
+            "its ``verification_label``."
         ),
     )
     resume_with_other_name: bool = field(
@@ -179,7 +193,7 @@ class ServerConfig(Config):
         """
         if self.session_id_context is not None:
             return self.session_id_context
-        how = b"application" if VerifyPeer in self.answers else b"chain"
+        how = self._who_verifies(b"chain")
         mode = self.client_authentication.value.encode()
         return session_id_context(mode, how, self.min_rsa_bits, self.trust_anchors)
 

@@ -27,6 +27,7 @@ from sansticket import (
     LookUpSession,
     PrepareTicket,
     ProvideSession,
+    RejectPeer,
     ServerConfig,
     ServerConnection,
     Session,
@@ -36,6 +37,7 @@ from sansticket import (
     TicketReceived,
     TicketReturn,
     TicketStatus,
+    VerifyPeer,
     resolve,
 )
 from sansticket.codes import ProtocolVersion
@@ -43,6 +45,7 @@ from sansticket.handshake.server.tls13.rules import MAX_IDENTITIES
 from sansticket.tickets.decision import Decision, default_return, may_return
 from tests.support.certificates import authority, server_identity
 from tests.support.configs import client_config, server_config
+from tests.support.credentials import server_credential
 from tests.support.documents import Document, code
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import failed_checks, outcome, received, record, resumed
@@ -97,6 +100,19 @@ async def drive(config: ServerConfig, handle: Handle, session: Session | None = 
 
 
 # --- recipes for servers -------------------------------------------------------------------------------------
+
+
+def test_a_label_for_what_the_application_accepts(recipe: Callable[[str], Names]) -> None:
+    names = recipe("A label for what the application accepts")
+    pinned, pinning = names["pinned"], names["pinning"]
+    answers = {VerifyPeer: pinned}
+    again = ClientConfig(answers=answers, verification_label=b"pins of March")
+    stricter = ClientConfig(answers=answers, verification_label=b"pins of April")
+    policies = [one.verification_policy for one in (pinning, again, stricter, ClientConfig(answers=answers))]
+    assert policies[0] == policies[1]
+    assert len(set(policies)) == 3
+    refused = VerifyPeer((b"another",), None, server_credential().public_key, None)
+    assert pinned(refused) == RejectPeer()
 
 
 def test_rotate_keys(recipe: Callable[[str], Names]) -> None:

@@ -133,10 +133,12 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
         "client_authentication": REQUIRED,
         "trust_anchors": anchors(),
         "answers": {VerifyPeer: accept},
+        "verification_label": b"accept",
     },
     "required, the application alone": {
         "client_authentication": REQUIRED,
         "answers": {VerifyPeer: accept},
+        "verification_label": b"accept",
     },
 }
 

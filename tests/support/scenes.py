@@ -203,6 +203,11 @@ class Scene:
         }
         client["answers"] = {**client.get("answers", {}), **client_answers}
         server["answers"] = {**elsewhere[self.elsewhere], **server.get("answers", {}), **server_answers}
+        for config in (client, server):
+            if (
+                VerifyPeer in config["answers"]
+            ):  # the earlier conversation had another function for the same policy
+                config["verification_label"] = b"scene"
         return Stage(
             ClientConnection(client_config(**client), "server.example", sessions),
             ServerConnection(server_config(**server)),

@@ -278,11 +278,13 @@ class Settings:
             )
         if self._lacks_anchors and self.verify_mode is ssl.CERT_OPTIONAL:
             given["answers"] = {**self["answers"], VerifyPeer: trust_nobody}
-        if self.server:
-            config = ServerConfig(**given)
-            self.fields["ticket_keys"] = config.ticket_keys  # perhaps a random ring: made once
-            return config
-        return ClientConfig(**given)
+        config = ServerConfig(**given) if self.server else ClientConfig(**given)
+        # Perhaps a random ring, and random bytes for whoever verifies: made once.
+        if isinstance(config, ServerConfig):
+            self.fields["ticket_keys"] = config.ticket_keys
+        if given["answers"] is self.fields["answers"]:
+            self.fields["answers"] = config.answers
+        return config
 
     def _live(self, config: ClientConfig | ServerConfig) -> ClientConfig | ServerConfig:
         if isinstance(config, ServerConfig):
