@@ -9,18 +9,23 @@ from typing import Any
 import pytest
 from attrs import fields
 
-from sansticket import ASK, ClientConfig, ConfigError, ServerConfig
+from sansticket import ASK, ClientAuthentication, ClientConfig, ConfigError, ServerConfig
 from sansticket.codes import NamedGroup
+from sansticket.config.questions import lacking_in_a_client, lacking_in_a_server
 from sansticket.config.tickets import NoTickets, SealedTickets, StoredTickets, TicketsSealedElsewhere
 from sansticket.connection.client import ClientConnection
 from sansticket.events import (
+    ClaimSession,
     DecideTicket,
     LookUpSession,
     OpenTicket,
+    PrepareTicket,
     ProtectTicket,
     Question,
+    SelectConfig,
     Sign,
     TicketReceived,
+    VerifyPeer,
 )
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
@@ -30,7 +35,7 @@ from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGrou
 from sansticket.wire.extensions.negotiation import ApplicationProtocols
 from sansticket.wire.messages.hello import ClientHello
 from tests.support.configs import client_config, server_config
-from tests.support.credentials import NOW, server_credential
+from tests.support.credentials import NOW, client_credential, server_credential
 from tests.support.pair import ConnectionPair
 
 WRONG_ON_BOTH = [
@@ -211,9 +216,109 @@ def test_a_key_that_is_elsewhere_needs_somebody_who_signs() -> None:
     assert server_config(credentials=[elsewhere], answers={Sign: ASK})
 
 
-# --- the ways of having tickets --------------------------------------------------------------------------------
+# --- questions that are never asked --------------------------------------------------------------------------
 
-ELSEWHERE = {OpenTicket: ASK, ProtectTicket: ASK}
+
+def answer(question: Question) -> object:
+    raise AssertionError(question)
+
+
+ELSEWHERE: dict[type[Question], Any] = {OpenTicket: ASK, ProtectTicket: ASK}
+ONLY_13: dict[str, Any] = {"versions": [0x0304]}
+ONLY_12: dict[str, Any] = {"versions": [0x0303]}
+NO_KEYS: dict[str, Any] = {"ticket_keys": None}
+SINGLE: dict[str, Any] = {**NO_KEYS, "single_use_tickets": True, "session_cache": SessionCache()}
+ASKS: dict[str, Any] = {"client_authentication": ClientAuthentication.OPTIONAL}
+
+ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any]]] = [
+    (SelectConfig, {}),
+    (Sign, {}),
+    (VerifyPeer, {}),
+    (VerifyPeer, ONLY_13),
+    (VerifyPeer, {**ONLY_12, **ASKS}),
+    (DecideTicket, {}),
+    (DecideTicket, ONLY_12),
+    (DecideTicket, {**ONLY_13, "tickets_in_tls12": False}),
+    (PrepareTicket, {}),
+    (PrepareTicket, {"num_tickets": 0}),
+    (PrepareTicket, {**NO_KEYS, "session_cache": SessionCache()}),
+    (LookUpSession, {}),
+    (LookUpSession, ONLY_12),
+    (LookUpSession, {**NO_KEYS, **ONLY_13}),
+    (ClaimSession, SINGLE),
+    (ClaimSession, {**SINGLE, **ONLY_13}),
+]
+NEVER_ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any], str]] = [
+    (VerifyPeer, ONLY_12, "client_authentication, or TLS 1.3"),
+    (DecideTicket, NO_KEYS, "stateless tickets"),
+    (DecideTicket, {**NO_KEYS, "session_cache": SessionCache()}, "stateless tickets"),
+    (DecideTicket, {**ONLY_12, "tickets_in_tls12": False}, "tickets_in_tls12"),
+    (PrepareTicket, NO_KEYS, "stateless tickets"),
+    (PrepareTicket, {**NO_KEYS, **ONLY_12, "session_cache": SessionCache()}, "stateless tickets"),
+    (LookUpSession, ONLY_13, "ticket_keys=None, or TLS 1.2"),
+    (ClaimSession, {}, "single_use_tickets"),
+    (ClaimSession, {**SINGLE, **ONLY_12}, "TLS 1.3 among the versions"),
+]
+
+
+@pytest.mark.parametrize(("question", "changes"), ASKED_BY_A_SERVER)
+def test_what_a_server_can_ask(question: type[Question], changes: dict[str, Any]) -> None:
+    for how in (ASK, answer):
+        assert question in server_config(**changes, answers={question: how}).answers
+
+
+@pytest.mark.parametrize("keys", [{}, ONLY_12, ONLY_13])
+def test_what_a_server_can_ask_whose_keys_are_elsewhere(keys: dict[str, Any]) -> None:
+    assert server_config(**keys, answers=ELSEWHERE)
+    assert server_config(**keys, answers={**ELSEWHERE, DecideTicket: ASK, PrepareTicket: ASK})
+
+
+@pytest.mark.parametrize(("question", "changes", "expected"), NEVER_ASKED_BY_A_SERVER)
+def test_what_a_server_can_never_ask(
+    question: type[Question], changes: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^answers: {question.__name__} can never be asked; .*{expected}"):
+        server_config(**changes, answers={question: answer})
+
+
+def test_keys_elsewhere_for_no_ticket() -> None:
+    with pytest.raises(ConfigError, match=r"^answers: OpenTicket can never be asked; expected TLS 1\.3"):
+        server_config(**ONLY_12, tickets_in_tls12=False, answers=ELSEWHERE)
+
+
+@pytest.mark.parametrize("question", Question.__subclasses__())
+def test_what_a_client_can_ask(question: type[Question]) -> None:
+    answers = {question: answer}
+    if question in (VerifyPeer, Sign):
+        config = client_config(credentials=[client_credential()], answers=answers)
+        assert question in config.answers
+        return
+    with pytest.raises(ConfigError, match=f"^answers: {question.__name__} is no question of a client"):
+        client_config(answers=answers)
+
+
+def test_a_client_without_a_certificate_signs_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"^answers: Sign can never be asked; expected credentials"):
+        client_config(answers={Sign: ASK})
+
+
+def test_a_question_of_somebody_else() -> None:
+    other = type("Other", (Question,), {})
+    for make, side in ((client_config, "client"), (server_config, "server")):
+        with pytest.raises(ConfigError, match=f"^answers: Other is no question of a {side}"):
+            make(answers={other: answer})
+
+
+def test_every_question_has_its_place() -> None:
+    server = lacking_in_a_server(NoTickets(), (), False, False, False)
+    known = {
+        question for question in Question.__subclasses__() if question.__module__.startswith("sansticket.")
+    }
+    assert set(server) | set(lacking_in_a_client(False)) == known
+    assert {question for question, _ in ASKED_BY_A_SERVER} | set(ELSEWHERE) == set(server)
+
+
+# --- the ways of having tickets --------------------------------------------------------------------------------
 
 
 def test_the_ways_of_having_tickets() -> None:

@@ -17,6 +17,7 @@ from sansticket.config.defaults import (
     ROTATE_AFTER,
 )
 from sansticket.config.derived import session_id_context
+from sansticket.config.questions import Lacking, check_asked, lacking_in_a_server
 from sansticket.config.tickets import NoTickets, StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
 from sansticket.events import ClaimSession, OpenTicket, VerifyPeer
@@ -147,6 +148,7 @@ class ServerConfig(Config):
             raise ConfigError("credentials", "none given; a server needs at least one")
         self._check_client_authentication()
         self._check_single_use()
+        check_asked(self.answers, self._lacking, "server")
 
     def _check_client_authentication(self) -> None:
         if self.client_authentication is ClientAuthentication.NONE:
@@ -171,6 +173,16 @@ class ServerConfig(Config):
                 "needs stateful tickets, and somebody who knows what was used up: expected ticket_keys=None, and a "
                 "session_cache or an answer for ClaimSession",
             )
+
+    @property
+    def _lacking(self) -> Lacking:
+        return lacking_in_a_server(
+            self.tickets,
+            self.usable_versions,
+            self.tickets_in_tls12,
+            self.single_use_tickets,
+            self.client_authentication is not ClientAuthentication.NONE,
+        )
 
     # --- what follows from the fields ----------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from sansticket import (
     LookUpSession,
     PrepareTicket,
     ProvideSession,
+    Question,
     RejectPeer,
     ServerConfig,
     ServerConnection,
@@ -558,3 +559,12 @@ def test_every_recipe_has_its_test() -> None:
     tested = re.findall(r'recipe\("([^"]+)"\)', Path(__file__).read_text(encoding="utf-8"))
     assert recipes == set(tested)
     assert len(recipes) >= 12
+
+
+def test_the_table_of_who_can_ask_what_is_whole() -> None:
+    """What is in it is held by tests/test_config.py."""
+    table = PAGE.section("When each question is asked").partition("| question | can be asked by |")[2]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    ours = [kind.__name__ for kind in Question.__subclasses__() if kind.__module__ == "sansticket.events"]
+    assert sorted(named) == sorted(ours)

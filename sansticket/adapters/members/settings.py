@@ -27,7 +27,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors, verify_server_chain
 from sansticket.errors import ConfigError, Fault, Reason
-from sansticket.events import SelectConfig, VerifyPeer
+from sansticket.events import SelectConfig, Sign, VerifyPeer
 
 VERIFY_MODES: Final = {
     ClientAuthentication.NONE: ssl.CERT_NONE,
@@ -136,7 +136,7 @@ class Settings:
         filled = dict(self.fields)
         if not self["versions"]:
             filled["versions"] = KNOWN_VERSIONS
-        if self.server and not self["credentials"]:
+        if not self["credentials"] and (self.server or Sign in self["answers"]):
             filled["credentials"] = (stand_in(),)
         if self._lacks_anchors:
             filled["trust_anchors"] = TrustAnchors(stand_in().chain)
