@@ -15,6 +15,7 @@ from sansticket.config.questions import lacking_in_a_client, lacking_in_a_server
 from sansticket.config.tickets import NoTickets, SealedTickets, StoredTickets, TicketsSealedElsewhere
 from sansticket.connection.client import ClientConnection
 from sansticket.events import (
+    AdmitSession,
     ClaimSession,
     DecideTicket,
     LookUpSession,
@@ -245,6 +246,9 @@ ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any]]] = [
     (LookUpSession, {}),
     (LookUpSession, ONLY_12),
     (LookUpSession, {**NO_KEYS, **ONLY_13}),
+    (AdmitSession, {}),
+    (AdmitSession, {**NO_KEYS, **ONLY_12, "session_cache": SessionCache()}),
+    (AdmitSession, {**ONLY_12, "tickets_in_tls12": False, "session_cache": SessionCache()}),
     (ClaimSession, SINGLE),
     (ClaimSession, {**SINGLE, **ONLY_13}),
 ]
@@ -256,6 +260,8 @@ NEVER_ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any], str]] = [
     (PrepareTicket, NO_KEYS, "stateless tickets"),
     (PrepareTicket, {**NO_KEYS, **ONLY_12, "session_cache": SessionCache()}, "stateless tickets"),
     (LookUpSession, ONLY_13, "ticket_keys=None, or TLS 1.2"),
+    (AdmitSession, NO_KEYS, "stateless tickets"),
+    (AdmitSession, {**ONLY_12, "tickets_in_tls12": False}, "tickets_in_tls12"),
     (ClaimSession, {}, "single_use_tickets"),
     (ClaimSession, {**SINGLE, **ONLY_12}, "TLS 1.3 among the versions"),
 ]
@@ -310,7 +316,7 @@ def test_a_question_of_somebody_else() -> None:
 
 
 def test_every_question_has_its_place() -> None:
-    server = lacking_in_a_server(NoTickets(), (), False, False, False)
+    server = lacking_in_a_server(server_config()._traits)
     known = {
         question for question in Question.__subclasses__() if question.__module__.startswith("sansticket.")
     }

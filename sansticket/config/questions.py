@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from attrs import frozen
+
 from sansticket.config.derived import TLS12, TLS13, Numbers
 from sansticket.config.tickets import StoredTickets, Tickets
 from sansticket.errors import ConfigError
 from sansticket.events import (
+    AdmitSession,
     ClaimSession,
     DecideTicket,
     LookUpSession,
@@ -34,16 +37,27 @@ def lacking_in_a_client(has_credentials: bool) -> Lacking:
     return {VerifyPeer: "", Sign: "" if has_credentials else "credentials"}
 
 
-def lacking_in_a_server(
-    tickets: Tickets, versions: Numbers, tickets_in_tls12: bool, single_use: bool, asks_for_certificates: bool
-) -> Lacking:
+@frozen
+class ServerTraits:
+    """What of a server's config decides which questions it asks."""
+
+    tickets: Tickets
+    versions: Numbers
+    tickets_in_tls12: bool
+    finds_ids: bool
+    """There is a cache, or somebody who looks sessions up."""
+    single_use: bool
+    asks_for_certificates: bool
+
+
+def lacking_in_a_server(server: ServerTraits) -> Lacking:
     """A server of TLS 1.3 can ask for certificates at any time; one of TLS 1.2 keeps sessions by their ids besides."""
-    tls13, stored = TLS13 in versions, isinstance(tickets, StoredTickets)
-    sealed = "" if tickets.stateless else SEALED
-    seals = sealed or ("" if tls13 or tickets_in_tls12 else IN_TLS12)
-    makes = "" if stored and tls13 else seals
-    looks_up = TLS12 in versions or stored
-    can_verify = tls13 or asks_for_certificates
+    tls13, stored = TLS13 in server.versions, isinstance(server.tickets, StoredTickets)
+    sealed = "" if server.tickets.stateless else SEALED
+    seals = sealed or ("" if tls13 or server.tickets_in_tls12 else IN_TLS12)
+    by_ids = stored or (server.finds_ids and TLS12 in server.versions)
+    looks_up = stored or TLS12 in server.versions
+    can_verify = tls13 or server.asks_for_certificates
     return {
         SelectConfig: "",
         Sign: "",
@@ -51,9 +65,12 @@ def lacking_in_a_server(
         OpenTicket: seals,
         ProtectTicket: seals,
         DecideTicket: seals,
-        PrepareTicket: makes,
+        PrepareTicket: "" if stored and tls13 else seals,
         LookUpSession: "" if looks_up else "ticket_keys=None, or TLS 1.2 among the versions",
-        ClaimSession: "" if tls13 and single_use else "single_use_tickets, and TLS 1.3 among the versions",
+        AdmitSession: "" if by_ids else seals,
+        ClaimSession: ""
+        if tls13 and server.single_use
+        else "single_use_tickets, and TLS 1.3 among the versions",
     }
 
 

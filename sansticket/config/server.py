@@ -17,10 +17,10 @@ from sansticket.config.defaults import (
     ROTATE_AFTER,
 )
 from sansticket.config.derived import session_id_context
-from sansticket.config.questions import Lacking, check_asked, lacking_in_a_server
+from sansticket.config.questions import ServerTraits, check_asked, lacking_in_a_server
 from sansticket.config.tickets import NoTickets, StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
-from sansticket.events import ClaimSession, OpenTicket, VerifyPeer
+from sansticket.events import ClaimSession, LookUpSession, OpenTicket, VerifyPeer
 from sansticket.tickets.keys.protection import SessionCodec, TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.policy import TicketPolicy
@@ -148,7 +148,7 @@ class ServerConfig(Config):
             raise ConfigError("credentials", "none given; a server needs at least one")
         self._check_client_authentication()
         self._check_single_use()
-        check_asked(self.answers, self._lacking, "server")
+        check_asked(self.answers, lacking_in_a_server(self._traits), "server")
 
     def _check_client_authentication(self) -> None:
         if self.client_authentication is ClientAuthentication.NONE:
@@ -175,13 +175,14 @@ class ServerConfig(Config):
             )
 
     @property
-    def _lacking(self) -> Lacking:
-        return lacking_in_a_server(
-            self.tickets,
-            self.usable_versions,
-            self.tickets_in_tls12,
-            self.single_use_tickets,
-            self.client_authentication is not ClientAuthentication.NONE,
+    def _traits(self) -> ServerTraits:
+        return ServerTraits(
+            tickets=self.tickets,
+            versions=self.usable_versions,
+            tickets_in_tls12=self.tickets_in_tls12,
+            finds_ids=self.session_cache is not None or LookUpSession in self.answers,
+            single_use=self.single_use_tickets,
+            asks_for_certificates=self.client_authentication is not ClientAuthentication.NONE,
         )
 
     # --- what follows from the fields ----------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import CacheMode, SessionCache
 from sansticket.wire.extensions.tls12 import SessionTicketExtension
 from sansticket.wire.messages.hello import ClientHello, ServerHello
+from tests.support.configs import answering
 from tests.support.credentials import anchors, client_credential
 from tests.support.hostile12 import HostileClient12, changed, session_of12
 from tests.support.pair import ConnectionPair
@@ -325,7 +326,7 @@ def test_nobody_prepares_a_session_without_a_ticket(world: World12) -> None:
     def never(question: PrepareTicket) -> Command:
         raise AssertionError(question)
 
-    config = world.by_id(answers={PrepareTicket: never})
+    config = answering(world.by_id(), {PrepareTicket: never})
     assert resumed(connect(world, config, received(connect(world, config))[0]))
 
 

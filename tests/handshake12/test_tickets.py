@@ -41,6 +41,7 @@ from sansticket.tickets.stores.cache import SessionCache
 from sansticket.wire.extensions.tls12 import SessionTicketExtension
 from sansticket.wire.messages.hello import ClientHello, ServerHello
 from sansticket.wire.messages.tls12 import Certificate, NewSessionTicket
+from tests.support.configs import answering
 from tests.support.credentials import anchors, client_credential
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import checks, ending, failed_checks, outcome, received, record, resumed
@@ -175,7 +176,7 @@ def never(question: DecideTicket) -> Command:
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_nobody_is_asked_where_one_side_does_no_tickets(world: World12, side: str) -> None:
     no_tickets = {"tickets_in_tls12": False}
-    server = world.server(answers={DecideTicket: never}, **(no_tickets if side == "server" else {}))
+    server = answering(world.server(**(no_tickets if side == "server" else {})), {DecideTicket: never})
     client = world.client(**(no_tickets if side == "client" else {}))
     pair = world.connect(server, client=client)
     assert outcome(pair) == FULL_0
@@ -222,7 +223,7 @@ def test_num_tickets_is_of_tls13(world: World12) -> None:
 
 def test_stateful_tickets_are_of_tls13(world: World12) -> None:
     """Without ticket keys there is an id."""
-    pair = world.connect(world.stateful(answers={DecideTicket: never}))
+    pair = world.connect(answering(world.stateful(), {DecideTicket: never}))
     assert outcome(pair) == FULL_1
     (session,) = received(pair)
     assert (bool(session.ticket), len(session.session_id)) == (False, 32)

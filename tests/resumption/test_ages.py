@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import pytest
@@ -14,6 +15,7 @@ from sansticket.config.defaults import MAX_LIFETIME
 from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError
 from sansticket.events import HandshakeCompleted, TicketIssued, TicketReceived
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.tls13 import NewSessionTicket
 from tests.support.hostile_client import HostileClient
@@ -47,7 +49,7 @@ AGES = [(0, True), (1, True), (7199, True), (7199.999, True), (7200, False), (72
 
 @pytest.mark.parametrize(("age", "good"), AGES)
 def test_the_server_counts(world: World, age: float, good: bool) -> None:
-    config = world.server()
+    config = world.server(ticket_keys=TicketKeyRing.generate(START, os.urandom))  # one that never forgets
     session = world.session(config)
     world.clock.forward(age)
     pair = connect_unsuspecting(world, config, session)

@@ -34,6 +34,7 @@ from sansticket.events import (
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import CacheMode, SessionCache
+from tests.support.configs import answering
 from tests.support.credentials import anchors
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
@@ -112,7 +113,7 @@ def test_nobody_is_asked_to_decide(world: World) -> None:
     """Nothing was decrypted."""
     config = world.stateful()
     session = world.session(config)
-    silent = evolve(config, answers={DecideTicket: ASK})
+    silent = answering(config, {DecideTicket: ASK})
     assert outcome(world.connect(silent, session)) == (True, 1)
     assert outcome(world.connect(silent, evolve(session, ticket=bytes(32)))) == (False, 2)
 
@@ -675,7 +676,9 @@ def test_a_claim_is_no_removal_for_the_store(world: World, store: Store) -> None
 
 
 def test_without_single_use_nobody_is_asked(world: World, store: Store) -> None:
-    config = evolve(shared(world, store), single_use_tickets=False)
+    shares = shared(world, store)
+    others = {question: one for question, one in shares.answers.items() if question is not ClaimSession}
+    config = answering(evolve(shares, single_use_tickets=False, answers=others), shares.answers)
     session = received(connect(world, store, config))[0]
     assert [outcome(connect(world, store, config, session)) for _ in range(2)] == [(True, 1)] * 2
     assert store.times("claim") == 0

@@ -19,6 +19,7 @@ from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
+from tests.support.configs import answering
 from tests.support.hostile_client import HostileClient
 from tests.support.resumption import World, altered, checks, outcome, received, record, resumed
 
@@ -130,7 +131,7 @@ def test_an_id_has_32_bytes_at_most_and_what_is_longer_is_not_looked_for(world: 
         asked.append(question)
         return ProvideSession(None)
 
-    config = world.stateful(answers={LookUpSession: look_up, DecideTicket: asked.append})
+    config = answering(world.stateful(answers={LookUpSession: look_up}), {DecideTicket: asked.append})
     session = altered(world.session(world.stateful()), bytes(length))
     pair = world.connect(config, session)
     assert outcome(pair) == (False, 2)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
+
 from sansticket import ClientConfig, ServerConfig
+from sansticket.config import Answer
+from sansticket.events import Question
 from tests.support.credentials import anchors, server_credential
 
 
@@ -16,3 +21,10 @@ def client_config(**changes: Any) -> ClientConfig:
 def server_config(**changes: Any) -> ServerConfig:
     """A server for server.example and 127.0.0.1."""
     return ServerConfig(**{"credentials": [server_credential()], **changes})
+
+
+def answering(config: ServerConfig, answers: Mapping[type[Question], Answer]) -> ServerConfig:
+    """With answers to what such a config can never ask, which are refused: for a test that it does not."""
+    made = evolve(config, answers={**config.answers})
+    made.answers.update(answers)
+    return made
