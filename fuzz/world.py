@@ -14,7 +14,7 @@ from functools import cache
 from hashlib import shake_256
 from typing import Any, Final, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -30,7 +30,7 @@ from sansticket.commands import (
     SendData,
     UpdateKeys,
 )
-from sansticket.config.choices import ASK, ClientAuthentication
+from sansticket.config.choices import ASK, Answer, ClientAuthentication
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
 from sansticket.connection.client import ClientConnection
@@ -137,7 +137,6 @@ COMMON: Final[dict[str, Any]] = {
     "entropy": entropy,
     "groups": (NamedGroup.X25519, NamedGroup.SECP256R1),
     "trust_anchors": anchors(),
-    "answers": dict.fromkeys(ASKED, ASK),
     "max_buffered": 20_000,
     "max_handshake_message": 16_384,
 }
@@ -149,7 +148,8 @@ def client_config(**changes: Any) -> ClientConfig:
         "alpn_protocols": (b"h2",),
         "post_handshake_auth": True,
     }
-    return ClientConfig(**{**COMMON, "versions": BOTH, **defaults, **changes})
+    made = ClientConfig(**{**COMMON, "versions": BOTH, **defaults, **changes})
+    return made if "answers" in changes else evolve(made, answers=asked(made))
 
 
 def server_config(**changes: Any) -> ServerConfig:
@@ -158,7 +158,13 @@ def server_config(**changes: Any) -> ServerConfig:
         "alpn_protocols": (b"h2",),
         "ticket_keys": TicketKeyRing.generate(TIME, entropy),
     }
-    return ServerConfig(**{**COMMON, "versions": BOTH, **defaults, **changes})
+    made = ServerConfig(**{**COMMON, "versions": BOTH, **defaults, **changes})
+    return made if "answers" in changes else evolve(made, answers=asked(made))
+
+
+def asked(config: ClientConfig | ServerConfig) -> dict[type[Question], Answer]:
+    """All of ``ASKED`` that the config can ask."""
+    return {kind: ASK for kind in ASKED if config.lacking.get(kind) == ""}
 
 
 # --- conversations -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from sansticket.config.checks import check_type
 from sansticket.config.choices import ASK, Answer, Answering
 from sansticket.errors import ConfigError
 from sansticket.events import Question
+from sansticket.inputs import random_bytes
 from sansticket.text import quoted
 
 VERIFIER_LENGTH: Final = 32
@@ -25,10 +26,7 @@ class Answers(dict[type[Question], Answering]):
     def know_verifier(self, entropy: Callable[[int], bytes]) -> None:
         """Draw ``verifier``, unless there is one."""
         if self.verifier is None:
-            drawn: Any = entropy(VERIFIER_LENGTH)
-            if not isinstance(drawn, bytes) or len(drawn) != VERIFIER_LENGTH:
-                raise ConfigError("entropy", f"asked for {VERIFIER_LENGTH} bytes, it gave something else")
-            self.verifier = drawn
+            self.verifier = random_bytes(entropy, VERIFIER_LENGTH)
 
 
 def as_answers(values: Mapping[type[Question], Answer]) -> Answers:

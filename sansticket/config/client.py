@@ -19,7 +19,7 @@ from sansticket.config.checks import (
 )
 from sansticket.config.derived import key_share_groups, store_policy, verification_policy
 from sansticket.config.hello import fixed_extensions
-from sansticket.config.questions import check_asked, lacking_in_a_client
+from sansticket.config.questions import Lacking, check_asked, lacking_in_a_client
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
@@ -116,7 +116,12 @@ class ClientConfig(Config):
             )
         if self.request_tickets and (self.session_store is None or self.ticket_request is not None):
             raise ConfigError("request_tickets", "needs a session_store, and no ticket_request beside it")
-        check_asked(self.answers, lacking_in_a_client(bool(self.credentials)), "client")
+        check_asked(self.answers, self.lacking, "client")
+
+    @property
+    def lacking(self) -> Lacking:
+        """For each question of clients what this config lacks to ask it; "" for those that it can ask."""
+        return lacking_in_a_client(bool(self.credentials))
 
     # --- what follows from the fields ----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from sansticket.config.defaults import (
     ROTATE_AFTER,
 )
 from sansticket.config.derived import session_id_context
-from sansticket.config.questions import ServerTraits, check_asked, lacking_in_a_server
+from sansticket.config.questions import Lacking, ServerTraits, check_asked, lacking_in_a_server
 from sansticket.config.tickets import NoTickets, StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
 from sansticket.events import ClaimSession, LookUpSession, OpenTicket, VerifyPeer
@@ -148,7 +148,7 @@ class ServerConfig(Config):
             raise ConfigError("credentials", "none given; a server needs at least one")
         self._check_client_authentication()
         self._check_single_use()
-        check_asked(self.answers, lacking_in_a_server(self._traits), "server")
+        check_asked(self.answers, self.lacking, "server")
 
     def _check_client_authentication(self) -> None:
         if self.client_authentication is ClientAuthentication.NONE:
@@ -175,8 +175,9 @@ class ServerConfig(Config):
             )
 
     @property
-    def _traits(self) -> ServerTraits:
-        return ServerTraits(
+    def lacking(self) -> Lacking:
+        """For each question of servers what this config lacks to ask it; "" for those that it can ask."""
+        traits = ServerTraits(
             tickets=self.tickets,
             versions=self.usable_versions,
             tickets_in_tls12=self.tickets_in_tls12,
@@ -184,6 +185,7 @@ class ServerConfig(Config):
             single_use=self.single_use_tickets,
             asks_for_certificates=self.client_authentication is not ClientAuthentication.NONE,
         )
+        return lacking_in_a_server(traits)
 
     # --- what follows from the fields ----------------------------------------------------------------------------
 

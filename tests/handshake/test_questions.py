@@ -227,7 +227,9 @@ def test_every_question_is_asked_somewhere() -> None:
     """And in the "later" way bytes do come while one is open."""
     plays = [play(scene, asker, "later") for scene in SCENES for asker in SIDES]
     asked = {type(event) for one in plays for event in one.events[one.asker] if isinstance(event, Question)}
-    assert asked == set(KINDS) == set(Question.__subclasses__())
+    assert asked == set(KINDS)
+    # By name: a class with slots may leave the one behind from which it was made.
+    assert {kind.__name__ for kind in KINDS} == {kind.__name__ for kind in Question.__subclasses__()}
     for asker in SIDES:
         assert max(one.most_held for one in plays if one.asker == asker) > 100
 

@@ -34,6 +34,7 @@ from sansticket.commands import (
     UpdateKeys,
 )
 from sansticket.config.choices import Answer, ClientAuthentication, TicketFlush
+from sansticket.config.questions import Lacking
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
@@ -133,6 +134,11 @@ class Keys:
         return SessionClaimed() if known else SessionNotClaimed()
 
 
+def possible(lacking: Lacking, answers: Answers) -> Answers:
+    """Those for what can be asked; a config refuses the others."""
+    return {question: answer for question, answer in answers.items() if lacking.get(question) == ""}
+
+
 @frozen
 class Stage:
     """The two connections of a scene, and what is behind them."""
@@ -199,14 +205,19 @@ class Scene:
         elsewhere: dict[str, Answers] = {
             "": {},
             "keys": {OpenTicket: keys.open, ProtectTicket: keys.protect},
-            "store": {LookUpSession: keys.look_up, ClaimSession: keys.claim},
+            "store": {LookUpSession: keys.look_up},
         }
-        client["answers"] = {**client.get("answers", {}), **client_answers}
-        server["answers"] = {**elsewhere[self.elsewhere], **server.get("answers", {}), **server_answers}
+        if server.get("single_use_tickets"):
+            elsewhere["store"] = {**elsewhere["store"], ClaimSession: keys.claim}
+        server["answers"] = {**elsewhere[self.elsewhere], **server.get("answers", {})}
+        client["answers"] = {
+            **client.get("answers", {}),
+            **possible(client_config(**client).lacking, client_answers),
+        }
+        server["answers"].update(possible(server_config(**server).lacking, server_answers))
         for config in (client, server):
-            if (
-                VerifyPeer in config["answers"]
-            ):  # the earlier conversation had another function for the same policy
+            # The earlier conversation had another function for the same policy.
+            if VerifyPeer in config["answers"]:
                 config["verification_label"] = b"scene"
         return Stage(
             ClientConnection(client_config(**client), "server.example", sessions),
