@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import copy
 from typing import Final
 
 from fuzz.world import COMMON, Connection, default_answer
@@ -99,7 +98,7 @@ def check_end(connection: Connection, end: ConnectionTerminated) -> None:
     assert connection.state == "Ended"
     assert connection.pending is None
     assert held_bytes(connection) == 0
-    fork = copy(connection)
+    fork = connection.fork()
     assert fork.receive_data(b"\x16\x03\x03\0\1\1") == []
     assert fork.send(Close()) == []
     assert fork.data_to_send() == b""

@@ -8,7 +8,6 @@ same number of bytes gets the same bytes.  Nothing of this is secret.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import shake_256
@@ -307,7 +306,7 @@ def place_number(side: Side, place: Place) -> int:
 
 
 def _note(found: dict[Place, Connection], name: str, connection: Connection) -> None:
-    fork = copy(connection)
+    fork = connection.fork()
     fork.data_to_send()
     fork._engine.outbound.writer.max_fragment = 2**14
     found.setdefault((name, connection.state), fork)

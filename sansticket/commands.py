@@ -65,10 +65,14 @@ _is_bytes: Final = _is(bytes, expected="bytes")
 _is_bytes_or_none: Final = _is(bytes, NoneType, expected="bytes or None")
 
 
-def _bytes_like(command: Command, attribute: object, value: Any) -> None:
-    # The first of the two tests is for speed: there is one for each piece of data that is sent.
-    if type(value) is not bytes and not isinstance(value, bytearray | memoryview):
+def _bytes_like(value: Any) -> bytes | bytearray | memoryview:
+    # The first test is for speed: there is one for each piece of data that is sent.
+    if type(value) is bytes or isinstance(value, bytearray):
+        return value
+    if not isinstance(value, memoryview):
         raise TypeError(f"SendData with {type(value).__name__}; expected bytes, bytearray or memoryview")
+    one_by_one = value.itemsize == 1 and value.ndim == 1
+    return value if one_by_one else value.tobytes()  # so that its length is in bytes
 
 
 @frozen
@@ -77,14 +81,24 @@ class SendData(Command):
 
     data: bytes | bytearray | memoryview = field(
         repr=lambda data: f"<{len(data)} bytes>",
-        validator=_bytes_like,
+        converter=_bytes_like,
         metadata=says("Any number of bytes; they leave in records of at most 16,384."),
     )
 
 
 @frozen
 class Close(Command):
-    """Send close_notify: we send no more.  In the middle of a handshake it ends the connection."""
+    """Send close_notify: we send no more.  In the middle of a handshake it ends the connection.
+
+    Queued tickets, and data that wait behind them, leave first; while a question about them is open, the Close waits
+    for its answer.  ``at_once`` leaves them behind.
+    """
+
+    at_once: bool = field(
+        default=False,
+        validator=_is(bool, expected="True or False"),
+        metadata=says("Leave what is queued behind."),
+    )
 
 
 @frozen
@@ -113,7 +127,8 @@ def _is_count(command: Command, attribute: Attribute[Any], value: Any) -> None:
 class IssueTicket(Command):
     """Server, TLS 1.3: queue ``count`` tickets (SSL_new_session_ticket(3)), whatever num_tickets is.
 
-    They leave before the data of the next ``SendData``, or on ``FlushTickets``.
+    They leave before the data of the next ``SendData``, or on ``FlushTickets`` or ``Close``.  No more than 65,535
+    may be waiting.
     """
 
     count: int = field(default=1, validator=_is_count, metadata=says(f"How many, 1 to {MAX_NUM_TICKETS:,}."))

@@ -132,7 +132,11 @@ class HandshakeCompleted(Event):
 
 @frozen
 class DataReceived(Event):
-    """Application data.  One event for all that one ``receive_data`` brought."""
+    """Application data.
+
+    One event for all that one ``receive_data`` brought in a row; there are more where other records came in between
+    (tickets, new keys, warnings).
+    """
 
     data: bytes = field(repr=_size)
     """What came, in order."""

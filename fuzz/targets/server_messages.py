@@ -3,8 +3,6 @@
 Byte 0: in which state it is; the rest is a script, see ``fuzz.script``.
 """
 
-from copy import copy
-
 from fuzz.script import perform
 from fuzz.world import moments
 
@@ -12,4 +10,4 @@ from fuzz.world import moments
 def one_input(data: bytes) -> None:
     if data:
         states = moments("server")
-        perform(copy(states[data[0] % len(states)]), data[1:])
+        perform(states[data[0] % len(states)].fork(), data[1:])

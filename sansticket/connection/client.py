@@ -97,18 +97,25 @@ class ClientConnection(Connection):
         check_range("port", port, 0, 65_535)
         name = normal_server_name(server_name, config)
         sessions = _sessions(session)
-        keeper = SessionKeeper()
+        now, visit = config.clock(), None
         if config.session_store is not None and name is not None:
             visit = StoreVisit(config.session_store, config.store_key(name, port))
-            now = config.clock()
             if session is None:
                 taken = visit.take(now)
                 sessions = () if taken is None else (taken,)
             if config.request_tickets:
                 config = evolve(config, ticket_request=visit.ticket_request(now), request_tickets=False)
-            keeper = StoreKeeper(visit)
-        flight = Flight(config.clock(), config.entropy)
-        super().__init__(config, start(config, name, sessions, flight), keeper, application)
+        try:
+            flight = Flight(now, config.entropy)
+            keeper = SessionKeeper() if visit is None else StoreKeeper(visit)
+            super().__init__(config, start(config, name, sessions, flight), keeper, application)
+            self._say_hello(flight)
+        except BaseException:
+            if visit is not None:  # there is no connection, and nothing of it was shown
+                visit.ended(now, silent=True, failed=False)
+            raise
+
+    def _say_hello(self, flight: Flight) -> None:
         outbound = self._engine.outbound
         outbound.writer.legacy_record_version = 0x0301
         self._engine.carry_out(flight)

@@ -5,14 +5,15 @@ Three methods do everything.  What happens behind them is in ``engine``; who dec
 
 from __future__ import annotations
 
+from copy import copy
 from types import NoneType
 from typing import Any, Self
 
-from sansticket.commands import Close, Command, SendData, UpdateKeys
+from sansticket.commands import Close, Command, FlushTickets, SendData
 from sansticket.config.base import Config
-from sansticket.connection.ending import close, fail
+from sansticket.connection.ending import close, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
-from sansticket.connection.forks import forked, pickled, unpickled
+from sansticket.connection.forks import exported, forked, imported, reading_copy
 from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
@@ -47,7 +48,8 @@ class Connection:
         """Take bytes from the peer; ``b""`` means the end of its stream.
 
         Never raises for anything that the peer sent: a failure is the last event, ``ConnectionTerminated``,
-        and the alert is in ``data_to_send``.  TypeError for what is not bytes.
+        and the alert is in ``data_to_send``.  TypeError for what is not bytes, LocalProtocolError after ``b""`` and
+        on a connection that was pickled.
         """
         if type(data) is not bytes and not isinstance(data, bytearray | memoryview):
             raise TypeError(
@@ -55,7 +57,10 @@ class Connection:
             )
         engine = self._engine
         if engine.read_closed:
-            return []
+            events, engine.events = engine.events, []  # there are some if the last call was interrupted
+            return events
+        if engine.spent and not engine.state.ESTABLISHED:
+            raise LocalProtocolError(f"receive_data on {engine.spent}")
         if len(data) == 0:
             engine.end_of_stream = True
         elif engine.end_of_stream:
@@ -67,7 +72,12 @@ class Connection:
         return events
 
     def send(self, command: Command) -> list[Event]:
-        """Take a command.  Raises ``LocalProtocolError`` if the state does not allow it; then nothing has changed."""
+        """Take a command, as a whole or not at all.
+
+        Raises ``LocalProtocolError`` for what the state does not allow, and where ``padding`` fails for data; then
+        nothing has changed and nothing is sent.  What else goes wrong (another function of the config's raises)
+        ends the connection.
+        """
         engine = self._engine
         outbound = engine.outbound
         if (
@@ -77,71 +87,119 @@ class Connection:
             and outbound.writer.has_room(len(command.data))
         ):
             # The way of nearly all commands: no step, since nothing changes but the record layer.
-            outbound.writer.write(APPLICATION_DATA, command.data)
+            try:
+                outbound.writer.write(APPLICATION_DATA, command.data)
+            except Exception as error:
+                raise self._not_written(error) from error
+            except BaseException as error:
+                interrupt(engine, error)
+                raise
             return []
-        if type(command) is Close:
-            close(engine)
-        else:
-            self._take_command(command)
+        self._take_command(command)
         events, engine.events = engine.events, []
         return events
 
+    def _not_written(self, error: Exception) -> LocalProtocolError:
+        """Data could not be made records of."""
+        if self._engine.outbound.writer.padding is None:
+            fail(self._engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+            return LocalProtocolError(f"SendData ended the connection by {type(error).__name__}")
+        name = type(error).__name__
+        return LocalProtocolError(f"SendData, but padding raised {name}; expected a number of bytes")
+
     def _take_command(self, command: Command) -> None:
         engine = self._engine
-        if type(engine.state) is Ended or (engine.outbound.closed and engine.pending is None):
-            after = "the end of the connection" if type(engine.state) is Ended else "Close"
-            raise LocalProtocolError(f"{type(command).__name__} after {after}; expected nothing more")
+        self._check_command(command)
         try:
-            if type(command) is SendData and engine.state.ESTABLISHED:
-                self._renew_keys_for(len(command.data))
-            engine.step(command)
-            engine.settle()
+            if type(command) is Close:
+                close(engine, at_once=command.at_once)
+            else:
+                if engine.state.ESTABLISHED:
+                    self._make_room_for(command)
+                engine.step(command)
+                engine.settle()
+                if engine.closing and engine.pending is None:
+                    close(engine)
         except LocalProtocolError:
             raise
         except Fault as fault:
             fail(engine, fault)
         except Exception as error:
             fail(engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+        except BaseException as error:
+            interrupt(engine, error)
+            raise
         read(engine)
 
-    def _renew_keys_for(self, length: int) -> None:
-        """New keys before the old ones have protected too much (RFC 9846 section 5.5)."""
+    def _check_command(self, command: Command) -> None:
         engine = self._engine
-        if not engine.outbound.writer.has_room(length):
-            if not engine.state.VERSION.updates_keys:
-                left = engine.outbound.writer.records_left
-                raise LocalProtocolError(
-                    f"SendData of {length} bytes, and the key is good for {left} more records"
-                )
-            engine.step(UpdateKeys())
+        name, ended = type(command).__name__, type(engine.state) is Ended
+        if engine.spent:
+            raise LocalProtocolError(f"{name} on {engine.spent}")
+        if type(command) is not Close and (ended or (engine.outbound.closed and engine.pending is None)):
+            after = "the end of the connection" if ended else "Close"
+            raise LocalProtocolError(f"{name} after {after}; expected nothing more")
+
+    def _make_room_for(self, command: Command) -> None:
+        """New keys in time for data, and for the tickets that leave first."""
+        engine = self._engine
+        length = len(command.data) if type(command) is SendData else 0
+        writer = engine.outbound.writer
+        if length and not engine.state.VERSION.updates_keys and not writer.has_room(length):
+            left = writer.records_left
+            raise LocalProtocolError(
+                f"SendData of {length} bytes, and the key is good for {left} more records"
+            )
+        if type(command) in (SendData, FlushTickets):
+            engine.make_room(length + engine.state.bytes_queued)
 
     def data_to_send(self) -> bytes:
         """The bytes to be written to the peer since the last call, in order."""
         outbound = self._engine.outbound
-        outbound.silent = False
+        outbound.silent = outbound.answer_waits = False
         outbound.unsent_tickets = 0
         return outbound.writer.take()
 
-    # --- forks -----------------------------------------------------------------------------------------------
+    # --- copies: docs/secrets.md ---------------------------------------------------------------------------------
+
+    def fork(self) -> Self:
+        """Never let a fork and its original both write to a peer: they seal with the same keys and sequence numbers.
+
+        Two records under one nonce give the XOR of their contents away, and with AES-GCM the key of all
+        authentication.  Forks are for tests, searches and replays, where what they write is looked at and goes nowhere.
+
+        A fork is a connection in the same state that goes its own way from here.  What never changes (the state, the
+        config) is shared, and so is what the config refers to: ticket keys, a session cache, the source of entropy.
+        """
+        return self._around(forked(self._engine))
 
     def __copy__(self) -> Self:
-        """A fork: a connection in the same state that goes its own way from here.
+        """A connection that only reads, what the peer sends from here on, and once the handshake is done.
 
-        What never changes (the state, the config, events) is shared, and so is what the config refers to:
-        ticket keys, a session cache, the source of entropy.
+        It has nothing to write, answers nothing, and knows no store and no cache: the original alone does.
         """
-        return forked(self)
+        return self._around(reading_copy(self._engine))
 
     def __deepcopy__(self, memo: object) -> Self:
-        return forked(self)
+        return copy(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A fork for another process, with the secrets, the config and all that it refers to.
+        """The connection itself, for another process, with its secrets, the config and all that it refers to.
+
+        It goes along as a whole, with what is in ``data_to_send``: the original is at its end, and raises
+        LocalProtocolError for all that it is given.  Load a pickle once: two connections of one pickle are as
+        dangerous as two forks.
 
         The config's functions must be known there by the same names.  As always with pickle: read only what
         you have written yourself.
         """
-        return unpickled, (type(self), pickled(self))
+        return _restored, (type(self), exported(self._engine))
+
+    @classmethod
+    def _around(cls, engine: Engine) -> Self:
+        connection = object.__new__(cls)
+        connection._engine = engine
+        return connection
 
     # --- what is known ---------------------------------------------------------------------------------------
 
@@ -219,22 +277,27 @@ class Connection:
         """Keying material of this connection for another purpose (RFC 9846 section 7.5, RFC 5705).
 
         ``label`` has 1 to 249 ASCII characters, ``length`` is in bytes.  In TLS 1.2 no ``context`` is not the
-        same as an empty one.  LocalProtocolError before the end of the handshake, out of range, or after
-        ``ConnectionTerminated``: the secrets of a connection that has failed are forgotten.
+        same as an empty one.  LocalProtocolError before the end of the handshake, out of range, after the end of
+        the connection, whose secrets are forgotten, and in TLS 1.2 without extended master secret (RFC 7627
+        section 5.4).
         """
-        exporter = self._engine.established.exporter if self._engine.established is not None else None
-        if exporter is None:
-            expected = "a connection that goes on" if self._engine.established else "a completed handshake"
+        established = self._engine.established
+        exporter = established.exporter if established is not None else None
+        if established is None or exporter is None:
+            expected = "a connection that goes on" if established else "a completed handshake"
             raise LocalProtocolError(f"export_keying_material in {self.state}; expected {expected}")
+        if not established.extended_master_secret:
+            raise LocalProtocolError(
+                "export_keying_material without extended master secret; another connection may have the same"
+            )
         _check_exporter(label, context, length)
         return exporter.export(label.encode("ascii"), context, length)
 
     def tls_exporter(self) -> bytes:
-        """The tls-exporter channel binding (RFC 9266), 32 bytes.
-
-        LocalProtocolError as there, and in TLS 1.2 without extended master secret, where
-        another connection may have the same (RFC 7627 section 1).
-        """
-        if self._engine.established is not None and not self._engine.established.extended_master_secret:
-            raise LocalProtocolError("tls_exporter without extended master secret; it binds to nothing")
+        """The tls-exporter channel binding (RFC 9266), 32 bytes.  LocalProtocolError as there."""
         return self.export_keying_material("EXPORTER-Channel-Binding", b"", 32)
+
+
+def _restored(kind: type[Connection], parts: bytes) -> Connection:
+    """What was in a pickle."""
+    return kind._around(imported(parts))

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sansticket.codes import AlertLevel, ContentType
+from sansticket.commands import UpdateKeys
 from sansticket.config.base import Config
 from sansticket.config.choices import ASK
 from sansticket.connection.limits import Limits
@@ -82,11 +83,13 @@ class Engine:
     """A connection without the methods for its caller.
 
     ``held`` is the beginning of a handshake message; ``pending`` the question that waits for the application;
-    ``num_tickets`` what was set on the connection; ``trailing_data`` what came behind close_notify.
+    ``num_tickets`` what was set on the connection; ``trailing_data`` what came behind close_notify; ``closing``: a
+    Close waits for tickets; ``spent``: why nothing can be sealed here, if that is so (see ``forks``).
     """
 
     __slots__ = (
         "application",
+        "closing",
         "config",
         "end_of_stream",
         "established",
@@ -101,6 +104,7 @@ class Engine:
         "read_closed",
         "reader",
         "sessions",
+        "spent",
         "state",
         "trailing_data",
     )
@@ -122,6 +126,8 @@ class Engine:
         self.num_tickets: int | None = None
         self.end_of_stream = False
         self.read_closed = False
+        self.closing = False
+        self.spent = ""
         self.trailing_data = b""
 
     @property
@@ -152,7 +158,10 @@ class Engine:
             expected = expected_in(type(state))
             raise LocalProtocolError(f"{type(item).__name__} in {self.place}; expected {expected}")
         logs = config.key_log is not None
-        flight = Flight(config.clock(), config.entropy, raw, self.num_tickets, logs, not self.outbound.closed)
+        out = self.outbound
+        flight = Flight(
+            config.clock(), config.entropy, raw, self.num_tickets, logs, not out.closed, out.answer_waits
+        )
         state = handler(state, item, flight)
         if flight.ends_record and self.held:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
@@ -186,6 +195,22 @@ class Engine:
                 raise _answer_failed(state, error) from error
         if self.outbound.messages:
             self.outbound.flush()
+            sealer = self.outbound.writer.sealer
+            if sealer is not None and sealer.sequence >= sealer.replace_at and self.state.ESTABLISHED:
+                self.make_room(0)
+
+    def make_room(self, length: int) -> None:
+        """New keys before the present ones have protected too much (RFC 9846 section 5.5), whatever is to be sent.
+
+        Where there are none to be had, Fault when the last record is all that is left: it is for the alert.
+        """
+        writer = self.outbound.writer
+        if self.outbound.closed or writer.has_room(length):
+            return
+        if self.state.VERSION.updates_keys:
+            self.step(UpdateKeys())
+        elif writer.records_left == 1:
+            raise Fault(Reason.SEQUENCE_EXHAUSTED, "the key has protected as much as it may")
 
     def asked(self, state: Asking, answer: Callable[[Any], Any]) -> Any:
         """What a function of the config answers."""
@@ -205,6 +230,8 @@ class Engine:
             if outbound.messages:
                 outbound.flush()
             CARRIED_OUT_BY[type(effect)](self, effect)
+        if flight.answers_update:
+            outbound.answer_waits = True
         for event in flight.events:
             self.tell(event)
             outbound.unsent_tickets += type(event) is TicketIssued
@@ -226,6 +253,7 @@ def _send_change_cipher_spec(engine: Engine, effect: SendChangeCipherSpec) -> No
 
 def _send_warning(engine: Engine, effect: SendWarning) -> None:
     engine.outbound.alert(AlertLevel.WARNING, effect.description)
+    engine.make_room(0)
 
 
 def _protect_writes(engine: Engine, effect: ProtectWrites) -> None:

@@ -1,4 +1,8 @@
-"""Copies of connections: for the same process, and for another."""
+"""Copies of connections, of which no two can write under the same keys, but for forks, which are for tests.
+
+Three things can be had, and ``docs/secrets.md`` says why: a fork, which is the same once more; a copy, which only
+reads; and what a pickle takes to another process, of which the original keeps nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +13,85 @@ from typing import Any, Final, TypeVar, get_args
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from sansticket.connection.ending import bury
+from sansticket.connection.engine import Engine, SessionKeeper
+from sansticket.connection.outbound import Outbound
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey
+from sansticket.errors import LocalProtocolError
+from sansticket.handshake.machine.state import Ended
 
-CHANGES_IN_PLACE: Final = frozenset(
-    {"_engine", "events", "held", "limits", "messages", "outbound", "reader", "sessions", "writer"}
-)
-"""The parts of a connection that a fork needs for itself; all others are replaced, never changed."""
+COPIED: Final = "a copy, which only reads: the original seals with the same keys (fork() is for tests)"
+EXPORTED: Final = "a connection that was pickled: what is loaded from the pickle goes on in its place"
 
 T = TypeVar("T")
 
 LIBRARY_PUBLIC_KEYS: Final = tuple(kind for kind in get_args(PublicKey) if kind is not RsaPssPublicKey)
 
 
-def forked(original: T) -> T:
-    """A connection, or a part of one, in the same state, that goes its own way from here."""
-    fork = object.__new__(type(original))
-    for name in _slots_of(type(original)):
-        value = getattr(original, name)
-        if name in CHANGES_IN_PLACE:
-            value = forked(value) if name in ("_engine", "outbound") else copy(value)
-        setattr(fork, name, value)
+def forked(engine: Engine) -> Engine:
+    """The same once more; what changes in place is copied, all else is shared."""
+    fork = _shallow(engine)
+    fork.events = [*engine.events]
+    fork.held = engine.held[:]
+    fork.limits = copy(engine.limits)
+    fork.reader = copy(engine.reader)
+    fork.sessions = copy(engine.sessions)
+    fork.outbound = _shallow(engine.outbound)
+    fork.outbound.messages = engine.outbound.messages[:]
+    fork.outbound.writer = copy(engine.outbound.writer)
     return fork
 
 
-def _slots_of(kind: type) -> list[str]:
-    return [name for one in kind.__mro__ for name in getattr(one, "__slots__", ())]
+def _shallow(original: T) -> T:
+    twin = object.__new__(type(original))
+    for name in _slots_of(original):
+        setattr(twin, name, getattr(original, name))
+    return twin
+
+
+def _slots_of(one: object) -> list[str]:
+    return [name for kind in type(one).__mro__ for name in getattr(kind, "__slots__", ())]
+
+
+def reading_copy(engine: Engine) -> Engine:
+    """One that reads on, and has nothing to write with: no keys, no queue, no sessions to keep."""
+    twin = forked(engine)
+    if type(engine.state) is not Ended:
+        twin.spent = engine.spent or COPIED
+        twin.state = engine.state.without_writing_secrets()
+        twin.sessions = SessionKeeper()
+        twin.outbound = Outbound(None)
+        twin.outbound.closed = True
+    return twin
+
+
+def exported(engine: Engine) -> bytes:
+    """All of an engine, which is spent afterwards, unless it had nothing to write with."""
+    if engine.spent == EXPORTED:
+        raise LocalProtocolError(f"pickle of {EXPORTED}")
+    output = BytesIO()
+    ConnectionPickler(output).dump({name: getattr(engine, name) for name in _slots_of(engine)})
+    if not engine.spent and type(engine.state) is not Ended:
+        _spend(engine)
+    return output.getvalue()
+
+
+def _spend(engine: Engine) -> None:
+    bury(engine)
+    engine.spent = EXPORTED
+    engine.read_closed = False  # what comes is refused, not overlooked
+    engine.events = []
+    engine.sessions = SessionKeeper()
+    engine.outbound = Outbound(None)
+    engine.outbound.closed = True
+
+
+def imported(parts: bytes) -> Engine:
+    """What ``exported`` gave."""
+    engine = object.__new__(Engine)
+    for name, value in loads(parts).items():
+        setattr(engine, name, value)
+    return engine
 
 
 class ConnectionPickler(Pickler):
@@ -47,18 +105,3 @@ class ConnectionPickler(Pickler):
 
 def _public_key(der: bytes) -> Any:
     return load_der_public_key(der)
-
-
-def pickled(connection: object) -> bytes:
-    """All parts of a connection."""
-    values = {name: getattr(connection, name) for name in _slots_of(type(connection))}
-    output = BytesIO()
-    ConnectionPickler(output).dump(values)
-    return output.getvalue()
-
-
-def unpickled(kind: type[T], parts: bytes) -> T:
-    connection = object.__new__(kind)
-    for name, value in loads(parts).items():
-        setattr(connection, name, value)
-    return connection

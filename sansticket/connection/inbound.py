@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sansticket.codes import AlertDescription, ContentType, HandshakeType
-from sansticket.connection.ending import fail, terminate
+from sansticket.connection.ending import fail, forget, interrupt, terminate
 from sansticket.connection.engine import APPLICATION_DATA, Engine
 from sansticket.errors import Fault, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
@@ -41,6 +41,9 @@ def read(engine: Engine) -> None:
         fail(engine, fault)
     except Exception as error:
         fail(engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+    except BaseException as error:
+        interrupt(engine, error)
+        raise
 
 
 def _check_buffered(engine: Engine) -> None:
@@ -55,6 +58,7 @@ def _take_content(engine: Engine, content_type: int, content: bytes) -> None:
             _take_message(engine, content)  # the usual case: one message, which is all of the record
         else:
             engine.held += content
+            engine.reader.amid_message = True
         return
     if engine.held:
         raise _amid_message(content_type)
@@ -90,6 +94,7 @@ def _take_held_message(engine: Engine) -> bool:
         return False
     raw = bytes(held[:end])
     del held[:end]
+    engine.reader.amid_message = bool(held)
     _take_message(engine, raw)
     return True
 
@@ -103,7 +108,7 @@ def _take_message(engine: Engine, raw: bytes) -> None:
     message = state.VERSION.messages[kind](raw[4:])
     if type(message) not in classes:
         raise _unexpected(engine, type(message).__name__)
-    if state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST:
+    if (state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST) and not state.awaits(message):
         engine.limits.count_message(kind)
     engine.step(message, raw)
     engine.settle()
@@ -118,6 +123,7 @@ def _take_alert(engine: Engine, alert: Alert) -> None:
         engine.trailing_data = engine.reader.rest()
         engine.reader = RecordReader()
         engine.tell(PeerClosed())
+        forget(engine)
     else:
         name = _alert_name(alert.description)
         terminate(engine, ConnectionTerminated(Reason.PEER_ALERT, alert.description, name, by_peer=True))

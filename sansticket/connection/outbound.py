@@ -17,10 +17,11 @@ class Outbound:
 
     ``messages`` holds handshake messages that are not in records yet: those under the same keys share their records,
     also those of several steps.  ``closed``: close_notify was our last word.  ``silent``: nothing was ever handed
-    out.  ``unsent_tickets`` counts those that were made since.
+    out.  Since bytes were last handed out, ``unsent_tickets`` were made, and ``answer_waits`` says that a KeyUpdate
+    of the peer's was answered.
     """
 
-    __slots__ = ("closed", "messages", "silent", "unsent_tickets", "writer")
+    __slots__ = ("answer_waits", "closed", "messages", "silent", "unsent_tickets", "writer")
 
     def __init__(self, padding: Padding | None) -> None:
         self.writer = RecordWriter(padding=padding)
@@ -28,6 +29,7 @@ class Outbound:
         self.closed = False
         self.silent = True
         self.unsent_tickets = 0
+        self.answer_waits = False
 
     def write(self, content_type: int, content: bytes | bytearray) -> None:
         """Add records, if anything may be sent still."""

@@ -55,6 +55,9 @@ HANDSHAKE: Final = int(ContentType.HANDSHAKE)
 APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 # Plain integers: comparing with the members of an IntEnum costs three times as much, once per record.
 
+RECORDS_IN_RESERVE: Final = 16
+"""Records of a key that are kept back for tickets, alerts and the KeyUpdate itself."""
+
 TYPE_BYTE: Final = [bytes((number,)) for number in range(256)]
 
 
@@ -77,9 +80,12 @@ def record_stop(buffer: bytes | bytearray, start: int) -> int:
 
 
 class Direction:
-    """What all four directions share.  ``sequence`` is the number of the next record."""
+    """What all four directions share.
 
-    __slots__ = ("_aead", "_iv", "_keys", "_suite", "sequence")
+    ``sequence`` is the number of the next record, ``replace_at`` that from which on new keys are due.
+    """
+
+    __slots__ = ("_aead", "_iv", "_keys", "_suite", "replace_at", "sequence")
 
     def __init__(self, suite: SuiteParameters, keys: TrafficKeys, sequence: int = 0) -> None:
         self._suite = suite
@@ -87,6 +93,7 @@ class Direction:
         self._aead = suite.aead(keys.key)
         self._iv = int.from_bytes(keys.iv)
         self.sequence = sequence
+        self.replace_at = suite.record_limit - RECORDS_IN_RESERVE
 
     @property
     def records_left(self) -> int:

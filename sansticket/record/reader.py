@@ -52,11 +52,15 @@ class RecordReader:
     was rejected (RFC 9846 section 4.3.10): the first for records that do not decrypt, until one does; the
     second, after a HelloRetryRequest, for application data while nothing is protected, until a handshake
     record comes.
+    ``amid_message``: the owner holds the beginning of a handshake message, so that no other record may come, not
+    even an empty one (RFC 9846 section 5.1).
+
     A record costs its content, padding included, and at least 1, so that a flood of empty ones ends too.
     Zero means that such records are not expected; what exceeds the budget is TOO_MUCH_EARLY_DATA.
     """
 
     in_handshake: bool = True
+    amid_message: bool = False
     _opener: Opener | None = field(default=None, init=False)
     _buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
     _offset: int = field(default=0, init=False)
@@ -193,7 +197,8 @@ class RecordReader:
     def _open_records(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there, together with those after it if there are any."""
         buffer = self._buffer = bytes(self._buffer)  # no copy, unless the record came in many small pieces
-        if not self.in_handshake and self._undecryptable_left < 0 and record_stop(buffer, stop):
+        alone = self.in_handshake or self.amid_message or self._undecryptable_left >= 0
+        if not alone and record_stop(buffer, stop):
             return self._open_run(opener, buffer, stop)
         return self._open_one(opener, stop)
 
@@ -223,6 +228,8 @@ class RecordReader:
         """Application data without content: cover traffic, once there may be application data at all."""
         if self.in_handshake:
             raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, before Finished")
+        if self.amid_message:
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, amid a handshake message")
         self._empty_records = _count_empty(self._empty_records)
 
     def _open_run(self, opener: Opener, buffer: bytes, stop: int) -> Content | None:

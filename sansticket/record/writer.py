@@ -2,21 +2,20 @@
 
 from collections.abc import Callable
 from copy import copy
+from itertools import repeat
+from operator import index
 from typing import Final
 
 from attrs import define, field
 
 from sansticket.record import tls12, tls13
 from sansticket.record.buffers import sized_buffer
-from sansticket.record.protection import MAX_PLAINTEXT
+from sansticket.record.protection import MAX_PLAINTEXT, RECORDS_IN_RESERVE
 
 Padding = Callable[[int], int]
 """Bytes of content in a record -> zero bytes to add to it."""
 
 Sealer = tls12.Sealer | tls13.Sealer
-
-RECORDS_IN_RESERVE: Final = 16
-"""Records of a key that are kept back for tickets, alerts and the KeyUpdate itself."""
 
 VERSION_BYTES: Final = {version: version.to_bytes(2) for version in (0x0301, 0x0303)}
 
@@ -35,33 +34,38 @@ class RecordWriter:
     max_fragment: int = MAX_PLAINTEXT
     padding: Padding | None = None
     legacy_record_version: int = 0x0303
-    _sealer: Sealer | None = field(default=None, init=False)
+    sealer: Sealer | None = field(default=None, init=False)
     _records: list[bytes] = field(factory=list, init=False, repr=False)
 
     def protect(self, sealer: Sealer | None) -> None:
         """Use these keys for all that is written from now on."""
-        self._sealer = sealer
+        self.sealer = sealer
 
     @property
     def records_left(self) -> int | None:
         """How many records the present key may still protect; None without protection."""
-        return None if self._sealer is None else self._sealer.records_left
+        return None if self.sealer is None else self.sealer.records_left
 
     def has_room(self, length: int) -> bool:
         """Whether the present key may protect that many bytes of content, and a few records besides."""
-        sealer = self._sealer
+        sealer = self.sealer
         return sealer is not None and sealer.records_left > length // self.max_fragment + RECORDS_IN_RESERVE
 
     def write(self, content_type: int, data: bytes | bytearray | memoryview) -> None:
-        """Add ``data`` as one or more records; nothing when it is empty."""
+        """Add ``data`` as one or more records; nothing when it is empty.
+
+        All of it or nothing: ``padding`` is asked for every record before the first is sealed, and what it raises
+        leaves the writer as it was.
+        """
         content = data if type(data) is bytes else bytes(data)
         length = len(content)
         if length > self.max_fragment:
             self._write_many(content_type, content)
-        elif self._sealer is not None and self.padding is None and length:
-            self._records.append(self._sealer.seal(content_type, content))
+        elif self.sealer is not None and self.padding is None and length:
+            self._records.append(self.sealer.seal(content_type, content))
         elif length:
-            self._records.append(self._record(content_type, content))
+            padding = 0 if self.sealer is None else self._padding_of(content)
+            self._records.append(self._record(content_type, content, padding))
 
     def take(self) -> bytes:
         """All that was written since the last call, in order."""
@@ -74,11 +78,12 @@ class RecordWriter:
     def _write_many(self, content_type: int, content: bytes) -> None:
         """More than fits into one record."""
         size = self.max_fragment
-        if self._sealer is None or self.padding is not None:
-            for start in range(0, len(content), size):
-                self._records.append(self._record(content_type, content[start : start + size]))
+        if self.sealer is None or self.padding is not None:
+            fragments = [content[start : start + size] for start in range(0, len(content), size)]
+            paddings = [self._padding_of(fragment) for fragment in fragments]
+            self._records += [*map(self._record, repeat(content_type), fragments, paddings)]
             return
-        sealer = self._sealer
+        sealer = self.sealer
         total = len(content) + sealer.overhead * -(-len(content) // size)
         output = sized_buffer(total)
         with output.getbuffer() as room, memoryview(content) as view:
@@ -87,14 +92,18 @@ class RecordWriter:
                 stop = sealer.seal_into(room, stop, content_type, view[start : start + size])
         self._records.append(output.getvalue())
 
-    def _record(self, content_type: int, fragment: bytes) -> bytes:
+    def _padding_of(self, fragment: bytes) -> int:
+        """Bytes of padding for a record with this content."""
+        if self.padding is None or self.sealer is None:
+            return 0
+        return min(max(index(self.padding(len(fragment))), 0), self.max_fragment - len(fragment))
+
+    def _record(self, content_type: int, fragment: bytes, padding: int) -> bytes:
         """One record, unprotected or padded."""
-        sealer = self._sealer
+        sealer = self.sealer
         if sealer is None:
             start = bytes((content_type,)) + VERSION_BYTES[self.legacy_record_version]
             return start + len(fragment).to_bytes(2) + fragment
-        room = self.max_fragment - len(fragment)
-        padding = 0 if self.padding is None else min(max(self.padding(len(fragment)), 0), room)
         return sealer.seal(content_type, fragment, padding)
 
     def __getstate__(self) -> dict[str, object]:
@@ -102,7 +111,7 @@ class RecordWriter:
             "max_fragment": self.max_fragment,
             "padding": self.padding,
             "legacy_record_version": self.legacy_record_version,
-            "_sealer": copy(self._sealer),
+            "sealer": copy(self.sealer),
             "_records": list(self._records),
         }
 

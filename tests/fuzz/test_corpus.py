@@ -6,7 +6,6 @@ import importlib
 import random
 import subprocess
 import sys
-from copy import copy
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -87,7 +86,7 @@ def test_seeds_are_the_same_every_time(tmp_path: Path) -> None:
 def test_streams_are_understood(conversation: Conversation, side: Side) -> None:
     """What was recorded goes on to be decrypted: fuzzers start from whole handshakes, not from garbage."""
     data = seeds()[f"{side}_bytes"][conversation.name]
-    watched = feed(copy(moments(side)[data[0]]), pieces(data[3:], data[1]), end=False)
+    watched = feed(moments(side)[data[0]].fork(), pieces(data[3:], data[1]), end=False)
     kinds = [type(event) for event in watched.events]
     assert HandshakeCompleted in kinds
     assert DataReceived in kinds
@@ -107,8 +106,8 @@ def test_scripts() -> None:
     number = place_number("server", ("full", "tls13.ServerConnected"))
     data_operation = 2
     script = step(data_operation, b"first") + step(data_operation, b"second")
-    events = perform(copy(moments("server")[number]), script).events
+    events = perform(moments("server")[number].fork(), script).events
     assert events == [DataReceived(b"first"), DataReceived(b"second")]
-    events = perform(copy(moments("server")[number]), script[:-3]).events
+    events = perform(moments("server")[number].fork(), script[:-3]).events
     assert events == [DataReceived(b"first"), DataReceived(b"sec")]
     assert len(OPERATIONS) <= 256

@@ -9,7 +9,7 @@ import pytest
 
 from sansticket.codes import AlertDescription, AlertLevel
 from sansticket.commands import SendData, UpdateKeys
-from sansticket.errors import Reason
+from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated
 from sansticket.wire.messages.alert import Alert
 from tests.support.hostile_client import HostileClient, quick_server
@@ -100,8 +100,9 @@ def test_padding_of_an_alert() -> ConnectionTerminated:
     client = HostileClient(quick_server(padding=padding)).complete()
     client.listen()
     padding.broken = True
-    with pytest.raises(Broken):
+    with pytest.raises(LocalProtocolError, match="padding raised Broken") as caught:
         client.victim.send(SendData(b"x"))
+    assert isinstance(caught.value.__cause__, Broken)
     client.deliver(b"garbage")
     end = client.events[-1]
     assert isinstance(end, ConnectionTerminated)

@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from copy import copy, deepcopy
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +25,9 @@ from sansticket.commands import Close, Command
 from sansticket.crypto.suites import SUITES
 
 FORKS: Final[dict[str, Callable[[Connection], Connection]]] = {
-    "copy": copy,
-    "deepcopy": deepcopy,
-    "pickle": lambda connection: pickle.loads(pickle.dumps(connection)),
+    "fork": lambda connection: connection.fork(),
+    "fork of a fork": lambda connection: connection.fork().fork(),
+    "pickle": lambda connection: pickle.loads(pickle.dumps(connection.fork())),
 }
 
 
@@ -77,7 +76,7 @@ def test_open_questions_go_along() -> None:
     asked = [moment for side in SIDES for moment in moments(side) if moment.pending is not None]
     assert {type(moment.pending) for moment in asked} == set(ASKED)
     for moment in asked:
-        twin, other = pickle.loads(pickle.dumps(moment)), copy(moment)
+        twin, other = pickle.loads(pickle.dumps(moment.fork())), moment.fork()
         assert twin.pending == moment.pending
         assert twin.send(default_answer(twin)) == other.send(default_answer(other))
         assert twin.data_to_send() == other.data_to_send()
@@ -97,7 +96,11 @@ sys.stdout.buffer.write(server.data_to_send())
 """
     root = Path(__file__).parent.parent.parent
     done = subprocess.run(
-        [sys.executable, "-c", code], input=pickle.dumps(server), capture_output=True, check=True, cwd=root
+        [sys.executable, "-c", code],
+        input=pickle.dumps(server.fork()),
+        capture_output=True,
+        check=True,
+        cwd=root,
     )
     while server.pending is not None:
         server.send(default_answer(server))

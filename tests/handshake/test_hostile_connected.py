@@ -14,8 +14,8 @@ from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
 from sansticket.handshake.tls13.connected import MAX_KEY_UPDATES
 from sansticket.keys.tls13 import finished_mac
+from sansticket.record.protection import RECORDS_IN_RESERVE
 from sansticket.record.tls13 import Opener, Sealer
-from sansticket.record.writer import RECORDS_IN_RESERVE
 from sansticket.wire.extensions.base import UnknownExtension
 from sansticket.wire.extensions.certificate import PostHandshakeAuth
 from sansticket.wire.extensions.negotiation import ServerNameAck, ServerNameList
@@ -166,7 +166,7 @@ def test_no_more_key_updates_than_there_are_epochs(moment: Moment) -> None:
 def nearly_used_up(peer: HostilePeer, records: int) -> None:
     """The victim's key is good for so many records more, apart from those in reserve; we count along."""
     peer.listen()
-    sealer, opener = peer.victim._engine.outbound.writer._sealer, peer.openers[-1]
+    sealer, opener = peer.victim._engine.outbound.writer.sealer, peer.openers[-1]
     assert isinstance(sealer, Sealer)
     assert isinstance(opener, Opener)
     opener.sequence += peer.suite.record_limit - RECORDS_IN_RESERVE - records - sealer.sequence

@@ -117,12 +117,12 @@ def test_secrets_of_a_failed_connection_are_forgotten(moment: Moment) -> None:
     up_to_the_servers_finished = Transcript(peer.suite.hash_name, peer.transcript.messages[:-1])
     exporter = peer.master.exporter(up_to_the_servers_finished.digest())
     secrets = (peer.application.client, peer.application.server, exporter)
-    alive = pickle.dumps(peer.victim)
+    alive = pickle.dumps(peer.victim.fork())
     assert [secret in alive for secret in secrets] == [True] * 3
     assert len(peer.victim.export_keying_material("EXPORTER-test", b"", 16)) == 16
     peer.send_alert(AlertDescription.INTERNAL_ERROR)
     assert peer.over
-    ended = pickle.dumps(peer.victim)
+    ended = pickle.dumps(peer.victim.fork())
     assert [secret in ended for secret in secrets] == [False] * 3
     with pytest.raises(LocalProtocolError, match="in Ended; expected a connection that goes on"):
         peer.victim.export_keying_material("EXPORTER-test", b"", 16)

@@ -460,7 +460,7 @@ def test_close_while_a_question_is_open(kind: type[Question]) -> None:
     assert states
     for sample in (sample for state in states for sample in samples_of(state)):
         connection = sample.fork()
-        (end,) = connection.send(Close())
+        (end,) = connection.send(Close(at_once=True))
         assert isinstance(end, ConnectionTerminated)
         assert (end.reason, end.alert) == (Reason.CANCELED, AlertDescription.USER_CANCELED)
         assert connection.pending is None

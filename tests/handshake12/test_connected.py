@@ -28,7 +28,7 @@ from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
 from sansticket.record.tls12 import Sealer
 from sansticket.wire.extensions.tls12 import ExtendedMasterSecret
 from sansticket.wire.messages.alert import Alert
-from sansticket.wire.messages.hello import HelloRequest, ServerHello
+from sansticket.wire.messages.hello import ClientHello, HelloRequest, ServerHello
 from sansticket.wire.messages.tls12 import Certificate, CertificateRequest
 from sansticket.wire.messages.tls13 import EndOfEarlyData, KeyUpdate
 from tests.support.credentials import client_credential
@@ -470,8 +470,8 @@ def test_the_peer_has_used_up_its_key(connected: Connected) -> HostilePeer12:
 def test_our_key_is_used_up_by_answers(connected: Connected) -> None:
     """Then there is nothing left with which the alert could be sent."""
     peer = connected()
-    assert peer.victim._engine.outbound.writer._sealer is not None
-    peer.victim._engine.outbound.writer._sealer.sequence = 2**64
+    assert peer.victim._engine.outbound.writer.sealer is not None
+    peer.victim._engine.outbound.writer.sealer.sequence = 2**64
     ask(peer)
     end = peer.events[-1]
     assert isinstance(end, ConnectionTerminated)
@@ -498,11 +498,16 @@ def test_exporters() -> None:
         client.export_keying_material("master secret", None, 48)
 
 
-def test_no_channel_binding_without_extended_master_secret() -> None:
+def test_no_exporter_without_extended_master_secret() -> None:
+    """RFC 7627 section 5.4: what another connection may have too is keying material for nothing."""
     server = HostileServer12(edits={ServerHello: lacking_extended_master_secret}).complete()
-    assert len(server.victim.export_keying_material("EXPORTER-test", None, 16)) == 16
-    with pytest.raises(LocalProtocolError, match="binds to nothing"):
-        server.victim.tls_exporter()
+    client = HostileClient12(edits={ClientHello: lacking(ExtendedMasterSecret)}).complete()
+    for victim in (server.victim, client.victim):
+        assert victim.version == ProtocolVersion.TLS_1_2
+        with pytest.raises(LocalProtocolError, match="without extended master secret"):
+            victim.export_keying_material("EXPORTER-test", None, 16)
+        with pytest.raises(LocalProtocolError, match="without extended master secret"):
+            victim.tls_exporter()
 
 
 def lacking_extended_master_secret(hello: ServerHello) -> ServerHello:

@@ -11,7 +11,6 @@ really sent, so that one thing is wrong and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from typing import Any, ClassVar, Final, Self
 
 from sansticket.codes import AlertDescription, AlertLevel, ContentType
@@ -233,8 +232,8 @@ def assert_over(victim: ClientConnection | ServerConnection, events: Sequence[Ev
     assert victim.pending is None
     assert victim.data_to_send() == b""
     assert held_bytes(victim) == 0
-    assert copy(victim).receive_data(b"\x16\x03\x03\0\1\0") == []
-    assert copy(victim).receive_data(b"") == []
+    assert victim.fork().receive_data(b"\x16\x03\x03\0\1\0") == []
+    assert victim.fork().receive_data(b"") == []
     assert held_bytes(victim) == 0
     assert_takes_no_command(victim)
     assert_knows_no_secrets(victim)
@@ -254,7 +253,7 @@ def assert_knows_no_secrets(victim: ClientConnection | ServerConnection) -> None
 def assert_takes_no_command(victim: ClientConnection | ServerConnection) -> None:
     from sansticket.commands import Close, SendData
 
-    fork = copy(victim)
+    fork = victim.fork()
     try:
         fork.send(SendData(b"late"))
     except LocalProtocolError:

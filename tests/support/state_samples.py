@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from copy import copy
 from functools import cache
 from typing import Final
 
@@ -65,7 +64,7 @@ class Sample:
     keys: Keys
 
     def fork(self) -> ClientConnection | ServerConnection:
-        return copy(self.connection)
+        return self.connection.fork()
 
     def answer(self) -> Command:
         return answer_of(self.connection, self.keys)
@@ -102,7 +101,7 @@ class Collection:
             sample.scene != scene.name or sample.connection._engine.state != connection._engine.state
             for sample in known
         ):
-            kept = copy(connection)
+            kept = connection.fork()
             kept._engine.outbound.writer.max_fragment = 2**14
             kept.data_to_send()  # so that whatever a test finds there is of its own making
             known.append(Sample(scene.name, kept, keys))
@@ -204,7 +203,7 @@ def as_the_peer(connection: Connection, content_type: int, content: bytes) -> by
 
 def message_as_the_peer(connection: Connection, raw: bytes) -> bytes:
     """A handshake message in as many records as it needs."""
-    fork, made = copy(connection), b""
+    fork, made = connection.fork(), b""
     for start in range(0, len(raw), 2**14):
         made += as_the_peer(fork, HANDSHAKE, raw[start : start + 2**14])
         if fork._engine.reader._opener is not None:

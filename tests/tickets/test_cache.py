@@ -477,14 +477,34 @@ def test_what_cannot_work_is_refused(arguments: dict[str, int], field: str) -> N
     assert caught.value.field == field
 
 
-def test_copies_go_their_own_way() -> None:
+def test_copies_are_the_cache_itself() -> None:
+    cache = SessionCache(5)
+    assert copy.copy(cache) is copy.deepcopy(cache) is cache
+
+
+def test_a_pickle_goes_its_own_way() -> None:
     cache = SessionCache(5)
     cache.add(numbered(1), NOW)
-    for other in (copy.deepcopy(cache), pickle.loads(pickle.dumps(cache))):
-        assert other.take(numbered(1).session_id, NOW) == numbered(1)
-        other.add(numbered(2), NOW)
+    other = pickle.loads(pickle.dumps(cache))
+    other.add(numbered(2), NOW)
     assert cache.get(numbered(2).session_id, NOW) is None
+    assert other.get(numbered(1).session_id, NOW) == numbered(1)
+    assert pickle.loads(pickle.dumps(SessionCache(5))).size == 5
+
+
+def test_nothing_is_used_up_in_a_cache_and_in_its_pickle() -> None:
+    """What came along is claimed where it came from; what is new there is claimed there."""
+    cache = SessionCache(5)
+    cache.add(numbered(1), NOW)
+    other = pickle.loads(pickle.dumps(cache))
+    assert other.take(numbered(1).session_id, NOW) is None
+    other.add(numbered(2), NOW)
+    assert other.take(numbered(2).session_id, NOW) == numbered(2)
+    assert other.take(numbered(2).session_id, NOW) is None
     assert cache.take(numbered(1).session_id, NOW) == numbered(1)
+    again = pickle.loads(pickle.dumps(cache))
+    again.add(numbered(1), NOW)
+    assert again.take(numbered(1).session_id, NOW) is None
 
 
 def test_repr() -> None:

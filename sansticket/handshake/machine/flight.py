@@ -123,11 +123,14 @@ class Flight:
 
     ``now`` is in seconds since the epoch; ``received`` holds the raw bytes of the handshake message being
     handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none;
-    ``logs_secrets`` says whether anybody wants the lines of a key log, ``can_send`` that our close_notify is not out.
+    ``logs_secrets`` says whether anybody wants the lines of a key log, ``can_send`` that our close_notify is not out,
+    ``answer_waits`` that an answer of ours to a KeyUpdate waits to be written; ``answers_update``: here is one.
     """
 
     __slots__ = (
         "_entropy",
+        "answer_waits",
+        "answers_update",
         "can_send",
         "effects",
         "ends_record",
@@ -147,11 +150,14 @@ class Flight:
         num_tickets: int | None = None,
         logs_secrets: bool = True,
         can_send: bool = True,
+        answer_waits: bool = False,
     ) -> None:
         self.now = now
         self.logs_secrets = logs_secrets
         self.can_send = can_send
         self._entropy = entropy
+        self.answer_waits = answer_waits
+        self.answers_update = False
         self.received = received
         self.num_tickets = num_tickets
         self.ends_record = False
@@ -196,6 +202,7 @@ class Flight:
         self.effects.append(SkipEarlyData(before_second_hello))
 
     def use_config(self, config: ServerConfig) -> None:
+        self.logs_secrets = config.key_log is not None  # for all that follows in this step
         self.effects.append(UseConnectionConfig(config))
 
     def log_secret(self, label: str, client_random: bytes, secret: bytes) -> None:

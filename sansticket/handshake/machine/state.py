@@ -20,7 +20,7 @@ config's source of entropy.
 
 from __future__ import annotations
 
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, Self
 
 from sansticket.commands import AbortHandshake, Command
 from sansticket.errors import Fault, Reason
@@ -29,6 +29,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.version import TLS_1_3, Version
 from sansticket.values import value
 from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.base import Message
 
 
 @value
@@ -62,6 +63,23 @@ class State:
     def tolerates(self, alert: Alert) -> bool:
         """An alert that ends nothing."""
         return self.VERSION.is_harmless(alert)
+
+    def awaits(self, message: Message) -> bool:
+        """The message answers a question of ours, and there is one question for each."""
+        return False
+
+    @property
+    def bytes_queued(self) -> int:
+        """An upper bound of what leaves before the next data, or before close_notify."""
+        return 0
+
+    def without_writing_secrets(self) -> Self:
+        """Our close_notify is out: what only served to write is forgotten."""
+        return self
+
+    def without_reading_secrets(self) -> Self:
+        """The peer's close_notify has come: what only served to read is forgotten."""
+        return self
 
 
 @value

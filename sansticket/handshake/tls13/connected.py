@@ -16,6 +16,7 @@ from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import next_traffic_secret, traffic_keys
 from sansticket.values import value
+from sansticket.wire.messages.base import Message
 from sansticket.wire.messages.tls13 import KeyUpdate
 
 MAX_KEY_UPDATES: Final = 2**48 - 4
@@ -44,6 +45,15 @@ class Connected(State):
     def sends_at_once(self) -> bool:
         return True
 
+    def awaits(self, message: Message) -> bool:
+        return self.asked_for_update and type(message) is KeyUpdate
+
+    def without_writing_secrets(self) -> Self:
+        return evolve(self, writing_secret=b"")
+
+    def without_reading_secrets(self) -> Self:
+        return evolve(self, reading_secret=b"")
+
     def on_key_update(self, message: KeyUpdate, flight: Flight) -> Self:
         """The peer has new keys; perhaps it wants us to have new ones too (RFC 9846 section 4.7.3)."""
         suite = self.established.suite
@@ -52,7 +62,9 @@ class Connected(State):
         flight.emit(KeysUpdated(by_peer=True))
         connected = evolve(self, reading_secret=secret, asked_for_update=False)
         wanted = message.request_update == KeyUpdateRequest.UPDATE_REQUESTED
-        if wanted and flight.can_send and self.key_updates < MAX_KEY_UPDATES:
+        # One answer is enough as long as it waits to be written, however many ask for it.
+        if wanted and flight.can_send and not flight.answer_waits and self.key_updates < MAX_KEY_UPDATES:
+            flight.answers_update = True
             return connected.with_new_writing_keys(KeyUpdateRequest.UPDATE_NOT_REQUESTED, flight)
         return connected
 

@@ -17,6 +17,8 @@ it would bring it back.  So the ids of claimed sessions are remembered until the
 when that is full, those that expire first are forgotten, and from then on a session from outside that expires
 no later than they do can no longer be claimed.  Too many claims cost full handshakes, never a second use.
 This holds for one process.  Where several share a store, the store must decide: see ``events.ClaimSession``.
+``copy`` and ``deepcopy`` give the cache itself, as for a lock; in one that comes from a pickle the sessions that came
+along can be resumed and not claimed.
 
 Hooks are called without the lock held: they may use the cache.
 """
@@ -28,9 +30,9 @@ from copy import deepcopy
 from enum import Flag
 from heapq import heapify, heappop, heappush
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session
@@ -119,12 +121,25 @@ class SessionCache:
         self._came = 0  # how many sessions came, that is the order of the next
         self._lock = Lock()
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
+        """All of it; but what can be claimed here cannot be claimed there, as if it were from an external store."""
         with self._lock:
             state = {name: value for name, value in self.__dict__.items() if name != "_lock"}
             # Copies, so that nothing changes while they are pickled.
-            for name in ("_kept", "_expiry", "_claims"):
-                state[name] = deepcopy(state[name])
+            state["_expiry"] = [*self._expiry]
+            state["_kept"] = OrderedDict(
+                (name, evolve(kept, external=True)) for name, kept in self._kept.items()
+            )
+            state["_claims"] = claims = deepcopy(self._claims)
+            claims.forgotten_until = max(
+                claims.forgotten_until, *(expires_at_ms(kept.session) for kept in self._kept.values()), -1
+            )
             return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

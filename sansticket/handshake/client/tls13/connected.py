@@ -12,7 +12,7 @@ Transitions (``python -m tools.transitions --write``):
 
 from __future__ import annotations
 
-from attrs import field
+from attrs import evolve, field
 
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import ProvideSignature, SendData
@@ -43,6 +43,9 @@ class ClientConnected(Connected):
     resumption_secret: bytes = field(repr=False)
     transcript: Transcript | None
     """Up to our Finished, for post-handshake authentication; None if we do not take part."""
+
+    def without_reading_secrets(self) -> ClientConnected:
+        return evolve(super().without_reading_secrets(), resumption_secret=b"")
 
     def on_send_data(self, command: SendData, flight: Flight) -> ClientConnected:
         flight.send_application_data(bytes(command.data))

@@ -38,6 +38,7 @@ from sansticket.commands import (
     TicketProtected,
 )
 from sansticket.config.choices import ClientAuthentication, TicketFlush
+from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
@@ -54,6 +55,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
 from sansticket.handshake.server.tickets import (
     AS_IT_IS,
+    MAX_TICKET,
     NotMade,
     Sealed,
     ToBeProtected,
@@ -79,6 +81,9 @@ from sansticket.wire.messages.tls13 import (
     KeyUpdate,
     NewSessionTicket,
 )
+
+LARGEST_TICKET_MESSAGE: Final = MAX_TICKET[ProtocolVersion.TLS_1_3] + 64
+"""Bytes of a NewSessionTicket: besides the ticket there are a lifetime, a nonce and a few lengths."""
 
 NONCE_LENGTH: Final = 8
 """Bytes of a ticket_nonce: a counter, so that no two tickets of a connection share one."""
@@ -122,6 +127,11 @@ class CertificateProved:
     chain: tuple[bytes, ...] = field(repr=False)
 
 
+def can_verify_clients(config: ServerConfig) -> bool:
+    """Whether the certificate of a client could be judged: without that none is asked for after the handshake."""
+    return config.trust_anchors is not None or VerifyPeer in config.answers
+
+
 Response = NoResponse | CertificateShown | CertificateProved
 
 
@@ -137,7 +147,7 @@ class ServerConnected(Connected):
     resumption_secret: bytes = field(repr=False)
     ticket_numbers: TicketNumbers
     transcript: Transcript | None
-    """Up to the client's Finished, for post-handshake authentication; None if the client does not take part."""
+    """Up to the client's Finished, for post-handshake authentication; None where there can be none."""
     requests: tuple[CertificateRequested, ...] = ()
     response: Response = NoResponse()
     app_data: bytes = field(default=b"", repr=False)
@@ -152,6 +162,13 @@ class ServerConnected(Connected):
     @property
     def sends_at_once(self) -> bool:
         return not self.queued
+
+    @property
+    def bytes_queued(self) -> int:
+        return self.queued * LARGEST_TICKET_MESSAGE
+
+    def without_writing_secrets(self) -> Self:
+        return evolve(super().without_writing_secrets(), resumption_secret=b"")
 
     def on_send_data(self, command: SendData, flight: Flight) -> AfterHandshake:
         return self.flush(bytes(command.data), flight)
@@ -168,7 +185,12 @@ class ServerConnected(Connected):
             raise LocalProtocolError(
                 "IssueTicket, but the client offered no PSK key exchange mode that we do"
             )
-        return evolve(self, queued=self.queued + command.count)
+        queued = self.queued + command.count
+        if queued > MAX_NUM_TICKETS:
+            raise LocalProtocolError(
+                f"IssueTicket makes {queued} tickets that wait; expected at most {MAX_NUM_TICKETS}"
+            )
+        return evolve(self, queued=queued)
 
     # Post-handshake authentication: the messages are those of the handshake, and we may send data meanwhile.
 
@@ -182,13 +204,13 @@ class ServerConnected(Connected):
     def on_request_client_certificate(
         self, command: RequestClientCertificate, flight: Flight
     ) -> ServerConnected:
+        if not can_verify_clients(self.config):
+            raise LocalProtocolError(
+                "RequestClientCertificate, but the config has neither trust_anchors nor an answer for VerifyPeer"
+            )
         if self.transcript is None:
             raise LocalProtocolError(
                 "RequestClientCertificate, but the client did not offer post_handshake_auth"
-            )
-        if self.config.trust_anchors is None and VerifyPeer not in self.config.answers:
-            raise LocalProtocolError(
-                "RequestClientCertificate, but the config has neither trust_anchors nor an answer for VerifyPeer"
             )
         if len(self.requests) >= MAX_REQUESTS:
             raise LocalProtocolError(f"RequestClientCertificate, but {MAX_REQUESTS} are unanswered")
@@ -279,6 +301,10 @@ class Batch:
     tickets: int
     data: bytes = field(repr=False)
 
+    @property
+    def bytes_queued(self) -> int:
+        return self.tickets * LARGEST_TICKET_MESSAGE + len(self.data)
+
     def one_less(self) -> Batch:
         return Batch(self.tickets - 1, self.data)
 
@@ -324,6 +350,10 @@ class AskPrepareTicket(Asking):
     batch: Batch
     session: Session
 
+    @property
+    def bytes_queued(self) -> int:
+        return self.batch.bytes_queued
+
     def question(self) -> PrepareTicket:
         return PrepareTicket(self.session, self.connected.tickets_made)
 
@@ -352,6 +382,10 @@ class AskProtectTicket(Asking):
     batch: Batch
     session: Session
     plaintext: bytes = field(repr=False)
+
+    @property
+    def bytes_queued(self) -> int:
+        return self.batch.bytes_queued
 
     def question(self) -> ProtectTicket:
         return ProtectTicket(self.plaintext)
@@ -396,6 +430,10 @@ class AskVerifyAgain(Asking):
 
     connected: ServerConnected
     shown: CertificateShown
+
+    @property
+    def bytes_queued(self) -> int:
+        return self.connected.bytes_queued
 
     def question(self) -> VerifyPeer:
         return VerifyPeer(self.shown.chain, None, self.shown.public_key, self.connected.config.trust_anchors)

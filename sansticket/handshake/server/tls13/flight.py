@@ -45,6 +45,7 @@ from sansticket.handshake.server.tls13.connected import (
     AfterHandshake,
     ServerConnected,
     after_handshake,
+    can_verify_clients,
 )
 from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
 from sansticket.handshake.tls13.certificates import (
@@ -343,7 +344,7 @@ class WaitClientFinished(State):
             writing_secret=application.server,
             resumption_secret=self.finished.master.resumption(transcript.digest()),
             ticket_numbers=negotiated.ticket_numbers,
-            transcript=transcript if negotiated.hello.find(PostHandshakeAuth) is not None else None,
+            transcript=transcript if may_be_asked_again(negotiated) else None,
             app_data=outcome.session.app_data if outcome.session is not None else b"",
         )
         tickets, why = resolution.tickets, resolution.why
@@ -368,3 +369,8 @@ class WaitClientFinished(State):
             authenticated_at=session.authenticated_at if session is not None else now,
             exporter=Exporter(negotiated.suite.hash_name, self.finished.exporter_secret),
         )
+
+
+def may_be_asked_again(negotiated: Negotiated) -> bool:
+    """Whether there can be post-handshake authentication: a transcript is kept for it, as large as the handshake."""
+    return negotiated.hello.find(PostHandshakeAuth) is not None and can_verify_clients(negotiated.config)
