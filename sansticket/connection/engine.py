@@ -226,16 +226,16 @@ class Engine:
         for effect in flight.effects:
             if type(effect) is SendMessage:
                 outbound.messages += effect.raw
-                continue
-            if outbound.messages:
-                outbound.flush()
-            CARRIED_OUT_BY[type(effect)](self, effect)
+            elif isinstance(effect, Event):
+                self.tell(effect)
+                outbound.unsent_tickets += type(effect) is TicketIssued
+                self.sessions.heed(effect, self.config, flight.now)
+            else:
+                if outbound.messages:
+                    outbound.flush()
+                CARRIED_OUT_BY[type(effect)](self, effect)
         if flight.answers_update:
             outbound.answer_waits = True
-        for event in flight.events:
-            self.tell(event)
-            outbound.unsent_tickets += type(event) is TicketIssued
-            self.sessions.heed(event, self.config, flight.now)
 
 
 def _answer_failed(state: Asking, error: Exception) -> Fault:

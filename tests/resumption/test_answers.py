@@ -480,7 +480,7 @@ def test_what_comes_in_meanwhile_is_bounded(asked: ConnectionPair) -> None:
 
 
 def test_it_can_be_closed_while_a_question_is_open(asked: ConnectionPair) -> None:
-    (end,) = asked.send("server", Close())
+    (end,) = asked.send("server", Close(at_once=True))
     assert isinstance(end, ConnectionTerminated)
     assert end.reason is Reason.CANCELED
     assert asked.server.pending is None

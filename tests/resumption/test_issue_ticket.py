@@ -206,10 +206,13 @@ def test_together_with_those_on_request(world: World) -> None:
     assert outcome(again) == (True, 1)
 
 
-def test_they_are_never_sent_when_we_never_write(world: World) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_they_leave_with_close_when_we_never_write(world: World, at_once: bool) -> None:
+    """Nothing queued is lost, unless we are to leave at once."""
     pair = world.connect(world.server(ticket_flush=LATER))
-    pair.send("server", Close())
     assert received(pair) == []
+    pair.send("server", Close(at_once=at_once))
+    assert len(received(pair)) == (0 if at_once else 2)
 
 
 # --- where it is not allowed ---------------------------------------------------------------------------------
@@ -250,7 +253,7 @@ def test_not_before_the_handshake_is_done(world: World) -> None:
 def test_not_after_close(world: World) -> None:
     pair = quiet(world)
     pair.server.send(IssueTicket())
-    pair.server.send(Close())
+    pair.server.send(Close(at_once=True))
     assert "Close" in refused(pair)
     pair.pump()
     assert received(pair) == [], "what was queued stays where it was"

@@ -134,7 +134,6 @@ class Flight:
         "can_send",
         "effects",
         "ends_record",
-        "events",
         "learned",
         "logs_secrets",
         "now",
@@ -161,8 +160,7 @@ class Flight:
         self.received = received
         self.num_tickets = num_tickets
         self.ends_record = False
-        self.effects: list[Effect] = []
-        self.events: list[Event] = []
+        self.effects: list[Effect | Event] = []
         self.learned: Learned | None = None
 
     def entropy(self, length: int) -> bytes:
@@ -220,4 +218,5 @@ class Flight:
         self.learned = facts if self.learned is None else {**self.learned, **facts}
 
     def emit(self, event: Event) -> None:
-        self.events.append(event)
+        """Note an event; it happens in its order among all that the step wants done."""
+        self.effects.append(event)
