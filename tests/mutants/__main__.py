@@ -1,0 +1,169 @@
+"""Every check of the table taken away, one at a time, in a copy: do the tests notice?
+
+    python -m tests.mutants                  all of them; exits with 1 if one survives that is not explained
+    python -m tests.mutants 17 18            these numbers
+    python -m tests.mutants --only wire/     modules that begin so
+    python -m tests.mutants --write          and docs/mutants.md with the result
+
+A mutant that the tests nearest to it do not kill is tried against all that could.  ``survivors.txt`` explains those
+that cannot be killed.  This is outside CI: it takes half an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+from tests.mutants.subsets import WIDER, nearest
+from tests.mutants.table import HERE, PACKAGE, Mutant, read_table
+
+ROOT = PACKAGE.parent
+NEEDED = ("sansticket", "tests", "setup.cfg", "pyproject.toml", "tox.ini")
+TIME = 600
+"""Seconds for one run of pytest; who needs more hangs, and a test that hangs has noticed."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.splitlines()[0])
+    parser.add_argument("numbers", nargs="*", type=int)
+    parser.add_argument("--only", default="", help="modules that begin so")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--write", action="store_true", help="write docs/mutants.md")
+    options = parser.parse_args()
+    table = [
+        mutant
+        for mutant in read_table()
+        if mutant.module.startswith(options.only)
+        and (not options.numbers or mutant.number in options.numbers)
+    ]
+    survivors = try_all(table, options.jobs)
+    explained = explanations()
+    left = [mutant for mutant in survivors if key(mutant) not in explained]
+    print(f"{len(table)} mutants, {len(table) - len(survivors)} killed, {len(left)} survive unexplained")
+    if options.write:
+        (ROOT / "docs" / "mutants.md").write_text(page(len(table), survivors, explained))
+    return 1 if left else 0
+
+
+def try_all(table: Sequence[Mutant], jobs: int) -> list[Mutant]:
+    """Those that no test notices, in the order of the table."""
+    copies: SimpleQueue[Path] = SimpleQueue()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        for number in range(jobs):
+            copies.put(copy_to(Path(folder) / str(number)))
+        check_whole(copies, {nearest(mutant.module) for mutant in table})
+
+        def survives(mutant: Mutant) -> bool:
+            copy = copies.get()
+            try:
+                killed_by = kill(mutant, copy)
+            finally:
+                copies.put(copy)
+            print(f"{mutant}: {killed_by or 'SURVIVES'}", flush=True)
+            return killed_by is None
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return [mutant for mutant, alive in zip(table, pool.map(survives, table), strict=True) if alive]
+
+
+def check_whole(copies: SimpleQueue[Path], subsets: set[tuple[str, ...]]) -> None:
+    """Nothing fails while every check is there: otherwise that failure would kill every mutant."""
+    copy = copies.get()
+    every = sorted({name for tests in subsets for name in tests})
+    if (failed := first_failure(copy, every)) is not None:
+        sys.exit(f"it fails with every check in its place: {failed}")
+    copies.put(copy)
+
+
+def copy_to(folder: Path) -> Path:
+    folder.mkdir()
+    skip = shutil.ignore_patterns("__pycache__", ".hypothesis")
+    for name in NEEDED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=skip)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def kill(mutant: Mutant, copy: Path) -> str | None:
+    """The test that fails without the check, or None."""
+    path = copy / "sansticket" / mutant.module
+    source = path.read_text()
+    path.write_text(mutant.applied(source))
+    try:
+        for tests in (nearest(mutant.module), WIDER):
+            if (failed := first_failure(copy, tests)) is not None:
+                return failed
+        return None
+    finally:
+        path.write_text(source)
+
+
+def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
+    command = [
+        sys.executable,
+        "-B",
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not matrix",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(copy), "SANSTICKET_QUICK": "1"}
+    try:
+        done = subprocess.run(
+            [*command, *tests],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIME,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"nothing comes to an end in {TIME} s"
+    if done.returncode == 0:
+        return None
+    failed = (line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR ")))
+    return next(failed, done.stdout[-200:]).split(" - ")[0]
+
+
+def key(mutant: Mutant) -> str:
+    """What ``survivors.txt`` calls it by: numbers change when a row is added."""
+    return f"{mutant.module} {mutant.function}: {mutant.snippet} => {mutant.replacement}"
+
+
+def explanations() -> dict[str, str]:
+    rows = (line.split(" | ") for line in (HERE / "survivors.txt").read_text().splitlines() if " | " in line)
+    return {name.strip(): why.strip() for name, why in rows}
+
+
+def page(number: int, survivors: Sequence[Mutant], explained: dict[str, str]) -> str:
+    head = f"""# Checks, and the tests that hold them
+
+Written by `python -m tests.mutants --write`. {number} checks of the package, most of them a MUST of an RFC, were taken
+away, one at a time: {number - len(survivors)} were missed by a test, {len(survivors)} were not.
+
+"""
+    rows = (
+        f"- `{one.module}`, `{one.function}`: `{one.snippet}`: {explained.get(key(one), 'unexplained')}\n"
+        for one in survivors
+    )
+    return head + "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

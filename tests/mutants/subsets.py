@@ -1,0 +1,54 @@
+"""Which tests see that a check is gone: the room's own first, and then all that could."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CONNECTED: Final = "tests/handshake/test_hostile_connected.py"
+CLIENT_13: Final = (
+    "tests/handshake/test_hostile_server.py",
+    "tests/handshake/test_hostile_server_session.py",
+    CONNECTED,
+)
+SERVER_13: Final = (
+    "tests/handshake/test_hostile_client.py",
+    "tests/handshake/test_hostile_client_answer.py",
+    CONNECTED,
+)
+CLIENT_12: Final = ("tests/handshake12/test_hostile_server.py",)
+SERVER_12: Final = ("tests/handshake12/test_hostile_client.py", "tests/handshake12/test_versions.py")
+SESSIONS: Final = (
+    "tests/resumption/test_records.py",
+    "tests/resumption/test_contexts.py",
+    "tests/resumption/test_ages.py",
+    "tests/resumption/test_hashes.py",
+)
+
+NEAREST: Final[dict[str, tuple[str, ...]]] = {
+    "wire/": ("tests/wire",),
+    "record/": ("tests/record", "tests/handshake/test_hostile_records.py"),
+    "connection/": ("tests/handshake/test_hostile_records.py", "tests/handshake/test_hostile_ends.py"),
+    "crypto/": ("tests/crypto",),
+    "handshake/common/": ("tests/handshake/test_names.py", *CLIENT_13, *SERVER_13, *SERVER_12),
+    "handshake/client/adoption": ("tests/handshake/test_adoption.py",),
+    "handshake/client/sessions": SESSIONS,
+    "handshake/client/tls12/": CLIENT_12,
+    "handshake/client/": CLIENT_13,
+    "handshake/tls12/": (*CLIENT_12, *SERVER_12),
+    "handshake/tls13/": (*CLIENT_13, *SERVER_13),
+    "handshake/server/tls12/rules": (*SESSIONS, "tests/handshake12/test_tickets.py"),
+    "handshake/server/tls13/rules": (*SESSIONS, "tests/handshake/test_hostile_client_answer.py"),
+    "handshake/server/tls12/": SERVER_12,
+    "handshake/server/tls13/": SERVER_13,
+    "handshake/server/": SESSIONS,
+}
+"""By the beginning of a module's name; the first that fits."""
+
+WIDER: Final = tuple(
+    f"tests/{room}" for room in ("handshake", "handshake12", "resumption", "crypto", "record", "wire")
+)
+"""For what the nearest have not noticed."""
+
+
+def nearest(module: str) -> tuple[str, ...]:
+    return next(tests for beginning, tests in NEAREST.items() if module.startswith(beginning))
