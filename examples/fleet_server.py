@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from examples.asyncio_streams import Hooks, start_server
 from sansticket import Credential, ServerConfig, WindowedTicketKeys
+from sansticket_wrappers.asyncio import Hooks, start_server
 
 PATIENCE = 60.0
 """Seconds that a client may be silent."""
@@ -43,7 +43,7 @@ async def serve(options: argparse.Namespace) -> None:
     if options.redis is not None:
         from redis.asyncio import Redis  # who shares keys only need not have it
 
-        from examples.redis_store import RedisStore
+        from sansticket_wrappers.redis import RedisStore
 
         store = RedisStore(Redis.from_url(options.redis), keys, clock=clock)
         settings, hooks = store.settings(), store.hooks

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from examples.asyncio_streams import open_connection
 from sansticket import ClientConfig, ClientSessionStore, TrustAnchors
+from sansticket_wrappers.asyncio import open_connection
 
 MAX_HEAD: Final = 65_536
 MAX_BODY: Final = 67_108_864

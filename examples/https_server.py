@@ -13,7 +13,6 @@ from typing import Final
 
 from attrs import frozen
 
-from examples.asyncio_streams import start_server
 from sansticket import (
     CipherSuite,
     Connection,
@@ -22,6 +21,7 @@ from sansticket import (
     ProtocolVersion,
     ServerConfig,
 )
+from sansticket_wrappers.asyncio import start_server
 
 MAX_HEAD: Final = 16_384
 MAX_BODY: Final = 16_777_216

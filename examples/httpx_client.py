@@ -20,8 +20,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from examples.asyncio_streams import open_connection
 from sansticket import ClientConfig, ClientSessionStore, Connection, TrustAnchors
+from sansticket_wrappers.asyncio import open_connection
 
 
 class TLSTransport(httpx.AsyncBaseTransport):

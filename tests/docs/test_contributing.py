@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import ROOT
 
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/architecture.md")
-FOLDERS = "sansticket|tests|tools|docs|examples|benchmarks|fuzz|changes"
+FOLDERS = "sansticket|wrappers|tests|tools|docs|examples|benchmarks|fuzz|changes"
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w/.]*|\.[\w-]+[\w/.-]*(?:yaml|run)|[A-Z]+\.md)`")
 
 

@@ -13,8 +13,6 @@ import pytest
 from attrs import evolve
 from redis.asyncio import Redis
 
-from examples.asyncio_streams import Hooks, open_connection
-from examples.redis_store import RedisStore
 from sansticket import (
     Credential,
     Event,
@@ -25,6 +23,8 @@ from sansticket import (
     WindowedTicketKeys,
 )
 from sansticket.testing.store_rules import RULES, Rule
+from sansticket_wrappers.asyncio import Hooks, open_connection
+from sansticket_wrappers.redis import RedisStore
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE, ROOT
 from tests.support.configs import client_config

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from examples.asyncio_streams import start_server
 from examples.https_server import serve
 from examples.httpx_client import TLSTransport, tls
 from sansticket import ClientConfig, ClientSessionStore
+from sansticket_wrappers.asyncio import start_server
 from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE, example
 from tests.support.configs import client_config, server_config

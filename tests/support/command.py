@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,14 +22,19 @@ PATIENCE: Final = 30.0
 class Command:
     """A running program; everything it prints is kept in ``output``.  Leaving the ``with`` block ends it."""
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> None:
         self.arguments = [str(argument) for argument in arguments]
         self.output = ""
         self._waited_for = 0
         self._ended = False
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            self.arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
+            self.arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=env,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -127,8 +132,11 @@ class Command:
 
 
 def example(name: str, *arguments: str | Path) -> Command:
-    """A program of ``examples/`` on this interpreter, with this checkout's package."""
-    return Command(sys.executable, "-u", "-m", f"examples.{name}", *arguments)
+    """A program of ``examples/`` on this interpreter, with this checkout's package and wrappers."""
+    path = os.pathsep.join(filter(None, (str(ROOT / "wrappers"), os.environ.get("PYTHONPATH"))))
+    return Command(
+        sys.executable, "-u", "-m", f"examples.{name}", *arguments, env={**os.environ, "PYTHONPATH": path}
+    )
 
 
 def s_client(port: int, authority: Path, *arguments: str | Path, version: str = "-tls1_3") -> Command:

@@ -1,138 +1,21 @@
-"""asyncio's streams over sansticket: ``open_connection`` and ``start_server`` with a config where ``ssl=`` would be.
-
-    reader, writer = await open_connection("example.org", 443, config)
-    server = await start_server(client_connected, "127.0.0.1", 4433, config)
-
-``reader`` and ``writer`` are asyncio's own, so all that is known of them holds: ``drain`` is back-pressure,
-``write_eof`` a half-close, ``wait_closed`` waits for the socket.  In between stands one protocol:
-
-    the socket's transport  <->  TLSProtocol and TLSTransport  <->  the application's asyncio.Protocol
-
-Time-outs and cancellation: a handshake that takes longer than ``timeout`` seconds, and an answer of the
-application that does, end the connection with an alert.  So does a cancelled ``open_connection``.
-
-The end: what is said last (close_notify or an alert) is written, then the socket's sending half is closed, and
-what still comes is dropped until the peer closes, or stops taking bytes for ``linger`` seconds.  A socket closed
-with unread bytes in it would send RST, and RST can destroy what the peer has not read yet: the alert.
-"""
+"""What the socket's transport talks to: the engine of the wrapper."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from attrs import field, frozen
-
-from sansticket import (
-    AbortHandshake,
-    ClientConfig,
-    ClientConnection,
-    Close,
-    Command,
-    Connection,
-    Event,
-    Question,
-    Reason,
-    SendData,
-    ServerConfig,
-    ServerConnection,
-    Session,
-    events,
-)
+from sansticket import AbortHandshake, Close, Command, Connection, Event, Reason, events
+from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
+from sansticket_wrappers.asyncio.transport import TLSTransport
 
 READ_SIZE: Final = 32_768
 """Bytes read from the socket at once."""
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
-
-ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
-
-
-class TLSError(ConnectionError):
-    """TLS has failed, or was cut off; ``event`` says why."""
-
-    def __init__(self, event: events.ConnectionTerminated) -> None:
-        super().__init__(str(event))
-        self.event = event
-
-
-@frozen
-class Hooks:
-    """What the application does on one connection, asynchronously.  Nothing is read or written meanwhile.
-
-    ``answers``: a coroutine function for each class of questions that the config answers with ``ASK``.
-    ``observe``: gets what has happened (except where that is data only) before the bytes are written that it
-    caused.  With ``TicketIssued`` among it, it can put the session into a store before the client has the ticket.
-    """
-
-    answers: Mapping[type[Question], Callable[[Any], Awaitable[Command]]] = field(factory=dict)
-    observe: Callable[[Sequence[Event]], Awaitable[None]] | None = None
-
-    def concerns(self, happened: Sequence[Event]) -> bool:
-        if self.observe is None:
-            return any(isinstance(event, Question) for event in happened)
-        return any(type(event) is not events.DataReceived for event in happened)
-
-    async def answer(self, question: Question) -> Command:
-        handler = self.answers.get(type(question))
-        return AbortHandshake() if handler is None else await handler(question)
-
-
-async def open_connection(
-    host: str,
-    port: int,
-    config: ClientConfig,
-    *,
-    server_name: str | None = None,
-    session: Session | None = None,
-    sock: socket.socket | None = None,
-    hooks: Hooks | None = None,
-    limit: int = 65_536,
-    **options: Any,
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect, and do the handshake.  ``sock`` is a socket that is connected already; ``options`` are those of
-    ``TLSProtocol``.  Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
-    """
-    connection = ClientConnection(config, server_name or host, session, port=port)
-    reader = asyncio.StreamReader(limit)
-    app = asyncio.StreamReaderProtocol(reader)
-    tls = TLSProtocol(connection, app, hooks or Hooks(), **options)
-    loop = asyncio.get_running_loop()
-    try:
-        if sock is not None:
-            await loop.create_connection(lambda: tls, sock=sock)
-        else:
-            await loop.create_connection(lambda: tls, host, port)
-        await tls.ready
-    except BaseException:
-        tls.cancel()
-        raise
-    return reader, asyncio.StreamWriter(tls.transport, app, reader, loop)
-
-
-async def start_server(
-    client_connected: ClientConnected,
-    host: str | None,
-    port: int,
-    config: ServerConfig,
-    *,
-    hooks: Callable[[], Hooks] = Hooks,
-    limit: int = 65_536,
-    **options: Any,
-) -> asyncio.Server:
-    """Listen; ``client_connected`` is called after each handshake.  ``hooks`` is called for each connection;
-    ``options`` are those of ``TLSProtocol``.
-    """
-
-    def accept() -> TLSProtocol:
-        app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
-        return TLSProtocol(ServerConnection(config), app, hooks(), **options)
-
-    return await asyncio.get_running_loop().create_server(accept, host, port)
 
 
 class TLSProtocol(asyncio.BufferedProtocol):
@@ -377,81 +260,3 @@ class TLSProtocol(asyncio.BufferedProtocol):
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-
-
-class TLSTransport(asyncio.Transport):
-    """What the application's protocol writes to.
-
-    ``get_extra_info("tls")`` is the ``Connection``, which knows what was agreed on, and ``"truncated"`` whether
-    the peer's stream ended without close_notify.
-    """
-
-    def __init__(self, tls: TLSProtocol) -> None:
-        super().__init__()
-        self._tls = tls
-        self._closing = False
-
-    def command(self, command: Command) -> None:
-        """Any command besides data and the end: ``IssueTicket``, ``UpdateKeys`` and so on."""
-        self._tls.command(command)
-
-    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        if data and not self.is_closing():
-            self._tls.command(SendData(bytes(data)))
-
-    def write_eof(self) -> None:
-        self._tls.command(Close())
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            self._tls.command(Close())
-
-    def abort(self) -> None:
-        self._closing = True
-        if self._tls.socket_transport is not None:
-            self._tls.socket_transport.abort()
-
-    def is_closing(self) -> bool:
-        return self._closing or self._tls.ending
-
-    def pause_reading(self) -> None:
-        self._tls.reading_paused = True
-        self._tls.update_flow()
-
-    def resume_reading(self) -> None:
-        self._tls.reading_paused = False
-        self._tls.update_flow()
-
-    def is_reading(self) -> bool:
-        return not self._tls.reading_paused and not self.is_closing()
-
-    def get_write_buffer_size(self) -> int:
-        return self._socket().get_write_buffer_size()
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        return self._socket().get_write_buffer_limits()
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self._socket().set_write_buffer_limits(high, low)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
-        self._tls.app = protocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._tls.app
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "tls":
-            return self._tls.connection
-        if name == "truncated":
-            return self._tls.truncated
-        return self._socket().get_extra_info(name, default)
-
-    def _socket(self) -> asyncio.Transport:
-        assert self._tls.socket_transport is not None
-        return self._tls.socket_transport

@@ -52,13 +52,6 @@ from twisted.web.server import Site
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from examples.twisted_protocol import (
-    Hooks,
-    TLSClientEndpoint,
-    TLSError,
-    TLSFactory,
-    TLSServerEndpoint,
-)
 from sansticket import (
     ASK,
     AlertDescription,
@@ -85,6 +78,13 @@ from sansticket import (
     VerifyPeer,
 )
 from sansticket import events as happenings
+from sansticket_wrappers.twisted import (
+    Hooks,
+    TLSClientEndpoint,
+    TLSError,
+    TLSFactory,
+    TLSServerEndpoint,
+)
 from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config

@@ -11,14 +11,6 @@ from typing import Any
 
 import pytest
 
-from examples.asyncio_streams import (
-    Hooks,
-    TLSError,
-    TLSProtocol,
-    TLSTransport,
-    open_connection,
-    start_server,
-)
 from sansticket import (
     ASK,
     AlertDescription,
@@ -40,6 +32,14 @@ from sansticket import (
     UseConfig,
 )
 from sansticket import events as happenings
+from sansticket_wrappers.asyncio import (
+    Hooks,
+    TLSError,
+    TLSProtocol,
+    TLSTransport,
+    open_connection,
+    start_server,
+)
 from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config

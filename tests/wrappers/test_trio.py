@@ -11,7 +11,6 @@ import pytest
 import trio
 import trio.testing
 
-from examples.trio_stream import TLSError, TLSStream, open_tls_over_tcp_stream, serve_tls_over_tcp
 from sansticket import (
     ASK,
     AcceptPeer,
@@ -35,6 +34,7 @@ from sansticket import (
     UpdateKeys,
     VerifyPeer,
 )
+from sansticket_wrappers.trio import TLSError, TLSStream, open_tls_over_tcp_stream, serve_tls_over_tcp
 from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config

@@ -17,8 +17,9 @@ What happens without it: every operation has ``timeout`` seconds.  A look-up or 
 handshake, and the last that is tried in it; a session that could not be written is a full handshake later.
 Nothing waits longer, and nothing is used twice: a GETDEL whose answer was lost has used the session up.
 
-It needs the client ``redis`` (``pip install "sansticket[redis]"``), and a Redis of version 6.2 or newer that does
-not persist (``save ""``, ``appendonly no``): one that does brings back, when it is restarted, what was taken.
+It needs the client ``redis`` (``pip install "sansticket-wrappers[redis]"``), and a Redis of version 6.2 or newer
+that does not persist (``save ""``, ``appendonly no``): one that does brings back, when it is restarted, what was
+taken.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ from attrs import define
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from examples.asyncio_streams import Hooks
 from sansticket import (
     ASK,
     CacheMode,
@@ -51,6 +51,7 @@ from sansticket import (
     TicketIssued,
     TicketKeys,
 )
+from sansticket_wrappers.asyncio import Hooks
 
 T = TypeVar("T")
 

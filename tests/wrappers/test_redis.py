@@ -14,7 +14,6 @@ from attrs import evolve
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from examples.redis_store import Answers, RedisStore
 from sansticket import (
     ClaimSession,
     LookUpSession,
@@ -26,6 +25,7 @@ from sansticket import (
     WindowedTicketKeys,
 )
 from sansticket.testing.store_rules import RULES, Rule
+from sansticket_wrappers.redis import Answers, RedisStore
 from tests.support.command import PATIENCE
 from tests.support.redis_server import RedisServer
 from tests.support.sessions import numbered

@@ -1,0 +1,65 @@
+"""docs/wrappers.md: its programs run, and what it names is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.certificates import authority, server_identity
+from tests.support.command import PATIENCE, ROOT
+from tests.support.documents import Document, code
+
+PAGE: Final = Document("wrappers.md")
+PRINTED: Final = {"asyncio": ["full handshake", "resumed"]}
+"""What the programs print that run as they stand there, by the heading of their section."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "ca.pem").write_bytes(authority().pem)
+    (tmp_path / "chain.pem").write_bytes(server_identity().chain_pem)
+    (tmp_path / "key.pem").write_bytes(server_identity().key_pem)
+    return tmp_path
+
+
+@pytest.mark.parametrize("title", PRINTED)
+def test_a_program_runs(title: str, folder: Path) -> None:
+    (folder / "program.py").write_text(code(PAGE.section(title)))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "program.py"],
+        cwd=folder,
+        env={"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "wrappers")))},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == PRINTED[title]
+
+
+@pytest.mark.parametrize("title", ["Trio", "Twisted"])
+def test_the_other_code_can_be_imported(title: str) -> None:
+    PAGE.run(title, {})
+
+
+def test_the_table_lists_what_there_is() -> None:
+    rows = re.findall(r"^\| `(sansticket_wrappers\.\w+)` \| (.*?) \|", PAGE.text, re.MULTILINE)
+    package = ROOT / "wrappers/sansticket_wrappers"
+    modules = {path.stem for path in package.iterdir() if path.stem not in ("__init__", "py", "__pycache__")}
+    assert {name.partition(".")[2] for name, _ in rows} == modules
+    for name, what in rows:
+        for public in re.findall(r"`(\w+)`", what):
+            assert hasattr(import_module(name), public), (name, public)
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGE.text):
+        assert (ROOT / "docs" / target).is_file()

@@ -1,0 +1,10 @@
+"""Wherever sockets are: sansticket for blocking sockets, asyncio, Trio and Twisted, and a store of sessions in Redis.
+
+``sansticket`` itself has none.  Each wrapper is a module of its own, and needs what it is for:
+``pip install "sansticket-wrappers[trio]"``, ``[twisted]``, ``[redis]``.  docs/wrappers.md is the manual.
+"""
+
+from typing import Final
+
+__version__: Final = "0.1.0"
+"""The same as sansticket's: the two are released together."""

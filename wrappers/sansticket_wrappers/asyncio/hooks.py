@@ -1,0 +1,40 @@
+"""What an application does on a connection, and why one has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+
+from sansticket import AbortHandshake, Command, Event, Question, events
+
+
+class TLSError(ConnectionError):
+    """TLS has failed, or was cut off; ``event`` says why."""
+
+    def __init__(self, event: events.ConnectionTerminated) -> None:
+        super().__init__(str(event))
+        self.event = event
+
+
+@frozen
+class Hooks:
+    """What the application does on one connection, asynchronously.  Nothing is read or written meanwhile.
+
+    ``answers``: a coroutine function for each class of questions that the config answers with ``ASK``.
+    ``observe``: gets what has happened (except where that is data only) before the bytes are written that it
+    caused.  With ``TicketIssued`` among it, it can put the session into a store before the client has the ticket.
+    """
+
+    answers: Mapping[type[Question], Callable[[Any], Awaitable[Command]]] = field(factory=dict)
+    observe: Callable[[Sequence[Event]], Awaitable[None]] | None = None
+
+    def concerns(self, happened: Sequence[Event]) -> bool:
+        if self.observe is None:
+            return any(isinstance(event, Question) for event in happened)
+        return any(type(event) is not events.DataReceived for event in happened)
+
+    async def answer(self, question: Question) -> Command:
+        handler = self.answers.get(type(question))
+        return AbortHandshake() if handler is None else await handler(question)
