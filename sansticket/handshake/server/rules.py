@@ -49,6 +49,8 @@ class Outcome:
     session: Session | None
     decisions: tuple[Decision, ...]
     record: ResumptionRecord
+    num_tickets: int | None
+    """What was set on the connection when the tickets to follow were counted."""
 
     @property
     def gives_ticket(self) -> bool:
@@ -65,10 +67,8 @@ class Rules(Generic[After]):
     IDS_ARE_TICKETS: ClassVar[bool]
     """An id comes in the place of a ticket, so that one which is not known is a decision about tickets too."""
 
-    @property
-    def config(self) -> ServerConfig:
-        """Whose keys, cache and answers are asked."""
-        raise NotImplementedError
+    config: ServerConfig
+    """Whose keys, cache and answers are asked."""
 
     def questions(self) -> Questions[After]:
         """The states in which this version asks."""

@@ -58,7 +58,7 @@ def begin(config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Fl
     """From the ClientHello to our answer, or to a question."""
     negotiated = negotiate(config, hello, raw_hello)
     flight.learn(version=TLS12, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
-    return search.begin(Rules(negotiated), flight)
+    return search.begin(Rules(config, negotiated), flight)
 
 
 @value
@@ -69,10 +69,6 @@ class Rules(rules.Rules["AfterHello"]):
     IDS_ARE_TICKETS: ClassVar[bool] = False
 
     negotiated: Negotiated
-
-    @property
-    def config(self) -> ServerConfig:
-        return self.negotiated.config
 
     def questions(self) -> Questions[AfterHello]:
         return QUESTIONS

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from attrs import field
+from attrs import evolve, field
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.config.choices import ClientAuthentication
@@ -130,7 +130,7 @@ class ServerFinished:
 def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> AskSign | WaitClientFinished:
     """ServerHello, EncryptedExtensions, and either Finished or the certificate."""
     handshake = send_server_hello(negotiated, outcome, flight)
-    handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome, flight.num_tickets)))
+    handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome)))
     if outcome.session is not None:
         flight.learn(session=outcome.session, peer_certificates=outcome.session.peer_certificates)
         return WaitClientFinished(finish_flight(handshake, flight), outcome.session.peer_certificates)
@@ -169,20 +169,16 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     return ServerHandshake(negotiated, outcome, transcript, secret, traffic)
 
 
-def encrypted_extensions(
-    negotiated: Negotiated, outcome: Outcome, num_tickets: int | None
-) -> EncryptedExtensions:
+def encrypted_extensions(negotiated: Negotiated, outcome: Outcome) -> EncryptedExtensions:
     extensions: list[Extension] = []
-    name = (
-        negotiated.server_name if outcome.session is None else None
-    )  # not in a resumption: RFC 6066 section 3
+    # Not in a resumption: RFC 6066 section 3.
+    name = negotiated.server_name if outcome.session is None else None
     if name is not None and any(credential.matches(name) for credential in negotiated.config.credentials):
         extensions.append(ServerNameAck())
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
     if negotiated.hello.find(TicketRequest) is not None:
-        expected = resolve(outcome.decisions, TLS13, negotiated.ticket_numbers.counts(num_tickets)).tickets
-        extensions.append(TicketRequestHint(min(expected, 255)))
+        extensions.append(TicketRequestHint(min(outcome.record.tickets_to_follow or 0, 255)))
     return EncryptedExtensions(tuple(extensions))
 
 
@@ -335,7 +331,6 @@ class WaitClientFinished(State):
         flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.client))
         transcript = handshake.transcript.plus(flight.received)
         outcome, negotiated = handshake.outcome, handshake.negotiated
-        resolution = resolve(outcome.decisions, TLS13, negotiated.ticket_numbers.counts(flight.num_tickets))
         established = self.established(flight.now)
         connected = ServerConnected(
             config=negotiated.config,
@@ -347,13 +342,23 @@ class WaitClientFinished(State):
             transcript=transcript if may_be_asked_again(negotiated) else None,
             app_data=outcome.session.app_data if outcome.session is not None else b"",
         )
-        tickets, why = resolution.tickets, resolution.why
+        record = self.counted_again(flight.num_tickets)
+        tickets, why = record.tickets_to_follow or 0, record.why
         if tickets and connected.remaining_lifetime(flight.now) <= 0:
             tickets, why = 0, f"{why}, but the session is too old for another ticket"
+            record = evolve(record, tickets_to_follow=tickets, why=why)
         flight.establish(established)
-        record = ResumptionRecord(outcome.record.identities, outcome.record.winner, tickets, why)
         flight.emit(established.completed(record))
         return after_handshake(connected, tickets, flight)
+
+    def counted_again(self, num_tickets: int | None) -> ResumptionRecord:
+        """The account of the search, with the tickets that follow if another number was set on the connection since."""
+        outcome = self.finished.handshake.outcome
+        if num_tickets == outcome.num_tickets:
+            return outcome.record
+        counts = self.finished.handshake.negotiated.ticket_numbers.counts(num_tickets)
+        resolution = resolve(outcome.decisions, TLS13, counts)
+        return evolve(outcome.record, tickets_to_follow=resolution.tickets, why=resolution.why)
 
     def established(self, now: float) -> Established:
         negotiated, session = self.finished.handshake.negotiated, self.finished.handshake.outcome.session

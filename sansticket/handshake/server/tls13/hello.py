@@ -23,9 +23,11 @@ from sansticket.handshake.server import search
 from sansticket.handshake.server.tls13.negotiation import (
     TLS13,
     Negotiated,
+    can_resume,
     check_hello,
     select_group,
     select_suite,
+    ticket_numbers,
 )
 from sansticket.handshake.server.tls13.rules import AfterHello, Rules
 from sansticket.keys.transcript import Transcript
@@ -70,6 +72,7 @@ def negotiate(
     flight: Flight,
 ) -> AfterHello:
     """Everything but the session is chosen; on to the search for one."""
+    resumes = can_resume(hello)
     negotiated = Negotiated(
         config=config,
         hello=hello,
@@ -80,6 +83,8 @@ def negotiate(
         alpn_protocol=select_protocol(config, hello),
         session_id_context=config.effective_session_id_context,
         transcript=transcript,
+        resumes=resumes,
+        ticket_numbers=ticket_numbers(config, hello, resumes=resumes),
     )
     flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
     return search.begin(Rules.of(negotiated), flight)

@@ -63,6 +63,8 @@ class Negotiated:
     alpn_protocol: bytes | None
     session_id_context: bytes
     transcript: Transcript
+    resumes: bool
+    ticket_numbers: TicketNumbers
 
     @property
     def retried(self) -> bool:
@@ -83,25 +85,22 @@ class Negotiated:
             return self
         return evolve(self, suite=fitting, transcript=self.transcript.with_hash(hash_name))
 
-    @property
-    def resumes(self) -> bool:
-        """The client can resume in a mode that we do: psk_dhe_ke (RFC 9846 section 4.3.9)."""
-        modes = self.hello.find(PskKeyExchangeModes)
-        return modes is not None and PskKeyExchangeMode.PSK_DHE_KE in modes.modes
 
-    @property
-    def takes_tickets(self) -> bool:
-        """It can, or names no mode at all, and the config has it that it may name one when it comes back."""
-        if self.config.tickets_without_psk_modes and self.hello.find(PskKeyExchangeModes) is None:
-            return True
-        return self.resumes
+def can_resume(hello: ClientHello) -> bool:
+    """In a mode that we do: psk_dhe_ke (RFC 9846 section 4.3.9)."""
+    modes = hello.find(PskKeyExchangeModes)
+    return modes is not None and PskKeyExchangeMode.PSK_DHE_KE in modes.modes
 
-    @property
-    def ticket_numbers(self) -> TicketNumbers:
-        request = self.hello.find(TicketRequest)
-        wanted = (request.new_session_count, request.resumption_count) if request is not None else None
-        takes = self.takes_tickets and self.config.issues_tickets
-        return TicketNumbers(takes, self.config.num_tickets, wanted, self.config.max_tickets_requested)
+
+def ticket_numbers(config: ServerConfig, hello: ClientHello, *, resumes: bool) -> TicketNumbers:
+    """A client that cannot resume takes no tickets; unless it names no mode at all, and the config has it that it may
+    name one when it comes back."""
+    request = hello.find(TicketRequest)
+    wanted = (request.new_session_count, request.resumption_count) if request is not None else None
+    takes = resumes or (config.tickets_without_psk_modes and hello.find(PskKeyExchangeModes) is None)
+    return TicketNumbers(
+        takes and config.issues_tickets, config.num_tickets, wanted, config.max_tickets_requested
+    )
 
 
 def check_hello(hello: ClientHello) -> None:

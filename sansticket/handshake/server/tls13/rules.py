@@ -30,7 +30,6 @@ from typing import ClassVar, Final
 
 from attrs import evolve
 
-from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
@@ -65,11 +64,8 @@ class Rules(rules.Rules["AfterHello"]):
 
     @classmethod
     def of(cls, negotiated: Negotiated) -> Rules:
-        return cls(negotiated, negotiated.hello.find(PreSharedKeyOffer) or NOTHING_OFFERED)
-
-    @property
-    def config(self) -> ServerConfig:
-        return self.negotiated.config
+        offer = negotiated.hello.find(PreSharedKeyOffer) or NOTHING_OFFERED
+        return cls(negotiated.config, negotiated, offer)
 
     def questions(self) -> Questions[AfterHello]:
         return QUESTIONS
@@ -77,12 +73,12 @@ class Rules(rules.Rules["AfterHello"]):
     def shown(self) -> tuple[Shown, ...]:
         if not self.offer.identities or self.why_not() is not None:
             return ()
-        are_tickets = not self.negotiated.config.stateful_tickets
+        are_tickets = not self.config.stateful_tickets
         return tuple([Shown(one.identity, are_tickets) for one in self.offer.identities[:MAX_IDENTITIES]])
 
     def why_not(self) -> Check | None:
         """What makes it useless to look at any identity."""
-        if not self.negotiated.config.issues_tickets:
+        if not self.config.issues_tickets:
             return Check("tickets", False, "the config makes none")
         if not self.negotiated.resumes:
             return Check("psk_key_exchange_modes", False, "without psk_dhe_ke, the only mode that we do")
