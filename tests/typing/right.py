@@ -11,6 +11,7 @@ from sansticket import (
     ASK,
     AbortHandshake,
     AcceptPeer,
+    AdmitSession,
     AlertDescription,
     CipherSuite,
     ClaimSession,
@@ -26,6 +27,7 @@ from sansticket import (
     DecideTicket,
     Event,
     FlushTickets,
+    FoundBy,
     HandshakeCompleted,
     IssueTicket,
     LookUpSession,
@@ -48,9 +50,11 @@ from sansticket import (
     ServerConfig,
     ServerConnection,
     Session,
+    SessionAdmitted,
     SessionCache,
     SessionClaimed,
     SessionNotClaimed,
+    SessionRefused,
     Sign,
     TicketFlush,
     TicketIssued,
@@ -132,6 +136,10 @@ class Store:
     def look_up(self, question: LookUpSession) -> ProvideSession:
         return ProvideSession(self.sessions.get(question.session_id))
 
+    def admit(self, question: AdmitSession) -> SessionAdmitted | SessionRefused:
+        known = question.how is FoundBy.TICKET or question.session.session_id in self.sessions
+        return SessionAdmitted() if known else SessionRefused("another server's")
+
     def claim(self, question: ClaimSession) -> SessionClaimed | SessionNotClaimed:
         taken = self.sessions.pop(question.session.session_id, None)
         return SessionClaimed() if taken else SessionNotClaimed()
@@ -157,7 +165,12 @@ ServerConfig(
     credentials=[elsewhere],
     ticket_keys=None,
     single_use_tickets=True,
-    answers={LookUpSession: store.look_up, ClaimSession: store.claim, Sign: Service()},
+    answers={
+        LookUpSession: store.look_up,
+        AdmitSession: store.admit,
+        ClaimSession: store.claim,
+        Sign: Service(),
+    },
 )
 ServerConfig(
     credentials=[credential],

@@ -38,10 +38,7 @@ class Negotiated:
     server_name: str | None
     alpn_protocol: bytes | None
     session_id_context: bytes
-
-    @property
-    def extended_master_secret(self) -> bool:
-        return self.hello.find(ExtendedMasterSecret) is not None
+    extended_master_secret: bool
 
     @property
     def secure_renegotiation(self) -> bool:
@@ -79,7 +76,8 @@ def negotiate(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> Neg
     renegotiation = hello.find(RenegotiationInfo)
     if renegotiation is not None and renegotiation.renegotiated_connection:
         raise Fault(Reason.RENEGOTIATION_INFO_MISMATCH, "not empty in a first handshake")
-    if config.require_extended_master_secret and hello.find(ExtendedMasterSecret) is None:
+    extended_master_secret = hello.find(ExtendedMasterSecret) is not None
+    if config.require_extended_master_secret and not extended_master_secret:
         raise Fault(Reason.MISSING_EXTENDED_MASTER_SECRET, "in the ClientHello")
     return Negotiated(
         config=config,
@@ -88,6 +86,7 @@ def negotiate(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> Neg
         server_name=server_name_of(hello),
         alpn_protocol=select_protocol(config, hello),
         session_id_context=config.effective_session_id_context,
+        extended_master_secret=extended_master_secret,
     )
 
 
