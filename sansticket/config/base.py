@@ -38,6 +38,7 @@ from sansticket.config.defaults import (
     DEFAULT_CIPHER_SUITES,
     KNOWN_VERSIONS,
     LARGEST_CLIENT_HELLO,
+    MAX_LIFETIME,
     MAX_PROTOCOLS,
     _default_groups,
     _default_signature_schemes,
@@ -194,6 +195,15 @@ class Config:
         validator=is_a(ResumedCertificates, "a ResumedCertificates"),
         metadata=says(
             "What is checked of the peer's certificates when a session is resumed that holds them."
+        ),
+    )
+    max_session_age: int = field(
+        default=MAX_LIFETIME,
+        validator=is_in_range(1, MAX_LIFETIME),
+        metadata=says(
+            "Seconds since the last full handshake after which a session is not resumed any more, however often it was "
+            "renewed.  A client offers no older one.  The default, seven days, is the most that RFC 9846 section 4.7.1 "
+            "allows."
         ),
     )
     require_extended_master_secret: bool = field(

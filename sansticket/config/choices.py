@@ -79,7 +79,8 @@ class ResumedCertificates(Enum):
     """What is checked of the peer's certificates when a session is resumed that holds them."""
 
     REUSE = "reuse"
-    """Nothing: they were verified when the session was made, and it lives for hours only."""
+    """Nothing: they were verified when the session was made.  ``max_session_age`` bounds how long ago that can be, and
+    a client that verifies offers no session beyond the end of the server's certificate."""
     CHECK_VALIDITY = "check validity"
     """None of the chain has expired since."""
     VERIFY = "verify the chain again"

@@ -17,7 +17,7 @@ from sansticket.config.checks import (
     is_flag,
     or_none,
 )
-from sansticket.config.derived import key_share_groups, store_policy, verification_policy
+from sansticket.config.derived import client_identity, key_share_groups, store_policy, verification_policy
 from sansticket.config.hello import fixed_extensions
 from sansticket.config.questions import Lacking, check_asked, lacking_in_a_client
 from sansticket.errors import ConfigError
@@ -135,6 +135,16 @@ class ClientConfig(Config):
     def verifies_by_default(self) -> bool:
         """Whether chains are verified, and by ``cryptography``."""
         return self.verify_peer and super().verifies_by_default
+
+    @cached_property
+    def client_identity(self) -> bytes:
+        """What a session remembers of the credentials that the client had (16 bytes); empty for none."""
+        return client_identity(tuple(credential.chain for credential in self.credentials))
+
+    @cached_property
+    def session_context(self) -> bytes:
+        """The ``session_id_context`` of a client's sessions: ``verification_policy``, and then ``client_identity``."""
+        return self.verification_policy + self.client_identity
 
     @cached_property
     def _store_policy(self) -> bytes:

@@ -69,6 +69,12 @@ def verification_policy(how: bytes, min_rsa_bits: int, anchors: TrustAnchors | N
     return sha256(b"\0".join(parts)).digest()[:16]
 
 
+def client_identity(chains: tuple[tuple[bytes, ...], ...]) -> bytes:
+    """16 bytes that stand for the certificates that we have to show, in their order; nothing for none."""
+    ours = b"".join(sha256(b"".join(chain)).digest() for chain in chains)
+    return sha256(b"sansticket client identity\0" + ours).digest()[:16] if chains else b""
+
+
 def store_policy(policy: bytes, chains: tuple[tuple[bytes, ...], ...]) -> bytes:
     """16 bytes that stand for that, and for the certificates that we have to show."""
     ours = b"".join(sha256(b"".join(chain)).digest() for chain in chains)

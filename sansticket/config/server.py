@@ -102,11 +102,6 @@ class ServerConfig(Config):
             "forgets after another ``ticket_lifetime``; or None with ``OpenTicket`` answered."
         ),
     )
-    max_session_age: int = field(
-        default=MAX_LIFETIME,
-        validator=is_in_range(1, MAX_LIFETIME),
-        metadata=says("Seconds since the last full handshake after which no renewal helps any more."),
-    )
     session_id_context: bytes | None = field(
         default=None,
         validator=or_none(has_length(0, MAX_SESSION_ID_CONTEXT)),

@@ -9,8 +9,10 @@ a certificate import it.  The same holds for ``certificates`` and ``verification
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from ipaddress import ip_address
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import frozen
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     ExtensionValue = TypeVar("ExtensionValue", bound=x509.ExtensionType)
+
+_UTC_TIME: Final = 0x17
 
 _ID_RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
 
@@ -362,6 +366,25 @@ def check_server_name(name: str) -> None:
     """ConfigError ``server_name`` for what is neither a host name in ASCII nor an IP address."""
     if not is_ip_address(name) and not is_host_name(name.removesuffix(".")):
         raise ConfigError("server_name", f"{name!r:.200}; expected a host name in ASCII or an IP address")
+
+
+@lru_cache(maxsize=256)
+def end_of_validity(der: bytes) -> float:
+    """The last second in which a certificate is valid, since the epoch; of one that cannot be read, long ago.
+
+    Read here, since it is needed in a resumption (see above): notAfter of RFC 5280 section 4.1.2.5.
+    """
+    try:
+        body = next(elements(content_of(der, SEQUENCE)))[1]
+        _signature, _issuer, validity, *_ = (content for tag, content, _ in elements(body) if tag == SEQUENCE)
+        _not_before, (tag, text, _) = elements(validity)
+        digits = text.decode("ascii").removesuffix("Z")
+        if tag == _UTC_TIME:
+            digits = ("20" if digits < "50" else "19") + digits
+        month, day, hour, minute, second = (int(digits[place : place + 2]) for place in range(4, 14, 2))
+        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC).timestamp()
+    except (ValueError, TypeError, StopIteration):
+        return -inf
 
 
 def is_named(der: bytes, server_name: str) -> bool:

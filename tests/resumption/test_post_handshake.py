@@ -51,7 +51,7 @@ from tests.support.credentials import anchors, client_credential, credential_of
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import certificate_of, with_extensions
 from tests.support.pair import ConnectionPair
-from tests.support.resumption import World, ending, kinds, outcome, received, resumed
+from tests.support.resumption import World, ending, kinds, made_by, outcome, received, resumed
 
 ONE = client_credential()
 TWO = credential_of(authority().issue("client-two.example", client=True))
@@ -81,7 +81,7 @@ def authenticate(pair: ConnectionPair) -> int:
 @pytest.mark.parametrize("again", [False, True])
 def test_as_many_as_after_the_handshake(world: World, number: int, changed: int | None, again: bool) -> None:
     config = server(world)
-    session = world.session(config) if again else None
+    session = world.session(config, client=world.client(credentials=[ONE])) if again else None
     pair = connect(world, evolve(config, num_tickets=number), session)
     assert outcome(pair) == (again, min(1, number) if again else number)
     if changed is not None:
@@ -119,7 +119,7 @@ def test_older_tickets_stay_anonymous(world: World, stateful: bool) -> None:
     authenticate(pair)
     peers = []
     for session in received(pair):
-        again = world.connect(config, session)
+        again = world.connect(config, made_by(world.client(), session))
         assert resumed(again)
         peers.append(again.server.peer_certificates)
     assert peers == [(), (), ONE.chain, ONE.chain]
@@ -139,7 +139,10 @@ def test_the_newest_identity(world: World) -> None:
     ]
     sessions = received(pair)
     assert len(sessions) == 6
-    peers = [world.connect(config, session).server.peer_certificates for session in sessions[3:5]]
+    peers = [
+        world.connect(config, made_by(world.client(), session)).server.peer_certificates
+        for session in sessions[3:5]
+    ]
     assert peers == [ONE.chain, TWO.chain]
 
 
@@ -169,7 +172,7 @@ def test_one_that_shows_nothing_any_more(world: World) -> None:
     config = server(world, client_authentication=ClientAuthentication.OPTIONAL)
     first = connect(world, config)
     assert first.server.peer_certificates == ONE.chain
-    pair = connect(world, config, received(first)[0], credentials=())
+    pair = connect(world, config, made_by(world.client(), received(first)[0]), credentials=())
     assert resumed(pair)
     assert pair.server.peer_certificates == ONE.chain
     authenticate(pair)
@@ -179,7 +182,7 @@ def test_one_that_shows_nothing_any_more(world: World) -> None:
 def test_required(world: World) -> None:
     config = server(world, client_authentication=ClientAuthentication.REQUIRED)
     session = received(connect(world, config))[0]
-    pair = connect(world, config, session, credentials=())
+    pair = connect(world, config, made_by(world.client(), session), credentials=())
     assert resumed(pair)
     authenticate(pair)
     assert ending(pair).reason is Reason.CERTIFICATE_REQUIRED

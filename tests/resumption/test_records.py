@@ -22,7 +22,7 @@ from tests.support.credentials import anchors, client_credential, server_credent
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import without
 from tests.support.pair import ConnectionPair
-from tests.support.resumption import START, Clock, World, received, record
+from tests.support.resumption import START, Clock, World, made_by, received, record
 
 KEY: Final = r"key [0-9a-f]{32}"
 
@@ -69,6 +69,7 @@ def test_each_check_of_a_server(
     session = world.session(old)
     world.clock.forward(100)
     client = world.client(clock=Clock(START), credentials=[client_credential()])
+    session = made_by(client, session)
     pair = world.connect(evolve(old, **{"session_id_context": None, **after}), session, client=client)
     said = text(pair)
     assert re.search(rf"^    {expected}$", said, re.MULTILINE), said

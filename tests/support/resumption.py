@@ -114,6 +114,11 @@ def ending(pair: ConnectionPair, side: Side = "server") -> ConnectionTerminated:
     return pair.event(side, ConnectionTerminated)
 
 
+def made_by(client: ClientConfig, session: Session) -> Session:
+    """The session as if this client had made it: to see what a server makes of a client that it takes for another."""
+    return evolve(session, session_id_context=client.session_context)
+
+
 def altered(session: Session, ticket: bytes) -> Session:
     """The session with another ticket: what a client offers that has been given a wrong one."""
     return evolve(session, ticket=ticket)

@@ -1,10 +1,10 @@
 """Sessions that another program made: verified once more, before a client of ours offers them.
 
 A resumption shows no certificate.  Whoever resumes trusts the verification of the handshake that made the
-session, and so a client's ``Session`` keeps the policy by which its server was verified (in
-``session_id_context``), and is offered under the same policy only.  A session from ``openssl s_client -sess_out``
-says nothing of the kind.  ``adopt_session`` verifies its certificate as the config would have done, and gives
-it that config's policy.
+session, and so a client's ``Session`` keeps the policy by which its server was verified, and the credentials that the
+client had (in ``session_id_context``), and is offered under the same policy and credentials only.  A session from
+``openssl s_client -sess_out`` says nothing of the kind.  ``adopt_session`` verifies its certificate as the config would
+have done, and gives it that config's policy and credentials.
 """
 
 from __future__ import annotations
@@ -46,11 +46,14 @@ def adopt_session(
     ``verify_peer=False``.  An SSL_SESSION holds the server's own certificate only: ``intermediates`` (DER) are
     those between it and the trust anchors.
 
+    Who the client was in that session nobody can tell from it.  Adopt one that was made with a client certificate only
+    for a config with the credential of that certificate: it goes on as that client.
+
     That the server *had the key* of the certificate was checked by the program that made the session, or nobody
     did.  So adopt only what you would also take a private key from: a session file that you protect as one.
 
     Raises ``SessionNotAdopted``, or ConfigError where ``VerifyPeer`` is answered with ``ASK``: verify it yourself
-    then, and ``evolve(session, session_id_context=config.verification_policy, server_name=...)``.
+    then, and ``evolve(session, session_id_context=config.session_context, server_name=...)``.
     """
     name = normal_server_name(server_name, config)
     if session.server_name not in (None, name) and not config.resume_with_other_name:
@@ -62,7 +65,7 @@ def adopt_session(
         _verify(config, (*session.peer_certificates, *intermediates), name)
     except Fault as fault:
         raise SessionNotAdopted(fault.reason, fault.detail) from None
-    return evolve(session, session_id_context=config.verification_policy, server_name=name)
+    return evolve(session, session_id_context=config.session_context, server_name=name)
 
 
 def _verify(config: ClientConfig, chain: tuple[bytes, ...], name: str | None) -> None:

@@ -13,7 +13,7 @@ from sansticket.crypto.suites import SUITES
 from sansticket.handshake.machine.flight import Flight
 from sansticket.keys.tls13 import EarlySecret, binder
 from sansticket.keys.transcript import Transcript
-from sansticket.tickets.records import IdentityRecord
+from sansticket.tickets.records import Check, IdentityRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.base import Extension
@@ -21,6 +21,25 @@ from sansticket.wire.extensions.resumption import PreSharedKeyOffer, PskIdentity
 from sansticket.wire.messages.hello import ClientHello
 
 TLS12: Final = ProtocolVersion.TLS_1_2
+
+MAX_EXTENSIONS: Final = 65_535
+"""Bytes of all extensions of a ClientHello."""
+
+OFFER_OVERHEAD: Final = 8
+"""Bytes of a pre_shared_key extension besides its identities and binders: four lengths and the type."""
+
+IDENTITY_OVERHEAD: Final = 6 + 1 + 48
+"""Bytes that an identity takes besides its ticket: length, age, and a binder of the longest hash."""
+
+
+def room_in(hello: ClientHello) -> int:
+    """Bytes that its extensions may still grow by; less than 0 if they are too long already."""
+    return MAX_EXTENSIONS - sum(len(extension.written()) for extension in hello.extensions)
+
+
+def size_of(session: Session) -> int:
+    """Bytes that it takes in a hello, at most."""
+    return len(session.ticket) + IDENTITY_OVERHEAD
 
 
 @value
@@ -43,6 +62,8 @@ class ClientOffer:
     """The one of TLS 1.2, which the hello shows in its session_ticket extension or by its session id."""
     identities: tuple[IdentityRecord, ...]
     transcript: Transcript
+    places: tuple[int, ...]
+    """The index of each of the ``offered`` among all those that were given."""
     retried: bool = False
 
     @property
@@ -52,8 +73,7 @@ class ClientOffer:
 
     def place_of(self, session: Session) -> int:
         """The index of an offered session among all those that were given."""
-        fit = [record.index for record in self.identities if record.passed]
-        return fit[self.offered.index(session)]
+        return self.places[self.offered.index(session)]
 
     def with_extension(self, extension: Extension) -> ClientOffer:
         """The hello with ``extension`` in the place of its predecessor of the same type, or at the end."""
@@ -65,9 +85,22 @@ class ClientOffer:
         return evolve(self, hello=evolve(self.hello, extensions=extensions))
 
     def after_retry(self, transcript: Transcript, hash_name: str) -> ClientOffer:
-        """For the second hello: only sessions of the hash that the retry has settled (RFC 9846 section 4.3.11)."""
-        sessions = tuple(s for s in self.sessions if SUITES[s.cipher_suite].hash_name == hash_name)
-        return evolve(self, transcript=transcript, sessions=sessions, retried=True)
+        """For the second hello: only sessions of the hash that the retry has settled (RFC 9846 section 4.3.11), and
+        that fit beside what it brings.  The record says which were left out, and why."""
+        room = room_in(self.hello) - (OFFER_OVERHEAD if self.sessions else 0)
+        left: list[Session] = []
+        records = list(self.identities)
+        for session in self.sessions:
+            failed = left_out(session, hash_name, room)
+            if failed is None:
+                left.append(session)
+                room -= size_of(session)
+                continue
+            place = self.place_of(session)
+            records[place] = evolve(records[place], checks=(*records[place].checks, failed))
+        return evolve(
+            self, transcript=transcript, sessions=tuple(left), identities=tuple(records), retried=True
+        )
 
     def sent(self, flight: Flight) -> ClientOffer:
         """Send the hello; the transcript has it then."""
@@ -91,6 +124,7 @@ class ClientOffer:
             self.session12,
             self.identities,
             self.transcript.plus(raw),
+            self.places,
             self.retried,
         )
 
@@ -112,6 +146,15 @@ class ClientOffer:
             value = binder(hash_name, key, self.transcript.with_hash(hash_name).digest_of(truncated))
             binders += bytes((length,)) + value
         return truncated + len(binders).to_bytes(2) + binders
+
+
+def left_out(session: Session, hash_name: str, room: int) -> Check | None:
+    """Why a session that was in the first hello cannot be in the second, if it cannot."""
+    if SUITES[session.cipher_suite].hash_name != hash_name:
+        return Check("hash", False, f"suite {session.cipher_suite:#06x}; the retry settled {hash_name}")
+    if size_of(session) > room:
+        return Check("size", False, f"{size_of(session)} bytes, room for {max(room, 0)} in the second hello")
+    return None
 
 
 def obfuscated_age(session: Session, now: float) -> int:

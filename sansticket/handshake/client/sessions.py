@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
 
+from sansticket.config.choices import ResumedCertificates
 from sansticket.config.client import ClientConfig
 from sansticket.config.defaults import MAX_LIFETIME
-from sansticket.crypto.inspection import is_named
+from sansticket.crypto.inspection import end_of_validity, is_named
 from sansticket.crypto.suites import SUITES
-from sansticket.handshake.client.offer import TLS12
-from sansticket.handshake.common.certificates import check_certificates_again
+from sansticket.events import VerifyPeer
+from sansticket.handshake.client.offer import OFFER_OVERHEAD, TLS12, size_of
+from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain
 from sansticket.tickets.records import Check, IdentityRecord
 from sansticket.tickets.session import Session
-
-OFFER_OVERHEAD: Final = 8
-"""Bytes of a pre_shared_key extension besides its identities and binders: four lengths and the type."""
-
-IDENTITY_OVERHEAD: Final = 6 + 1 + 48
-"""Bytes that an identity takes besides its ticket: length, age, and a binder of the longest hash."""
 
 
 def fit_sessions(
@@ -34,7 +29,7 @@ def fit_sessions(
     room -= OFFER_OVERHEAD
     for index, session in enumerate(sessions):
         checks = check_session(config, server_name, session, now)
-        size = len(session.ticket) + IDENTITY_OVERHEAD
+        size = size_of(session)
         if size > room:
             checks = (*checks, Check("size", False, f"{size} bytes, room for {room}"))
         if session.version == TLS12 and any(one.version == TLS12 for one in fit):
@@ -51,22 +46,54 @@ def check_session(
 ) -> tuple[Check, ...]:
     """Every condition under which a session may be offered.
 
-    The session id context of a client's session is the policy by which the server was verified when it was
-    made: one of another policy would let its server in unverified.
+    A resumption verifies nobody and shows no certificate of ours: it goes on as who the peers were.  So a client's
+    session is bound to the policy by which the server was verified when it was made, and to the credentials that the
+    client had then, whether the server asked for one, in the handshake or after it, or did not.  Both are in its
+    session id context (``ClientConfig.session_context``).
     """
     if session.version not in config.usable_versions or not can_be_shown(config, session):
         return (
             Check("version", False, f"version {session.version:#06x}, ticket of {len(session.ticket)} bytes"),
         )
     age = session.age(now)
-    same_policy = session.session_id_context == config.verification_policy
     lifetime = session.lifetime if session.version == TLS12 else min(session.lifetime, MAX_LIFETIME)
     return (
         Check("expiry", age < lifetime, f"age {age:.3f} s, lifetime {lifetime} s"),
+        check_authentication_age(config, session, now),
         *(check_secret12(config, session) if session.version == TLS12 else check_secret13(config, session)),
         check_name(config, session, server_name),
-        Check("verification policy", same_policy, "" if same_policy else "the server was verified otherwise"),
-        *check_certificates_again(config, session.peer_certificates, server_name, now),
+        *check_context(config, session),
+        *check_certificates(config, session, server_name, now),
+    )
+
+
+def check_context(config: ClientConfig, session: Session) -> Iterator[Check]:
+    """How the server was verified, and who we were."""
+    policy, ours = config.verification_policy, config.client_identity
+    context = session.session_id_context
+    same_policy, same_identity = context[: len(policy)] == policy, context[len(policy) :] == ours
+    yield Check(
+        "verification policy", same_policy, "" if same_policy else "the server was verified otherwise"
+    )
+    yield Check(
+        "credentials",
+        same_identity,
+        "" if same_identity else "it was made with other credentials, or without",
+    )
+
+
+def check_certificates(
+    config: ClientConfig, session: Session, server_name: str | None, now: float
+) -> tuple[Check, ...]:
+    """What the config asks for; at least, where servers are verified, that the server's certificate has not ended."""
+    chain = session.peer_certificates
+    if config.resumed_certificates is not ResumedCertificates.REUSE:
+        return check_certificates_again(config, chain, server_name, now)
+    if not chain or not (config.verify_peer or VerifyPeer in config.answers):
+        return ()
+    end = end_of_validity(chain[0])
+    return (
+        Check("certificates", now <= end, f"the server's ended {now - end:.0f} s ago" if now > end else ""),
     )
 
 

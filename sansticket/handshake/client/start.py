@@ -15,7 +15,7 @@ from sansticket.crypto.inspection import is_ip_address
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
-from sansticket.handshake.client.offer import ClientOffer
+from sansticket.handshake.client.offer import OFFER_OVERHEAD, ClientOffer, room_in, size_of
 from sansticket.handshake.client.sessions import fit_sessions
 from sansticket.handshake.client.wait import WaitServerHello
 from sansticket.handshake.common.names import normal_name
@@ -32,16 +32,9 @@ TLS12: Final = ProtocolVersion.TLS_1_2
 TLS13: Final = ProtocolVersion.TLS_1_3
 
 
-MAX_EXTENSIONS: Final = 65_535
-"""Bytes of extensions in a ClientHello; its few other bytes are not worth telling apart."""
-
-
-AMPLE: Final = 32_768
-"""Bytes that are free in any ClientHello: who has no large tickets need not measure."""
-
-
-def is_large(session: Session) -> bool:
-    return len(session.ticket) > AMPLE // 8
+AMPLE: Final = 24_576
+"""Bytes that are free in any ClientHello, whatever the config: who needs no more need not measure.  The longest list of
+protocols has 32,767 bytes, a share for every group 3,000."""
 
 
 def start(
@@ -57,7 +50,7 @@ def start(
         cipher_suites=config.suites_offered,
         extensions=hello_extensions(config, server_name, key_exchanges),
     )
-    room = MAX_EXTENSIONS - len(hello.encode()) if any(map(is_large, sessions)) else AMPLE
+    room = room_in(hello) if sum(map(size_of, sessions)) > AMPLE - OFFER_OVERHEAD else AMPLE
     fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
     sessions13 = tuple([session for session in fit if session.version == TLS13])
     if sessions13:
@@ -65,8 +58,18 @@ def start(
     session12 = next((session for session in fit if session.version == TLS12), None)
     if session12 is not None:
         hello = with_session12(hello, session12, flight)
+    places = tuple([record.index for record in identities if record.passed])
     offer = ClientOffer(
-        config, server_name, key_exchanges, hello, fit, sessions13, session12, identities, Transcript()
+        config,
+        server_name,
+        key_exchanges,
+        hello,
+        fit,
+        sessions13,
+        session12,
+        identities,
+        Transcript(),
+        places,
     )
     flight.learn(server_name=server_name)
     return WaitServerHello(offer.sent(flight))

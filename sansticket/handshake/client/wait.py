@@ -14,7 +14,7 @@ from typing import Self
 
 from sansticket.codes import AlertDescription, ExtensionType, ProtocolVersion
 from sansticket.errors import Fault, Reason
-from sansticket.handshake.client.offer import ClientOffer
+from sansticket.handshake.client.offer import ClientOffer, room_in
 from sansticket.handshake.client.tls12.hello import (
     AfterServerHello,
 )
@@ -84,6 +84,8 @@ class WaitServerHello(State):
             offer = with_share_of(offer, retry_share.group, flight)
         if cookie is not None:
             offer = offer.with_extension(cookie)
+        if room_in(offer.hello) < 0:
+            raise Fault(Reason.ILLEGAL_VALUE, "a cookie so long that no ClientHello has room for it")
         transcript = offer.transcript.with_hash(suite.hash_name).after_retry().plus(flight.received)
         if offer.hello.session_id:
             flight.send_change_cipher_spec()

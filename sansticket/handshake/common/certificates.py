@@ -20,6 +20,7 @@ from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import CertificateWithheld
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.records import Check
+from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.certificate import CertificateAuthorities
 from sansticket.wire.extensions.negotiation import SignatureAlgorithms, SignatureAlgorithmsCert
@@ -152,3 +153,11 @@ def check_certificates_again(
     except Fault as fault:
         return (Check("certificates", False, str(fault)),)
     return (Check("certificates", True, how.value),)
+
+
+def check_authentication_age(config: Config, session: Session, now: float) -> Check:
+    """No chain of renewals goes on for ever (RFC 9846 section 4.7.1)."""
+    age = session.authentication_age(now)
+    return Check(
+        "authentication age", age < config.max_session_age, f"{age:.3f} s, at most {config.max_session_age} s"
+    )

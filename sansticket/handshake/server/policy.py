@@ -6,7 +6,7 @@ import hmac
 
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.server import ServerConfig
-from sansticket.handshake.common.certificates import check_certificates_again
+from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
@@ -16,18 +16,14 @@ def check_policy(
     config: ServerConfig, session: Session, context: bytes, server_name: str | None, now: float
 ) -> tuple[Check, ...]:
     """Each condition with the numbers behind it."""
-    age, authentication_age = session.age(now), session.authentication_age(now)
+    age = session.age(now)
     same_name = session.server_name == server_name
     same_context = hmac.compare_digest(session.session_id_context, context)
     needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
     has_certificate = bool(session.peer_certificates) or not needs_certificate
     return (
         Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
-        Check(
-            "authentication age",
-            authentication_age < config.max_session_age,
-            f"{authentication_age:.3f} s, at most {config.max_session_age} s",
-        ),
+        check_authentication_age(config, session, now),
         Check(
             "context",
             same_context,

@@ -313,7 +313,7 @@ class ClientFinished:
             group=handshake.group,
             alpn_protocol=handshake.alpn_protocol,
             server_name=offer.server_name,
-            session_id_context=offer.config.verification_policy,
+            session_id_context=offer.config.session_context,
             peer_certificates=self.peer_certificates,
             resumed_session=session,
             authenticated_at=session.authenticated_at if session is not None else now,
