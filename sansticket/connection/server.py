@@ -34,7 +34,7 @@ class CacheKeeper(SessionKeeper):
 
     def store(self, session: Session, config: Config, now: float) -> None:
         cache = _config_of(config).session_cache
-        if cache is not None and cache.add(session, now):
+        if cache is not None and cache.keep(session, now):
             self._kept += (session,)
 
     def ended(self, engine: Engine, event: ConnectionTerminated) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -14,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session
-from sansticket.tickets.stores.cache import CacheMode, SessionCache
+from sansticket.tickets.stores.cache import AUTO_CLEAR_EVERY, CacheMode, SessionCache
+from sansticket.tickets.stores.claims import BATCH
 from tests.support.sessions import NOW, ORDINARY, numbered
+from tests.support.work import steps
 
 
 class Hooks:
@@ -51,7 +54,7 @@ class Hooks:
 def test_a_session_is_found_until_it_expires() -> None:
     hooks = Hooks()
     cache = SessionCache(on_new=hooks.new, on_remove=hooks.remove)
-    assert cache.add(numbered(1), NOW)
+    assert cache.keep(numbered(1), NOW)
     assert numbered(1).session_id in cache
     assert cache.get(numbered(1).session_id, NOW + 7199.9) == numbered(1)
     assert cache.get(numbered(2).session_id, NOW) is None
@@ -68,9 +71,9 @@ def test_n_sessions_fit_into_size_n() -> None:
     for size in (1, 2, 3, 10):
         cache = SessionCache(size)
         for number in range(size):
-            cache.add(numbered(number), NOW)
+            cache.keep(numbered(number), NOW)
         assert len(cache) == size
-        cache.add(numbered(size), NOW)
+        cache.keep(numbered(size), NOW)
         assert len(cache) == size
         assert numbered(0).session_id not in cache
 
@@ -78,7 +81,7 @@ def test_n_sessions_fit_into_size_n() -> None:
 def test_size_0_is_no_limit() -> None:
     cache = SessionCache(0)
     for number in range(1000):
-        cache.add(numbered(number), NOW)
+        cache.keep(numbered(number), NOW)
     assert len(cache) == 1000
 
 
@@ -86,12 +89,12 @@ def test_the_least_recently_used_goes() -> None:
     hooks = Hooks()
     cache = hooks.cache(3)
     for number in (1, 2, 3):
-        cache.add(numbered(number), NOW)
+        cache.keep(numbered(number), NOW)
     cache.get(numbered(1).session_id, NOW)
     hooks.taken()
-    cache.add(numbered(4), NOW)
+    cache.keep(numbered(4), NOW)
     assert hooks.taken() == [("remove", 2), ("new", 4)], "room is made before the newcomer is announced"
-    cache.add(numbered(5), NOW)
+    cache.keep(numbered(5), NOW)
     assert hooks.taken() == [("remove", 3), ("new", 5)]
     assert numbered(1).session_id in cache
 
@@ -100,9 +103,9 @@ def test_those_that_expired_go_first() -> None:
     hooks = Hooks()
     cache = hooks.cache(4)
     for number, lifetime in ((1, 7200), (2, 100), (3, 50), (4, 7200)):
-        cache.add(numbered(number, lifetime=lifetime), NOW)
+        cache.keep(numbered(number, lifetime=lifetime), NOW)
     hooks.taken()
-    cache.add(numbered(5), NOW + 100)
+    cache.keep(numbered(5), NOW + 100)
     assert hooks.taken() == [("remove", 3), ("remove", 2), ("new", 5)]
     assert len(cache) == 3
 
@@ -110,18 +113,18 @@ def test_those_that_expired_go_first() -> None:
 def test_a_smaller_size_takes_effect_with_the_next_session() -> None:
     cache = SessionCache(10)
     for number in range(10):
-        cache.add(numbered(number), NOW)
+        cache.keep(numbered(number), NOW)
     cache.size = 3
     assert len(cache) == 10
-    cache.add(numbered(10), NOW)
+    cache.keep(numbered(10), NOW)
     assert [number for number in range(11) if numbered(number).session_id in cache] == [8, 9, 10]
 
 
 def test_a_session_with_the_same_id_is_replaced() -> None:
     hooks = Hooks()
     cache = hooks.cache(1)
-    cache.add(numbered(1), NOW)
-    cache.add(evolve(numbered(1), lifetime=10), NOW)
+    cache.keep(numbered(1), NOW)
+    cache.keep(evolve(numbered(1), lifetime=10), NOW)
     assert hooks.taken() == [("new", 1), ("new", 1)]
     assert len(cache) == 1
     assert cache.flush(NOW + 10) == 1
@@ -132,21 +135,21 @@ def test_a_session_with_the_same_id_is_replaced() -> None:
 def test_what_the_new_hook_says(answer: bool | None, kept: bool) -> None:
     hooks = Hooks()
     cache = SessionCache(on_new=lambda session: answer, on_remove=hooks.remove)
-    assert cache.add(numbered(1), NOW) is kept
+    assert cache.keep(numbered(1), NOW) is kept
     assert len(cache) == kept
     assert hooks.taken() == []
 
 
 def test_a_session_without_an_id_cannot_be_cached() -> None:
     with pytest.raises(ValueError, match="session id"):
-        SessionCache().add(ORDINARY, NOW)
+        SessionCache().keep(ORDINARY, NOW)
 
 
 def test_flush() -> None:
     hooks = Hooks()
     cache = hooks.cache()
     for number, lifetime in ((1, 300), (2, 100), (3, 200), (4, 100)):
-        cache.add(numbered(number, lifetime=lifetime), NOW)
+        cache.keep(numbered(number, lifetime=lifetime), NOW)
     hooks.taken()
     assert cache.flush(NOW + 99.999) == 0
     assert cache.flush(NOW + 200) == 3
@@ -158,7 +161,7 @@ def test_clear() -> None:
     hooks = Hooks()
     cache = hooks.cache()
     for number in (3, 1, 2):
-        cache.add(numbered(number), NOW)
+        cache.keep(numbered(number), NOW)
     cache.get(numbered(3).session_id, NOW)
     hooks.taken()
     assert cache.clear() == 3
@@ -171,7 +174,7 @@ def test_clear() -> None:
 def test_failure_and_unclean_close() -> None:
     hooks = Hooks()
     cache = hooks.cache()
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     hooks.taken()
     assert cache.remove(numbered(1))
     assert not cache.remove(numbered(1))
@@ -186,11 +189,11 @@ def test_failure_and_unclean_close() -> None:
 def test_expired_sessions_go_by_themselves(never: bool) -> None:
     hooks = Hooks()
     cache = hooks.cache(0, CacheMode.SERVER | CacheMode.NO_AUTO_CLEAR if never else CacheMode.SERVER)
-    cache.add(numbered(0, lifetime=1), NOW)
+    cache.keep(numbered(0, lifetime=1), NOW)
     for number in range(1, 254):
-        cache.add(numbered(number), NOW + 2)
+        cache.keep(numbered(number), NOW + 2)
     assert numbered(0).session_id in cache
-    cache.add(numbered(254), NOW + 2)
+    cache.keep(numbered(254), NOW + 2)
     assert (numbered(0).session_id in cache) is never
     assert hooks.calls.count(("remove", 0)) == (not never)
 
@@ -203,7 +206,7 @@ def test_off(mode: CacheMode) -> None:
     """Nothing new is kept; the external store is asked all the same, and its answer is kept."""
     hooks = Hooks()
     cache = hooks.cache(mode=mode)
-    assert not cache.add(numbered(1), NOW)
+    assert not cache.keep(numbered(1), NOW)
     assert hooks.taken() == []
     hooks.store[numbered(1).session_id] = numbered(1)
     assert cache.get(numbered(1).session_id, NOW) == numbered(1)
@@ -216,7 +219,7 @@ def test_off(mode: CacheMode) -> None:
 def test_server(mode: CacheMode) -> None:
     hooks = Hooks()
     cache = hooks.cache(mode=mode)
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     assert cache.get(numbered(1).session_id, NOW) == numbered(1)
     assert hooks.taken() == [("new", 1)], "found here, so nobody else is asked"
 
@@ -224,7 +227,7 @@ def test_server(mode: CacheMode) -> None:
 def test_no_internal_lookup() -> None:
     hooks = Hooks()
     cache = hooks.cache(mode=CacheMode.SERVER | CacheMode.NO_INTERNAL_LOOKUP)
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     assert len(cache) == 1
     assert cache.get(numbered(1).session_id, NOW) == numbered(1)
     assert hooks.taken() == [("new", 1), ("get", 1)]
@@ -239,7 +242,7 @@ def test_no_internal_lookup() -> None:
 def test_no_internal_store(mode: CacheMode) -> None:
     hooks = Hooks()
     cache = hooks.cache(mode=CacheMode.SERVER | mode)
-    assert cache.add(numbered(1), NOW)
+    assert cache.keep(numbered(1), NOW)
     assert cache.get(numbered(1).session_id, NOW) == numbered(1)
     assert len(cache) == 0
     assert hooks.taken() == [("new", 1), ("get", 1)]
@@ -284,7 +287,7 @@ def test_an_external_session_with_another_id_is_not_used() -> None:
 def test_an_external_session_evicts_like_any_other() -> None:
     hooks = Hooks()
     cache = hooks.cache(1)
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     hooks.taken()
     assert cache.admit(numbered(2), NOW)
     assert hooks.taken() == [("remove", 1)]
@@ -298,7 +301,7 @@ def test_an_external_session_evicts_like_any_other() -> None:
 def test_taken_once() -> None:
     hooks = Hooks()
     cache = SessionCache(on_remove=hooks.remove)
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     assert cache.take(numbered(1).session_id, NOW) == numbered(1)
     assert hooks.taken() == [("remove", 1)]
     assert cache.take(numbered(1).session_id, NOW) is None
@@ -322,7 +325,7 @@ def test_taken_once_whatever_the_store_does(mode: CacheMode, drops: bool) -> Non
     """With libssl a store that keeps its copy makes a session usable for ever."""
     hooks = Hooks(drops=drops)
     cache = hooks.cache(mode=mode)
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     hooks.store[numbered(1).session_id] = numbered(1)
     assert cache.get(numbered(1).session_id, NOW) == numbered(1), "to look is not to take"
     assert cache.take(numbered(1).session_id, NOW) == numbered(1)
@@ -341,7 +344,7 @@ def test_an_expired_session_cannot_be_claimed() -> None:
     cache = hooks.cache()
     assert not cache.claim(numbered(1), NOW + 7200)
     assert hooks.taken() == []
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     assert not cache.claim(numbered(1), NOW + 7200)
     assert hooks.taken() == [("new", 1), ("remove", 1)]
 
@@ -357,7 +360,7 @@ def test_claims_are_remembered_in_bounded_memory() -> None:
         assert not cache.claim(session, NOW)
     assert not cache.claim(numbered(4, lifetime=100), NOW), "it could be one that was forgotten"
     own = numbered(5, lifetime=100)
-    cache.add(own, NOW)
+    cache.keep(own, NOW)
     assert cache.claim(own, NOW), "what was here until now was not claimed"
     assert cache.claim(numbered(6, lifetime=300), NOW)
     assert not cache.claim(middle, NOW)
@@ -388,7 +391,7 @@ def test_what_was_taken_from_a_store_is_not_removed_there(kept: bool) -> None:
     hooks = Hooks()
     cache = hooks.cache()
     if kept:
-        cache.add(numbered(1), NOW)
+        cache.keep(numbered(1), NOW)
     assert cache.claim(numbered(1), NOW, taken=True)
     assert hooks.calls.count(("remove", 1)) == kept, "only what was here is gone from here"
     assert cache.claim(numbered(2), NOW)
@@ -412,7 +415,7 @@ def test_many_threads_take_each_session_once(mode: CacheMode, drops: bool) -> No
     hooks = Hooks(drops=drops)
     cache = hooks.cache(mode=mode)
     for number in range(sessions):
-        cache.add(numbered(number), NOW)
+        cache.keep(numbered(number), NOW)
     barrier = Barrier(threads)
 
     def take_all(_: int) -> list[Session]:
@@ -435,8 +438,8 @@ def test_hooks_may_use_the_cache() -> None:
     seen: list[int] = []
     cache.on_new = lambda session: seen.append(len(cache))
     cache.on_remove = lambda session: seen.append(cache.flush(NOW))
-    cache.add(numbered(1), NOW)
-    cache.add(numbered(2), NOW)
+    cache.keep(numbered(1), NOW)
+    cache.keep(numbered(2), NOW)
     assert seen == [0, 0, 0]
 
 
@@ -453,7 +456,7 @@ def test_a_hook_that_raises_keeps_the_others_from_nothing() -> None:
     calls: list[int] = []
     cache = SessionCache(on_remove=_raise_for(1, calls))
     for number in (1, 2, 3):
-        cache.add(numbered(number), NOW)
+        cache.keep(numbered(number), NOW)
     with pytest.raises(RuntimeError, match="the store is down"):
         cache.clear()
     assert calls == [1, 2, 3]
@@ -463,7 +466,7 @@ def test_a_hook_that_raises_keeps_the_others_from_nothing() -> None:
 def test_memory_of_what_is_gone_is_bounded() -> None:
     cache = SessionCache()
     for number in range(2000):
-        cache.add(numbered(number), NOW)
+        cache.keep(numbered(number), NOW)
         cache.remove(numbered(number))
     assert len(cache._expiry) <= 100
 
@@ -507,9 +510,172 @@ def test_nothing_is_used_up_in_a_cache_and_in_its_pickle() -> None:
     assert again.take(numbered(1).session_id, NOW) is None
 
 
+@pytest.mark.parametrize("mode", [CacheMode.SERVER, CacheMode.SERVER | CacheMode.NO_INTERNAL])
+def test_a_pickled_cache_claims_nothing_that_the_original_can(mode: CacheMode) -> None:
+    """Neither what it brought along, nor what an external store gives both of them; what is new in it, it can."""
+    outside = {numbered(number).session_id: numbered(number) for number in (1, 2, 3)}
+    cache = SessionCache(5, mode=mode)
+    cache.keep(numbered(1), NOW)
+    cache.keep(numbered(2), NOW)
+    assert cache.claim(numbered(2), NOW) or mode is not CacheMode.SERVER
+    other = pickle.loads(pickle.dumps(cache))
+    cache.on_get = other.on_get = outside.get
+    for number in (1, 2, 3):
+        session_id = numbered(number).session_id
+        assert other.take(session_id, NOW) is None
+        assert (cache.take(session_id, NOW) is None) == (number == 2)
+    assert other.was_claimed(numbered(2).session_id)
+    other = pickle.loads(pickle.dumps(SessionCache(5)))
+    other.keep(numbered(4), NOW)
+    assert other.take(numbered(4).session_id, NOW) == numbered(4)
+    assert other.take(numbered(4).session_id, NOW) is None
+    assert other.claim(numbered(5), NOW, taken=True), "a store gave it to this one alone"
+
+
+def test_a_pickled_cache_knows_the_same_sessions() -> None:
+    """For sessions that may be used more than once it is as good as the original."""
+    cache = SessionCache(5)
+    for number in (1, 2, 3):
+        cache.keep(numbered(number, lifetime=100 * number), NOW)
+    other = pickle.loads(pickle.dumps(cache))
+    assert [other.get(numbered(number).session_id, NOW) is not None for number in (1, 2, 3)] == [True] * 3
+    assert other.flush(NOW + 200) == 2
+    other.keep(numbered(7), NOW + 200)
+    assert numbered(7).session_id not in cache
+    assert len(cache) == 3
+
+
+# By hand
+
+
+@pytest.mark.parametrize(
+    "mode", [CacheMode.OFF, CacheMode.CLIENT, CacheMode.SERVER, CacheMode.SERVER | CacheMode.NO_INTERNAL]
+)
+def test_what_the_application_adds_calls_no_hook(mode: CacheMode) -> None:
+    """SSL_CTX_add_session(3): it knows of the session already.  What has to go for it is told, as ever."""
+    hooks = Hooks()
+    cache = hooks.cache(2, mode)
+    assert cache.add(numbered(1), NOW)
+    assert not cache.add(numbered(1), NOW)
+    assert cache.add(numbered(2), NOW)
+    assert hooks.taken() == []
+    assert len(cache) == 2
+    assert cache.add(numbered(3), NOW)
+    assert hooks.taken() == [("remove", 1)]
+    cache.mode = CacheMode.SERVER
+    assert cache.get(numbered(3).session_id, NOW) == numbered(3)
+    assert cache.take(numbered(2).session_id, NOW) == numbered(2)
+    with pytest.raises(ValueError, match="session id"):
+        cache.add(ORDINARY, NOW)
+
+
+# How much work
+
+
+def holding(number: int, lifetime: int = 10) -> SessionCache:
+    cache = SessionCache(0, mode=CacheMode.SERVER | CacheMode.NO_AUTO_CLEAR)
+    for index in range(number):
+        cache.keep(numbered(index, lifetime=lifetime), NOW)
+    cache.mode = CacheMode.SERVER
+    return cache
+
+
+@pytest.mark.parametrize("size", [0, 3000])
+def test_no_call_works_through_all_that_expired(size: int) -> None:
+    """Each removes some, and all of them together remove everything; in the end each session was told once."""
+    gone: list[Session] = []
+    cache = holding(3000)
+    cache.size, cache.on_remove = size, gone.append
+    most = 0
+    for index in range(3000, 6000):
+        before = len(gone)
+        cache.keep(numbered(index), NOW + 20)
+        most = max(most, len(gone) - before)
+    assert 0 < most <= BATCH
+    assert gone == [numbered(index, lifetime=10) for index in range(3000)], "the earliest first"
+    assert len(cache) == 3000
+
+
+def test_twice_as_many_that_expired_are_no_more_work() -> None:
+    def work(number: int, use: Callable[[SessionCache], object]) -> int:
+        cache = holding(number)
+        cache._came = AUTO_CLEAR_EVERY - 1
+        return steps(lambda: use(cache))
+
+    uses: list[Callable[[SessionCache], object]] = [
+        lambda cache: cache.keep(numbered(9999), NOW + 20),
+        lambda cache: cache.add(numbered(9999), NOW + 20),
+        lambda cache: cache.admit(numbered(9999), NOW + 20),
+        lambda cache: cache.get(numbered(1).session_id, NOW + 20),
+        lambda cache: cache.take(numbered(1).session_id, NOW + 20),
+    ]
+    for use in uses:
+        assert work(4 * BATCH, use) <= 1.1 * work(2 * BATCH, use)
+
+
+def test_a_flush_lets_others_in() -> None:
+    cache = holding(3 * BATCH)
+    entered = 0
+
+    class Counted:
+        def __init__(self, lock: Any) -> None:
+            self.lock = lock
+
+        def __enter__(self) -> None:
+            nonlocal entered
+            entered += 1
+            self.lock.__enter__()
+
+        def __exit__(self, *error: Any) -> None:
+            self.lock.__exit__(*error)
+
+    cache._lock = Counted(cache._lock)  # type: ignore[assignment]
+    assert cache.flush(NOW + 20) == 3 * BATCH
+    assert entered == 3
+    assert len(cache) == 0
+
+
+def test_a_flush_whose_hook_raises_removes_the_rest_all_the_same() -> None:
+    calls: list[int] = []
+    cache = holding(2 * BATCH)
+    cache.on_remove = _raise_for(1, calls)
+    with pytest.raises(RuntimeError, match="the store is down"):
+        cache.flush(NOW + 20)
+    assert calls == list(range(2 * BATCH))
+    assert len(cache) == 0
+
+
+def test_a_much_smaller_size_takes_effect_bit_by_bit() -> None:
+    gone: list[Session] = []
+    cache = holding(5 * BATCH, lifetime=7200)
+    cache.size, cache.on_remove = 10, gone.append
+    for index in range(10_000, 10_004):
+        before = len(gone)
+        cache.keep(numbered(index), NOW)
+        assert len(gone) - before <= 2 * BATCH, "before the hook and after it"
+    assert len(cache) == 10
+    assert gone == [numbered(index) for index in range(5 * BATCH - 6)]
+
+
+def test_claims_that_expired_go_bit_by_bit() -> None:
+    cache = SessionCache()
+    for index in range(3 * BATCH):
+        cache.claim(numbered(index, lifetime=10), NOW, taken=True)
+    for left in (2 * BATCH + 1, BATCH + 2, 3):
+        assert cache.claim(numbered(50_000 + left), NOW + 20, taken=True)
+        assert len(cache._claims.ids) == left
+
+
+@pytest.mark.parametrize("wrong", ["5", [5], None, True, 5.0, b"5"])
+def test_bounds_are_numbers(wrong: Any) -> None:
+    for field in ("size", "mode", "remembered_claims"):
+        with pytest.raises(ConfigError, match=field):
+            SessionCache(**{field: wrong})
+
+
 def test_repr() -> None:
     cache = SessionCache(5)
-    cache.add(numbered(1), NOW)
+    cache.keep(numbered(1), NOW)
     assert repr(cache) == "SessionCache(1 of 5, CacheMode.SERVER)"
     assert repr(SessionCache(0)) == "SessionCache(0 of any number, CacheMode.SERVER)"
 
@@ -545,7 +711,7 @@ class CacheMachine(RuleBasedStateMachine):
     def add(self, lifetime: int) -> None:
         session = numbered(self.added, lifetime=lifetime, issued_at=self.now)
         self.added += 1
-        self.cache.add(session, self.now)
+        self.cache.keep(session, self.now)
         if len(self.model) == self.SIZE:
             self._drop(*self._expired())
             self._drop(*self.model[: max(0, len(self.model) - self.SIZE + 1)])
@@ -564,7 +730,7 @@ class CacheMachine(RuleBasedStateMachine):
         assert found == held
         assert session_id not in self.claimed
         if take:
-            self.claimed.add(session_id)
+            self.claimed.keep(session_id)
             self._drop(held)
         else:
             self.model.remove(held)

@@ -6,7 +6,8 @@ SSL_CTX_set_session_cache_mode(3) and SSL_CTX_sess_set_new_cb, _remove_cb and _g
   for longest.
 - Every removal calls the ``on_remove`` hook once: expiry, eviction, single use, failure, unclean close and
   clear.
-- The ``on_new`` hook is asked before a session is kept; if it returns False the session is not kept at all.
+- The ``on_new`` hook is asked before a session of a connection is kept; if it returns False the session is not kept
+  at all.  What the application itself puts in with ``add`` calls no such hook.
 - The ``on_get`` hook, an external store, is asked when the cache itself does not have a session, and always
   when the mode says so; what it gives is kept here too, unless the mode forbids that.
 - A session that may be used once only is *claimed*, which one caller can do, once, whatever the external
@@ -17,10 +18,13 @@ it would bring it back.  So the ids of claimed sessions are remembered until the
 when that is full, those that expire first are forgotten, and from then on a session from outside that expires
 no later than they do can no longer be claimed.  Too many claims cost full handshakes, never a second use.
 This holds for one process.  Where several share a store, the store must decide: see ``events.ClaimSession``.
-``copy`` and ``deepcopy`` give the cache itself, as for a lock; in one that comes from a pickle the sessions that came
-along can be resumed and not claimed.
 
-Hooks are called without the lock held: they may use the cache.
+A copy must not be able to claim what the original can.  ``copy`` and ``deepcopy`` therefore give the cache itself, as
+for a lock; and out of a pickle comes a cache that knows the same sessions, gives them to everybody, and claims none
+but those that are new in it.
+
+No call works through more than two times ``BATCH`` sessions with the lock held, however many expired.  Hooks are called
+without it: they may use the cache.
 """
 
 from collections import OrderedDict
@@ -28,15 +32,16 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from copy import deepcopy
 from enum import Flag
-from heapq import heapify, heappop, heappush
 from threading import Lock
 from typing import Any, Final, Self
 
 from attrs import evolve, frozen
 
 from sansticket.errors import ConfigError
+from sansticket.inputs import check_kind
 from sansticket.tickets.session import Session
-from sansticket.tickets.stores.claims import Claims, expires_at_ms
+from sansticket.tickets.stores.claims import BATCH, Claims, expires_at_ms
+from sansticket.tickets.stores.expiry import Entry, Expiry
 
 DEFAULT_SIZE: Final = 20_480
 """SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: 1024 * 20 sessions."""
@@ -88,7 +93,7 @@ class SessionCache:
     """Sessions by ``session_id``.  Safe to be used by many threads.
 
     ``size``: how many sessions it holds; 0 is no limit, as in SSL_CTX_sess_set_cache_size(3).  A size that is
-    made smaller takes effect with the next session that is added.
+    made smaller takes effect with the next sessions that come: each removes ``BATCH`` at most.
     ``mode``, ``on_new``, ``on_remove`` and ``on_get`` can be read and set too.
 
     An exception of a hook reaches whoever called the cache, which is in order by then: a session that was
@@ -106,6 +111,9 @@ class SessionCache:
         remembered_claims: int = DEFAULT_SIZE,
     ) -> None:
         """``remembered_claims``: how many ids of claimed sessions are remembered, at least 1."""
+        check_kind("size", size, int, "a number")
+        check_kind("mode", mode, CacheMode, "a CacheMode")
+        check_kind("remembered_claims", remembered_claims, int, "a number")
         if size < 0:
             raise ConfigError("size", "must be 0 (no limit) or more")
         if remembered_claims < 1:
@@ -116,7 +124,7 @@ class SessionCache:
         self.on_remove = on_remove
         self.on_get = on_get
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()  # the least recently used first
-        self._expiry: list[tuple[int, int, bytes]] = []  # a heap of (when, order, id); some may be gone
+        self._expiry = Expiry()  # some of its sessions may be gone
         self._claims = Claims(remembered_claims)
         self._came = 0  # how many sessions came, that is the order of the next
         self._lock = Lock()
@@ -132,14 +140,11 @@ class SessionCache:
         with self._lock:
             state = {name: value for name, value in self.__dict__.items() if name != "_lock"}
             # Copies, so that nothing changes while they are pickled.
-            state["_expiry"] = [*self._expiry]
             state["_kept"] = OrderedDict(
                 (name, evolve(kept, external=True)) for name, kept in self._kept.items()
             )
-            state["_claims"] = claims = deepcopy(self._claims)
-            claims.forgotten_until = max(
-                claims.forgotten_until, *(expires_at_ms(kept.session) for kept in self._kept.values()), -1
-            )
+            state["_expiry"] = deepcopy(self._expiry)
+            state["_claims"] = self._claims.for_a_copy()
             return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -159,20 +164,30 @@ class SessionCache:
     # Sessions come
 
     def add(self, session: Session, now: float) -> bool:
-        """A new session.  False if it is not kept: the mode is OFF, or the ``on_new`` hook returned False.
+        """Put a session in by hand, whatever the mode is (SSL_CTX_add_session(3)).  False if it was there already.
 
-        A session with the same id is replaced; that is no removal.
+        The ``on_new`` hook is not called: whoever adds it knows of it.  A session with the same id is replaced; that
+        is no removal.  ValueError for a session without a session id.
         """
-        if not session.session_id:
-            raise ValueError("a session without a session id cannot be looked up")
+        self._check(session)
+        with self._lock:
+            known = session.session_id in self._kept
+            removed = self._cleared(now)
+            removed += self._keep(_Kept(session, self._came - 1, external=False), now)
+        self._tell(removed)
+        return not known
+
+    def keep(self, session: Session, now: float) -> bool:
+        """A new session of a connection.  False if it is not kept: the mode is OFF, or ``on_new`` returned False.
+
+        A session with the same id is replaced; that is no removal.  ValueError for a session without a session id.
+        """
+        self._check(session)
         if CacheMode.SERVER not in self.mode:
             return False
         with self._lock:
-            order = self._next()
-            clear = (
-                order % AUTO_CLEAR_EVERY == AUTO_CLEAR_EVERY - 1 and CacheMode.NO_AUTO_CLEAR not in self.mode
-            )
-            removed = self._expired(now) if clear else []
+            removed = self._cleared(now)
+            order = self._came - 1
             removed += self._make_room(session, now)
         self._tell(removed)
         if self.on_new is not None and self.on_new(session) is False:
@@ -261,11 +276,26 @@ class SessionCache:
         return held
 
     def flush(self, now: float) -> int:
-        """Remove all that have expired, the earliest first; how many.  SSL_CTX_flush_sessions(3)."""
-        with self._lock:
-            removed = self._expired(now)
-        self._tell(removed)
-        return len(removed)
+        """Remove all that have expired, the earliest first; how many.  SSL_CTX_flush_sessions(3).
+
+        Others get at the cache in between.
+        """
+        count = 0
+        failed: Exception | None = None
+        while True:
+            with self._lock:
+                removed = self._expired(now)
+                more = self._expiry.is_due(round(now * 1000))
+            try:
+                self._tell(removed)
+            except Exception as error:
+                failed = failed or error
+            count += len(removed)
+            if not more:
+                break
+        if failed is not None:
+            raise failed
+        return count
 
     def clear(self) -> int:
         """Remove all, the oldest first; how many.  What was claimed stays claimed."""
@@ -282,17 +312,19 @@ class SessionCache:
         self._came += 1
         return self._came - 1
 
+    def _cleared(self, now: float) -> list[Session]:
+        """A new session comes: with every 255th, what has expired goes."""
+        clears = self._next() % AUTO_CLEAR_EVERY == AUTO_CLEAR_EVERY - 1
+        return self._expired(now) if clears and CacheMode.NO_AUTO_CLEAR not in self.mode else []
+
     def _keep(self, kept: _Kept, now: float) -> list[Session]:
         """Put it in; what had to go for it."""
         session = kept.session
         removed = self._make_room(session, now)
         self._kept[session.session_id] = kept
         self._kept.move_to_end(session.session_id)
-        heappush(self._expiry, (expires_at_ms(session), kept.order, session.session_id))
-        if len(self._expiry) > 2 * len(self._kept) + 64:
-            # Most of them are of sessions that were claimed, removed or evicted.
-            self._expiry = [entry for entry in self._expiry if self._is_kept(entry)]
-            heapify(self._expiry)
+        entry = (expires_at_ms(session), kept.order, session.session_id)
+        self._expiry.add(entry, len(self._kept), self._is_kept)
         return removed
 
     def _make_room(self, session: Session, now: float) -> list[Session]:
@@ -300,24 +332,30 @@ class SessionCache:
         if not self.size or session.session_id in self._kept or len(self._kept) < self.size:
             return []
         removed = self._expired(now)
-        while len(self._kept) >= self.size:
+        while len(self._kept) >= self.size and len(removed) < BATCH:
             removed.append(self._kept.popitem(last=False)[1].session)
         return removed
 
     def _expired(self, now: float) -> list[Session]:
-        """Remove all that have expired, the earliest first."""
-        removed = []
-        while self._expiry and self._expiry[0][0] <= round(now * 1000):
-            entry = heappop(self._expiry)
+        """Remove what has expired, the earliest first, as long as it is no more than ``BATCH``."""
+        removed: list[Session] = []
+        for _ in range(BATCH):
+            entry = self._expiry.due(round(now * 1000))
+            if entry is None:
+                break
             if self._is_kept(entry):
                 removed.append(self._kept.pop(entry[2]).session)
         return removed
 
-    def _is_kept(self, entry: tuple[int, int, bytes]) -> bool:
+    def _is_kept(self, entry: Entry) -> bool:
         kept = self._kept.get(entry[2])
         return kept is not None and kept.order == entry[1]
 
     # Called without it
+
+    def _check(self, session: Session) -> None:
+        if not session.session_id:
+            raise ValueError("a session without a session id cannot be looked up")
 
     def _tell(self, removed: Iterable[Session]) -> None:
         """Call the ``on_remove`` hook for each, even if it raises for one of them."""

@@ -1,8 +1,13 @@
 """Which sessions for single use were used up, in bounded memory."""
 
 from heapq import heappop, heappush
+from math import inf
+from typing import Final, Self
 
 from sansticket.tickets.session import Session
+
+BATCH: Final = 512
+"""How many sessions one call works through at most: two times as many as come until the next look at what expired."""
 
 
 def expires_at_ms(session: Session) -> int:
@@ -17,14 +22,22 @@ class Claims:
         self.limit = limit
         self.ids: set[bytes] = set()
         self.expiry: list[tuple[int, bytes]] = []  # a heap of the same
-        self.forgotten_until = -1  # the latest expiry of an id that was forgotten, in milliseconds
+        self.forgotten_until: float = -1  # the latest expiry of an id that was forgotten, in milliseconds
+
+    def for_a_copy(self) -> Self:
+        """What a copy may claim: nothing that somebody else may have, now or later, for that is the original's."""
+        other = type(self)(self.limit)
+        other.ids, other.expiry, other.forgotten_until = set(self.ids), list(self.expiry), inf
+        return other
 
     def record(self, session: Session, now: float, *, trusted: bool) -> bool:
         """Claim ``session``; False if that was done before, or if it cannot be told any more.
 
         ``trusted``: it was taken just now from where it would not be if somebody had claimed it.
         """
-        while self.expiry and self.expiry[0][0] <= now * 1000:
+        for _ in range(BATCH):
+            if not self.expiry or self.expiry[0][0] > now * 1000:
+                break
             self._forget()
         expires_at = expires_at_ms(session)
         if session.session_id in self.ids or (not trusted and expires_at <= self.forgotten_until):
