@@ -10,7 +10,7 @@ from sansticket.command.capture import CaptureError, Piece, read_capture
 from sansticket.command.listing import lines, reason, unread
 from sansticket.command.output import CommandError, Commands, add, read
 from sansticket.debug.explain import Side, explain
-from sansticket.debug.key_log import KeyLog, KeyLogError
+from sansticket.debug.key_log import KeyLog
 
 DESCRIPTION = """\
 The records in captured bytes of a TLS connection, and the messages inside them.  A FILE has the bytes of one
@@ -77,7 +77,7 @@ def _pieces(path: str, sender: Side | None) -> list[Piece]:
 def _key_log(path: str | None) -> KeyLog:
     if path is None:
         return KeyLog()
-    try:
-        return KeyLog(read(path).decode("ascii", errors="replace"))
-    except KeyLogError as error:
-        raise CommandError(f"{path}: {error}") from None
+    log = KeyLog(read(path).decode("ascii", errors="replace"))
+    for note in log.notes:
+        print(f"sansticket: {path}: {note}", file=sys.stderr)
+    return log

@@ -17,6 +17,8 @@ from sansticket.tickets.keys.openssl import (
     haproxy_keys,
 )
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy
+from sansticket.tickets.keys.ring import SECRET_LENGTH, TicketKey
+from sansticket.tickets.keys.windowed import MIN_ROOT_LENGTH, WindowedTicketKeys
 from sansticket.tickets.session import Session, SessionFormatError
 
 SEALS = "seals and opens"
@@ -37,8 +39,9 @@ class Held:
     role: str
 
     def __str__(self) -> str:
-        bits = 8 * len(self.key.aes_key)
-        return f"{self.key.name.hex()}  {self.key.size} bytes, AES-{bits}  {self.role}"
+        bits, zeros = 8 * len(self.key.aes_key), not any(self.key.aes_key + self.key.hmac_key)
+        known = "; ALL ZEROS: anybody can make and read its tickets" if zeros else ""
+        return f"{self.key.name.hex()}  {self.key.size} bytes, AES-{bits}  {self.role}{known}"
 
 
 @frozen
@@ -140,6 +143,25 @@ def rotate(
     _check(after)
     moved = [(one.path, one.key.to_bytes()) for one in reversed(held[: len(found.held)])]
     return after, [*moved, *written]
+
+
+def opens_under_zeros(ticket: bytes, now: float) -> str:
+    """Under which key of zeros a ticket opens, whoever made it, or nothing.
+
+    Such a key comes of a buffer that was never filled, or of a number in the place of a secret; everybody has it.
+    """
+    name = ticket[:KEY_NAME_LENGTH]
+    if len(name) < KEY_NAME_LENGTH:
+        return ""
+    for key in (OpenSSLTicketKey(name, bytes(size), bytes(size)) for size in (16, 32)):
+        if key.open(ticket) is not None:
+            return f"OpenSSL's, of {key.size} bytes"
+    if TicketKey(name, bytes(SECRET_LENGTH), 0.0).open(ticket) is not None:
+        return "a TicketKey's"
+    roots = (bytes(MIN_ROOT_LENGTH), bytes(3600))
+    if any(WindowedTicketKeys(root).open(ticket, now).plaintext is not None for root in roots):
+        return "derived from a root secret of zeros"
+    return ""
 
 
 @frozen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterable
 
-from sansticket.command.key_files import KeyFileError, judge, new_keys, read_keys, rotate
+from sansticket.command.key_files import KeyFileError, judge, new_keys, opens_under_zeros, read_keys, rotate
 from sansticket.command.output import (
     STANDARD,
     Command,
@@ -65,7 +66,8 @@ Rotate in one place, and copy the files.  haproxy's file has its next key inside
 OPEN = """\
 Which of the keys opens a ticket, and what is inside: the session, with the session id context that servers must
 share to resume it.  TICKET is hexadecimal, or a file: a client's session in any format that "session" reads, or
-the ticket itself, raw or hexadecimal.  Exit code 1 if the ticket does not open.
+the ticket itself, raw or hexadecimal.  Exit code 1 if the ticket does not open.  A ticket that opens under a key of
+zeros is warned of, whichever keys are given: whoever made it has no key.
 """
 
 EXAMPLES_OF_MAKE = """\
@@ -169,9 +171,13 @@ def rotate_files(options: argparse.Namespace) -> Iterable[str]:
 def open_ticket(options: argparse.Namespace) -> Iterable[str]:
     ticket = ticket_in(options.ticket)
     found = read_keys([(path, read(path)) for path in options.files])
+    now = _system().clock()
+    if zeros := opens_under_zeros(ticket, now):
+        warning = f"this ticket opens under a key of zeros ({zeros}): anybody can read it, and make others"
+        print(f"sansticket: WARNING: {warning}", file=sys.stderr)
     beginning = f"a ticket of {words.count(len(ticket), 'byte')}, key name {key_name(ticket) or 'missing'}"
     try:
-        verdict = judge(found, ticket, _system().clock())
+        verdict = judge(found, ticket, now)
     except KeyFileError as error:
         raise CommandError(f"{beginning}: {error}") from None
     rows = describe(verdict.session, client=False, secrets=options.secrets)

@@ -186,10 +186,25 @@ def test_long_lines_are_read_once(line: str) -> None:
         read_capture(line.encode())
 
 
-def test_a_key_log_that_is_none(failure: Failure, files: Path) -> None:
-    (files / "bad.log").write_text("# fine\nCLIENT_RANDOM zz zz\n")
-    said = failure("explain", files / "talk.txt", "--key-log", files / "bad.log")
-    assert said == f"{files / 'bad.log'}: line 2: a value of CLIENT_RANDOM is not hexadecimal"
+def test_a_key_log_with_a_line_that_is_none(
+    files: Path, failure: Failure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is skipped, which is said; the others open what they open."""
+    (files / "bad.log").write_text(
+        "# fine\nCLIENT_RANDOM zz zz\n" + (files / "keys.log").read_text() + "CLIENT_RAN"
+    )
+    assert main(["explain", str(files / "talk.txt"), "--key-log", str(files / "keys.log")]) == 0
+    expected = capsys.readouterr()
+    assert main(["explain", str(files / "talk.txt"), "--key-log", str(files / "bad.log")]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == expected.out
+    first, second = printed.err.splitlines()
+    assert expected.err == ""
+    assert (
+        first
+        == f"sansticket: {files / 'bad.log'}: line 2 skipped: a value of CLIENT_RANDOM is not hexadecimal"
+    )
+    assert second.endswith("skipped: 1 words; expected a label, a client random and a secret")
     assert failure("explain", files / "none").endswith("No such file or directory")
 
 

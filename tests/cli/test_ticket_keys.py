@@ -9,14 +9,18 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
 from sansticket import OpenSSLTicketKey, OpenSSLTicketKeys, Session, TicketStatus
-from sansticket.command.key_files import KeyFiles, read_keys, rotate
+from sansticket.__main__ import main
+from sansticket.command.key_files import KeyFiles, opens_under_zeros, read_keys, rotate
 from sansticket.tickets.keys.openssl import haproxy_keys
+from sansticket.tickets.keys.ring import TicketKey
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from tests.cli.conftest import Failure, Output
 from tests.support.command import PATIENCE, ROOT
 from tests.support.edits import flipped
@@ -294,6 +298,44 @@ def test_why_a_ticket_does_not_open(failure: Failure, files: Path) -> None:
     body = key.name + bytes(17)
     said = failure("ticket-keys", "open", (body + hmac.digest(key.hmac_key, body, "sha256")).hex(), current)
     assert "not authentic" in said
+
+
+ZEROS = {
+    "OpenSSL's, of 48 bytes": lambda: sealed(content(0)[:16] + bytes(32)),
+    "OpenSSL's, of 80 bytes": lambda: sealed(content(0)[:16] + bytes(64)),
+    "a TicketKey's": lambda: TicketKey(content(0)[:16], bytes(32), NOW).seal(b"session", os.urandom),
+    "derived from a root secret of zeros": lambda: WindowedTicketKeys(bytes(3600)).seal(
+        b"session", time.time(), os.urandom
+    ),
+}
+
+
+@pytest.mark.parametrize("which", ZEROS)
+def test_a_ticket_under_a_key_of_zeros(files: Path, capsys: pytest.CaptureFixture[str], which: str) -> None:
+    """Whichever keys are given: whoever made it has no key at all."""
+    main(["ticket-keys", "open", ZEROS[which]().hex(), str(files / "previous.key")])
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == (
+        f"sansticket: WARNING: this ticket opens under a key of zeros ({which}): anybody can read it, and make others"
+    )
+
+
+def test_a_key_of_zeros_that_opens(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    zeros = content(0)[:16] + bytes(64)
+    (files / "zeros.key").write_bytes(zeros)
+    assert main(["ticket-keys", "open", sealed(zeros).hex(), str(files / "zeros.key")]) == 0
+    printed = capsys.readouterr()
+    assert "opens it, and seals" in printed.out
+    assert printed.err.count("WARNING") == 1
+    assert main(["ticket-keys", "names", str(files / "zeros.key"), str(files / "previous.key")]) == 0
+    zeroed, other = capsys.readouterr().out.splitlines()
+    assert zeroed.endswith("ALL ZEROS: anybody can make and read its tickets")
+    assert other.endswith("opens")
+
+
+def test_too_short_for_a_name() -> None:
+    assert opens_under_zeros(bytes(15), NOW) == opens_under_zeros(b"", NOW) == ""
+    assert opens_under_zeros(sealed(content(0)), NOW) == ""
 
 
 def test_what_is_no_ticket(failure: Failure, files: Path) -> None:

@@ -1,12 +1,15 @@
-"""The key log takes the lines that TLS libraries write, and names the line that is none."""
+"""The key log takes the lines that TLS libraries write, and skips what is none, with a note."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from sansticket.debug.key_log import KeyLog, KeyLogError
+from sansticket.debug.key_log import HEADER, MAX_NOTES, KeyLog, KeyLogError
 
 RANDOM = bytes(range(32))
+SECOND = f"CLIENT_RANDOM {RANDOM.hex()} {'ab' * 48}"
 LINE = f"CLIENT_TRAFFIC_SECRET_0 {RANDOM.hex()} {'ab' * 32}"
 
 
@@ -32,13 +35,47 @@ def test_both_sides_may_write_into_the_same_log() -> None:
         (f"{LINE} more", "4 words"),
         (LINE.replace("ab", "xy"), "CLIENT_TRAFFIC_SECRET_0 is not hexadecimal"),
         (f"LABEL {RANDOM.hex()}00 ab", "LABEL is too short or too long"),
+        (f"CLIENT_RANDOM {RANDOM.hex()} {'ab' * 32}", "CLIENT_RANDOM is too short or too long"),
+        (f"RSA {'cd' * 8} {'ab' * 48}", "RSA is too short or too long"),
+        (f"{'ab' * 48} {RANDOM.hex()} {'ab' * 48}", "does not begin with a label"),
+        ("\x1b[31mCLIENT_RANDOM a b", "does not begin with a label"),
     ],
 )
 def test_what_is_no_line_is_named(line: str, problem: str) -> None:
     with pytest.raises(KeyLogError, match=problem):
         KeyLog().add(line)
-    with pytest.raises(KeyLogError, match=f"line 2: .*{problem}"):
-        KeyLog(f"{LINE}\n{line}")
+    log = KeyLog(f"{LINE}\n{line}\n{SECOND}\n")
+    assert len(log) == 2, "all others count"
+    (note,) = log.notes
+    assert re.fullmatch(f"line 2 skipped: .*{problem}.*", note)
+
+
+def test_a_line_that_is_not_written_to_its_end() -> None:
+    """A log is read while others write to it: wherever its last line is torn, it does not count."""
+    for cut in range(len(SECOND) + 1):
+        log = KeyLog(f"{LINE}\n{SECOND[:cut]}")
+        whole = cut == len(SECOND)
+        assert len(log) == 1 + whole
+        assert len(log.notes) == log.skipped == (0 < cut < len(SECOND))
+        assert not any("abab" in note for note in log.notes)
+
+
+def test_lines_with_the_ends_of_other_systems() -> None:
+    log = KeyLog(f"# made elsewhere\r\n{LINE}\r\n{SECOND}\r\n")
+    assert (len(log), log.notes) == (2, ())
+
+
+def test_of_many_lines_the_number_is_enough() -> None:
+    log = KeyLog("no line\n" * 1000)
+    assert len(log) == 0
+    assert log.skipped == 1000
+    assert len(log.notes) == MAX_NOTES + 1
+    assert log.notes[-1] == f"{1000 - MAX_NOTES} more lines skipped"
+
+
+def test_how_a_file_begins() -> None:
+    log = KeyLog(f"{HEADER}\n{LINE}\n")
+    assert (len(log), log.notes) == (1, ())
 
 
 def test_secrets_are_not_shown() -> None:
