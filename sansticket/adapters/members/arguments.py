@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
+from sansticket.debug.key_log import HEADER
 
 
 @frozen
@@ -20,7 +21,9 @@ class KeyLogFile:
     path: Path = field(converter=Path)
 
     def __attrs_post_init__(self) -> None:
-        self.path.open("a").close()  # an OSError should come now
+        with self.path.open("a") as file:  # an OSError should come now
+            if not file.tell():
+                file.write(HEADER + "\n")
 
     def __call__(self, line: str) -> None:
         with self.path.open("a") as file:
