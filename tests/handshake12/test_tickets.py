@@ -44,7 +44,16 @@ from sansticket.wire.messages.tls12 import Certificate, NewSessionTicket
 from tests.support.configs import answering
 from tests.support.credentials import anchors, client_credential
 from tests.support.pair import ConnectionPair
-from tests.support.resumption import checks, ending, failed_checks, outcome, received, record, resumed
+from tests.support.resumption import (
+    checks,
+    ending,
+    failed_checks,
+    made_by,
+    outcome,
+    received,
+    record,
+    resumed,
+)
 from tests.support.resumption12 import World12, in_clear, tickets_on_the_wire
 
 ABORT, IGNORE, IGNORE_RENEW = TicketReturn.ABORT, TicketReturn.IGNORE, TicketReturn.IGNORE_RENEW
@@ -551,7 +560,7 @@ def test_a_required_certificate(world: World12) -> None:
     session = world.session(world.server(**common))
     config = world.server(**common, **required)
     client = world.client(credentials=[client_credential()])
-    pair = world.connect(config, session, client=client)
+    pair = world.connect(config, made_by(client, session), client=client)
     assert outcome(pair) == FULL_1
     assert failed_checks(pair) == ["client certificate"]
     pair = world.connect(config, received(pair)[0], client=client)
