@@ -38,7 +38,7 @@ from sansticket.commands import AcceptPeer
 from sansticket.debug.key_log import KeyLog
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
-from tests.support.credentials import anchors, credential_of
+from tests.support.credentials import anchors, credential_of, subordinate, with_chain
 from tests.support.ssl_objects import NAME, OURS, TLS12, TLS13, End, Link, shaken
 
 CLIENT, SERVER = ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER
@@ -564,9 +564,10 @@ def test_chains_of_clients() -> None:
 
 
 def test_a_chain_that_would_not_be_verified_any_more() -> None:
-    """A resumption does not verify again: the certificate may have expired meanwhile."""
+    """A resumption does not verify again: an intermediate may have expired meanwhile, though not the server's own."""
     now = [time.time()]
-    identity = authority().issue(NAME, end=datetime.timedelta(days=1))
+    intermediate = subordinate(authority(), end=datetime.timedelta(days=1))
+    identity = with_chain(intermediate.issue(NAME, end=datetime.timedelta(days=3)), intermediate)
     context = client(clock=lambda: now[0])
     other = server(clock=lambda: now[0], ticket_lifetime=604_800, credentials=[credential_of(identity)])
     session = shaken(context, other).client.tls.session
@@ -575,6 +576,9 @@ def test_a_chain_that_would_not_be_verified_any_more() -> None:
     assert link.client.tls.session_reused
     assert link.client.tls.get_unverified_chain() == list(identity.chain_der)
     assert link.client.tls.get_verified_chain() == []
+    now[0] += 86_400
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate has expired"):
+        shaken(context, other, session=session)  # beyond the end of the server's own there is no resumption
 
 
 def test_an_error_is_repeated() -> None:

@@ -730,7 +730,7 @@ class CacheMachine(RuleBasedStateMachine):
         assert found == held
         assert session_id not in self.claimed
         if take:
-            self.claimed.keep(session_id)
+            self.claimed.add(session_id)
             self._drop(held)
         else:
             self.model.remove(held)
