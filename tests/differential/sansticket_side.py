@@ -163,7 +163,7 @@ class OurSide(Side):
 
 
 class OurClients(Clients):
-    """The client's time stands still: its tickets never get old."""
+    """The client's time stands still: its tickets never get old.  It takes every session for one of its own making."""
 
     def __init__(self) -> None:
         self._now = time.time()
@@ -174,7 +174,9 @@ class OurClients(Clients):
         received: list[Session] = []
         self._received.append(received)
         config = self._config(connection)
-        return OurClient(config, connection, [session for session in sessions if session], received, log)
+        # Ours keeps to the identity of the session's making, libssl's does not: what is compared is the server.
+        offered = [evolve(one, session_id_context=config.session_context) for one in sessions if one]
+        return OurClient(config, connection, offered, received, log)
 
     def close(self) -> None:
         """There is nothing to give back."""
