@@ -18,10 +18,10 @@ from sansticket.config.defaults import (
 )
 from sansticket.config.derived import session_id_context
 from sansticket.config.questions import Lacking, ServerTraits, check_asked, lacking_in_a_server
-from sansticket.config.tickets import NoTickets, StoredTickets, Tickets, tickets_of
+from sansticket.config.tickets import StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
 from sansticket.events import ClaimSession, LookUpSession, OpenTicket, VerifyPeer
-from sansticket.tickets.keys.protection import SessionCodec, TicketKeys
+from sansticket.tickets.keys.protection import TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.policy import TicketPolicy
 from sansticket.tickets.stores.cache import SessionCache
@@ -192,7 +192,7 @@ class ServerConfig(Config):
     @cached_property
     def ticket_policy(self) -> TicketPolicy:
         """How long sessions live."""
-        return TicketPolicy(self.ticket_lifetime, self.max_session_age, self.ticket_codec.keeps_issue_time)
+        return TicketPolicy(self.ticket_lifetime, self.max_session_age, self.tickets.codec.keeps_issue_time)
 
     @cached_property
     def effective_session_id_context(self) -> bytes:
@@ -206,23 +206,3 @@ class ServerConfig(Config):
         how = self._who_verifies(b"chain")
         mode = self.client_authentication.value.encode()
         return session_id_context(mode, how, self.min_rsa_bits, self.trust_anchors)
-
-    @property
-    def stateful_tickets(self) -> bool:
-        """Tickets are ids of sessions that this side or a store keeps: see the class."""
-        return isinstance(self.tickets, StoredTickets)
-
-    @property
-    def stateless_tickets(self) -> bool:
-        """Tickets hold their session, sealed with the keys of this config or with keys that are elsewhere."""
-        return self.tickets.stateless
-
-    @property
-    def ticket_codec(self) -> SessionCodec:
-        """How sessions are written in stateless tickets: as the keys want it, natively where they are elsewhere."""
-        return self.tickets.codec
-
-    @property
-    def issues_tickets(self) -> bool:
-        """Sessions of this server can be resumed in one way or the other."""
-        return not isinstance(self.tickets, NoTickets)

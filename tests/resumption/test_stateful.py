@@ -22,6 +22,7 @@ from sansticket.commands import (
 )
 from sansticket.config.choices import ASK
 from sansticket.config.server import ServerConfig
+from sansticket.config.tickets import NoTickets, StoredTickets
 from sansticket.connection.ending import fail
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.events import (
@@ -105,8 +106,8 @@ def test_the_ticket_is_a_random_id_and_the_session_is_kept(world: World) -> None
 
 
 def test_neither_keys_nor_a_store_is_no_tickets_at_all(world: World) -> None:
-    assert not world.server(ticket_keys=None).issues_tickets
-    assert world.server(ticket_keys=None, answers={LookUpSession: ASK}).stateful_tickets
+    assert world.server(ticket_keys=None).tickets == NoTickets()
+    assert world.server(ticket_keys=None, answers={LookUpSession: ASK}).tickets == StoredTickets(None)
 
 
 def test_nobody_is_asked_to_decide(world: World) -> None:
@@ -688,7 +689,7 @@ def test_it_needs_something_to_remember_with(world: World) -> None:
     claimed = world.server(
         ticket_keys=None, answers={LookUpSession: ASK, ClaimSession: ASK}, single_use_tickets=True
     )
-    assert claimed.stateful_tickets
+    assert claimed.tickets == StoredTickets(None)
     for changes in (
         {"single_use_tickets": True, "answers": {ClaimSession: ASK}},
         {"single_use_tickets": True},

@@ -29,6 +29,7 @@ from sansticket.commands import (
     TicketNotOpened,
     TicketOpened,
 )
+from sansticket.config.tickets import SealedTickets
 from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine.flight import Flight
@@ -67,10 +68,11 @@ def go_on(search: Search[After], flight: Flight) -> After:
         return look_up(search, shown.identity, flight)
     if not shown.identity:
         return opened(search, TicketStatus.EMPTY, b"", None, flight)
-    if config.ticket_keys is None:
+    if not isinstance(config.tickets, SealedTickets):
         return search.rules.questions().open_ticket(search)
-    ticket, version = config.ticket_keys.open(shown.identity, flight.now), search.rules.NUMBER
-    session = session_in(ticket.plaintext, config.ticket_keys.codec, flight.now, version)
+    keys, version = config.tickets.keys, search.rules.NUMBER
+    ticket = keys.open(shown.identity, flight.now)
+    session = session_in(ticket.plaintext, keys.codec, flight.now, version)
     return opened(search, reported_status(ticket.status, version), ticket.key_name, session, flight)
 
 

@@ -14,6 +14,7 @@ from attrs import evolve, field
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import SealTicket, TicketProtected
 from sansticket.config.server import ServerConfig
+from sansticket.config.tickets import SealedTickets
 from sansticket.errors import LocalProtocolError
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.encoding import MAX_FIELD
@@ -64,12 +65,12 @@ def prepare(session: Session, command: SealTicket, config: ServerConfig, flight:
         session = evolve(session, app_data=command.app_data)
     if session.session_id:
         return Sealed(session, session.session_id)
-    plaintext, keys = config.ticket_codec.encode(session), config.ticket_keys
+    plaintext = config.tickets.codec.encode(session)
     if len(plaintext) > MAX_TICKET[session.version]:
         return unfit(session, command, len(plaintext))
-    if keys is None:
+    if not isinstance(config.tickets, SealedTickets):
         return ToBeProtected(session, plaintext)
-    ticket = keys.seal(plaintext, flight.now, flight.entropy)
+    ticket = config.tickets.keys.seal(plaintext, flight.now, flight.entropy)
     if not 0 < len(ticket) <= MAX_TICKET[session.version]:
         return unfit(session, command, len(ticket))
     return Sealed(session, ticket)

@@ -50,7 +50,7 @@ class Negotiated:
     def ticket(self) -> bytes | None:
         """What the client shows, which is empty if it only takes tickets; None where one side does not do them."""
         config = self.config
-        if not (config.stateless_tickets and config.tickets_in_tls12):
+        if not (config.tickets.stateless and config.tickets_in_tls12):
             return None
         extension = self.hello.find(SessionTicketExtension)
         return extension.ticket if extension is not None else None

@@ -93,7 +93,7 @@ class Rules(rules.Rules["AfterHello"]):
 
     def why_no_tickets(self) -> str:
         """What makes it useless to look at a ticket, or to expect one."""
-        if not self.config.stateless_tickets:
+        if not self.config.tickets.stateless:
             return "the config has no ticket keys"
         if not self.config.tickets_in_tls12:
             return "tickets_in_tls12 is off"

@@ -40,6 +40,7 @@ from sansticket.commands import (
 from sansticket.config.choices import ClientAuthentication, TicketFlush
 from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
+from sansticket.config.tickets import NoTickets, StoredTickets
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
 from sansticket.errors import Fault, LocalProtocolError, Reason
@@ -177,7 +178,7 @@ class ServerConnected(Connected):
         return self.flush(b"", flight)
 
     def on_issue_ticket(self, command: IssueTicket, flight: Flight) -> ServerConnected:
-        if not self.config.issues_tickets:
+        if isinstance(self.config.tickets, NoTickets):
             raise LocalProtocolError(
                 "IssueTicket, but the config has neither ticket_keys nor a session_cache nor answers"
             )
@@ -283,7 +284,7 @@ class ServerConnected(Connected):
             lifetime=lifetime,
             issued_at=flight.now,
             authenticated_at=established.authenticated_at,
-            session_id=flight.entropy(32) if self.config.stateful_tickets else b"",
+            session_id=flight.entropy(32) if isinstance(self.config.tickets, StoredTickets) else b"",
             age_add=int.from_bytes(flight.entropy(4)),
             alpn=established.alpn_protocol,
             server_name=established.server_name,

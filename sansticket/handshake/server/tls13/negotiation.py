@@ -8,6 +8,7 @@ from attrs import evolve, field
 
 from sansticket.codes import ProtocolVersion, PskKeyExchangeMode
 from sansticket.config.server import ServerConfig
+from sansticket.config.tickets import NoTickets
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.keys.transcript import Transcript
@@ -99,7 +100,10 @@ def ticket_numbers(config: ServerConfig, hello: ClientHello, *, resumes: bool) -
     wanted = (request.new_session_count, request.resumption_count) if request is not None else None
     takes = resumes or (config.tickets_without_psk_modes and hello.find(PskKeyExchangeModes) is None)
     return TicketNumbers(
-        takes and config.issues_tickets, config.num_tickets, wanted, config.max_tickets_requested
+        takes and not isinstance(config.tickets, NoTickets),
+        config.num_tickets,
+        wanted,
+        config.max_tickets_requested,
     )
 
 

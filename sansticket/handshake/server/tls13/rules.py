@@ -30,6 +30,7 @@ from typing import ClassVar, Final
 
 from attrs import evolve
 
+from sansticket.config.tickets import NoTickets, StoredTickets
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
@@ -73,12 +74,12 @@ class Rules(rules.Rules["AfterHello"]):
     def shown(self) -> tuple[Shown, ...]:
         if not self.offer.identities or self.why_not() is not None:
             return ()
-        are_tickets = not self.config.stateful_tickets
+        are_tickets = not isinstance(self.config.tickets, StoredTickets)
         return tuple([Shown(one.identity, are_tickets) for one in self.offer.identities[:MAX_IDENTITIES]])
 
     def why_not(self) -> Check | None:
         """What makes it useless to look at any identity."""
-        if not self.config.issues_tickets:
+        if isinstance(self.config.tickets, NoTickets):
             return Check("tickets", False, "the config makes none")
         if not self.negotiated.resumes:
             return Check("psk_key_exchange_modes", False, "without psk_dhe_ke, the only mode that we do")
