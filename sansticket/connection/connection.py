@@ -218,7 +218,8 @@ class Connection:
         """What was given to the connection, and is in the ``connection`` of its events: SSL_set_app_data of libssl.
 
         Whatever the application wants to have at hand in its answers; None unless it was given.  It can be set at
-        any time, for the events to come; a fork shares it.
+        any time, for the events to come.  Forks and copies share it; a pickle takes it if it can be pickled, and has
+        None in its place otherwise.
         """
         return self._engine.application
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copy import copy
 from io import BytesIO
-from pickle import Pickler, loads
+from pickle import Pickler, Unpickler, dumps
 from typing import Any, Final, TypeVar, get_args
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
@@ -22,6 +22,8 @@ from sansticket.handshake.machine.state import Ended
 
 COPIED: Final = "a copy, which only reads: the original seals with the same keys (fork() is for tests)"
 EXPORTED: Final = "a connection that was pickled: what is loaded from the pickle goes on in its place"
+
+LEFT_BEHIND: Final = "application"
 
 T = TypeVar("T")
 
@@ -70,7 +72,8 @@ def exported(engine: Engine) -> bytes:
     if engine.spent == EXPORTED:
         raise LocalProtocolError(f"pickle of {EXPORTED}")
     output = BytesIO()
-    ConnectionPickler(output).dump({name: getattr(engine, name) for name in _slots_of(engine)})
+    pickler = ConnectionPickler(output, engine.application)
+    pickler.dump({name: getattr(engine, name) for name in _slots_of(engine)})
     if not engine.spent and type(engine.state) is not Ended:
         _spend(engine)
     return output.getvalue()
@@ -89,18 +92,44 @@ def _spend(engine: Engine) -> None:
 def imported(parts: bytes) -> Engine:
     """What ``exported`` gave."""
     engine = object.__new__(Engine)
-    for name, value in loads(parts).items():
+    for name, value in ConnectionUnpickler(BytesIO(parts)).load().items():
         setattr(engine, name, value)
     return engine
 
 
 class ConnectionPickler(Pickler):
-    """Knows what to do with the library's public keys, which cannot be pickled."""
+    """Knows what to do with the library's public keys, which cannot be pickled, and with what is the application's.
+
+    An application that cannot be pickled, such as a socket or a task, stays behind wherever it is meant: in the
+    engine, its facts and its open question.
+    """
+
+    def __init__(self, output: BytesIO, application: Any) -> None:
+        super().__init__(output)
+        self._left_behind = None if can_be_pickled(application) else application
+
+    def persistent_id(self, value: Any) -> str | None:
+        return LEFT_BEHIND if self._left_behind is not None and value is self._left_behind else None
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, LIBRARY_PUBLIC_KEYS):
             return _public_key, (value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),)
         return NotImplemented
+
+
+class ConnectionUnpickler(Unpickler):
+    """Puts None in the place of what was left behind."""
+
+    def persistent_load(self, name: str) -> None:
+        assert name == LEFT_BEHIND
+
+
+def can_be_pickled(value: object) -> bool:
+    try:
+        dumps(value)
+    except Exception:  # whatever the object's own methods raise
+        return False
+    return True
 
 
 def _public_key(der: bytes) -> Any:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -37,7 +41,7 @@ from sansticket.events import (
     VerifyPeer,
 )
 from sansticket.tickets.decision import default_return
-from tests.support.configs import server_config
+from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential, server_credential
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import NAME, World, received
@@ -256,3 +260,59 @@ def test_all_kinds_of_events_have_it(world: World) -> None:
         pair.events("server", TicketIssued)[-1],
     ]
     assert all(event.connection.application is user for event in events)
+
+
+# --- copies ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked() -> ConnectionPair:
+    """A server with an open question about its client."""
+    pair = ConnectionPair(client_config(), server_config(answers={SelectConfig: ASK}))
+    pair.carry("client")
+    assert pair.server.pending is not None
+    return pair
+
+
+@pytest.mark.parametrize("make", [lambda one: one.fork(), copy.copy, copy.deepcopy])
+def test_forks_and_copies_share_it(
+    asked: ConnectionPair, make: Callable[[ServerConnection], ServerConnection]
+) -> None:
+    asked.server.application = user = User()
+    assert make(asked.server).application is user
+
+
+def test_a_fork_goes_its_own_way(asked: ConnectionPair) -> None:
+    first, second = User(), User()
+    asked.server.application = first
+    fork = asked.server.fork()
+    fork.application = second
+    (ended,), (other,) = asked.server.send(Close()), fork.send(Close())
+    assert (ended.connection.application, other.connection.application) == (first, second)
+    assert ended.connection.server_name == other.connection.server_name == NAME
+
+
+def test_a_pickle_takes_what_can_be_pickled(asked: ConnectionPair) -> None:
+    pair = ConnectionPair(client_config(), server_config(answers={SelectConfig: ASK}))
+    pair.server.application = {"user": "alice"}
+    pair.carry("client")
+    loaded = pickle.loads(pickle.dumps(pair.server))
+    assert loaded.application == {"user": "alice"}
+    assert loaded.pending.connection == ConnectionFacts(server_name=NAME, application={"user": "alice"})
+
+
+def test_a_pickle_leaves_behind_what_cannot(world: World) -> None:
+    """A lock stands for a socket, a task, a request."""
+    lock = threading.Lock()
+    pair = ConnectionPair(client_config(), server_config(answers={SelectConfig: ASK}))
+    pair.server.application = lock
+    pair.carry("client")
+    assert pair.server.pending is not None
+    assert pair.server.pending.connection.application is lock
+    loaded = pickle.loads(pickle.dumps(pair.server))
+    assert loaded.application is None
+    assert loaded.pending.connection == ConnectionFacts(server_name=NAME)
+    loaded.application = lock
+    pair.server = loaded
+    pair.send("server", UseConfig(server_config()))
+    assert pair.event("server", HandshakeCompleted).connection.application is lock
