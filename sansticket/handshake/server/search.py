@@ -124,7 +124,9 @@ def opened(
     if DecideTicket in search.rules.config.answers:
         return search.rules.questions().decide_ticket(search, status, key_name, session)
     answer = default_return(status, search.rules.NUMBER)
-    return decided(search, Decision(status, answer, usable=False), key_name, session, flight)
+    if session is not None and answer.uses:
+        return judged(search, session, FoundBy.TICKET, status, answer, key_name, flight)
+    return note(search, Decision(status, answer, usable=False), key_name, (), None, flight)
 
 
 @value
@@ -271,7 +273,9 @@ def judged(
     )
     if AdmitSession in search.rules.config.answers:
         return search.rules.questions().admit_session(candidate)
-    return admitted(candidate, flight)
+    if search.rules.config.single_use_tickets:
+        return admitted(candidate, flight)
+    return settle(candidate, flight=flight)
 
 
 @value
@@ -335,7 +339,7 @@ def claimed(candidate: Candidate[After], flight: Flight, *, taken: bool) -> Afte
 
 def settle(candidate: Candidate[After], *checks: Check, flight: Flight) -> After:
     """Usable, if it passed these last checks as well."""
-    usable = all_passed(checks)
+    usable = not checks or all_passed(checks)
     decision = Decision(candidate.status, candidate.ticket_return, usable)
     search = candidate.search
     if usable and candidate.rules is not search.rules:
