@@ -98,20 +98,26 @@ def kill(mutant: Mutant, copy: Path) -> str | None:
     """The test that fails without the check, or None."""
     path = copy / "sansticket" / mutant.module
     source = path.read_text()
-    path.write_text(mutant.applied(source))
+    write(path, mutant.applied(source))
     try:
         for tests in (nearest(mutant.module), WIDER):
             if (failed := first_failure(copy, tests)) is not None:
                 return failed
         return None
     finally:
-        path.write_text(source)
+        write(path, source)
+
+
+def write(path: Path, source: str) -> None:
+    """With what was compiled of it gone: two versions of one second and one size look the same."""
+    path.write_text(source)
+    for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+        compiled.unlink()
 
 
 def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
     command = [
         sys.executable,
-        "-B",
         "-m",
         "pytest",
         "-x",
@@ -123,6 +129,7 @@ def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
         "not matrix",
     ]
     environment = os.environ | {"PYTHONPATH": str(copy), "SANSTICKET_QUICK": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling all tests again would take most of the time
     try:
         done = subprocess.run(
             [*command, *tests],
