@@ -217,7 +217,7 @@ class Fault(Exception):
 
     def __init__(self, reason: Reason, detail: str = "", alert: Alert | None = None) -> None:
         self.reason = reason
-        self.detail = printable(detail)
+        self.detail: str = printable(detail)
         super().__init__(reason_in_words(reason, self.detail))
         self.alert: Alert = ALERTS[reason] if alert is None else alert
         self._named = alert is not None

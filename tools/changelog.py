@@ -3,8 +3,8 @@
     python -m tools.changelog            what the files in changes/ amount to
     python -m tools.changelog --write    put them at the end of the newest section of CHANGELOG.md, and remove them
 
-A fragment is one list item of Markdown in a file of its own, ``changes/<a few words>.md``, so that two changes
-never meet in one line of one file.
+A fragment is what one change says, in list items of Markdown (one as a rule) in a file of its own,
+``changes/<a few words>.md``, so that two changes never meet in one line of one file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SECTION: Final = re.compile(r"^## ", re.MULTILINE)
 
 
 class BadFragment(Exception):
-    """A file in ``changes/`` is not one list item."""
+    """A file in ``changes/`` has something else than list items."""
 
 
 def fragments(root: Path) -> list[Path]:
@@ -30,12 +30,12 @@ def fragments(root: Path) -> list[Path]:
 
 
 def item(path: Path) -> str:
-    """What a fragment says, checked: one list item, its other lines indented."""
+    """What a fragment says, checked: list items, with their other lines indented."""
     text = path.read_text(encoding="utf-8").rstrip()
     first, *others = text.split("\n")
-    if not first.startswith("- ") or not all(line.startswith("  ") for line in others):
+    if not first.startswith("- ") or not all(line.startswith(("- ", "  ")) for line in others):
         raise BadFragment(
-            f"{path.name}: one list item is expected, '- ' and then lines with two spaces before them"
+            f"{path.name}: list items are expected, '- ' and then lines with two spaces before them"
         )
     return text + "\n"
 

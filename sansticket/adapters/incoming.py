@@ -31,7 +31,7 @@ class Incoming:
     __slots__ = ("_held", "_missing", "bio")
 
     def __init__(self, bio: ssl.MemoryBIO) -> None:
-        self.bio = bio
+        self.bio: ssl.MemoryBIO = bio
         self._held = b""
         self._missing = 0
 

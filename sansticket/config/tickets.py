@@ -21,7 +21,7 @@ from sansticket.tickets.stores.cache import SessionCache
 class SealedTickets:
     """A ticket is the session, sealed by keys that we have."""
 
-    stateless: ClassVar = True
+    stateless: ClassVar[bool] = True
     keys: TicketKeys
 
     @property
@@ -34,7 +34,7 @@ class SealedTickets:
 class TicketsSealedElsewhere:
     """A ticket is the session, sealed by whoever answers ``ProtectTicket`` and ``OpenTicket``."""
 
-    stateless: ClassVar = True
+    stateless: ClassVar[bool] = True
     codec: ClassVar[SessionCodec] = NATIVE
 
 
@@ -42,7 +42,7 @@ class TicketsSealedElsewhere:
 class StoredTickets:
     """A ticket is the id of a session that is kept: in our cache, or by whoever answers ``LookUpSession``."""
 
-    stateless: ClassVar = False
+    stateless: ClassVar[bool] = False
     codec: ClassVar[SessionCodec] = NATIVE
     cache: SessionCache | None
 
@@ -51,7 +51,7 @@ class StoredTickets:
 class NoTickets:
     """There are none."""
 
-    stateless: ClassVar = False
+    stateless: ClassVar[bool] = False
     codec: ClassVar[SessionCodec] = NATIVE
 
 

@@ -110,25 +110,25 @@ class Engine:
     )
 
     def __init__(self, config: Config, state: State, sessions: SessionKeeper, application: Any) -> None:
-        self.config = config
-        self.application = application
+        self.config: Config = config
+        self.application: Any = application
         self.known: Learned = {}
         self.facts: ConnectionFacts | None = None
-        self.state = state
-        self.sessions = sessions
-        self.reader = RecordReader()
-        self.outbound = Outbound(config.padding)
-        self.held = bytearray()
-        self.limits = Limits()
+        self.state: State = state
+        self.sessions: SessionKeeper = sessions
+        self.reader: RecordReader = RecordReader()
+        self.outbound: Outbound = Outbound(config.padding)
+        self.held: bytearray = bytearray()
+        self.limits: Limits = Limits()
         self.events: list[Event] = []
         self.pending: Question | None = None
         self.established: Established | None = None
         self.num_tickets: int | None = None
-        self.end_of_stream = False
-        self.read_closed = False
-        self.closing = False
-        self.spent = ""
-        self.trailing_data = b""
+        self.end_of_stream: bool = False
+        self.read_closed: bool = False
+        self.closing: bool = False
+        self.spent: str = ""
+        self.trailing_data: bytes = b""
 
     @property
     def place(self) -> str:

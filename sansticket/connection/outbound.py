@@ -24,12 +24,12 @@ class Outbound:
     __slots__ = ("answer_waits", "closed", "messages", "silent", "unsent_tickets", "writer")
 
     def __init__(self, padding: Padding | None) -> None:
-        self.writer = RecordWriter(padding=padding)
-        self.messages = bytearray()  # grows in place: there may be thousands of tickets
-        self.closed = False
-        self.silent = True
-        self.unsent_tickets = 0
-        self.answer_waits = False
+        self.writer: RecordWriter = RecordWriter(padding=padding)
+        self.messages: bytearray = bytearray()  # grows in place: there may be thousands of tickets
+        self.closed: bool = False
+        self.silent: bool = True
+        self.unsent_tickets: int = 0
+        self.answer_waits: bool = False
 
     def write(self, content_type: int, content: bytes | bytearray) -> None:
         """Add records, if anything may be sent still."""

@@ -92,8 +92,8 @@ class Direction:
         self._keys = keys
         self._aead = suite.aead(keys.key)
         self._iv = int.from_bytes(keys.iv)
-        self.sequence = sequence
-        self.replace_at = suite.record_limit - RECORDS_IN_RESERVE
+        self.sequence: int = sequence
+        self.replace_at: int = suite.record_limit - RECORDS_IN_RESERVE
 
     @property
     def records_left(self) -> int:

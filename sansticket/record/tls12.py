@@ -26,6 +26,7 @@ class Sealer(Direction):
     """Protects what we send, TLS 1.2."""
 
     __slots__ = ()
+    sequence: int
 
     @property
     def overhead(self) -> int:
@@ -69,6 +70,7 @@ class Opener(Direction):
     """Opens what the peer sends, TLS 1.2."""
 
     __slots__ = ()
+    sequence: int
 
     hides_type: Final = False
     """The outer content type is the real one."""

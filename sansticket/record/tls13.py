@@ -26,6 +26,7 @@ class Sealer(Direction):
     """Protects what we send, TLS 1.3."""
 
     __slots__ = ()
+    sequence: int
 
     overhead: Final = HEADER_LENGTH + 1 + TAG_LENGTH
     """Bytes that an unpadded record has more than its content."""
@@ -68,6 +69,7 @@ class Opener(Direction):
     """Opens what the peer sends, TLS 1.3."""
 
     __slots__ = ()
+    sequence: int
 
     hides_type: Final = True
     """The outer content type is always application_data."""

@@ -50,8 +50,8 @@ class Source:
     __slots__ = ("data", "offset")
 
     def __init__(self, data: bytes) -> None:
-        self.data = octets(data)
-        self.offset = 0
+        self.data: bytes = octets(data)
+        self.offset: int = 0
 
     @property
     def left(self) -> int:

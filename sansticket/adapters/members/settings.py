@@ -57,18 +57,18 @@ class Settings:
     def __init__(self, given: ClientConfig | ServerConfig | None, *, server: bool, options: int) -> None:
         self.server = server
         self.kind: type[ClientConfig] | type[ServerConfig] = ServerConfig if server else ClientConfig
-        self.lock = RLock()
+        self.lock: RLock = RLock()
         self.fields: dict[str, Any] = {"answers": {}}
-        self.check_hostname = not server
-        self.optional = False
-        self.lenient_alpn = given is None
-        self.post_handshake_auth = False
+        self.check_hostname: bool = not server
+        self.optional: bool = False
+        self.lenient_alpn: bool = given is None
+        self.post_handshake_auth: bool = False
         self.sni_callback: Callable[..., Any] | None = None
         self._loaded: dict[type, Credential] = {}
         self._profile: Profile | None = None
-        self.options = options
-        self.minimum = min(self["versions"])
-        self.maximum = int(ssl.TLSVersion.MAXIMUM_SUPPORTED)
+        self.options: int = options
+        self.minimum: int = min(self["versions"])
+        self.maximum: int = int(ssl.TLSVersion.MAXIMUM_SUPPORTED)
         if given is not None:
             self._adopt(given)
 

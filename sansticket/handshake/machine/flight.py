@@ -151,15 +151,15 @@ class Flight:
         can_send: bool = True,
         answer_waits: bool = False,
     ) -> None:
-        self.now = now
-        self.logs_secrets = logs_secrets
-        self.can_send = can_send
+        self.now: float = now
+        self.logs_secrets: bool = logs_secrets
+        self.can_send: bool = can_send
         self._entropy = entropy
-        self.answer_waits = answer_waits
-        self.answers_update = False
-        self.received = received
-        self.num_tickets = num_tickets
-        self.ends_record = False
+        self.answer_waits: bool = answer_waits
+        self.answers_update: bool = False
+        self.received: bytes = received
+        self.num_tickets: int | None = num_tickets
+        self.ends_record: bool = False
         self.effects: list[Effect | Event] = []
         self.learned: Learned | None = None
 

@@ -95,8 +95,8 @@ class Reservation:
     __slots__ = ("_open", "_store", "key", "session")
 
     def __init__(self, store: "ClientSessionStore", key: StoreKey, session: Session) -> None:
-        self.key = key
-        self.session = session
+        self.key: StoreKey = key
+        self.session: Session = session
         self._store = store
         self._open = True
 
