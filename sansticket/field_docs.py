@@ -35,18 +35,15 @@ def show_field_docs(things: Iterable[object]) -> None:
 
 
 class FieldDocs(dict[str, "str | None"]):
-    """The slots of ``owner``, each with its metadata or with what its source says below it, or None.
-
-    The source is read when first a slot is looked up that has no metadata.
-    """
+    """The slots of ``owner``, each with its metadata or with what its source says below it; read when first asked."""
 
     def __init__(self, owner: type[Any], slots: Iterable[str]) -> None:
-        super().__init__(dict.fromkeys(slots) | docs_in_metadata(owner))
+        super().__init__(dict.fromkeys(slots))
         self._unread: type[Any] | None = owner
 
     def __getitem__(self, name: str) -> str | None:
-        if super().__getitem__(name) is None and self._unread is not None:
-            self.update(docs_below_fields(self._unread))
+        if self._unread is not None:
+            self.update(docs_below_fields(self._unread) | docs_in_metadata(self._unread))
             self._unread = None
         return super().__getitem__(name)
 
