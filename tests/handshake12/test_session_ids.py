@@ -37,7 +37,16 @@ from tests.support.configs import answering
 from tests.support.credentials import anchors, client_credential
 from tests.support.hostile12 import HostileClient12, changed, session_of12
 from tests.support.pair import ConnectionPair
-from tests.support.resumption import checks, ending, failed_checks, outcome, received, record, resumed
+from tests.support.resumption import (
+    checks,
+    ending,
+    failed_checks,
+    made_by,
+    outcome,
+    received,
+    record,
+    resumed,
+)
 from tests.support.resumption12 import World12, in_clear, tickets_on_the_wire
 
 SERVER = CacheMode.SERVER
@@ -201,7 +210,8 @@ def test_the_policy_for_certificates_is_the_context(world: World12) -> None:
     config = world.by_id()
     (session,) = received(connect(world, config))
     required = evolve(config, client_authentication=ClientAuthentication.REQUIRED, trust_anchors=anchors())
-    pair = world.connect(required, session, client=world.client(credentials=[client_credential()]))
+    client = world.client(credentials=[client_credential()])
+    pair = world.connect(required, made_by(client, session), client=client)
     assert failed_checks(pair) == ["context", "client certificate"]
 
 
