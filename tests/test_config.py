@@ -250,6 +250,8 @@ ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any]]] = [
     (AdmitSession, {**ONLY_12, "tickets_in_tls12": False, "session_cache": SessionCache()}),
     (ClaimSession, SINGLE),
     (ClaimSession, {**SINGLE, **ONLY_13}),
+    (ClaimSession, {**SINGLE, **ONLY_12}),
+    (PrepareTicket, {**NO_KEYS, **ONLY_12, "session_cache": SessionCache()}),
 ]
 NEVER_ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any], str]] = [
     (VerifyPeer, ONLY_12, "client_authentication, or TLS 1.3"),
@@ -257,12 +259,10 @@ NEVER_ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any], str]] = [
     (DecideTicket, {**NO_KEYS, "session_cache": SessionCache()}, "stateless tickets"),
     (DecideTicket, {**ONLY_12, "tickets_in_tls12": False}, "tickets_in_tls12"),
     (PrepareTicket, NO_KEYS, "stateless tickets"),
-    (PrepareTicket, {**NO_KEYS, **ONLY_12, "session_cache": SessionCache()}, "stateless tickets"),
     (LookUpSession, ONLY_13, "ticket_keys=None, or TLS 1.2"),
     (AdmitSession, NO_KEYS, "stateless tickets"),
     (AdmitSession, {**ONLY_12, "tickets_in_tls12": False}, "tickets_in_tls12"),
     (ClaimSession, {}, "single_use_tickets"),
-    (ClaimSession, {**SINGLE, **ONLY_12}, "TLS 1.3 among the versions"),
 ]
 
 

@@ -51,7 +51,10 @@ class ServerTraits:
 
 
 def lacking_in_a_server(server: ServerTraits) -> Lacking:
-    """A server of TLS 1.3 can ask for certificates at any time; one of TLS 1.2 keeps sessions by their ids besides."""
+    """A server of TLS 1.3 can ask for certificates at any time; one of TLS 1.2 keeps sessions by their ids besides.
+
+    The settings of a store go with every version: what they say of its tickets is no mistake without TLS 1.3.
+    """
     tls13, stored = TLS13 in server.versions, isinstance(server.tickets, StoredTickets)
     sealed = "" if server.tickets.stateless else SEALED
     seals = sealed or ("" if tls13 or server.tickets_in_tls12 else IN_TLS12)
@@ -65,12 +68,10 @@ def lacking_in_a_server(server: ServerTraits) -> Lacking:
         OpenTicket: seals,
         ProtectTicket: seals,
         DecideTicket: seals,
-        PrepareTicket: "" if stored and tls13 else seals,
+        PrepareTicket: "" if stored else seals,
         LookUpSession: "" if looks_up else "ticket_keys=None, or TLS 1.2 among the versions",
         AdmitSession: "" if by_ids else seals,
-        ClaimSession: ""
-        if tls13 and server.single_use
-        else "single_use_tickets, and TLS 1.3 among the versions",
+        ClaimSession: "" if server.single_use else "single_use_tickets",
     }
 
 

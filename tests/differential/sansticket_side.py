@@ -344,7 +344,8 @@ class OurServer(OurSide, ServerSide):
         plan = self._plan
         elsewhere = plan.key_answer is not KeyAnswer.BUILT_IN
         own = plan.own_sid_context
-        return ServerConfig(
+        answers = self._answers(elsewhere and not plan.stateful)
+        config = ServerConfig(
             credentials=[credential(SERVER)],
             trust_anchors=anchors(),
             ticket_lifetime=LIFETIME,
@@ -357,8 +358,12 @@ class OurServer(OurSide, ServerSide):
             session_cache=self._servers.cache,
             num_tickets=plan.num_tickets,
             session_id_context=plan.sid_context if own is None else own,
-            answers=self._answers(elsewhere and not plan.stateful),
+            answers={kind: one for kind, one in answers.items() if kind in (OpenTicket, ProtectTicket)},
             clock=lambda: self._servers.now,
+        )
+        # libssl takes a callback that it will never call; a config does not.
+        return evolve(
+            config, answers={kind: one for kind, one in answers.items() if not config.lacking[kind]}
         )
 
     def _answers(self, keys_elsewhere: bool) -> dict[type[Any], Callable[[Any], Command]]:

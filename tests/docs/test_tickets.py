@@ -221,8 +221,7 @@ def test_refuse_a_users_tickets(recipe: Callable[[str], Names]) -> None:
     by_id = evolve(stateful, versions=[ProtocolVersion.TLS_1_2])
     kept = []
     for one in (config, stateful, by_id):
-        prepares = {} if one is by_id else {PrepareTicket: prepare}
-        pair = connect(evolve(one, answers={**one.answers, **prepares}))
+        pair = connect(evolve(one, answers={**one.answers, PrepareTicket: prepare}))
         names["open_connections"].setdefault("mallory", []).append(pair.server)
         kept.append((one, received(pair)[0], pair))
         if one is by_id:
