@@ -87,6 +87,11 @@ HELLOS = [
     case("TLS 1.1", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0302)),
     case("TLS 1.0", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0301)),
     case("SSL 3.0", Reason.UNSUPPORTED_VERSION, changed(legacy_version=0x0300)),
+    case(
+        "SSL 3.0 beside supported_versions",
+        Reason.UNSUPPORTED_VERSION,
+        lambda m: evolve(m, extensions=(*m.extensions, SupportedVersions((0x0303,))), legacy_version=0x0300),
+    ),
     case("only older versions", Reason.UNSUPPORTED_VERSION, with_(SupportedVersions((0x0302, 0x0301)))),
     case("only newer versions", Reason.UNSUPPORTED_VERSION, with_(SupportedVersions((0x0305, 0x2A2A)))),
     case("session id too long", Reason.MALFORMED_MESSAGE, with_long_session_id),

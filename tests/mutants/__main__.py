@@ -26,7 +26,7 @@ from tests.mutants.subsets import WIDER, nearest
 from tests.mutants.table import HERE, PACKAGE, Mutant, read_table
 
 ROOT = PACKAGE.parent
-NEEDED = ("sansticket", "tests", "setup.cfg", "pyproject.toml", "tox.ini")
+NEEDED = ("sansticket", "tests", "fuzz", "setup.cfg", "pyproject.toml", "tox.ini")
 TIME = 600
 """Seconds for one run of pytest; who needs more hangs, and a test that hangs has noticed."""
 
@@ -78,8 +78,9 @@ def check_whole(copies: SimpleQueue[Path], subsets: set[tuple[str, ...]]) -> Non
     """Nothing fails while every check is there: otherwise that failure would kill every mutant."""
     copy = copies.get()
     every = sorted({name for tests in subsets for name in tests})
-    if (failed := first_failure(copy, every)) is not None:
-        sys.exit(f"it fails with every check in its place: {failed}")
+    for tests in ((*WIDER, "--collect-only"), every):
+        if (failed := first_failure(copy, tests)) is not None:
+            sys.exit(f"it fails with every check in its place: {failed}")
     copies.put(copy)
 
 
