@@ -65,14 +65,15 @@ _is_bytes: Final = _is(bytes, expected="bytes")
 _is_bytes_or_none: Final = _is(bytes, NoneType, expected="bytes or None")
 
 
-def _bytes_like(value: Any) -> bytes | bytearray | memoryview:
+def _bytes_like(value: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
     # The first test is for speed: there is one for each piece of data that is sent.
-    if type(value) is bytes or isinstance(value, bytearray):
+    if type(value) is bytes or isinstance(value, bytes | bytearray):
         return value
-    if not isinstance(value, memoryview):
-        raise TypeError(f"SendData with {type(value).__name__}; expected bytes, bytearray or memoryview")
-    one_by_one = value.itemsize == 1 and value.ndim == 1
-    return value if one_by_one else value.tobytes()  # so that its length is in bytes
+    given: Any = value
+    if not isinstance(given, memoryview):
+        raise TypeError(f"SendData with {type(given).__name__}; expected bytes, bytearray or memoryview")
+    one_by_one = given.itemsize == 1 and given.ndim == 1
+    return given if one_by_one else given.tobytes()  # so that its length is in bytes
 
 
 @frozen
