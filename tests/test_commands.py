@@ -27,6 +27,7 @@ OF_ANY_TYPE: list[object] = [5, "secret", ["secret"], None, True, 1.5, b"secret"
 RIGHT: dict[str, list[object]] = {
     "data": [b"secret"],
     "request_peer": [True],
+    "at_once": [True],
     "count": [5],
     "alert": [],
     "config": [],
