@@ -12,7 +12,7 @@ import ssl
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from sansticket.adapters.failures import without_reason
 from sansticket.adapters.members.arguments import KeyLogFile, encoded_name, protocol_of
@@ -33,6 +33,9 @@ from sansticket.handshake.client.start import normal_server_name
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+C = TypeVar("C", bound="SSLContext")
+S = TypeVar("S", bound=SSLObject)
 
 
 class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, SessionMembers):
@@ -131,6 +134,19 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
         for bio in (incoming, outgoing):
             if not isinstance(bio, ssl.MemoryBIO):
                 raise TypeError(f"wrap_bio() needs two MemoryBIO, not {type(bio).__name__}")
+        return self._new_object(
+            self._object_class(), incoming, outgoing, server_side, server_hostname, session
+        )
+
+    def _new_object(
+        self,
+        kind: type[S],
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool,
+        server_hostname: str | bytes | None,
+        session: Any,
+    ) -> S:
         self._check_side(server_side, server_hostname, session)
         name = encoded_name(server_hostname)
         profile = self._settings.profile()
@@ -139,7 +155,7 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
                 raise ValueError("check_hostname requires server_hostname")
             normal_server_name(name, profile.live)
         given = as_session(session, profile.identity)
-        return self._object_class()(self, incoming, outgoing, bool(server_side), name, given)
+        return kind(self, incoming, outgoing, bool(server_side), name, given)
 
     def _object_class(self) -> type[SSLObject]:
         if not issubclass(self.sslobject_class, SSLObject):
@@ -165,9 +181,9 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
         server_hostname: str | bytes | None = None,
         session: Any = None,
     ) -> NoReturn:
-        """Not here: sansticket does no I/O.  A subclass can: see docs/adapters.md."""
+        """Not here: sansticket does no I/O.  The subclass ``sansticket_wrappers.blocking.SSLContext`` does."""
         raise NotImplementedError(
-            "sansticket does no I/O: use wrap_bio, or a subclass that has wrap_socket (see docs/adapters.md)"
+            "sansticket does no I/O: use wrap_bio, or sansticket_wrappers.blocking.SSLContext (docs/wrappers.md)"
         )
 
     _wrap_socket = _wrap_bio = wrap_socket
@@ -201,10 +217,21 @@ def create_default_context(
     cadata: str | ReadableBuffer | None = None,
 ) -> SSLContext:
     """What ``ssl.create_default_context`` does: SERVER_AUTH is for clients, CLIENT_AUTH for servers."""
+    return default_context(SSLContext, purpose, cafile, capath, cadata)
+
+
+def default_context(
+    kind: type[C],
+    purpose: ssl.Purpose,
+    cafile: StrPath | None,
+    capath: StrPath | None,
+    cadata: str | ReadableBuffer | None,
+) -> C:
+    """The same for a subclass of ``SSLContext``."""
     if not isinstance(purpose, ssl.Purpose):
         raise TypeError(purpose)
     server = purpose is ssl.Purpose.CLIENT_AUTH
-    context = SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context = kind(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     if sys.version_info >= (3, 13):
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     if cafile or capath or cadata:

@@ -5,19 +5,13 @@ An interpreter is asked in a process of its own: it need not have anything but t
 
 import inspect
 import json
-import os
-import shutil
 import ssl
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sansticket.adapters
-
-VERSIONS = ["3.11", "3.12", "3.13"]
+from tests.support.interpreters import VERSIONS, run_python
 
 PROGRAM = """
 import inspect, json, ssl
@@ -42,21 +36,8 @@ print(json.dumps(members))
 """
 
 
-def interpreter(version: str) -> str | None:
-    if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
-        return sys.executable
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    found = sorted(root.glob(f"{version}.*/bin/python{version}"))
-    return str(found[-1]) if found else shutil.which(f"python{version}")
-
-
 def members_of(version: str) -> dict[str, Any]:
-    program = interpreter(version)
-    if program is None:
-        sentence = f"no Python {version} on this machine"
-        pytest.fail(sentence) if os.environ.get("CI") else pytest.skip(sentence)
-    done = subprocess.run([program, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
-    members: dict[str, Any] = json.loads(done.stdout)
+    members: dict[str, Any] = json.loads(run_python(version, PROGRAM))
     return members
 
 

@@ -12,12 +12,17 @@ from typing import Final
 
 import pytest
 
+from sansticket import Question
+from sansticket_wrappers.answers import WITHOUT_ANSWER
 from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE, ROOT
 from tests.support.documents import Document, code
 
 PAGE: Final = Document("wrappers.md")
-PRINTED: Final = {"asyncio": ["full handshake", "resumed"]}
+PRINTED: Final = {
+    "Blocking sockets": ["full handshake", "resumed"],
+    "asyncio": ["full handshake", "resumed"],
+}
 """What the programs print that run as they stand there, by the heading of their section."""
 
 
@@ -53,11 +58,22 @@ def test_the_other_code_can_be_imported(title: str) -> None:
 def test_the_table_lists_what_there_is() -> None:
     rows = re.findall(r"^\| `(sansticket_wrappers\.\w+)` \| (.*?) \|", PAGE.text, re.MULTILINE)
     package = ROOT / "wrappers/sansticket_wrappers"
-    modules = {path.stem for path in package.iterdir() if path.stem not in ("__init__", "py", "__pycache__")}
+    inside = {"__init__", "__pycache__", "py", "answers"}
+    modules = {path.stem for path in package.iterdir()} - inside
     assert {name.partition(".")[2] for name, _ in rows} == modules
     for name, what in rows:
         for public in re.findall(r"`(\w+)`", what):
             assert hasattr(import_module(name), public), (name, public)
+
+
+def test_what_stands_for_an_answer() -> None:
+    rows = re.findall(
+        r"^\| (`\w+`(?:, `\w+`)*) \| `(\w+)\(", PAGE.section("Questions that wait"), re.MULTILINE
+    )
+    said = {name: command for names, command in rows for name in re.findall(r"\w+", names)}
+    assert set(said) == {kind.__name__ for kind in Question.__subclasses__()}
+    stand_ins = {kind.__name__: type(command).__name__ for kind, command in WITHOUT_ANSWER.items()}
+    assert said == {**dict.fromkeys(said, "AbortHandshake"), **stand_ins}
 
 
 def test_links_lead_somewhere() -> None:

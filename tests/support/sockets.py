@@ -1,0 +1,74 @@
+"""Two ends of a stream over real sockets, one in a thread of its own; contexts of ours and of the standard library."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sansticket import ClientSessionStore
+from sansticket_wrappers.blocking import SSLContext
+from tests.support.certificates import authority, server_identity
+from tests.support.command import PATIENCE
+from tests.support.configs import client_config, server_config
+from tests.support.stdlib_peer import client_context, server_context
+
+NAME: Final = "server.example"
+SIDES: Final = ("ours", "theirs")
+ROOM: Final = 65_536
+"""Bytes that a socket keeps for its peer, or so: the system takes it for a proposal."""
+
+
+def for_client(kind: str, **changes: Any) -> ssl.SSLContext:
+    """Of ours with a store, so that what can be resumed is."""
+    if kind == "ours":
+        return SSLContext(client_config(session_store=ClientSessionStore(), **changes))
+    return client_context(authority())
+
+
+def for_server(kind: str, **changes: Any) -> ssl.SSLContext:
+    return SSLContext(server_config(**changes)) if kind == "ours" else server_context(server_identity())
+
+
+@contextmanager
+def stream() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a TCP connection on loopback, with a time-out that no healthy test meets, and little room."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        client = socket.create_connection(listener.getsockname(), PATIENCE)
+        server, _ = listener.accept()
+    for sock in (client, server):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+    server.settimeout(PATIENCE)
+    with client, server:
+        yield client, server
+
+
+@contextmanager
+def beside(act: Callable[..., Any], *arguments: Any) -> Iterator[Future[Any]]:
+    """Do it in a thread of its own meanwhile.  What it raises is raised at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(act, *arguments)
+        yield future
+        future.result(PATIENCE)
+
+
+def connect(context: ssl.SSLContext, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
+    return context.wrap_socket(sock, server_hostname=NAME, **options)
+
+
+def accept(context: ssl.SSLContext, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
+    return context.wrap_socket(sock, server_side=True, **options)
+
+
+@contextmanager
+def secured(client: ssl.SSLContext, server: ssl.SSLContext) -> Iterator[tuple[ssl.SSLSocket, ssl.SSLSocket]]:
+    """The same two ends with TLS over them, after the handshake."""
+    with stream() as (one, other), ThreadPoolExecutor(1) as pool:
+        accepted = pool.submit(accept, server, other)
+        with connect(client, one) as ours, accepted.result(PATIENCE) as theirs:
+            yield ours, theirs

@@ -1,0 +1,67 @@
+"""Questions that coroutines answer, and what stands for an answer that does not come in time.
+
+Each wrapper takes ``answers``: a coroutine function for each class of questions, called with the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from attrs import evolve
+
+from sansticket import (
+    ASK,
+    AbortHandshake,
+    AdmitSession,
+    ClaimSession,
+    ClientConfig,
+    Command,
+    DecideTicket,
+    LookUpSession,
+    OpenTicket,
+    PrepareTicket,
+    ProtectTicket,
+    ProvideSession,
+    Question,
+    ResolveTicket,
+    SealTicket,
+    ServerConfig,
+    SessionNotClaimed,
+    SessionRefused,
+    TicketNotOpened,
+    TicketProtected,
+    TicketReturn,
+)
+
+C = TypeVar("C", ClientConfig, ServerConfig)
+
+Answers = Mapping[type[Question], Callable[[Any], Awaitable[Command]]]
+"""A coroutine function for each class of questions."""
+
+ANSWER_TIMEOUT: Final = 5.0
+"""Seconds that a coroutine has for its answer, unless said otherwise."""
+
+WITHOUT_ANSWER: Final[Mapping[type[Question], Command]] = {
+    LookUpSession: ProvideSession(None),
+    OpenTicket: TicketNotOpened(),
+    ProtectTicket: TicketProtected(None),
+    PrepareTicket: SealTicket(),
+    DecideTicket: ResolveTicket(TicketReturn.IGNORE_RENEW),
+    AdmitSession: SessionRefused("no answer in time"),
+    ClaimSession: SessionNotClaimed(),
+}
+"""The documented defaults, where they grant nothing.  A ticket or session of which the application wanted to have a
+say is not resumed without it: that costs a full handshake."""
+
+
+def without_answer(question: Question) -> Command:
+    """What stands for an answer.  Where a handshake cannot do without, it is ended: ``SelectConfig``, ``Sign`` and
+    ``VerifyPeer``.
+    """
+    return WITHOUT_ANSWER.get(type(question), AbortHandshake())
+
+
+def asking(config: C, answers: Answers) -> C:
+    """The config that asks what these answer.  ConfigError for what is no question of its side."""
+    return evolve(config, answers={**config.answers, **dict.fromkeys(answers, ASK)}) if answers else config

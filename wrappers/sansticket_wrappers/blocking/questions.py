@@ -1,0 +1,44 @@
+"""Coroutines that answer questions, for connections that cannot wait for them themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import cache
+from threading import Thread
+from typing import TypeVar
+
+from sansticket import Command, Question
+from sansticket_wrappers.answers import ANSWER_TIMEOUT, without_answer
+
+Q = TypeVar("Q", bound=Question)
+
+
+def in_thread(
+    function: Callable[[Q], Awaitable[Command]], *, timeout: float = ANSWER_TIMEOUT
+) -> Callable[[Q], Command]:
+    """A plain function for ``answers``, which lets ``function`` answer on an event loop in a thread of its own.
+
+    All of these have one loop together, so what they share (a pool of connections to a store) may be asyncio's.  The
+    thread that asks waits for at most ``timeout`` seconds; what stands for an answer then is in docs/wrappers.md.
+    """
+
+    async def bounded(question: Q) -> Command:
+        try:
+            async with asyncio.timeout(timeout):
+                return await function(question)
+        except TimeoutError:
+            return without_answer(question)
+
+    def answer(question: Q) -> Command:
+        return asyncio.run_coroutine_threadsafe(bounded(question), answering_loop()).result()
+
+    return answer
+
+
+@cache
+def answering_loop() -> asyncio.AbstractEventLoop:
+    """Made when it is asked for first; it ends with the process."""
+    loop = asyncio.new_event_loop()
+    Thread(target=loop.run_forever, name="sansticket answers", daemon=True).start()
+    return loop

@@ -1,0 +1,100 @@
+"""One call on a socket: how long it may wait, and the bytes that it reads and writes."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from time import monotonic
+from typing import Final
+
+from sansticket.adapters.failures import want_read, without_reason
+
+AT_ONCE: Final = getattr(socket, "MSG_DONTWAIT", 0)
+"""Where there is no such flag a socket that can be written to takes a few bytes without waiting all the same."""
+
+
+def want_write() -> ssl.SSLWantWriteError:
+    """The socket has to take more first."""
+    return without_reason(
+        ssl.SSLWantWriteError, ssl.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)"
+    )
+
+
+class Call:
+    """By the socket's time-out of this moment: None waits, 0 never does, anything else is for the whole call."""
+
+    __slots__ = ("_deadline", "_sock", "_timeout", "_what", "held")
+
+    def __init__(self, sock: socket.socket, what: str) -> None:
+        self._sock = sock
+        self._what = what
+        self._timeout = sock.gettimeout()
+        self._deadline = monotonic() + self._timeout if self._timeout else 0.0
+        self.held: list[Lock] = []
+
+    @contextmanager
+    def holding(self, lock: Lock) -> Iterator[None]:
+        """Wait for another thread that has it."""
+        if self._timeout is None:
+            lock.acquire()
+        elif not lock.acquire(timeout=max(0.0, self._left())):
+            if self._timeout:
+                raise self._too_long()
+            raise want_read() if self._what == "read" else want_write()
+        self.held.append(lock)
+        try:
+            yield
+        finally:
+            self.held.remove(lock)
+            lock.release()
+
+    def receive(self, length: int) -> bytes:
+        """1 to ``length`` bytes; ``b""`` at the end of the stream."""
+        if self._timeout:
+            self._wait(for_write=False)
+        try:
+            return socket.socket.recv(self._sock, length)
+        except BlockingIOError:
+            raise want_read() from None
+
+    def send(self, data: memoryview) -> int:
+        """How many bytes the socket has taken, at least one."""
+        if self._timeout:
+            self._wait(for_write=True)
+        try:
+            return socket.socket.send(self._sock, data)
+        except BlockingIOError:
+            raise want_write() from None
+
+    def send_at_once(self, data: memoryview) -> int:
+        """The same without waiting; 0 when it takes none, or has failed, which others will notice."""
+        try:
+            if ready(self._sock, for_write=True, seconds=0.0):
+                return socket.socket.send(self._sock, data, AT_ONCE)
+        except (OSError, ValueError):
+            pass
+        return 0
+
+    def _wait(self, *, for_write: bool) -> None:
+        if not ready(self._sock, for_write=for_write, seconds=max(0.0, self._left())):
+            raise self._too_long()
+
+    def _left(self) -> float:
+        return self._deadline - monotonic()
+
+    def _too_long(self) -> TimeoutError:
+        return TimeoutError(f"The {self._what} operation timed out")
+
+
+def ready(sock: socket.socket, *, for_write: bool, seconds: float) -> bool:
+    """Whether the socket can be read from, or written to, before ``seconds`` have passed."""
+    if not hasattr(select, "poll"):  # Windows, whose select has no bound on the number
+        lists = ([], [sock], [sock]) if for_write else ([sock], [], [])
+        return any(select.select(*lists, seconds))
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT if for_write else select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
