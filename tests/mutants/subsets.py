@@ -27,7 +27,7 @@ SESSIONS: Final = (
 NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "wire/": ("tests/wire",),
     "record/": ("tests/record", "tests/handshake/test_hostile_records.py"),
-    "connection/": ("tests/handshake/test_hostile_records.py", "tests/handshake/test_hostile_ends.py"),
+    "connection/": ("tests/handshake/test_hostile_records.py", *CLIENT_13, *SERVER_13),
     "crypto/": ("tests/crypto",),
     "handshake/common/": ("tests/handshake/test_names.py", *CLIENT_13, *SERVER_13, *SERVER_12),
     "handshake/client/adoption": ("tests/handshake/test_adoption.py",),
