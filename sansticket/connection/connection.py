@@ -13,7 +13,14 @@ from sansticket.commands import Close, Command, FlushTickets, SendData
 from sansticket.config.base import Config
 from sansticket.connection.ending import close, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
-from sansticket.connection.forks import exported, forked, imported, reading_copy
+from sansticket.connection.forks import (
+    can_be_pickled,
+    exported,
+    forked,
+    give_application,
+    imported,
+    reading_copy,
+)
 from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
@@ -193,7 +200,15 @@ class Connection:
         The config's functions must be known there by the same names.  As always with pickle: read only what
         you have written yourself.
         """
-        return _restored, (type(self), exported(self._engine))
+        application = self._engine.application
+        if application is not None and not can_be_pickled(application):
+            application = None
+        connection = _restored, (type(self), exported(self._engine))
+        return connection if application is None else (*connection, application)
+
+    def __setstate__(self, application: Any) -> None:
+        """The application comes when the connection is there: each may refer to the other."""
+        give_application(self._engine, application)
 
     @classmethod
     def _around(cls, engine: Engine) -> Self:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from copy import copy
 from io import BytesIO
-from pickle import Pickler, Unpickler, dumps
+from pickle import DEFAULT_PROTOCOL, Pickler, loads
 from typing import Any, Final, TypeVar, get_args
 
+from attrs import evolve
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from sansticket.connection.ending import bury
@@ -18,12 +19,13 @@ from sansticket.connection.engine import Engine, SessionKeeper
 from sansticket.connection.outbound import Outbound
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey
 from sansticket.errors import LocalProtocolError
+from sansticket.events import ConnectionFacts, belongs_to
 from sansticket.handshake.machine.state import Ended
 
 COPIED: Final = "a copy, which only reads: the original seals with the same keys (fork() is for tests)"
 EXPORTED: Final = "a connection that was pickled: what is loaded from the pickle goes on in its place"
 
-LEFT_BEHIND: Final = "application"
+PROTOCOL: Final = DEFAULT_PROTOCOL
 
 T = TypeVar("T")
 
@@ -68,12 +70,12 @@ def reading_copy(engine: Engine) -> Engine:
 
 
 def exported(engine: Engine) -> bytes:
-    """All of an engine, which is spent afterwards, unless it had nothing to write with."""
+    """All of an engine but its application.  It is spent afterwards, unless it had nothing to write with."""
     if engine.spent == EXPORTED:
         raise LocalProtocolError(f"pickle of {EXPORTED}")
     output = BytesIO()
-    pickler = ConnectionPickler(output, engine.application)
-    pickler.dump({name: getattr(engine, name) for name in _slots_of(engine)})
+    parts = {name: getattr(engine, name) for name in _slots_of(engine)}
+    ConnectionPickler(output, PROTOCOL).dump({**parts, "application": None, "facts": None})
     if not engine.spent and type(engine.state) is not Ended:
         _spend(engine)
     return output.getvalue()
@@ -92,41 +94,43 @@ def _spend(engine: Engine) -> None:
 def imported(parts: bytes) -> Engine:
     """What ``exported`` gave."""
     engine = object.__new__(Engine)
-    for name, value in ConnectionUnpickler(BytesIO(parts)).load().items():
+    for name, value in loads(parts).items():
         setattr(engine, name, value)
     return engine
+
+
+def give_application(engine: Engine, application: Any) -> None:
+    """To an engine that was imported, and to what it has to say."""
+    engine.application, engine.facts = application, None
+    for event in (*engine.events, *([engine.pending] if engine.pending is not None else [])):
+        belongs_to(event, evolve(event.connection, application=application))
 
 
 class ConnectionPickler(Pickler):
     """Knows what to do with the library's public keys, which cannot be pickled, and with what is the application's.
 
-    An application that cannot be pickled, such as a socket or a task, stays behind wherever it is meant: in the
-    engine, its facts and its open question.
+    That goes with the connection and not in it: it may refer to the connection, and then one pickle has both.
     """
-
-    def __init__(self, output: BytesIO, application: Any) -> None:
-        super().__init__(output)
-        self._left_behind = None if can_be_pickled(application) else application
-
-    def persistent_id(self, value: Any) -> str | None:
-        return LEFT_BEHIND if self._left_behind is not None and value is self._left_behind else None
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, LIBRARY_PUBLIC_KEYS):
             return _public_key, (value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),)
+        if isinstance(value, ConnectionFacts) and value.application is not None:
+            return evolve(value, application=None).__reduce_ex__(PROTOCOL)
         return NotImplemented
 
 
-class ConnectionUnpickler(Unpickler):
-    """Puts None in the place of what was left behind."""
+class _Trial(Pickler):
+    """Passes over connections: to pickle one is the end of it."""
 
-    def persistent_load(self, name: str) -> None:
-        assert name == LEFT_BEHIND
+    def persistent_id(self, value: Any) -> str | None:
+        return "connection" if isinstance(getattr(value, "_engine", None), Engine) else None
 
 
 def can_be_pickled(value: object) -> bool:
+    """Whether all of it can, connections apart.  A socket or a task cannot."""
     try:
-        dumps(value)
+        _Trial(BytesIO(), PROTOCOL).dump(value)
     except Exception:  # whatever the object's own methods raise
         return False
     return True

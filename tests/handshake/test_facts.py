@@ -316,3 +316,33 @@ def test_a_pickle_leaves_behind_what_cannot(world: World) -> None:
     pair.server = loaded
     pair.send("server", UseConfig(server_config()))
     assert pair.event("server", HandshakeCompleted).connection.application is lock
+
+
+@pytest.mark.parametrize("of_the_application", [False, True])
+def test_a_pickle_takes_an_application_that_has_the_connection(of_the_application: bool) -> None:
+    """The usual case, a request that knows its connection: neither is lost, whichever is pickled."""
+    pair = ConnectionPair(client_config(), server_config(answers={SelectConfig: ASK}))
+    pair.server.application = user = {"connection": pair.server}
+    pair.carry("client")
+    loaded = pickle.loads(pickle.dumps(user if of_the_application else pair.server))
+    server = loaded["connection"] if of_the_application else loaded
+    assert server.application == {"connection": server}
+    assert server.pending.connection.application is server.application
+    assert pair.server.state == "Ended"
+    pair.server = server
+    pair.send("server", UseConfig(server_config()))
+    assert pair.event("server", HandshakeCompleted).connection.application is server.application
+
+
+def test_a_pickle_takes_an_application_that_has_other_connections() -> None:
+    """A proxy's: both come out of one pickle, and go on."""
+    one, other = (ConnectionPair(client_config(), server_config()) for _ in range(2))
+    one.pump()
+    other.pump()
+    one.server.application, other.server.application = other.server, one.server
+    loaded = pickle.loads(pickle.dumps(one.server))
+    one.server, other.server = loaded, loaded.application
+    assert loaded.application.application is loaded
+    for pair in (one, other):
+        pair.send("server", SendData(b"still here"))
+        assert pair.data("client") == b"still here"
