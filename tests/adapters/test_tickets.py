@@ -33,6 +33,7 @@ from sansticket import (
     TicketKeyRing,
     TicketReceived,
     TicketReturn,
+    TrustAnchors,
     UpdateKeys,
     UseConfig,
     VerifyPeer,
@@ -40,7 +41,7 @@ from sansticket import (
 from sansticket.adapters import SSLContext, SSLObject, SSLSession
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer, TicketOpened, TicketProtected
 from sansticket.crypto.signatures import sign
-from tests.support.certificates import client_identity, server_identity
+from tests.support.certificates import authority, client_identity, new_authority, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import credential_of
 from tests.support.ssl_objects import NAME, OURS, TLS12, TLS13, Link, shaken
@@ -374,3 +375,22 @@ def test_sessions_with_and_without_a_verified_name_stay_apart(
         assert link.client.tls.session_reused is resumed
         if store is None and context is first:
             session = link.client.tls.session.session
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+def test_sessions_without_a_verified_name_go_on_where_the_same_is_verified(version: ssl.TLSVersion) -> None:
+    """Whoever verifies the chain alone accepts the same in every context that trusts the same."""
+
+    def lax(**changes: Any) -> SSLContext:
+        context = client(versions=[version], session_store=store, **changes)
+        context.check_hostname = False
+        return context
+
+    store, issuing = ClientSessionStore(), server(versions=[version])
+    first = lax()
+    assert not shaken(first, issuing).client.tls.session_reused
+    first.post_handshake_auth = True  # another setting, about something else
+    assert shaken(first, issuing).client.tls.session_reused
+    assert shaken(lax(), issuing).client.tls.session_reused
+    more = TrustAnchors.from_der([authority().der, new_authority().der])
+    assert not shaken(lax(trust_anchors=more), issuing).client.tls.session_reused

@@ -257,11 +257,8 @@ class Settings:
             return self._profile
 
     def _identity(self, live: ClientConfig | ServerConfig) -> object:
-        """What a client's session must not cross.  Of an application that verifies it is the very function."""
-        if isinstance(live, ServerConfig):
-            return None
-        chains = tuple(credential.chain for credential in live.credentials)
-        return live.verification_policy, self.check_hostname, self["answers"].get(VerifyPeer), chains
+        """What a client's session must not cross: how servers are verified, and who we are."""
+        return live.session_context if isinstance(live, ClientConfig) else None
 
     def forget_profile(self) -> None:
         """Something that is no field has changed."""
@@ -290,7 +287,8 @@ class Settings:
         if isinstance(config, ServerConfig):
             return evolve(config, answers={**config.answers, SelectConfig: ASK})
         if config.verify_peer and not self.check_hostname and VerifyPeer not in config.answers:
-            return evolve(config, answers={**config.answers, VerifyPeer: ChainAlone(config)})
+            answers = {**config.answers, VerifyPeer: ChainAlone(config)}
+            return evolve(config, answers=answers, verification_label=CHAIN_ALONE)
         return config
 
 
@@ -307,6 +305,10 @@ def refuse_ask(answers: Mapping[Any, Any]) -> None:
 def trust_nobody(question: VerifyPeer) -> AcceptPeer:
     """The answer where a certificate may be shown (CERT_OPTIONAL), and no trust anchor is there to verify it with."""
     raise Fault(Reason.CERTIFICATE_UNTRUSTED, "there are no trust anchors")
+
+
+CHAIN_ALONE: Final = b"sansticket.adapters: chain without name"
+"""The label of ``ChainAlone``: it accepts the same wherever trust anchors and ``min_rsa_bits`` are the same."""
 
 
 @frozen
