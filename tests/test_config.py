@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import fields
 
-from sansticket import ASK, ClientAuthentication, ClientConfig, ConfigError, ServerConfig
+from sansticket import ASK, AcceptPeer, ClientAuthentication, ClientConfig, ConfigError, ServerConfig
 from sansticket.codes import NamedGroup
 from sansticket.config.tickets import NoTickets, SealedTickets, StoredTickets, TicketsSealedElsewhere
 from sansticket.connection.client import ClientConnection
@@ -448,3 +450,28 @@ def test_as_many_protocols_as_a_hello_has_room_for() -> None:
     connection = ClientConnection(config, "a" * 63 + ".example")
     found = connection._engine.state.offer.hello.find(ApplicationProtocols)
     assert found == ApplicationProtocols(tuple(protocols))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda answers: answers.update({VerifyPeer: lambda question: AcceptPeer()}),
+        lambda answers: answers.setdefault(VerifyPeer, ASK),
+        lambda answers: answers.pop(VerifyPeer),
+        lambda answers: answers.popitem(),
+        lambda answers: answers.clear(),
+        lambda answers: answers.__setitem__(VerifyPeer, ASK),
+        lambda answers: answers.__delitem__(VerifyPeer),
+        lambda answers: answers.__ior__({VerifyPeer: ASK}),
+    ],
+)
+def test_answers_do_not_change(change: Callable[[Any], object]) -> None:
+    """Sessions are bound to whoever verified when they were made: another one has another config."""
+    config = ClientConfig(answers={VerifyPeer: print})
+    for answers in (config.answers, copy.copy(config.answers), copy.deepcopy(config.answers)):
+        with pytest.raises(TypeError, match="the answers of a config do not change"):
+            change(answers)
+        assert answers == {VerifyPeer: print}
+    loaded = pickle.loads(pickle.dumps(config))
+    assert loaded.answers == config.answers
+    assert loaded.verification_policy == config.verification_policy

@@ -18,7 +18,10 @@ VERIFIER_LENGTH: Final = 32
 
 
 class Answers(dict[type[Question], Answering]):
-    """The answers of a config.  Configs that are made from it with ``evolve``, without other answers, share them."""
+    """The answers of a config, which do not change.
+
+    Configs that are made from it with ``evolve``, without other answers, share them.
+    """
 
     verifier: bytes | None = None
     """Stands for whoever answers ``VerifyPeer`` here: 32 random bytes, once they are needed."""
@@ -27,6 +30,22 @@ class Answers(dict[type[Question], Answering]):
         """Draw ``verifier``, unless there is one."""
         if self.verifier is None:
             self.verifier = random_bytes(entropy, VERIFIER_LENGTH)
+
+    def _unchanging(self, *changes: Any, **more: Any) -> Any:
+        raise TypeError("the answers of a config do not change; expected another config, made with evolve")
+
+    # What was checked when the config was made stays so, and whom its sessions trust.
+    __setitem__ = __delitem__ = __ior__ = _unchanging
+    clear = pop = popitem = setdefault = update = _unchanging
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (dict(self), self.verifier)
+
+
+def _restored(values: dict[type[Question], Answering], verifier: bytes | None) -> Answers:
+    answers = Answers(values)
+    answers.verifier = verifier
+    return answers
 
 
 def as_answers(values: Mapping[type[Question], Answer]) -> Answers:

@@ -26,5 +26,5 @@ def server_config(**changes: Any) -> ServerConfig:
 def answering(config: ServerConfig, answers: Mapping[type[Question], Answer]) -> ServerConfig:
     """With answers to what such a config can never ask, which are refused: for a test that it does not."""
     made = evolve(config, answers={**config.answers})
-    made.answers.update(answers)
+    dict.update(made.answers, answers)
     return made
