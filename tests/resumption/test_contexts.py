@@ -277,6 +277,18 @@ def test_a_server_certificate_that_has_expired_since(world: World, how: ResumedC
     assert record(pair).identities == ()
 
 
+def test_a_client_without_a_name_verifies_a_server_again(world: World) -> None:
+    """The chain is a server's all the same."""
+    client = world.client(resumed_certificates=ResumedCertificates.VERIFY, verify_peer=False)
+    config = world.server()
+    (session, _) = received(world.connect(config, client=client, name=None))
+    assert resumed(world.connect(config, session, client=client, name=None))
+    stranger = evolve(client, trust_anchors=anchors_of(new_authority()))
+    pair = world.connect(config, made_by(stranger, session), client=stranger, name=None)
+    assert not resumed(pair)
+    assert failed_checks(pair, side="client") == ["certificates"]
+
+
 def test_verifying_again_needs_anchors(world: World) -> None:
     with pytest.raises(ConfigError, match="resumed_certificates"):
         world.server(resumed_certificates=ResumedCertificates.VERIFY)

@@ -8,6 +8,7 @@ from typing import Final
 
 from sansticket.config.base import Config
 from sansticket.config.choices import ResumedCertificates
+from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import sign
@@ -126,12 +127,12 @@ def sign_default(credential: Credential, scheme: int, message: bytes) -> bytes:
 
 
 def verify_chain_default(config: Config, chain: Sequence[bytes], server_name: str | None, now: float) -> None:
-    """The default answer to ``VerifyPeer``: raises a Fault where it is no."""
+    """The default answer to ``VerifyPeer``: raises a Fault where it is no.  A client without a name verifies none."""
     anchors = config.trust_anchors
     if anchors is None:
         raise LocalProtocolError("no trust anchors, and answers has nothing for VerifyPeer")
     moment = datetime.fromtimestamp(now, UTC)
-    if server_name is None:
+    if isinstance(config, ServerConfig):
         verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
     else:
         verify_server_chain(chain, anchors, server_name, moment, config.min_rsa_bits)
