@@ -294,7 +294,7 @@ class LookUpSession(Question):
     """
 
     session_id: bytes = field(repr=quoted)
-    """What the client shows: 1 to 32 bytes in TLS 1.2, up to 65,535 in TLS 1.3, where it is the ticket."""
+    """What the client shows, 1 to 32 bytes; in TLS 1.3 it is the ticket."""
     version: int
     """A number of ``ProtocolVersion``."""
 

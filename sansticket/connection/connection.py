@@ -82,8 +82,8 @@ class Connection:
         """Take a command, as a whole or not at all.
 
         Raises ``LocalProtocolError`` for what the state does not allow, and where ``padding`` fails for data; then
-        nothing has changed and nothing is sent.  What else goes wrong (another function of the config's raises)
-        ends the connection.
+        nothing has changed and nothing is sent.  What else goes wrong (another function of the config's raises, or
+        ``padding`` for data behind tickets that wait) ends the connection.
         """
         engine = self._engine
         outbound = engine.outbound

@@ -137,7 +137,7 @@ class Session:
     """The name that the client asked for, 1 to 255 bytes of UTF-8."""
 
     session_id_context: bytes = b""
-    """Within which context the session may be resumed, 0 to 32 bytes.  Servers only."""
+    """Within which context the session may be resumed, 0 to 32 bytes.  On a client ``ClientConfig.session_context``."""
 
     peer_certificates: tuple[bytes, ...] = field(default=(), repr=_size)
     """The chain with which the peer proved who it is, DER, leaf first."""
