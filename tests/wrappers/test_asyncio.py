@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -49,6 +50,9 @@ from tests.support.stdlib_peer import client_context, server_context
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 NAME = "server.example"
 
+new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+"""Of which kind: the tests of uvloop say another."""
+
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Bounded; no task is left behind, and the loop has nothing to complain about."""
@@ -63,7 +67,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
                 await asyncio.wait(others)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(bounded())
     gc.collect()
     assert complaints == []
 
@@ -119,6 +124,11 @@ async def ask(port: int, question: bytes = b"hello", **options: Any) -> tuple[by
 async def close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     await writer.wait_closed()
+
+
+def same_socket(writer: asyncio.StreamWriter) -> socket.socket:
+    """The socket below, which a transport does not let be shut down: uvloop's has no method for it."""
+    return socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno()))
 
 
 def tls(writer: asyncio.StreamWriter) -> TLSTransport:
@@ -264,8 +274,8 @@ def test_the_end_of_the_stream_without_close_notify(https_compatible: bool) -> N
         async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"hello")
             await writer.drain()
-            raw = tls(writer).get_extra_info("socket")
-            raw.shutdown(socket.SHUT_WR)
+            with same_socket(writer) as raw:
+                raw.shutdown(socket.SHUT_WR)
             with suppress(TLSError):
                 await reader.read()
 
@@ -424,6 +434,109 @@ def test_an_asynchronous_session_store() -> None:
                 assert (answer, connection.resumed) == (b"X" * 300_000, resumed)
         assert store.asked == 2
         assert len(store.sessions) == 2
+
+    run(main())
+
+
+def test_a_coroutine_answers_for_all_connections() -> None:
+    """The config need not say that it asks."""
+
+    async def main() -> None:
+        store = Store()
+        config = server_config(ticket_keys=None)
+        client = client_config(session_store=ClientSessionStore())
+        answers = {LookUpSession: store.look_up}
+        hooks = Hooks(observe=store.observe)
+        async with serving(config, answers=answers, hooks=lambda: hooks) as port:
+            for resumed in (False, True, True):
+                assert (await ask(port, config=client))[1].resumed == resumed
+        assert store.asked == 2
+
+    run(main())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_answer_that_does_not_come_costs_a_full_handshake(
+    fails: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It takes too long, or raises."""
+    asked: list[bytes] = []
+
+    async def look_up(question: LookUpSession) -> Command:
+        asked.append(question.session_id)
+        if fails:
+            raise LookupError("the store is broken")
+        await asyncio.sleep(PATIENCE)
+        raise AssertionError("asked for too long")
+
+    async def main() -> None:
+        client = client_config(session_store=ClientSessionStore())
+        answers = {LookUpSession: look_up}
+        config = server_config(ticket_keys=None)
+        async with serving(config, answers=answers, answer_timeout=0.01) as port:
+            for _ in range(2):
+                answer, connection = await ask(port, config=client)
+                assert (answer, connection.resumed) == (b"HELLO", False)
+
+    run(main())
+    assert asked
+    assert ("the store is broken" in caplog.text) == fails
+
+
+def test_what_one_connection_answers_goes_before_what_all_answer() -> None:
+    asked: list[str] = []
+
+    def answering(name: str) -> Callable[[PrepareTicket], Awaitable[Command]]:
+        async def prepare(question: PrepareTicket) -> Command:
+            asked.append(name)
+            return SealTicket(name.encode())
+
+        return prepare
+
+    async def main() -> None:
+        hooks = Hooks({PrepareTicket: answering("one")})
+        answers = {PrepareTicket: answering("all")}
+        async with serving(server_config(), answers=answers, hooks=lambda: hooks) as port:
+            await ask(port)
+
+    run(main())
+    assert asked == ["one", "one"]
+
+
+def test_the_arguments_of_the_loop_are_passed_on() -> None:
+    async def main() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = await start_server(
+            lambda reader, writer: writer.close(),
+            *(None, None, server_config()),
+            sock=listener,
+            backlog=3,
+            start_serving=False,
+        )
+        assert not server.is_serving()
+        await server.start_serving()
+        port = listener.getsockname()[1]
+        local = ("127.0.0.1", 0)
+        reader, writer = await open_connection(
+            "127.0.0.1", port, client_config(), server_name=NAME, local_addr=local
+        )
+        assert await reader.read() == b""
+        await close(writer)
+        server.close()
+        await server.wait_closed()
+
+    run(main())
+
+
+@pytest.mark.parametrize("size", [1, 5, 300, 262_144])
+def test_the_size_of_reads_is_a_choice(size: int) -> None:
+    async def main() -> None:
+        async with serving(server_config(), read_size=size) as port:
+            question = b"x" * min(100 * size, 100_000)
+            answer, _ = await ask(port, question, read_size=size)
+        assert answer == question.upper()
+        with pytest.raises(ValueError, match="read_size: 0; expected 1 byte or more"):
+            await open_connection("127.0.0.1", port, client_config(), server_name=NAME, read_size=0)
 
     run(main())
 

@@ -463,6 +463,28 @@ def test_an_asynchronous_session_store() -> None:
     run(main)
 
 
+def test_an_answer_that_does_not_come_costs_a_full_handshake() -> None:
+    """The config need not say that it asks."""
+    asked: list[bytes] = []
+
+    async def look_up(question: LookUpSession) -> Command:
+        asked.append(question.session_id)
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def main() -> None:
+        config = server_config(ticket_keys=None)
+        client = client_config(session_store=ClientSessionStore())
+        options: dict[str, Any] = {"answers": {LookUpSession: look_up}, "answer_timeout": 0.01}
+        async with serving(config, **options) as port:
+            for _ in range(2):
+                answer, stream = await ask(port, b"hello", config=client)
+                assert (answer, stream.connection.resumed) == (b"HELLO", False)
+
+    run(main)
+    assert asked
+
+
 def test_a_question_that_a_send_raises() -> None:
     """A ticket on request is prepared when the next data are sent."""
 

@@ -1188,6 +1188,43 @@ def test_an_asynchronous_session_store() -> None:
     run(main)
 
 
+def test_a_function_answers_for_all_connections() -> None:
+    """The config need not say that it asks."""
+
+    async def main(reactor: Any) -> None:
+        store = Store(reactor)
+        config = server_config(ticket_keys=None)
+        client = client_config(session_store=ClientSessionStore())
+        hooks = Hooks(observe=store.observe)
+        answers = {LookUpSession: store.look_up}
+        async with serving(reactor, config, answers=answers, hooks=lambda: hooks) as server:
+            for resumed in (False, True, True):
+                _, connection = await ask(reactor, server.port, config=client)
+                assert connection.resumed == resumed
+        assert store.asked == 2
+
+    run(main)
+
+
+def test_an_answer_that_does_not_come_costs_a_full_handshake() -> None:
+    asked: list[bytes] = []
+
+    def look_up(question: LookUpSession) -> Deferred[Command]:
+        asked.append(question.session_id)
+        return Deferred()
+
+    async def main(reactor: Any) -> None:
+        client = client_config(session_store=ClientSessionStore())
+        options: dict[str, Any] = {"answers": {LookUpSession: look_up}, "answer_timeout": 0.01}
+        async with serving(reactor, server_config(ticket_keys=None), **options) as server:
+            for _ in range(2):
+                answer, connection = await ask(reactor, server.port, config=client)
+                assert (answer, connection.resumed) == (b"HELLO", False)
+
+    run(main)
+    assert asked
+
+
 def test_a_session_is_stored_before_the_client_has_its_ticket() -> None:
     async def main(reactor: Any) -> None:
         order: list[str] = []

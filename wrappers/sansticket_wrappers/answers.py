@@ -6,6 +6,7 @@ Each wrapper takes ``answers``: a coroutine function for each class of questions
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from attrs import evolve
@@ -38,6 +39,8 @@ C = TypeVar("C", ClientConfig, ServerConfig)
 
 Answers = Mapping[type[Question], Callable[[Any], Awaitable[Command]]]
 """A coroutine function for each class of questions."""
+
+NO_ANSWERS: Final[Answers] = MappingProxyType({})
 
 ANSWER_TIMEOUT: Final = 5.0
 """Seconds that a coroutine has for its answer, unless said otherwise."""

@@ -27,7 +27,7 @@ has broken the stream, because nobody knows which half of a record was sent.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import index
 from typing import Any, Final
@@ -51,12 +51,11 @@ from sansticket import (
     Session,
     events,
 )
+from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking, without_answer
 
 READ_SIZE: Final = 65_536
 LINGER: Final = 3.0
 TIMEOUT: Final = 30.0
-
-Answers = Mapping[type[Question], Callable[[Any], Awaitable[Command]]]
 
 
 class TLSError(Exception):
@@ -70,7 +69,8 @@ class TLSError(Exception):
 class TLSStream(trio.abc.HalfCloseableStream):
     """``connection`` over ``transport``, which belongs to this stream from now on.
 
-    ``answers``: a coroutine function for each class of questions that the config answers with ``ASK``.
+    ``answers``: a coroutine function for each class of questions that the config answers with ``ASK``; what stands for
+    an answer that takes longer than ``answer_timeout`` seconds is in docs/wrappers.md.
     ``observe``: gets what has happened, data too, before the bytes are written that it caused; again, if it was
     cancelled.
     ``https_compatible``: a stream that ends without close_notify has ended; otherwise it is broken.
@@ -83,14 +83,16 @@ class TLSStream(trio.abc.HalfCloseableStream):
         transport: trio.abc.Stream,
         connection: Connection,
         *,
-        answers: Answers | None = None,
+        answers: Answers = NO_ANSWERS,
+        answer_timeout: float = ANSWER_TIMEOUT,
         observe: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
         https_compatible: bool = False,
         linger: float = LINGER,
     ) -> None:
         self.transport = transport
         self.connection = connection
-        self._answers = answers or {}
+        self._answers = answers
+        self._answer_timeout = answer_timeout
         self._observe = observe
         self._https_compatible = https_compatible
         self._linger = linger
@@ -228,7 +230,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
     async def _answer(self, question: Question) -> list[Event]:
         """What a handler raises reaches the caller, after the alert that it causes."""
         try:
-            return self.connection.send(await self._answers[type(question)](question))
+            command = without_answer(question)
+            with trio.move_on_after(self._answer_timeout):
+                command = await self._answers[type(question)](question)
+            return self.connection.send(command)
         except Exception as error:
             self._answer_failed = error
             return self.connection.send(AbortHandshake())
@@ -294,16 +299,20 @@ async def open_tls_over_tcp_stream(
     *,
     server_name: str | None = None,
     session: Session | None = None,
+    answers: Answers = NO_ANSWERS,
     **options: Any,
 ) -> TLSStream:
-    """Connect.  The handshake takes place with the first use; ``options`` are those of ``TLSStream``."""
-    connection = ClientConnection(config, server_name or host, session, port=port)
+    """Connect.  The handshake takes place with the first use.
+
+    The config asks what ``answers`` answer; ``options`` are those of ``TLSStream``.
+    """
+    connection = ClientConnection(asking(config, answers), server_name or host, session, port=port)
     try:
         transport = await trio.open_tcp_stream(host, port)
     except BaseException:
         connection.send(Close())  # nothing was sent: a session that was taken from the store goes back
         raise
-    return TLSStream(transport, connection, **options)
+    return TLSStream(transport, connection, answers=answers, **options)
 
 
 async def serve_tls_over_tcp(
@@ -313,16 +322,18 @@ async def serve_tls_over_tcp(
     *,
     host: str | None = None,
     timeout: float = TIMEOUT,
+    answers: Answers = NO_ANSWERS,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
     **options: Any,
 ) -> None:
     """Listen, for ever.  ``handler`` is called after each handshake that takes no longer than ``timeout`` seconds.
 
-    ``options`` are those of ``TLSStream``.
+    The config asks what ``answers`` answer; ``options`` are those of ``TLSStream``.
     """
+    asked = asking(config, answers)
 
     async def serve(transport: trio.SocketStream) -> None:
-        async with TLSStream(transport, ServerConnection(config), **options) as stream:
+        async with TLSStream(transport, ServerConnection(asked), answers=answers, **options) as stream:
             try:
                 with trio.fail_after(timeout):
                     await stream.do_handshake()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from sansticket import AbortHandshake, Command, Event, Question, events
+from sansticket import AbortHandshake, Command, Event, LookUpSession, ProvideSession, Question, events
+from sansticket_wrappers.answers import Answers, without_answer
+
+Q = TypeVar("Q", bound=Question)
+
+log = logging.getLogger(__name__)
 
 
 class TLSError(ConnectionError):
@@ -38,3 +45,29 @@ class Hooks:
     async def answer(self, question: Question) -> Command:
         handler = self.answers.get(type(question))
         return AbortHandshake() if handler is None else await handler(question)
+
+    def with_answers(self, answers: Answers, timeout: float) -> Hooks:
+        """The same, and ``answers`` for the questions that are not answered here, each within ``timeout`` seconds."""
+        bounded = {kind: in_time(function, timeout) for kind, function in answers.items()}
+        return evolve(self, answers={**bounded, **self.answers}) if bounded else self
+
+
+def in_time(function: Callable[[Q], Awaitable[Command]], timeout: float) -> Callable[[Q], Awaitable[Command]]:
+    """The answer of ``function``, or what stands for it after ``timeout`` seconds: docs/wrappers.md has the table.
+
+    A look-up that raises is a look-up that finds nothing, as everywhere; the exception is logged.
+    """
+
+    async def answer(question: Q) -> Command:
+        try:
+            async with asyncio.timeout(timeout):
+                return await function(question)
+        except TimeoutError:
+            return without_answer(question)
+        except Exception:
+            if not isinstance(question, LookUpSession):
+                raise
+            log.warning("look-up of a session failed", exc_info=True)
+            return ProvideSession(None)
+
+    return answer

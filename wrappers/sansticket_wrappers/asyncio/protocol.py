@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 from sansticket import AbortHandshake, Close, Command, Connection, Event, Reason, events
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
 READ_SIZE: Final = 32_768
-"""Bytes read from the socket at once."""
+"""Bytes read from the socket at once, for which each connection has a buffer: two records."""
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
@@ -23,6 +23,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     ``https_compatible``: a stream that ends without close_notify has ended; otherwise that is a ``TLSError``,
     because anybody on the way can end a stream.  For HTTP, which knows by itself whether something is missing.
+
+    ``timeout``, ``linger``: seconds for the handshake and for each answer of the hooks, and for the end.
+    ``read_size``: bytes, of a buffer that the connection has for itself.
     """
 
     def __init__(
@@ -34,7 +37,10 @@ class TLSProtocol(asyncio.BufferedProtocol):
         timeout: float = TIMEOUT,
         linger: float = LINGER,
         https_compatible: bool = False,
+        read_size: int = READ_SIZE,
     ) -> None:
+        if read_size < 1:
+            raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
         self.connection = connection
         self.transport = TLSTransport(self)
         self.loop = asyncio.get_running_loop()
@@ -50,7 +56,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._timeout = timeout
         self._linger = linger
         self._https_compatible = https_compatible
-        self._buffer = memoryview(bytearray(READ_SIZE))
+        self._buffer = memoryview(bytearray(read_size))
         self._timer: asyncio.TimerHandle | None = None
         self._connected = False
         self._lost = False
@@ -64,8 +70,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
     # --- what the socket's transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.socket_transport = transport
+        self.socket_transport = cast(
+            asyncio.Transport, transport
+        )  # uvloop's inherit from nothing of asyncio's
         self._call_later(self._timeout, self._give_up, TimeoutError("the TLS handshake took too long"))
         self._flush()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sansticket import ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
+from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import Hooks
-from sansticket_wrappers.asyncio.protocol import TLSProtocol
+from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol
 
 ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
@@ -21,24 +21,39 @@ async def open_connection(
     *,
     server_name: str | None = None,
     session: Session | None = None,
-    sock: socket.socket | None = None,
+    answers: Answers = NO_ANSWERS,
+    answer_timeout: float = ANSWER_TIMEOUT,
     hooks: Hooks | None = None,
     limit: int = 65_536,
+    timeout: float = TIMEOUT,
+    linger: float = LINGER,
+    https_compatible: bool = False,
+    read_size: int = READ_SIZE,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect, and do the handshake.  ``sock`` is a socket that is connected already; ``options`` are those of
-    ``TLSProtocol``.  Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
+    """Connect, and do the handshake.
+
+    ``answers``: a coroutine function for each class of questions that are to be asked, which has ``answer_timeout``
+    seconds.  ``timeout``, ``linger``, ``https_compatible`` and ``read_size`` are those of ``TLSProtocol``;
+    ``options`` those of the loop's ``create_connection``: ``sock`` (connected to that host), ``local_addr`` and so on.
+    Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
     """
-    connection = ClientConnection(config, server_name or host, session, port=port)
+    connection = ClientConnection(asking(config, answers), server_name or host, session, port=port)
     reader = asyncio.StreamReader(limit)
     app = asyncio.StreamReaderProtocol(reader)
-    tls = TLSProtocol(connection, app, hooks or Hooks(), **options)
+    tls = TLSProtocol(
+        connection,
+        app,
+        (hooks or Hooks()).with_answers(answers, answer_timeout),
+        timeout=timeout,
+        linger=linger,
+        https_compatible=https_compatible,
+        read_size=read_size,
+    )
     loop = asyncio.get_running_loop()
+    where = () if options.get("sock") is not None else (host, port)
     try:
-        if sock is not None:
-            await loop.create_connection(lambda: tls, sock=sock)
-        else:
-            await loop.create_connection(lambda: tls, host, port)
+        await loop.create_connection(lambda: tls, *where, **options)
         await tls.ready
     except BaseException:
         tls.cancel()
@@ -48,20 +63,37 @@ async def open_connection(
 
 async def start_server(
     client_connected: ClientConnected,
-    host: str | None,
-    port: int,
+    host: str | Sequence[str] | None,
+    port: int | None,
     config: ServerConfig,
     *,
+    answers: Answers = NO_ANSWERS,
+    answer_timeout: float = ANSWER_TIMEOUT,
     hooks: Callable[[], Hooks] = Hooks,
     limit: int = 65_536,
+    timeout: float = TIMEOUT,
+    linger: float = LINGER,
+    https_compatible: bool = False,
+    read_size: int = READ_SIZE,
     **options: Any,
 ) -> asyncio.Server:
-    """Listen; ``client_connected`` is called after each handshake.  ``hooks`` is called for each connection;
-    ``options`` are those of ``TLSProtocol``.
+    """Listen; ``client_connected`` is called after each handshake.
+
+    ``answers``, for all connections, and what follows are those of ``open_connection``; ``hooks`` is called for each
+    connection, for what it alone has.  ``options`` are those of the loop's ``create_server``: ``sock``, ``backlog``,
+    ``reuse_port``, ``start_serving`` and so on.
     """
+    asked = asking(config, answers)
 
     def accept() -> TLSProtocol:
-        app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
-        return TLSProtocol(ServerConnection(config), app, hooks(), **options)
+        return TLSProtocol(
+            ServerConnection(asked),
+            asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected),
+            hooks().with_answers(answers, answer_timeout),
+            timeout=timeout,
+            linger=linger,
+            https_compatible=https_compatible,
+            read_size=read_size,
+        )
 
-    return await asyncio.get_running_loop().create_server(accept, host, port)
+    return await asyncio.get_running_loop().create_server(accept, host, port, **options)

@@ -9,7 +9,8 @@ from threading import Thread
 from typing import TypeVar
 
 from sansticket import Command, Question
-from sansticket_wrappers.answers import ANSWER_TIMEOUT, without_answer
+from sansticket_wrappers.answers import ANSWER_TIMEOUT
+from sansticket_wrappers.asyncio.hooks import in_time
 
 Q = TypeVar("Q", bound=Question)
 
@@ -23,15 +24,13 @@ def in_thread(
     thread that asks waits for at most ``timeout`` seconds; what stands for an answer then is in docs/wrappers.md.
     """
 
-    async def bounded(question: Q) -> Command:
-        try:
-            async with asyncio.timeout(timeout):
-                return await function(question)
-        except TimeoutError:
-            return without_answer(question)
+    bounded = in_time(function, timeout)
+
+    async def ask(question: Q) -> Command:
+        return await bounded(question)
 
     def answer(question: Q) -> Command:
-        return asyncio.run_coroutine_threadsafe(bounded(question), answering_loop()).result()
+        return asyncio.run_coroutine_threadsafe(ask(question), answering_loop()).result()
 
     return answer
 

@@ -11,14 +11,18 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from sansticket import ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, Session
+from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.twisted.hooks import Hooks
 from sansticket_wrappers.twisted.protocol import TLSProtocol
 
 
 @implementer(IStreamServerEndpoint)
 class TLSServerEndpoint:
-    """Listens where ``endpoint`` does.  ``hooks`` is called for each connection; ``options`` are those of
-    ``TLSProtocol``.
+    """Listens where ``endpoint`` does.
+
+    ``answers``: for each class of questions that are to be asked a function that returns a Deferred or a coroutine,
+    which has ``answer_timeout`` seconds.  ``hooks`` is called for each connection, for what it alone has; ``options``
+    are those of ``TLSProtocol``.
     """
 
     def __init__(
@@ -27,12 +31,19 @@ class TLSServerEndpoint:
         endpoint: Any,
         config: ServerConfig,
         *,
+        answers: Answers = NO_ANSWERS,
+        answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
         **options: Any,
     ) -> None:
         self._endpoint = endpoint
+        asked = asking(config, answers)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
-            reactor, lambda: ServerConnection(config), factory, hooks=hooks, **options
+            reactor,
+            lambda: ServerConnection(asked),
+            factory,
+            hooks=lambda: hooks().with_answers(answers, answer_timeout, reactor),
+            **options,
         )
 
     def listen(self, factory: Any) -> Deferred[Any]:
@@ -48,7 +59,7 @@ class TLSClientEndpoint:
     An ``IAgentEndpointFactory`` that makes these gives them to ``twisted.web.client.Agent``.
 
     ``session`` is offered by every connection of this endpoint; a ``session_store`` in the config is better, and
-    ``port`` tells servers of one name apart in it.  ``options`` are those of ``TLSProtocol``.
+    ``port`` tells servers of one name apart in it.  ``answers`` and what follows are those of ``TLSServerEndpoint``.
     """
 
     def __init__(
@@ -60,15 +71,18 @@ class TLSClientEndpoint:
         *,
         port: int = 443,
         session: Session | None = None,
+        answers: Answers = NO_ANSWERS,
+        answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
         **options: Any,
     ) -> None:
         self._endpoint = endpoint
+        asked = asking(config, answers)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
             reactor,
-            lambda: ClientConnection(config, server_name, session, port=port),
+            lambda: ClientConnection(asked, server_name, session, port=port),
             factory,
-            hooks=hooks,
+            hooks=lambda: hooks().with_answers(answers, answer_timeout, reactor),
             **options,
         )
 

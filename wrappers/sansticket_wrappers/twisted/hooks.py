@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
 
-from sansticket import AbortHandshake, Command, Event, Question, events
+from sansticket import AbortHandshake, Command, Event, LookUpSession, ProvideSession, Question, events
+from sansticket_wrappers.answers import Answers, without_answer
+
+Q = TypeVar("Q", bound=Question)
+
+log = Logger()
 
 
 class TLSError(ConnectionLost):
@@ -45,3 +52,36 @@ class Hooks:
     async def answer(self, question: Question) -> Command:
         handler = self.answers.get(type(question))
         return AbortHandshake() if handler is None else await handler(question)
+
+    def with_answers(self, answers: Answers, timeout: float, reactor: Any) -> Hooks:
+        """The same, and ``answers`` for the questions that are not answered here, each within ``timeout`` seconds."""
+        bounded = {kind: in_time(function, timeout, reactor) for kind, function in answers.items()}
+        return evolve(self, answers={**bounded, **self.answers}) if bounded else self
+
+
+def in_time(
+    function: Callable[[Q], Awaitable[Command]], timeout: float, reactor: Any
+) -> Callable[[Q], Awaitable[Command]]:
+    """The answer of ``function``, or what stands for it after ``timeout`` seconds: docs/wrappers.md has the table.
+
+    A look-up that raises is a look-up that finds nothing, as everywhere; the exception is logged.
+    """
+
+    async def ask(question: Q) -> Command:
+        return await function(question)
+
+    async def answer(question: Q) -> Command:
+        asked = Deferred.fromCoroutine(ask(question))
+        try:
+            return await asked.addTimeout(timeout, reactor)
+        except TimeoutError:
+            return without_answer(question)
+        except CancelledError:
+            raise
+        except Exception:
+            if not isinstance(question, LookUpSession):
+                raise
+            log.failure("look-up of a session failed")
+            return ProvideSession(None)
+
+    return answer
