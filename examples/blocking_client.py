@@ -2,75 +2,39 @@
 
     python -m examples.blocking_client localhost 4433 --ca ca.pem --session session.bin
 
-What is typed is sent, what comes back is printed.  ``Client`` is the whole wrapper, for any connected socket.
+What is typed is sent, what comes back is printed.
 """
 
 import argparse
 import socket
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from sansticket import (
-    ClientConfig,
-    ClientConnection,
-    Close,
-    SendData,
-    Session,
-    TrustAnchors,
-    events,
-)
+from sansticket import ClientConfig, Event, Session, TicketReceived, TrustAnchors
+from sansticket.adapters import SSLObject
+from sansticket_wrappers.blocking import SSLContext
 
 
-class Client:
-    """A TLS connection over ``sock``.  All its methods raise ConnectionError when TLS fails.
+def talk(options: argparse.Namespace, session: Session | None) -> list[Session]:
+    """The sessions of the tickets that came."""
+    sessions: list[Session] = []
 
-    ``connection`` knows what was agreed on; ``sessions`` collects what the tickets stand for, each of
-    which can be given to one later Client.
-    """
+    def keep(tls: SSLObject, event: Event) -> None:
+        if isinstance(event, TicketReceived):
+            sessions.append(event.session)
 
-    def __init__(
-        self, sock: socket.socket, config: ClientConfig, server_name: str, session: Session | None = None
-    ) -> None:
-        self.sessions: list[Session] = []
-        self.connection = ClientConnection(config, server_name, session)
-        self._sock = sock
-        self._received = b""
-        self._at_end = False
-        self._ready = False
-        self._step([])
-        while not self._ready:
-            self._step(self.connection.receive_data(sock.recv(65536)))
-
-    def send(self, data: bytes) -> None:
-        self._step(self.connection.send(SendData(data)))
-
-    def receive(self) -> bytes:
-        """What has come: at least one byte, or ``b""`` when the server has closed."""
-        while not self._received and not self._at_end:
-            self._step(self.connection.receive_data(self._sock.recv(65536)))
-        data, self._received = self._received, b""
-        return data
-
-    def close(self) -> None:
-        """Say that nothing more follows.  The socket is the caller's to close."""
-        self._step(self.connection.send(Close()))
-
-    def _step(self, happened: Iterable[events.Event]) -> None:
-        """After every call that gives events: first write what there is to write, then look at them."""
-        self._sock.sendall(self.connection.data_to_send())
-        for event in happened:
-            match event:
-                case events.HandshakeCompleted():
-                    self._ready = True
-                case events.DataReceived(data):
-                    self._received += data
-                case events.TicketReceived(session):
-                    self.sessions.append(session)
-                case events.PeerClosed():
-                    self._at_end = True
-                case events.ConnectionTerminated():
-                    raise ConnectionError(str(event))
+    context = SSLContext(ClientConfig(trust_anchors=TrustAnchors.from_pem(options.ca.read_bytes())))
+    context.on_event = keep
+    name = options.name or options.host
+    below = socket.create_connection((options.host, options.port))
+    with context.wrap_socket(below, server_hostname=name, session=session) as sock:
+        print("resumed" if sock.session_reused else "full handshake", flush=True)
+        for line in sys.stdin.buffer:
+            sock.sendall(line)
+            sys.stdout.buffer.write(sock.recv(65536))
+            sys.stdout.flush()
+        sock.unwrap()
+    return sessions
 
 
 def main() -> None:
@@ -85,17 +49,9 @@ def main() -> None:
     if options.session.exists():
         session = Session.from_bytes(options.session.read_bytes())
         options.session.unlink()  # A ticket is for one use: used twice, it would link the two connections.
-    config = ClientConfig(trust_anchors=TrustAnchors.from_pem(options.ca.read_bytes()))
-    with socket.create_connection((options.host, options.port)) as sock:
-        client = Client(sock, config, options.name or options.host, session)
-        print("resumed" if client.connection.resumed else "full handshake", flush=True)
-        for line in sys.stdin.buffer:
-            client.send(line)
-            sys.stdout.buffer.write(client.receive())
-            sys.stdout.flush()
-        client.close()
-    if client.sessions:
-        options.session.write_bytes(client.sessions[-1].to_bytes())
+    sessions = talk(options, session)
+    if sessions:
+        options.session.write_bytes(sessions[-1].to_bytes())
 
 
 if __name__ == "__main__":

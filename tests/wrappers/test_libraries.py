@@ -1,0 +1,231 @@
+"""Libraries that have sockets of their own, with the blocking context: real connections, and the second one resumes."""
+
+from __future__ import annotations
+
+import ftplib
+import http.client
+import imaplib
+import poplib
+import smtplib
+import socket
+import ssl
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import httpx
+import pytest
+import urllib3
+
+from sansticket import ClientSessionStore
+from sansticket_wrappers.blocking import SSLContext
+from tests.support.command import PATIENCE
+from tests.support.configs import client_config
+from tests.support.sockets import SIDES, accept, beside, for_server
+
+
+def context() -> SSLContext:
+    """127.0.0.1 is a name in the certificate of the servers."""
+    return SSLContext(client_config(session_store=ClientSessionStore()))
+
+
+@pytest.fixture(params=SIDES)
+def server(request: pytest.FixtureRequest) -> ssl.SSLContext:
+    return for_server(request.param)
+
+
+# --- HTTP ----------------------------------------------------------------------------------------------------
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Says whether the connection was a resumption, and closes it."""
+
+    def do_GET(self) -> None:
+        body = b"resumed" if self.connection.session_reused else b"full"  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def http_server(tls: ssl.SSLContext) -> Iterator[int]:
+    """The standard library's, on a socket that listens and gives TLS sockets."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.socket = accept(tls, running.socket)
+        thread = Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield running.server_address[1]
+        finally:
+            running.shutdown()
+            thread.join(PATIENCE)
+
+
+def with_http_client(tls: SSLContext, port: int) -> bytes:
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=tls, timeout=PATIENCE)
+    connection.request("GET", "/")
+    with connection.getresponse() as response:
+        body = response.read()
+    connection.close()
+    return body
+
+
+def with_urllib(tls: SSLContext, port: int) -> bytes:
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
+    )
+    with opener.open(f"https://127.0.0.1:{port}/", timeout=PATIENCE) as response:
+        body: bytes = response.read()
+    return body
+
+
+def with_urllib3(tls: SSLContext, port: int) -> bytes:
+    with urllib3.PoolManager(ssl_context=tls, timeout=PATIENCE, retries=False) as pool:
+        return pool.request("GET", f"https://127.0.0.1:{port}/").data
+
+
+def with_httpx(tls: SSLContext, port: int) -> bytes:
+    with httpx.Client(verify=tls, timeout=PATIENCE, trust_env=False) as client:
+        return client.get(f"https://127.0.0.1:{port}/").content
+
+
+@pytest.mark.parametrize("get", [with_http_client, with_urllib, with_urllib3, with_httpx])
+def test_http(get: Callable[[SSLContext, int], bytes], server: ssl.SSLContext) -> None:
+    tls = context()
+    with http_server(server) as port:
+        assert [get(tls, port) for _ in range(3)] == [b"full", b"resumed", b"resumed"]
+
+
+def was_resumed(sock: object) -> bool | None:
+    assert isinstance(sock, ssl.SSLSocket)
+    return sock.session_reused
+
+
+# --- mail ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def talking(act: Callable[[socket.socket], None], times: int) -> Iterator[int]:
+    """The port of a server that is done after that many connections."""
+
+    def serve() -> None:
+        for _ in range(times):
+            sock, _ = listener.accept()
+            sock.settimeout(PATIENCE)
+            act(sock)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, beside(serve):
+        listener.settimeout(PATIENCE / 2)
+        yield listener.getsockname()[1]
+
+
+def converse(sock: socket.socket, greeting: bytes, replies: dict[bytes, bytes]) -> None:
+    """Line by line, by the first word, until the last reply was given."""
+    if greeting:
+        sock.sendall(greeting)
+    last = list(replies)[-1]
+    with sock.makefile("rb", buffering=0) as lines:
+        for line in iter(lines.readline, b""):
+            word = next(word for word in replies if word in line.upper())
+            sock.sendall(replies[word].replace(b"TAG", line.split()[0]))
+            if word == last:
+                break
+
+
+def test_smtp(server: ssl.SSLContext) -> None:
+    """STARTTLS: in clear first, on the same socket."""
+    hello = b"250-mail.example\r\n250 STARTTLS\r\n"
+
+    def serve(sock: socket.socket) -> None:
+        converse(sock, b"220 mail.example ESMTP\r\n", {b"EHLO": hello, b"STARTTLS": b"220 go on\r\n"})
+        with accept(server, sock) as secure:
+            converse(secure, b"", {b"EHLO": hello, b"NOOP": b"250 yes\r\n", b"QUIT": b"221 bye\r\n"})
+
+    tls = context()
+    with talking(serve, 2) as port:
+        for resumed in (False, True):
+            with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
+                assert client.starttls(context=tls)[0] == 220
+                assert client.noop()[0] == 250
+                assert was_resumed(client.sock) == resumed
+
+
+def test_imap(server: ssl.SSLContext) -> None:
+    def serve(sock: socket.socket) -> None:
+        replies = {
+            b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n",
+            b"NOOP": b"TAG OK done\r\n",
+            b"LOGOUT": b"* BYE\r\nTAG OK done\r\n",
+        }
+        with accept(server, sock) as secure:
+            converse(secure, b"* OK ready\r\n", replies)
+
+    tls = context()
+    with talking(serve, 2) as port:
+        for resumed in (False, True):
+            with imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=tls, timeout=PATIENCE) as client:
+                assert client.noop()[0] == "OK"
+                assert was_resumed(client.sock) == resumed
+
+
+def test_pop3(server: ssl.SSLContext) -> None:
+    def serve(sock: socket.socket) -> None:
+        with accept(server, sock) as secure:
+            converse(secure, b"+OK ready\r\n", {b"NOOP": b"+OK\r\n", b"QUIT": b"+OK bye\r\n"})
+
+    tls = context()
+    with talking(serve, 2) as port:
+        for resumed in (False, True):
+            client = poplib.POP3_SSL("127.0.0.1", port, context=tls, timeout=PATIENCE)
+            assert client.noop() == b"+OK"
+            assert was_resumed(client.sock) == resumed
+            client.quit()
+
+
+# --- FTP -----------------------------------------------------------------------------------------------------
+
+
+class ReusingFTP(ftplib.FTP_TLS):
+    """As it is done everywhere for servers that require it: the session of the control connection on the other."""
+
+    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
+        below, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        assert isinstance(self.sock, ssl.SSLSocket)
+        secure = self.context.wrap_socket(below, server_hostname=self.host, session=self.sock.session)
+        return secure, size
+
+
+def test_ftp_with_data_connections_that_resume(server: ssl.SSLContext) -> None:
+    reused: list[bool] = []
+
+    def serve(sock: socket.socket) -> None:
+        converse(sock, b"220 ready\r\n", {b"AUTH": b"234 go on\r\n"})
+        with accept(server, sock) as secure, socket.create_server(("127.0.0.1", 0)) as passive:
+            high, low = divmod(passive.getsockname()[1], 256)
+            replies = {b"PBSZ": b"200\r\n", b"PROT": b"200\r\n", b"TYPE": b"200\r\n"}
+            replies |= {b"PASV": f"227 (127,0,0,1,{high},{low})\r\n".encode(), b"RETR": b"150 here\r\n"}
+            converse(secure, b"", replies)
+            below, _ = passive.accept()
+            with accept(server, below) as data:
+                reused.append(data.session_reused)
+                data.sendall(b"the file")
+                data.unwrap()
+            secure.sendall(b"226 done\r\n")
+            converse(secure, b"", {b"QUIT": b"221 bye\r\n"})
+
+    tls = SSLContext(client_config())
+    with talking(serve, 1) as port, ReusingFTP(context=tls) as client:
+        client.connect("127.0.0.1", port, timeout=PATIENCE)
+        client.auth()
+        client.prot_p()
+        received: list[bytes] = []
+        client.retrbinary("RETR file", received.append)
+        assert b"".join(received) == b"the file"
+        client.quit()
+    assert reused == [True]
