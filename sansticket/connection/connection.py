@@ -32,7 +32,7 @@ from sansticket.tickets.session import Session
 def _check_exporter(label: Any, context: Any, length: Any) -> None:
     if not isinstance(label, str) or not label.isascii():
         raise LocalProtocolError(f"exporter label {quoted(label)}; expected ASCII text")
-    if not isinstance(context, bytes | NoneType) or not isinstance(length, int):
+    if not isinstance(context, bytes | NoneType) or type(length) is not int:
         raise LocalProtocolError(
             f"exporter context {quoted(context)}, length {quoted(length)}; expected bytes, a number"
         )

@@ -23,19 +23,19 @@ class CacheKeeper(SessionKeeper):
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: tuple[Session, ...] = ()
+        self._kept: list[Session] = []  # grows in place: there may be thousands of tickets
 
     def heed(self, event: Event, config: Config, now: float) -> None:
         """A session of the cache that was resumed, and not used up, goes too if this connection fails."""
         if isinstance(event, HandshakeCompleted) and event.session is not None and event.session.session_id:
             used_up = _config_of(config).single_use_tickets and event.version == ProtocolVersion.TLS_1_3
             if not used_up:
-                self._kept += (event.session,)
+                self._kept.append(event.session)
 
     def store(self, session: Session, config: Config, now: float) -> None:
         cache = _config_of(config).session_cache
         if cache is not None and cache.keep(session, now):
-            self._kept += (session,)
+            self._kept.append(session)
 
     def ended(self, engine: Engine, event: ConnectionTerminated) -> None:
         """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2).
@@ -45,10 +45,15 @@ class CacheKeeper(SessionKeeper):
         if event.reason is Reason.TRUNCATED and engine.outbound.closed:
             return
         cache = _config_of(engine.config).session_cache
-        sessions, self._kept = self._kept, ()
+        sessions, self._kept = self._kept, []
         if cache is not None:
             for session in sessions:
                 cache.remove(session)
+
+    def __copy__(self) -> CacheKeeper:
+        twin = CacheKeeper()
+        twin._kept = self._kept[:]
+        return twin
 
 
 def _config_of(config: Config) -> ServerConfig:

@@ -151,6 +151,7 @@ def test_a_buffer_of_wider_items() -> None:
         (("EXPORTER-\xfc", b"", 16), r"exporter label .*; expected ASCII text"),
         (("EXPORTER-x", "context", 16), r"exporter context 'context', length 16; expected bytes, a number"),
         (("EXPORTER-x", b"", "16"), r"exporter context b'', length '16'; expected bytes, a number"),
+        (("EXPORTER-x", b"", True), r"exporter context b'', length True; expected bytes, a number"),
         (("EXPORTER-x", b"", 0), r"an exporter gives 1 to \d+ bytes, not 0"),
         (("", b"", 16), r"an exporter label has 1 to 249 bytes, not 0"),
         (("E" * 250, b"", 16), r"an exporter label has 1 to 249 bytes, not 250"),
