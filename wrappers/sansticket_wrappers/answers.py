@@ -66,5 +66,10 @@ def without_answer(question: Question) -> Command:
 
 
 def asking(config: C, answers: Answers) -> C:
-    """The config that asks what these answer.  ConfigError for what is no question of its side."""
-    return evolve(config, answers={**config.answers, **dict.fromkeys(answers, ASK)}) if answers else config
+    """The config that asks what these answer.  ConfigError for what is no question of its side.
+
+    One that asks all of it already stays what it is: without a ``verification_label`` sessions resume under the very
+    mapping of answers that they were made under.
+    """
+    asked = {**config.answers, **dict.fromkeys(answers, ASK)}
+    return config if asked == config.answers else evolve(config, answers=asked)
