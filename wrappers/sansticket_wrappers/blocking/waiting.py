@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
@@ -15,6 +16,10 @@ from sansticket.adapters.failures import want_read, without_reason
 
 AT_ONCE: Final = getattr(socket, "MSG_DONTWAIT", 0)
 """Where there is no such flag a socket that can be written to takes a few bytes without waiting all the same."""
+
+
+SAME_CALLS: Final = os.name == "posix"
+"""A socket is read like a file.  One with a time-out does not block beneath, Python waits for it."""
 
 
 def want_write() -> ssl.SSLWantWriteError:
@@ -55,11 +60,22 @@ class Call:
     def receive(self, length: int) -> bytes:
         """1 to ``length`` bytes; ``b""`` at the end of the stream."""
         if self._timeout:
+            if (data := self._there_already(length)) is not None:
+                return data
             self._wait(for_write=False)
         try:
             return socket.socket.recv(self._sock, length)
         except BlockingIOError:
             raise want_read() from None
+
+    def _there_already(self, length: int) -> bytes | None:
+        """What needs no waiting costs one call of the system; None where that is not possible or there is nothing."""
+        if not SAME_CALLS or self._left() <= 0.0:
+            return None
+        try:
+            return os.read(self._sock.fileno(), length)
+        except BlockingIOError:
+            return None
 
     def send(self, data: memoryview) -> int:
         """How many bytes the socket has taken, at least one."""
