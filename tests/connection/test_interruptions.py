@@ -108,7 +108,9 @@ class Play:
         server_answers = (
             "SelectConfig",
             "DecideTicket",
-            "LookUpSession",
+            *(
+                ("LookUpSession",) if version == V.TLS_1_2 else ()
+            ),  # 1.3 looks for ids only where tickets are stateful
             "PrepareTicket",
             "Sign",
             "VerifyPeer",

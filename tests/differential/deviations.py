@@ -21,6 +21,7 @@ The house rules:
           off takes all its sessions with it (RFC 9846 section 6.2), not only that of its last ticket.  Only a
           connection whose handshake was done removes a session: in 1.2 everybody can see an id, and a failed
           attempt to resume proves nothing.  And what was never in the cache is not removed from it.
+    A.21  Without extended master secret there is no ticket and no session in TLS 1.2: it could never be resumed.
     A.18  A config that is chosen by name counts for everything, and before any session is looked at.
 """
 
@@ -289,7 +290,25 @@ def use_the_chosen_config(scenario: Scenario, index: int, connection: Connection
     return connection.but(switch=None, num_tickets=switch.num_tickets, sid_context=switch.sid_context)
 
 
+def offer_nothing_unbound(scenario: Scenario, index: int, connection: Connection) -> Connection:
+    """There is no session of a connection without extended master secret that could be offered."""
+    earlier = scenario.connections[:index]
+    bound = tuple(offer for offer in connection.offers if _is_bound(earlier[offer.connection]))
+    return connection if bound == connection.offers else connection.but(offer=None, also=())
+
+
+def issue_nothing_unbound(scenario: Scenario, index: int, outcome: Outcome) -> Outcome:
+    if _is_bound(scenario.connections[index]) or not outcome.completed or outcome.resumed:
+        return outcome
+    return evolve(outcome, tickets=0, prepared=0, sessions=0)
+
+
+def _is_bound(connection: Connection) -> bool:
+    return connection.version is Version.TLS13 or connection.extended_master_secret
+
+
 _ALWAYS: Final = (
+    Deviation("A.21", asked=each(offer_nothing_unbound), changed=issue_nothing_unbound),
     Deviation("A.18", asked=each(use_the_chosen_config)),
     Deviation("A.2", asked=each(try_the_next_identity), changed=tell_nobody),
     Deviation("A.3", changed=ask_once),

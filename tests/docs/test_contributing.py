@@ -33,4 +33,4 @@ def test_every_environment_of_tox_is_there() -> None:
             assert set(names.split(",")) <= environments, page
         assert set(re.findall(r"tox -m (\w+)", text)) <= set(labels), page
     chosen = set(labels["ci"].split(", ")) | set(tox["tox"]["env_list"].split(", "))
-    assert chosen == environments - {".pkg"}, "CI runs every environment"
+    assert chosen == environments - {".pkg", "py313"}, "CI runs every environment; 3.13 is that of the first"
