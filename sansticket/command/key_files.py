@@ -9,6 +9,7 @@ from attrs import frozen
 
 from sansticket.command.session_text import key_name
 from sansticket.errors import ConfigError, SansticketError
+from sansticket.text import printable
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.openssl import (
     KEY_SIZES,
@@ -59,7 +60,7 @@ class KeyFiles:
         return next((one for one in self.held if one.key.name == name), None)
 
     def rows(self) -> list[tuple[str, str]]:
-        return [(one.path, str(one)) for one in self.held]
+        return [(printable(one.path), str(one)) for one in self.held]
 
 
 def read_keys(files: Sequence[tuple[str, bytes]]) -> KeyFiles:
@@ -193,4 +194,4 @@ def judge(found: KeyFiles, ticket: bytes, now: float) -> Verdict:
         ) from None
     seals = opened.status is TicketStatus.SUCCESS
     how = "and seals" if seals else "but does not seal, so it would be renewed"
-    return Verdict(f"the key in {holder.path} opens it, {how}", session)
+    return Verdict(printable(f"the key in {holder.path} opens it, {how}"), session)

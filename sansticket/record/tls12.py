@@ -28,6 +28,8 @@ class Sealer(Direction):
     __slots__ = ()
     sequence: int
 
+    pads: Final = False
+
     @property
     def overhead(self) -> int:
         """Bytes that a record has more than its content."""

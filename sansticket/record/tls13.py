@@ -28,6 +28,9 @@ class Sealer(Direction):
     __slots__ = ()
     sequence: int
 
+    pads: Final = True
+    """Zero bytes may follow the content (RFC 9846 section 5.4)."""
+
     overhead: Final = HEADER_LENGTH + 1 + TAG_LENGTH
     """Bytes that an unpadded record has more than its content."""
 

@@ -94,7 +94,7 @@ class RecordWriter:
 
     def _padding_of(self, fragment: bytes) -> int:
         """Bytes of padding for a record with this content."""
-        if self.padding is None or self.sealer is None:
+        if self.padding is None or self.sealer is None or not self.sealer.pads:
             return 0
         return min(max(index(self.padding(len(fragment))), 0), self.max_fragment - len(fragment))
 

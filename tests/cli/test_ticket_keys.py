@@ -122,6 +122,17 @@ def test_names(output: Output, files: Path) -> None:
     assert not any(content(number)[16:32].hex() in shown for number in (0, 1))
 
 
+def test_the_name_of_a_file_is_printable(output: Output, tmp_path: Path) -> None:
+    file = tmp_path / "\x1b[31mred\n.key"
+    file.write_bytes(content(1))
+    for line in (
+        *output("ticket-keys", "names", file),
+        *output("ticket-keys", "open", sealed(content(1)).hex(), file),
+    ):
+        assert line.isprintable()
+    assert any("\\x1b[31mred\\n.key" in line for line in output("ticket-keys", "names", file))
+
+
 @pytest.mark.parametrize(
     ("contents", "why"),
     [

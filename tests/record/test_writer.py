@@ -181,9 +181,12 @@ class TestPadding:
 
     def test_not_in_tls12_nor_unprotected(self) -> None:
         for suite, expected in ((GCM_12, sealer(GCM_12).seal(23, b"data")), (None, plain(23, b"data"))):
-            target = writer(suite, padding=lambda length: 100)
+            asked: list[int] = []
+            target = writer(suite, padding=asked.append)  # nobody asks, so None does no harm
             target.write(23, b"data")
             assert target.take() == expected
+            target.write(23, bytes(100_000))
+            assert asked == []
 
 
 @pytest.mark.parametrize("duplicate", DUPLICATES)
