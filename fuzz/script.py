@@ -69,6 +69,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _told(lambda content: commands.Close()),
     _told(lambda content: commands.SessionAdmitted()),
     _told(lambda content: commands.SessionRefused(content[:20].hex())),
+    _told(lambda content: commands.Abort()),
 )
 """The number of an operation is its place here."""
 

@@ -14,7 +14,7 @@ Questions       Question, each with its answers, which are commands (AbortHandsh
                 DecideTicket: ResolveTicket; PrepareTicket: SealTicket; LookUpSession: ProvideSession;
                 ClaimSession: SessionClaimed, SessionNotClaimed; AdmitSession: SessionAdmitted, SessionRefused;
                 OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected
-Commands        Command, SendData, Close, UpdateKeys, IssueTicket, FlushTickets, RequestClientCertificate
+Commands        Command, SendData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets, RequestClientCertificate
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, adopt_session
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
                 OpenedTicket
@@ -33,6 +33,7 @@ from sansticket.codes import CipherSuite as CipherSuite
 from sansticket.codes import NamedGroup as NamedGroup
 from sansticket.codes import ProtocolVersion as ProtocolVersion
 from sansticket.codes import SignatureScheme as SignatureScheme
+from sansticket.commands import Abort as Abort
 from sansticket.commands import AbortHandshake as AbortHandshake
 from sansticket.commands import AcceptPeer as AcceptPeer
 from sansticket.commands import Close as Close

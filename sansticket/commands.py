@@ -16,6 +16,7 @@ from sansticket.tickets.session import Session
 from sansticket.values import says
 
 __all__ = [
+    "Abort",
     "AbortHandshake",
     "AcceptPeer",
     "Close",
@@ -155,8 +156,15 @@ class RequestClientCertificate(Command):
     )
 
 
+NO_ERRORS: Final = frozenset(
+    {AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED, AlertDescription.NO_RENEGOTIATION}
+)
+"""The first two have a level and an order of their own (RFC 9846 section 6.1); the third is always a warning (RFC 5246
+section 7.2.2)."""
+
+
 def _error_alert(value: int) -> AlertDescription:
-    """Any alert but the two that are no errors, and have a level and an order of their own (RFC 9846 section 6.1)."""
+    """Any alert but those of ``NO_ERRORS``."""
     if type(value) is not AlertDescription and type(value) is not int:
         raise TypeError(f"alert: {type(value).__name__}; expected an AlertDescription")
     try:
@@ -164,9 +172,25 @@ def _error_alert(value: int) -> AlertDescription:
     except ValueError:
         known = "none that sansticket knows; expected an AlertDescription"
         raise ValueError(f"alert: {value!r:.80} is {known}") from None
-    if alert in (AlertDescription.CLOSE_NOTIFY, AlertDescription.USER_CANCELED):
+    if alert in NO_ERRORS:
         raise ValueError(f"alert: {alert.name} ends nothing; expected an alert for an error, or Close")
     return alert
+
+
+@frozen
+class Abort(Command):
+    """End the connection with a fatal alert, at any time: what is queued stays behind, an open question is closed.
+
+    After our close_notify nothing can be said any more: that is a LocalProtocolError.  The event is
+    ``ConnectionTerminated`` with ``Reason.ABORTED_BY_APPLICATION``.  Sessions go as with any other fatal alert: out of
+    the ``session_cache``, and out of a client's store those that the connection was made with or has brought.
+    """
+
+    alert: AlertDescription = field(
+        default=AlertDescription.INTERNAL_ERROR,
+        converter=_error_alert,
+        metadata=says("What the peer is told: any alert for an error, or its number."),
+    )
 
 
 @frozen

@@ -8,6 +8,7 @@ import pytest
 from attrs import NOTHING, fields
 
 from sansticket import (
+    Abort,
     AbortHandshake,
     AlertDescription,
     Command,
@@ -93,13 +94,14 @@ def test_a_signature_that_no_message_has_room_for() -> None:
         ProvideSignature(bytes(65_536))
 
 
-@pytest.mark.parametrize("kind", [AbortHandshake, RejectPeer])
+@pytest.mark.parametrize("kind", [Abort, AbortHandshake, RejectPeer])
 def test_alerts_by_number(kind: Any) -> None:
     assert kind(49).alert is AlertDescription.ACCESS_DENIED
     with pytest.raises(ValueError, match=r"^alert: 254 is none that sansticket knows"):
         kind(254)
-    with pytest.raises(ValueError, match="CLOSE_NOTIFY ends nothing"):
-        kind(AlertDescription.CLOSE_NOTIFY)
+    for name in ("CLOSE_NOTIFY", "USER_CANCELED", "NO_RENEGOTIATION"):
+        with pytest.raises(ValueError, match=f"{name} ends nothing"):
+            kind(AlertDescription[name])
 
 
 def test_secrets_are_not_shown() -> None:

@@ -10,6 +10,7 @@ from attrs import evolve
 
 import sansticket
 from sansticket import (
+    Abort,
     AbortHandshake,
     ClientConfig,
     ClientConnection,
@@ -147,9 +148,9 @@ def test_other_values_of_commands(kind: Callable[[Any], Command], wrongs: tuple[
             kind(wrong)
 
 
-@pytest.mark.parametrize("kind", [AbortHandshake, RejectPeer])
+@pytest.mark.parametrize("kind", [Abort, AbortHandshake, RejectPeer])
 def test_alerts_of_commands(kind: Callable[[Any], Command]) -> None:
-    for wrong in ("40", [40], None, b"40", 1000, 0, 90):
+    for wrong in ("40", [40], None, b"40", 1000, 0, 90, 100):
         with pytest.raises((TypeError, ValueError), match=r"^alert: |is not a valid|ends nothing"):
             kind(wrong)
 

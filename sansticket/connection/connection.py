@@ -9,7 +9,7 @@ from copy import copy
 from types import NoneType
 from typing import Any, Self
 
-from sansticket.commands import Close, Command, FlushTickets, SendData
+from sansticket.commands import Abort, Close, Command, FlushTickets, SendData
 from sansticket.config.base import Config
 from sansticket.connection.ending import close, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
@@ -120,6 +120,8 @@ class Connection:
         try:
             if type(command) is Close:
                 close(engine, at_once=command.at_once)
+            elif type(command) is Abort:
+                raise Fault(Reason.ABORTED_BY_APPLICATION, f"Abort in {self.state}", alert=command.alert)
             else:
                 if engine.state.ESTABLISHED:
                     self._make_room_for(command)

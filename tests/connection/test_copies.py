@@ -12,6 +12,7 @@ from attrs import evolve
 
 from fuzz.world import CONVERSATIONS, SIDES, Connection, default_answer, moments
 from sansticket import (
+    Abort,
     AbortHandshake,
     Close,
     Command,
@@ -32,7 +33,15 @@ from tests.support.pair import ConnectionPair
 COPIES: Final[dict[str, Callable[[Connection], Connection]]] = {"copy": copy.copy, "deepcopy": copy.deepcopy}
 COPY = pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
 SIDE = pytest.mark.parametrize("side", SIDES)
-COMMANDS: Final = (SendData(b"data"), SendData(b""), UpdateKeys(), IssueTicket(), Close(), AbortHandshake())
+COMMANDS: Final = (
+    SendData(b"data"),
+    SendData(b""),
+    UpdateKeys(),
+    IssueTicket(),
+    Close(),
+    Abort(),
+    AbortHandshake(),
+)
 
 
 def commands_for(connection: Connection) -> list[Command]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sansticket import commands
 from sansticket.codes import AlertDescription, AlertLevel
-from sansticket.commands import Close, Command
+from sansticket.commands import Abort, Close, Command
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
 from sansticket.connection.server import ServerConnection
@@ -150,11 +150,11 @@ EVERY_STATE = pytest.mark.parametrize(
 
 
 def other_commands() -> list[type[Command]]:
-    """All but Close, which is for every state."""
+    """All but Close and Abort, which are for every state."""
     defined = [
         kind for kind in vars(commands).values() if isinstance(kind, type) and issubclass(kind, Command)
     ]
-    return [kind for kind in defined if kind not in (Command, Close)]
+    return [kind for kind in defined if kind not in (Command, Close, Abort)]
 
 
 # --- what a refusal looks like -----------------------------------------------------------------------------------
@@ -445,13 +445,34 @@ def test_close(state: type[State]) -> None:
         assert connection.data_to_send() == b""
 
 
+@EVERY_STATE
+def test_abort(state: type[State]) -> None:
+    """An end with the application's alert, whatever is queued and whoever is asked; but not behind our close_notify."""
+    for sample in samples_of(state):
+        connection = sample.fork()
+        closed = sample.connection._engine.outbound.closed
+        if closed and connection.pending is None:
+            with pytest.raises(LocalProtocolError, match=r"^Abort after Close; expected nothing more"):
+                connection.send(Abort())
+            unchanged(connection, sample)
+            continue
+        events = connection.send(Abort(AlertDescription.INSUFFICIENT_SECURITY))
+        assert len(events) == 1
+        end = ended(connection, events, Reason.ABORTED_BY_APPLICATION)
+        assert end.alert == (None if closed else AlertDescription.INSUFFICIENT_SECURITY)
+        assert end.detail == f"Abort in {name_of(state)}"
+        assert bool(connection.data_to_send()) != closed
+        with pytest.raises(LocalProtocolError, match="after the end of the connection"):
+            connection.send(Abort())
+
+
 def test_after_the_end_nothing_is_taken() -> None:
     sample = samples_of(WaitClientHello)[0]
     connection = sample.fork()
     connection.send(Close())
     connection.data_to_send()
     assert accepted_by(Ended) == {}
-    for command in COMMAND_SAMPLES.values():
+    for command in (*COMMAND_SAMPLES.values(), Abort()):
         with pytest.raises(LocalProtocolError):
             connection.send(command)
     for data in (b"", b"x", bytes(20_000)):

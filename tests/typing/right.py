@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sansticket import (
     ASK,
+    Abort,
     AbortHandshake,
     AcceptPeer,
     AdmitSession,
@@ -206,7 +207,14 @@ def serve(config: ServerConfig, data: bytes) -> bytes:
                 print(reason.value, alert)
             case _:
                 pass
-    for command in (IssueTicket(), IssueTicket(2), FlushTickets(), UpdateKeys(request_peer=True), Close()):
+    for command in (
+        IssueTicket(),
+        IssueTicket(2),
+        FlushTickets(),
+        UpdateKeys(request_peer=True),
+        Close(),
+        Abort(),
+    ):
         connection.send(command)
     return connection.data_to_send()
 

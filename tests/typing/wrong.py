@@ -1,6 +1,7 @@
 """What both type checkers must refuse: each line that ends with ``# wrong``, and no other.  Nothing here is run."""
 
 from sansticket import (
+    Abort,
     AbortHandshake,
     ClientConfig,
     ClientConnection,
@@ -128,6 +129,7 @@ TicketOpened(b"plaintext", renew="yes")  # wrong
 ProvideSession(b"id")  # wrong
 ProvideSignature("signature")  # wrong
 SealTicket(app_data="user")  # wrong
+Abort(alert="access_denied")  # wrong
 AbortHandshake(alert=None)  # wrong
 ServerConnection(ClientConfig())  # wrong
 ClientConnection(ServerConfig(), "www.example")  # wrong
