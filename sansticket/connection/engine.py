@@ -29,8 +29,8 @@ from sansticket.events import (
     Event,
     Question,
     TicketIssued,
-    belongs_to,
 )
+from sansticket.events.base import belongs_to
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import (
     Effect,

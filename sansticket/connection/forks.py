@@ -19,7 +19,8 @@ from sansticket.connection.engine import Engine, SessionKeeper
 from sansticket.connection.outbound import Outbound
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey
 from sansticket.errors import LocalProtocolError
-from sansticket.events import ConnectionFacts, belongs_to
+from sansticket.events import ConnectionFacts
+from sansticket.events.base import belongs_to
 from sansticket.handshake.machine.state import Ended
 
 COPIED: Final = "a copy, which only reads: the original seals with the same keys (fork() is for tests)"

@@ -1,0 +1,59 @@
+"""What comes out of a connection: events, and among them the questions.
+
+A question is an event after which the connection accepts nothing but its answer (a command), ``Close``, and
+bytes, which it keeps.  Which questions are asked, and how each is answered, is said by ``config.answers``.
+"""
+
+from sansticket.events.base import (
+    ConnectionFacts,
+    Event,
+    Question,
+)
+from sansticket.events.happenings import (
+    CertificateWithheld,
+    ConnectionTerminated,
+    DataReceived,
+    HandshakeCompleted,
+    KeysUpdated,
+    PeerAuthenticated,
+    PeerClosed,
+    TicketIssued,
+    TicketReceived,
+)
+from sansticket.events.questions import (
+    AdmitSession,
+    ClaimSession,
+    DecideTicket,
+    LookUpSession,
+    OpenTicket,
+    PrepareTicket,
+    ProtectTicket,
+    SelectConfig,
+    Sign,
+    VerifyPeer,
+)
+
+__all__ = [
+    "AdmitSession",
+    "CertificateWithheld",
+    "ClaimSession",
+    "ConnectionFacts",
+    "ConnectionTerminated",
+    "DataReceived",
+    "DecideTicket",
+    "Event",
+    "HandshakeCompleted",
+    "KeysUpdated",
+    "LookUpSession",
+    "OpenTicket",
+    "PeerAuthenticated",
+    "PeerClosed",
+    "PrepareTicket",
+    "ProtectTicket",
+    "Question",
+    "SelectConfig",
+    "Sign",
+    "TicketIssued",
+    "TicketReceived",
+    "VerifyPeer",
+]

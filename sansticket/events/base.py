@@ -1,0 +1,62 @@
+"""What every event is, and what it says of its connection."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from sansticket.tickets.session import Session
+
+
+@frozen
+class ConnectionFacts:
+    """What is known of a connection when it says something: more and more as its handshake goes on.
+
+    ``server_name``, ``alpn_protocol`` and ``version`` are None until they are settled, or where there is none;
+    ``server_name`` is what the client asks for.  ``peer_certificates`` is the peer's chain in DER, leaf first, which
+    says nothing of whose key it is before ``HandshakeCompleted``.  ``session`` is the session that is resumed.
+
+    ``application`` is what was given to the connection: the ``arg`` that the callbacks of the manual get beside
+    their ``SSL *``.  It can be anything, and is never looked at.
+    """
+
+    server_name: str | None = None
+    """What the client asks for, normalised; None until it is settled, or without one."""
+    alpn_protocol: bytes | None = None
+    """What was agreed on; None until it is settled, or without ALPN."""
+    version: int | None = None
+    """A number of ``ProtocolVersion``; None until it is settled."""
+    peer_certificates: tuple[bytes, ...] = field(
+        default=(), repr=lambda chain: f"<{len(chain)} certificates>"
+    )
+    """In DER, leaf first."""
+    session: Session | None = None
+    """What is resumed, or None."""
+    application: Any = None
+    """The ``application`` argument of the connection."""
+
+
+NOTHING_KNOWN: Final = ConnectionFacts()
+
+
+@frozen
+class Event:
+    """Base of all events.
+
+    ``connection`` says whose it is.  It counts neither for equality nor for patterns, and an event that no
+    connection has made knows nothing.
+    """
+
+    connection: ConnectionFacts = field(default=NOTHING_KNOWN, init=False, eq=False, repr=False)
+    """The facts of its connection, and what the application gave to it."""
+
+
+def belongs_to(event: Event, connection: ConnectionFacts) -> None:
+    """Say whose event it is: once, by the connection that makes it and before anybody has seen it."""
+    object.__setattr__(event, "connection", connection)
+
+
+@frozen
+class Question(Event):
+    """Base of the events that wait for an answer."""

@@ -1,0 +1,175 @@
+"""The questions: after each the connection accepts nothing but its answer, ``Close``, and bytes, which it keeps."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from sansticket.crypto.certificates import Credential
+from sansticket.crypto.signatures import PublicKey
+from sansticket.crypto.verification import TrustAnchors
+from sansticket.events.base import Question
+from sansticket.text import quoted
+from sansticket.tickets.decision import FoundBy, TicketStatus
+from sansticket.tickets.session import Session
+from sansticket.wire.messages.hello import ClientHello
+
+
+@frozen
+class SelectConfig(Question):
+    """A ClientHello came.  Answers: ``UseConfig``, ``AbortHandshake``.  Default: the connection's own config.
+
+    Asked before anything else is looked at: ticket keys, answers, session id context and number of tickets are
+    those of the config that is selected here.
+    """
+
+    client_hello: ClientHello = field(repr=quoted)
+    """The first ClientHello as it was decoded."""
+    server_name: str | None
+    """The name that the client asks for, normalised, or None."""
+    alpn_protocols: tuple[bytes, ...] = field(repr=quoted)
+    """What the client offers, in its order; empty without ALPN."""
+
+
+@frozen
+class OpenTicket(Question):
+    """A stateless ticket is to be decrypted, and the config has no keys of its own.
+
+    Answers: ``TicketOpened``, ``TicketNotOpened``, ``AbortHandshake``.  There is no default: without keys and
+    without an answer for this question no stateless ticket is ever made.
+    """
+
+    ticket: bytes = field(repr=quoted)
+    """As it came, not empty."""
+    index: int
+    """That of the identity in the ClientHello, from 0."""
+
+
+@frozen
+class DecideTicket(Question):
+    """Decryption of a ticket was attempted: the dec_cb of SSL_CTX_set_session_ticket_cb(3).
+
+    Answers: ``ResolveTicket``, ``AbortHandshake``.  Default: what the manual page names for each status.
+    ``session`` is there only on ``SUCCESS`` and ``SUCCESS_RENEW``, with its ``app_data``; ``key_name`` holds the
+    first 16 bytes of the ticket, whoever's they are; ``index`` is that of the identity in the ClientHello.
+    """
+
+    status: TicketStatus
+    """What opening the ticket gave."""
+    key_name: bytes
+    """The first 16 bytes of the ticket, or all of a shorter one."""
+    session: Session | None
+    """What the ticket holds."""
+    index: int
+    """From 0."""
+
+
+@frozen
+class LookUpSession(Question):
+    """The internal cache has no session of this id: the get callback of SSL_CTX_sess_set_get_cb(3).
+
+    Answers: ``ProvideSession``, ``AbortHandshake``.  Default: there is none.  ``session_id`` has 1 to 32 bytes:
+    what is longer is no id.  ``version`` is that of the handshake.  A function that raises is a full handshake, and
+    the record names the exception's class: nothing was used up, and a store that is down costs no more than that.
+
+    Anybody can show an id that was seen on the wire, so a look-up should not use the session up: ``ClaimSession``
+    is for that.
+    """
+
+    session_id: bytes = field(repr=quoted)
+    """What the client shows, 1 to 32 bytes; in TLS 1.3 it is the ticket."""
+    version: int
+    """A number of ``ProtocolVersion``."""
+
+
+@frozen
+class AdmitSession(Question):
+    """A session passed every check, in either version, however it was found: may it go on?
+
+    Answers: ``SessionAdmitted``, ``SessionRefused``, ``AbortHandshake``.  Default: ``SessionAdmitted``.
+
+    The application's last word on every resumption.  ``session`` has what it needs for that: its ``app_data``, the
+    ``peer_certificates`` that the client showed in the full handshake, the server name, the times; ``how`` says
+    where it was found.  In TLS 1.3 the client has proved to be the session's own; in TLS 1.2 its
+    Finished will prove it.  Nothing is used up yet: ``ClaimSession`` comes after it.
+    """
+
+    session: Session
+    """What is to be resumed."""
+    how: FoundBy
+    """By which it was found."""
+
+
+@frozen
+class ClaimSession(Question):
+    """TLS 1.3, ``single_use_tickets``: a session is to be used up.  Is this connection the first that wants to?
+
+    Answers: ``SessionClaimed``, ``SessionNotClaimed``, ``AbortHandshake``.  Default: ``SessionClaimed``, which leaves
+    it to the ``session_cache``.
+
+    It is asked when all else is right with the session, and its client has proved to be the one that it was made
+    for: the binder has been verified (RFC 9846 section 4.3.11.2).  Servers that share a store answer it by an
+    operation that takes the session out for one of all who ask, such as GETDEL of Redis.
+    """
+
+    session: Session
+    """What is to be used up; its ``session_id`` is the key of a store."""
+
+
+@frozen
+class PrepareTicket(Question):
+    """A ticket is about to be made: the gen_cb of SSL_CTX_set_session_ticket_cb(3).
+
+    Answers: ``SealTicket`` (with application data, or without to keep what ``session.app_data`` has),
+    ``AbortHandshake``.  Default: ``SealTicket()``.  ``ordinal`` counts the tickets of the connection from 0.
+    """
+
+    session: Session
+    """What the ticket will stand for."""
+    ordinal: int
+    """From 0."""
+
+
+@frozen
+class ProtectTicket(Question):
+    """A ticket is to be encrypted elsewhere: the counterpart of ``OpenTicket``.
+
+    Answers: ``TicketProtected``, ``AbortHandshake``.  Asked only where ``OpenTicket`` is answered.
+    """
+
+    plaintext: bytes = field(repr=False)
+    """What is to be sealed, as ``TicketOpened`` must give it back."""
+
+
+@frozen
+class Sign(Question):
+    """A signature with the key of ``credential`` is needed.
+
+    Answers: ``ProvideSignature``, ``AbortHandshake``.  Default: sign with the credential's private key.
+    ``message`` is what to sign, not its hash; ``scheme`` a SignatureScheme number.
+    """
+
+    scheme: int
+    """A number of ``SignatureScheme``."""
+    message: bytes = field(repr=False)
+    """What to sign, not its hash."""
+    credential: Credential
+    """Whose key is to sign."""
+
+
+@frozen
+class VerifyPeer(Question):
+    """The peer proved that it holds the key of ``certificates[0]``: is it who it should be?
+
+    Answers: ``AcceptPeer``, ``RejectPeer``, ``AbortHandshake``.  Default: verify the chain against the config's
+    trust anchors, on a client also the server name.  ``server_name`` is None on a server.  ``sansticket.verifiers``
+    has ready-made answers.
+    """
+
+    certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
+    """The chain in DER, leaf first."""
+    server_name: str | None
+    """The name that the certificate must be for; None on a server."""
+    public_key: PublicKey = field(repr=False, eq=False)
+    """That of the leaf, as an object of ``cryptography``."""
+    trust_anchors: TrustAnchors | None = field(repr=False)
+    """Those of the config, or None."""
