@@ -7,13 +7,14 @@ is ``attrs.define``, because enforcing the same once more costs 0.05 us for each
 made, a tenth of a handshake.  What applications hold in their hands (configs, commands, events, sessions, messages)
 and the steps of the key schedules are frozen at run time as well.
 
+``Shared`` is for what copies do not double.
 ``says`` gives a field of a config or of a command its documentation, for ``help``.
 """
 
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from attrs import frozen as value
@@ -21,6 +22,19 @@ else:
     from attrs import define
 
     value = partial(define, unsafe_hash=True)
+
+
+class Shared:
+    """There is one of it, however often what holds it is copied."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
 
 DOC: Final = "sansticket.doc"
 """The key of a field's documentation in its metadata."""
@@ -31,4 +45,4 @@ def says(doc: str) -> Mapping[str, str]:
     return MappingProxyType({DOC: doc})
 
 
-__all__ = ["DOC", "says", "value"]
+__all__ = ["DOC", "Shared", "says", "value"]

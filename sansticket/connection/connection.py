@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sansticket.commands import Abort, Close, Command, FlushTickets, SendData
 from sansticket.config.base import Config
-from sansticket.connection.ending import close, fail, interrupt
+from sansticket.connection.ending import close, end_by, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
 from sansticket.connection.forks import (
     can_be_pickled,
@@ -131,13 +131,9 @@ class Connection:
                     close(engine)
         except LocalProtocolError:
             raise
-        except Fault as fault:
-            fail(engine, fault)
-        except Exception as error:
-            fail(engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
         except BaseException as error:
-            interrupt(engine, error)
-            raise
+            if not end_by(engine, error):
+                raise
         read(engine)
 
     def _check_command(self, command: Command) -> None:

@@ -78,6 +78,19 @@ def terminate(engine: Engine, event: ConnectionTerminated) -> None:
         bury(engine)
 
 
+def end_by(engine: Engine, error: BaseException) -> bool:
+    """A step raised: the connection ends.  Returns whether that is all, and ``error`` need not be raised again."""
+    match error:
+        case Fault():
+            fail(engine, error)
+        case Exception():
+            fail(engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
+        case _:
+            interrupt(engine, error)
+            return False
+    return True
+
+
 def interrupt(engine: Engine, error: BaseException) -> None:
     """What no code expects (KeyboardInterrupt, say) came amid a step: half a step is none to go on from."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sansticket.codes import AlertDescription, ContentType, HandshakeType
-from sansticket.connection.ending import fail, forget, interrupt, terminate
+from sansticket.connection.ending import end_by, forget, terminate
 from sansticket.connection.engine import APPLICATION_DATA, Engine
 from sansticket.errors import Fault, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
@@ -37,13 +37,9 @@ def read(engine: Engine) -> None:
             _check_buffered(engine)
         elif engine.end_of_stream and not engine.read_closed:
             terminate(engine, ConnectionTerminated(Reason.TRUNCATED, None))
-    except Fault as fault:
-        fail(engine, fault)
-    except Exception as error:
-        fail(engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
     except BaseException as error:
-        interrupt(engine, error)
-        raise
+        if not end_by(engine, error):
+            raise
 
 
 def _check_buffered(engine: Engine) -> None:

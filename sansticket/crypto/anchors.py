@@ -14,6 +14,7 @@ from attrs import Factory, field, frozen
 
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
+from sansticket.values import Shared
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -90,7 +91,7 @@ def _authority(
 
 
 @frozen
-class TrustAnchors:
+class TrustAnchors(Shared):
     """The certificates at which a chain may end, in DER.
 
     Roots as a rule; an intermediate or the peer's own certificate will do, of any version.  ConfigError
@@ -133,12 +134,6 @@ class TrustAnchors:
         """32 bytes that stand for the set of anchors: whatever their order, in every process."""
         fingerprints = sorted({hashlib.sha256(der).digest() for der in self.certificates})
         return hashlib.sha256(b"".join(fingerprints)).digest()
-
-    def __copy__(self) -> "TrustAnchors":
-        return self
-
-    def __deepcopy__(self, memo: object) -> "TrustAnchors":
-        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TrustAnchors, (self.certificates,)

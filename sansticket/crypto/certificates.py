@@ -35,6 +35,7 @@ from sansticket.crypto.signatures import (
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
+from sansticket.values import Shared
 
 __all__ = [
     "Credential",
@@ -105,7 +106,7 @@ def _misplaced(key: PrivateKey, chain: tuple[bytes, ...]) -> str:
 
 
 @frozen
-class Credential:
+class Credential(Shared):
     """A certificate chain and its private key.
 
     ``chain``: DER, leaf first, each certificate followed by its issuer; the trust anchor may be left out.
@@ -204,12 +205,6 @@ class Credential:
 
     def __repr__(self) -> str:
         return f"Credential(names={self.names}, schemes={self.schemes})"
-
-    def __copy__(self) -> "Credential":
-        return self
-
-    def __deepcopy__(self, memo: object) -> "Credential":
-        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat

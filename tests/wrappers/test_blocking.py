@@ -132,7 +132,9 @@ def test_files(ends: Ends) -> None:
         assert [lines.readline(), lines.readline()] == ["first line\n", "second line\n"]
 
 
-@pytest.mark.parametrize("kinds", [("ours", "ours"), ("ours", "theirs"), ("theirs", "ours")], ids=" and ".join)
+@pytest.mark.parametrize(
+    "kinds", [("ours", "ours"), ("ours", "theirs"), ("theirs", "ours")], ids=" and ".join
+)
 def test_much_in_both_directions_at_once(kinds: tuple[str, str]) -> None:
     """A reader and a writer on each socket of ours, at once.
 
@@ -142,7 +144,10 @@ def test_much_in_both_directions_at_once(kinds: tuple[str, str]) -> None:
     size = 500_000 // 32 * 32
     there, back = (hashlib.sha256(seed).digest() * (size // 32) for seed in (b"there", b"back"))
     with (
-        secured(*(make(kind) for make, kind in zip((for_client, for_server), kinds, strict=True))) as (client, server),
+        secured(*(make(kind) for make, kind in zip((for_client, for_server), kinds, strict=True))) as (
+            client,
+            server,
+        ),
         both_directions(client, kinds[0], there, len(back)) as came_back,
         both_directions(server, kinds[1], back, len(there)) as arrived,
     ):

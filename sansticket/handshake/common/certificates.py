@@ -11,7 +11,6 @@ from sansticket.config.choices import ResumedCertificates
 from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.inspection import signing_key_of
-from sansticket.crypto.signatures import sign
 from sansticket.crypto.verification import (
     check_validity,
     verify_client_chain,
@@ -117,13 +116,6 @@ class ShowNothing:
         """The application hears what was withheld."""
         if self.why is not None:
             flight.emit(CertificateWithheld(self.why))
-
-
-def sign_default(credential: Credential, scheme: int, message: bytes) -> bytes:
-    """The default answer to ``Sign``."""
-    if credential.private_key is None:
-        raise LocalProtocolError("the credential has no private key, and answers has nothing for Sign")
-    return sign(credential.private_key, scheme, message)
 
 
 def verify_chain_default(config: Config, chain: Sequence[bytes], server_name: str | None, now: float) -> None:

@@ -12,9 +12,9 @@ from typing import Final
 from sansticket.codes import NamedGroup, SignatureScheme
 from sansticket.config.base import Config
 from sansticket.crypto.certificates import Credential
-from sansticket.crypto.signatures import PublicKey, curve_of, sign, tls12_authentication, verify
+from sansticket.crypto.signatures import PublicKey, curve_of, tls12_authentication, verify
 from sansticket.crypto.suites import SuiteParameters
-from sansticket.errors import Fault, LocalProtocolError, Reason
+from sansticket.errors import Fault, Reason
 from sansticket.handshake.common.certificates import (
     ShowCertificate,
     ShowNothing,
@@ -111,10 +111,3 @@ def check_exchange(config: Config, hellos: Hellos, public_key: PublicKey, messag
         raise Fault(Reason.UNOFFERED_GROUP, f"{message.group:#06x} in ServerKeyExchange")
     signed = signed_exchange(hellos, message.params)
     check_signature(config, public_key, message.scheme, signed, message.signature, "ServerKeyExchange")
-
-
-def sign_default(credential: Credential, scheme: int, message: bytes) -> bytes:
-    """The default answer to ``Sign``."""
-    if credential.private_key is None:
-        raise LocalProtocolError("the credential has no private key, and answers has nothing for Sign")
-    return sign(credential.private_key, scheme, message, tls13=False)

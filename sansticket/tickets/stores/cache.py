@@ -33,7 +33,7 @@ from contextlib import ExitStack
 from copy import deepcopy
 from enum import Flag
 from threading import Lock
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -42,6 +42,7 @@ from sansticket.inputs import check_kind
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.claims import BATCH, Claims, expires_at_ms
 from sansticket.tickets.stores.expiry import Entry, Expiry
+from sansticket.values import Shared
 
 DEFAULT_SIZE: Final = 20_480
 """SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: 1024 * 20 sessions."""
@@ -89,7 +90,7 @@ class _Kept:
     """It came from an external store, which may still have it."""
 
 
-class SessionCache:
+class SessionCache(Shared):
     """Sessions by ``session_id``.  Safe to be used by many threads.
 
     ``size``: how many sessions it holds; 0 is no limit, as in SSL_CTX_sess_set_cache_size(3).  A size that is
@@ -128,12 +129,6 @@ class SessionCache:
         self._claims = Claims(remembered_claims)
         self._came = 0  # how many sessions came, that is the order of the next
         self._lock = Lock()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """All of it; but what can be claimed here cannot be claimed there, as if it were from an external store."""

@@ -38,6 +38,7 @@ from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
 from sansticket.tickets.encoding import SessionFormatError, Source, utf8_length, varint, vector
 from sansticket.tickets.session import Session
+from sansticket.values import Shared
 
 FORMAT: Final = 1
 
@@ -82,7 +83,7 @@ class StoreKey:
             raise SessionFormatError("a store key has a name, a port, and protocols that are not empty")
 
 
-class Reservation:
+class Reservation(Shared):
     """A session on loan for one connection.  Say once what became of it; what is said later has no effect.
 
     Nothing said is the same as ``used``: a TLS 1.3 ticket that may have been on the wire never comes back.
@@ -102,12 +103,6 @@ class Reservation:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key}, {self.session})"
-
-    def __copy__(self) -> "Reservation":
-        return self
-
-    def __deepcopy__(self, memo: object) -> "Reservation":
-        return self
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         return None, {"key": self.key, "session": self.session, "_store": self._store, "_open": False}
@@ -175,7 +170,7 @@ class _Kept:
         return before - len(self.sessions)
 
 
-class ClientSessionStore:
+class ClientSessionStore(Shared):
     """Sessions by ``StoreKey``.  Safe to be used by many threads.  ``now`` is in seconds since the epoch.
 
     A TLS 1.3 ticket is in one place only: ``copy`` and ``deepcopy`` give the store itself, as for a lock, and a
@@ -197,12 +192,6 @@ class ClientSessionStore:
         self._sessions: OrderedDict[StoreKey, _Kept] = OrderedDict()
         self._count = 0
         self._lock = Lock()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
 
     def __getstate__(self) -> dict[str, Any]:
         data = self._written(lambda session: not _single_use(session))

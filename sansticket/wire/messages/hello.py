@@ -37,6 +37,15 @@ HELLO_RETRY_RANDOM: Final = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a21
 LEGACY_VERSION: Final = 0x0303
 
 
+def read_start(reader: Reader) -> tuple[int, bytes, bytes]:
+    """What all hellos begin with: legacy_version, random, session id."""
+    return reader.u16(), reader.take(32), reader.vector8(0, 32)
+
+
+def write_start(legacy_version: int, random: bytes, session_id: bytes) -> bytes:
+    return u16(legacy_version) + random + vector8(session_id)
+
+
 @frozen
 class HelloRequest(EmptyMessage):
     """RFC 5246 section 7.4.1.1: a server of TLS 1.2 would like to negotiate.
@@ -66,9 +75,7 @@ class ClientHello(ExtensionsMessage):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         reader = Reader(body)
-        legacy_version = reader.u16()
-        random = reader.take(32)
-        session_id = reader.vector8(0, 32)
+        legacy_version, random, session_id = read_start(reader)
         cipher_suites = numbers(reader.vector16(2, 0xFFFE))
         compression_methods = reader.vector8(1)
         found = read_optional_extensions(reader, IN_CLIENT_HELLO)
@@ -80,9 +87,7 @@ class ClientHello(ExtensionsMessage):
     def encode(self) -> bytes:
         return frame(
             self.TYPE,
-            u16(self.legacy_version)
-            + self.random
-            + vector8(self.session_id)
+            write_start(self.legacy_version, self.random, self.session_id)
             + vector16(pack_numbers(self.cipher_suites))
             + vector8(self.compression_methods)
             + encode_optional_extensions(self.extensions),
@@ -107,9 +112,7 @@ class ServerHello(ExtensionsMessage):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         reader = Reader(body)
-        legacy_version = reader.u16()
-        random = reader.take(32)
-        session_id = reader.vector8(0, 32)
+        legacy_version, random, session_id = read_start(reader)
         cipher_suite = reader.u16()
         compression_method = reader.u8()
         found = tuple(read_optional_extensions(reader, IN_SERVER_HELLO).values())
@@ -121,9 +124,7 @@ class ServerHello(ExtensionsMessage):
     def encode(self) -> bytes:
         return frame(
             self.TYPE,
-            u16(self.legacy_version)
-            + self.random
-            + vector8(self.session_id)
+            write_start(self.legacy_version, self.random, self.session_id)
             + u16(self.cipher_suite)
             + self.compression_method.to_bytes(1)
             + encode_optional_extensions(self.extensions),
@@ -143,10 +144,9 @@ class HelloRetryRequest(ExtensionsMessage):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         reader = Reader(body)
-        legacy_version = reader.u16()
-        if reader.take(32) != HELLO_RETRY_RANDOM:
+        legacy_version, random, session_id = read_start(reader)
+        if random != HELLO_RETRY_RANDOM:
             raise Fault(Reason.ILLEGAL_VALUE, "a HelloRetryRequest with another random")
-        session_id = reader.vector8(0, 32)
         cipher_suite = reader.u16()
         if reader.u8() != 0:
             raise Fault(Reason.ILLEGAL_VALUE, "a HelloRetryRequest with compression")
@@ -157,9 +157,7 @@ class HelloRetryRequest(ExtensionsMessage):
     def encode(self) -> bytes:
         return frame(
             self.TYPE,
-            u16(self.legacy_version)
-            + HELLO_RETRY_RANDOM
-            + vector8(self.session_id)
+            write_start(self.legacy_version, HELLO_RETRY_RANDOM, self.session_id)
             + u16(self.cipher_suite)
             + b"\0"
             + encode_extensions(self.extensions),

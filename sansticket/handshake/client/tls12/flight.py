@@ -32,7 +32,7 @@ from sansticket.crypto.groups import respond
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
 from sansticket.errors import Fault, Reason
-from sansticket.events import Sign, VerifyPeer
+from sansticket.events import VerifyPeer
 from sansticket.handshake.client.tls12.finished import (
     ClientHandshake,
     ClientKeyed,
@@ -45,6 +45,7 @@ from sansticket.handshake.common.certificates import (
     ShowNothing,
     verify_chain_default,
 )
+from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.tls12.certificates import (
     answer_request,
@@ -52,7 +53,6 @@ from sansticket.handshake.tls12.certificates import (
     check_curve,
     check_exchange,
     check_kind,
-    sign_default,
 )
 from sansticket.handshake.tls12.keys import Keys
 from sansticket.handshake.tls12.states import Asking
@@ -173,7 +173,9 @@ class WaitServerHelloDone(ClientState):
         chain = answer.credential.chain if isinstance(answer, ShowCertificate) else ()
         handshake = handshake.plus(flight.send(Certificate(chain)))
         keyed = exchange_keys(handshake, self.proof, flight)
-        return AskSign(keyed, answer) if isinstance(answer, ShowCertificate) else keyed.finish(flight)
+        if not isinstance(answer, ShowCertificate):
+            return keyed.finish(flight)
+        return AskSign(answer.credential, answer.scheme, keyed)
 
 
 def exchange_keys(handshake: ClientHandshake, proof: ServerProof, flight: Flight) -> ClientKeyed:
@@ -186,20 +188,10 @@ def exchange_keys(handshake: ClientHandshake, proof: ServerProof, flight: Flight
 
 
 @value
-class AskSign(Asking):
+class AskSign(AskSignature, Asking):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 
-    QUESTION = Sign
-
     keyed: ClientKeyed
-    answer: ShowCertificate
-
-    def question(self) -> Sign:
-        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
-
-    def default_answer(self, now: float) -> ProvideSignature:
-        answer = self.answer
-        return ProvideSignature(sign_default(answer.credential, answer.scheme, self.to_be_signed()))
 
     def to_be_signed(self) -> bytes:
         """All messages so far (RFC 5246 section 7.4.8)."""
@@ -208,5 +200,5 @@ class AskSign(Asking):
     def on_provide_signature(
         self, command: ProvideSignature, flight: Flight
     ) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
-        raw = flight.send(CertificateVerify(self.answer.scheme, command.signature))
+        raw = flight.send(CertificateVerify(self.scheme, command.signature))
         return self.keyed.plus(raw).finish(flight)

@@ -20,10 +20,10 @@ from sansticket.config.client import ClientConfig
 from sansticket.config.defaults import MAX_LIFETIME
 from sansticket.crypto.signatures import certificate_verify_input
 from sansticket.errors import Fault, Reason
-from sansticket.events import Sign, TicketReceived
-from sansticket.handshake.common.certificates import ShowCertificate, sign_default
+from sansticket.events import TicketReceived
+from sansticket.handshake.common.certificates import ShowCertificate
+from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.machine.state import Asking
 from sansticket.handshake.tls13.certificates import answer_request, certificate_message
 from sansticket.handshake.tls13.connected import Connected
 from sansticket.handshake.tls13.finished import finished_message
@@ -72,7 +72,7 @@ class ClientConnected(Connected):
         credential = answer.credential if isinstance(answer, ShowCertificate) else None
         transcript = transcript.plus(flight.send(certificate_message(message.context, credential)))
         if isinstance(answer, ShowCertificate):
-            return AskSignAgain(self, transcript, answer)
+            return AskSignAgain(answer.credential, answer.scheme, self, transcript)
         return self.with_answer_finished(transcript, flight)
 
     def with_answer_finished(self, transcript: Transcript, flight: Flight) -> ClientConnected:
@@ -103,24 +103,15 @@ class ClientConnected(Connected):
 
 
 @value
-class AskSignAgain(Asking):
+class AskSignAgain(AskSignature):
     """Post-handshake: our Certificate is sent, its CertificateVerify is to be made."""
-
-    QUESTION = Sign
 
     connected: ClientConnected
     transcript: Transcript
-    answer: ShowCertificate
-
-    def question(self) -> Sign:
-        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
-
-    def default_answer(self, now: float) -> ProvideSignature:
-        return ProvideSignature(sign_default(self.answer.credential, self.answer.scheme, self.to_be_signed()))
 
     def to_be_signed(self) -> bytes:
         return certificate_verify_input(False, self.transcript.digest())
 
     def on_provide_signature(self, command: ProvideSignature, flight: Flight) -> ClientConnected:
-        verify = CertificateVerify(self.answer.scheme, command.signature)
+        verify = CertificateVerify(self.scheme, command.signature)
         return self.connected.with_answer_finished(self.transcript.plus(flight.send(verify)), flight)

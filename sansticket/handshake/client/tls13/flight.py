@@ -31,16 +31,16 @@ from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, Reason
-from sansticket.events import Sign, VerifyPeer
+from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import ClientOffer
 from sansticket.handshake.client.tls13.connected import ClientConnected
 from sansticket.handshake.common.certificates import (
     ShowCertificate,
     ShowNothing,
-    sign_default,
     verify_chain_default,
 )
 from sansticket.handshake.common.names import selected_protocol
+from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
@@ -266,7 +266,8 @@ class WaitServerFinished(State):
             case ShowNothing():
                 return finished.plus(flight.send(certificate_message(b"", None))).complete(flight)
             case ShowCertificate(credential=credential):
-                return AskSign(finished.plus(flight.send(certificate_message(b"", credential))), self.answer)
+                finished = finished.plus(flight.send(certificate_message(b"", credential)))
+                return AskSign(credential, self.answer.scheme, finished)
 
 
 @value
@@ -332,23 +333,14 @@ class ClientFinished:
 
 
 @value
-class AskSign(Asking):
+class AskSign(AskSignature):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 
-    QUESTION = Sign
-
     finished: ClientFinished
-    answer: ShowCertificate
-
-    def question(self) -> Sign:
-        return Sign(self.answer.scheme, self.to_be_signed(), self.answer.credential)
-
-    def default_answer(self, now: float) -> ProvideSignature:
-        return ProvideSignature(sign_default(self.answer.credential, self.answer.scheme, self.to_be_signed()))
 
     def to_be_signed(self) -> bytes:
         return certificate_verify_input(False, self.finished.handshake.transcript.digest())
 
     def on_provide_signature(self, command: ProvideSignature, flight: Flight) -> ClientConnected:
-        verify = CertificateVerify(self.answer.scheme, command.signature)
+        verify = CertificateVerify(self.scheme, command.signature)
         return self.finished.plus(flight.send(verify)).complete(flight)

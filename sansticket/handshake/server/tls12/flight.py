@@ -27,8 +27,9 @@ from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
-from sansticket.events import Sign, VerifyPeer
+from sansticket.events import VerifyPeer
 from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.common.versions import random_for_tls12
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.server.rules import Outcome
@@ -39,12 +40,11 @@ from sansticket.handshake.server.tls12.finished import (
     ServerKeyed,
     WaitClientChangeCipherSpec,
 )
-from sansticket.handshake.server.tls12.negotiation import Negotiated, Selected, select
+from sansticket.handshake.server.tls12.negotiation import Negotiated, select
 from sansticket.handshake.tls12.certificates import (
     certificate_request,
     chain_of,
     check_signature,
-    sign_default,
     signed_exchange,
 )
 from sansticket.handshake.tls12.keys import Hellos, Keys
@@ -106,7 +106,8 @@ def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     session_id = flight.entropy(SESSION_ID_LENGTH) if keeps else b""
     handshake = send_server_hello(negotiated, outcome, selected.suite, session_id, flight)
     handshake = handshake.plus(flight.send(Certificate(selected.credential.chain)))
-    return AskSignExchange(handshake, selected, generate(selected.group, flight.entropy))
+    exchange = generate(selected.group, flight.entropy)
+    return AskSignExchange(selected.credential, selected.scheme, handshake, exchange)
 
 
 def send_server_hello(
@@ -155,24 +156,14 @@ def hello_extensions(negotiated: Negotiated, outcome: Outcome) -> list[Extension
 
 
 @value
-class AskSignExchange(Asking):
+class AskSignExchange(AskSignature, Asking):
     """Our Certificate is sent, the signature of our share is to be made."""
 
-    QUESTION = Sign
-
     handshake: ServerHandshake
-    selected: Selected
     exchange: KeyExchange
 
-    def question(self) -> Sign:
-        return Sign(self.selected.scheme, self.to_be_signed(), self.selected.credential)
-
-    def default_answer(self, now: float) -> ProvideSignature:
-        selected = self.selected
-        return ProvideSignature(sign_default(selected.credential, selected.scheme, self.to_be_signed()))
-
     def key_exchange(self, signature: bytes) -> ServerKeyExchange:
-        return ServerKeyExchange(self.exchange.group, self.exchange.public, self.selected.scheme, signature)
+        return ServerKeyExchange(self.exchange.group, self.exchange.public, self.scheme, signature)
 
     def to_be_signed(self) -> bytes:
         return signed_exchange(self.handshake.hellos, self.key_exchange(b"").params)

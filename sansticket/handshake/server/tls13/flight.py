@@ -29,13 +29,13 @@ from sansticket.crypto.groups import respond
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input
 from sansticket.errors import Fault, Reason
-from sansticket.events import Sign, VerifyPeer
+from sansticket.events import VerifyPeer
 from sansticket.handshake.common.certificates import (
     preferred,
     scheme_for,
-    sign_default,
     verify_chain_default,
 )
+from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
@@ -138,7 +138,7 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
         handshake = handshake.plus(flight.send(certificate_request(negotiated.config, b"")))
     credential, scheme = select_credential(negotiated)
     handshake = handshake.plus(flight.send(certificate_message(b"", credential)))
-    return AskSign(handshake, credential, scheme)
+    return AskSign(credential, scheme, handshake)
 
 
 def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> ServerHandshake:
@@ -207,20 +207,10 @@ def select_credential(negotiated: Negotiated) -> tuple[Credential, int]:
 
 
 @value
-class AskSign(Asking):
+class AskSign(AskSignature):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 
-    QUESTION = Sign
-
     handshake: ServerHandshake
-    credential: Credential
-    scheme: int
-
-    def question(self) -> Sign:
-        return Sign(self.scheme, self.to_be_signed(), self.credential)
-
-    def default_answer(self, now: float) -> ProvideSignature:
-        return ProvideSignature(sign_default(self.credential, self.scheme, self.to_be_signed()))
 
     def to_be_signed(self) -> bytes:
         return certificate_verify_input(True, self.handshake.transcript.digest())
