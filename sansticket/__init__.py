@@ -15,7 +15,8 @@ Questions       Question, each with its answers, which are commands (AbortHandsh
                 ClaimSession: SessionClaimed, SessionNotClaimed; AdmitSession: SessionAdmitted, SessionRefused;
                 OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected
 Commands        Command, SendData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets, RequestClientCertificate
-Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, adopt_session
+Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
+                adopt_session
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
                 OpenedTicket
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check
@@ -120,6 +121,7 @@ from sansticket.tickets.stores.cache import SessionCache as SessionCache
 from sansticket.tickets.stores.client import ClientSessionStore as ClientSessionStore
 from sansticket.tickets.stores.client import Reservation as Reservation
 from sansticket.tickets.stores.client import StoreKey as StoreKey
+from sansticket.tickets.stores.replay import ReplayRecorder as ReplayRecorder
 
 __version__ = "0.1.0"
 
