@@ -44,6 +44,7 @@ from sansticket.config.defaults import (
     _default_signature_schemes,
 )
 from sansticket.config.derived import (
+    TLS13,
     Numbers,
     application,
     groups_by_version,
@@ -97,8 +98,9 @@ class Config:
         converter=as_numbers,
         validator=is_some_of(lambda: KNOWN_VERSIONS),
         metadata=says(
-            "The protocol versions; the highest that both sides have is used.  One without a cipher suite, a group "
-            "or a signature scheme among those below is not offered."
+            "The protocol versions; the highest that both sides have is used.  TLS 1.3 must have a cipher suite and a "
+            "signature scheme among those below, and a server a credential for it: nothing lowers the version by the "
+            "way.  TLS 1.2 without one of these, or without a group, is not offered."
         ),
     )
     cipher_suites: tuple[int, ...] = field(
@@ -260,10 +262,7 @@ class Config:
 
     def _check(self) -> None:
         """The rules over several fields.  Each field by itself is right already."""
-        if not self.usable_versions:
-            raise ConfigError(
-                "versions", "cipher_suites, groups or signature_schemes have nothing for any of them"
-            )
+        self._check_versions()
         if self.verification_label is not None and VerifyPeer not in self.answers:
             raise ConfigError("verification_label", "given, but answers has nothing for VerifyPeer")
         if self.resumed_certificates is ResumedCertificates.VERIFY and self.trust_anchors is None:
@@ -275,6 +274,21 @@ class Config:
                 require_strength(credential.public_key, self.min_rsa_bits)
             except Fault as fault:
                 raise ConfigError("credentials", f"{fault.detail}: see min_rsa_bits") from None
+
+    def _check_versions(self) -> None:
+        """That the lists leave a version what it needs."""
+        if TLS13 in self.versions:
+            for name, left in (
+                ("cipher_suites", self._suites[TLS13]),
+                ("signature_schemes", self._schemes[TLS13,]),
+            ):
+                if not left:
+                    expected = "expected one for its handshakes, or versions without it"
+                    raise ConfigError(name, f"nothing for TLS 1.3, which is among the versions; {expected}")
+        if not any(self._has_lists_for(version) for version in self.versions):
+            raise ConfigError(
+                "versions", "cipher_suites, groups or signature_schemes have nothing for any of them"
+            )
 
     def _who_verifies(self, otherwise: bytes) -> bytes:
         """Stands for the application where it verifies, and for ``otherwise`` where it does not."""
@@ -302,11 +316,17 @@ class Config:
     def _schemes(self) -> Mapping[Numbers, Numbers]:
         return schemes_by_versions(self.signature_schemes)
 
+    def _has_lists_for(self, version: int) -> bool:
+        return bool(self._suites[version] and self._groups[version] and self._schemes[version,])
+
+    def _can_do(self, version: int) -> bool:
+        return self._has_lists_for(version)
+
     @cached_property
     def usable_versions(self) -> tuple[int, ...]:
-        """Those of ``versions`` that have a cipher suite, a group and a signature scheme, the highest first."""
-        named = sorted(self.versions, reverse=True)
-        return tuple(one for one in named if self._suites[one] and self._groups[one] and self._schemes[one,])
+        """Those of ``versions`` that have what they need (a cipher suite, a group, a signature scheme; for a server, a
+        credential), the highest first."""
+        return tuple(version for version in sorted(self.versions, reverse=True) if self._can_do(version))
 
     @cached_property
     def suites_offered(self) -> tuple[int, ...]:

@@ -17,7 +17,13 @@ from sansticket.config.checks import (
     is_flag,
     or_none,
 )
-from sansticket.config.derived import client_identity, key_share_groups, store_policy, verification_policy
+from sansticket.config.derived import (
+    can_sign,
+    client_identity,
+    key_share_groups,
+    store_policy,
+    verification_policy,
+)
 from sansticket.config.hello import fixed_extensions
 from sansticket.config.questions import Lacking, check_asked, lacking_in_a_client
 from sansticket.errors import ConfigError
@@ -117,6 +123,17 @@ class ClientConfig(Config):
         if self.request_tickets and (self.session_store is None or self.ticket_request is not None):
             raise ConfigError("request_tickets", "needs a session_store, and no ticket_request beside it")
         check_asked(self.answers, self.lacking, "client")
+
+    def _check_versions(self) -> None:
+        super()._check_versions()
+        if self.credentials and not any(
+            can_sign(credential, version, self.schemes_of(version))
+            for credential in self.credentials
+            for version in self.usable_versions
+        ):
+            raise ConfigError(
+                "credentials", "none has a key that goes with one of the signature_schemes for these versions"
+            )
 
     @property
     def lacking(self) -> Lacking:

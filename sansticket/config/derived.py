@@ -8,7 +8,9 @@ from typing import Final
 
 from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.config.defaults import CERTIFICATE_ONLY_SCHEMES, TLS_1_3_ONLY_GROUPS, TLS_1_3_ONLY_SCHEMES
+from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import verifiable_in_chains
+from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -40,6 +42,18 @@ def schemes_by_versions(schemes: Numbers) -> dict[Numbers, Numbers]:
         (TLS12,): tuple(scheme for scheme in schemes if scheme not in TLS_1_3_ONLY_SCHEMES),
         (TLS13, TLS12): schemes,
     }
+
+
+def can_sign(credential: Credential, version: int, schemes: Numbers) -> bool:
+    """Whether one of the schemes is for the credential's key, in handshakes of that version."""
+    return not set(schemes).isdisjoint(credential.usable_schemes(tls13=version == TLS13))
+
+
+def can_authenticate(credential: Credential, version: int, schemes: Numbers, suites: Numbers) -> bool:
+    """Whether a server can show it: in TLS 1.2 the cipher suite names the kind of its key (RFC 8422 section 2)."""
+    kinds = {SUITES[suite].tls12_authentication for suite in suites}
+    fits = version == TLS13 or credential.tls12_authentication in kinds
+    return fits and can_sign(credential, version, schemes)
 
 
 def schemes_in_chains(schemes: Numbers, verifies_by_default: bool) -> Numbers:

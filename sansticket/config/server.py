@@ -16,7 +16,7 @@ from sansticket.config.defaults import (
     MAX_SESSION_ID_CONTEXT,
     ROTATE_AFTER,
 )
-from sansticket.config.derived import session_id_context
+from sansticket.config.derived import TLS13, can_authenticate, session_id_context
 from sansticket.config.questions import Lacking, ServerTraits, check_asked, lacking_in_a_server
 from sansticket.config.tickets import StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
@@ -139,11 +139,31 @@ class ServerConfig(Config):
 
     def _check(self) -> None:
         super()._check()
-        if not self.credentials:
-            raise ConfigError("credentials", "none given; a server needs at least one")
         self._check_client_authentication()
         self._check_single_use()
         check_asked(self.answers, self.lacking, "server")
+
+    def _check_versions(self) -> None:
+        super()._check_versions()
+        if not self.credentials:
+            raise ConfigError("credentials", "none given; a server needs at least one")
+        self._check_credentials()
+
+    def _check_credentials(self) -> None:
+        lost = [one for one in self.versions if self._has_lists_for(one) and one not in self.usable_versions]
+        if TLS13 in lost or not self.usable_versions:
+            version = "TLS 1.3" if TLS13 in lost else "TLS 1.2"
+            raise ConfigError(
+                "credentials",
+                f"none is for {version}, which is among the versions; expected a key that goes with one of the "
+                f"signature_schemes{'' if TLS13 in lost else ' and with one of the cipher_suites'}",
+            )
+
+    def _can_do(self, version: int) -> bool:
+        schemes, suites = self.schemes_of(version), self.suites_of(version)
+        return super()._can_do(version) and any(
+            can_authenticate(credential, version, schemes, suites) for credential in self.credentials
+        )
 
     def _check_client_authentication(self) -> None:
         if self.client_authentication is ClientAuthentication.NONE:

@@ -667,3 +667,14 @@ def test_an_outgoing_buffer_that_nobody_reads_any_more() -> None:
     assert link.client.tls.write(b"lost") == 4
     with pytest.raises(ssl.SSLWantReadError):
         link.client.tls.unwrap()
+
+
+def test_a_certificate_may_come_after_the_ciphers_that_go_with_it() -> None:
+    """As with OpenSSL, only the handshake says that none fits: a config by itself is stricter."""
+    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    for key in ("p256", "rsa"):
+        with server_identity(key).files() as (chain, private_key):
+            context.load_cert_chain(chain, private_key)
+        context.set_ciphers("aRSA")
+        assert context.config.usable_versions == (ProtocolVersion.TLS_1_2,)

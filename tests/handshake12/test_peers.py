@@ -150,6 +150,7 @@ def test_scheme(foreign: Foreign, key: str, scheme: SignatureScheme) -> None:
         foreign.client(authority(), identity=client_identity(key), version=TLS12),
         signature_schemes=schemes,
         credentials=[schemed(server_credential(key), scheme)],
+        versions=[TLS12],
         client_authentication=ClientAuthentication.REQUIRED,
         trust_anchors=anchors(),
     )
@@ -170,7 +171,19 @@ def test_no_common_suite(foreign: Foreign) -> None:
     ours = {"cipher_suites": [CipherSuite.ECDHE_RSA_WITH_AES_128_GCM_SHA256], **ONLY}
     meeting = our_client(foreign, foreign.server(server_identity(), version=TLS12), **ours)
     assert meeting.end.alert == AlertDescription.HANDSHAKE_FAILURE
-    meeting = our_server(foreign, foreign.client(authority(), version=TLS12), **ours)
+
+
+@each_foreign
+def test_no_certificate_for_a_common_suite(foreign: Foreign) -> None:
+    """There is one for another suite of ours, which the client does not have."""
+    rsa, ecdsa = (
+        CipherSuite.ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    )
+    context = foreign.client(authority(), version=TLS12)
+    choose = getattr(context, "set_ciphers", None) or (lambda name: context.set_cipher_list(name.encode()))
+    choose(SUITES[rsa][1])
+    meeting = our_server(foreign, context, cipher_suites=[rsa, ecdsa], **ONLY)
     assert meeting.end.reason is Reason.NO_CREDENTIAL
     assert "handshake failure" in meeting.their_complaint
 
@@ -284,6 +297,7 @@ def test_a_server_with_two_keys() -> None:
             Stdlib().client(authority(), version=TLS12),
             credentials=[server_credential("p256"), server_credential("rsa")],
             cipher_suites=[suite, *SUITES.keys() - {suite}],
+            **ONLY,
         )
         check(meeting)
         assert Stdlib().certificate(meeting.theirs) == server_identity(key).chain_der[0]

@@ -15,6 +15,7 @@ from sansticket.config.choices import ClientAuthentication
 from sansticket.config.client import ClientConfig
 from sansticket.config.defaults import DEFAULT_CIPHER_SUITES, TLS_1_3_ONLY_GROUPS
 from sansticket.config.server import ServerConfig
+from sansticket.crypto.certificates import Credential
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import ALERTS, ConfigError, Reason
 from sansticket.events import ConnectionTerminated, HandshakeCompleted
@@ -30,6 +31,7 @@ from sansticket.wire.extensions.tls12 import (
     SessionTicketExtension,
 )
 from sansticket.wire.messages.hello import ClientHello
+from tests.support.certificates import KEYS as KINDS
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential, server_credential
 from tests.support.pair import ConnectionPair
@@ -53,6 +55,7 @@ SCHEMES: Final = (
     SignatureScheme.RSA_PKCS1_SHA256,
 )
 KEYS: Final = ("p256", "ed25519", "rsa")
+PSS: Final = SignatureScheme.RSA_PSS_RSAE_SHA256
 
 REFUSALS: Final = {
     Reason.UNSUPPORTED_VERSION,
@@ -109,7 +112,7 @@ def made(make: Any, changes: dict[str, Any]) -> Any:
     try:
         return make(**changes)
     except ConfigError as error:
-        if error.field != "versions":
+        if error.field not in ("versions", "cipher_suites", "signature_schemes", "credentials"):
             raise
         return None
 
@@ -234,9 +237,74 @@ def test_a_version_without_suite_group_or_scheme_is_not_offered(change: dict[str
     assert named is not None
     assert named.versions == (TLS13,)
     with pytest.raises(
-        ConfigError, match=r"versions: cipher_suites, groups or signature_schemes have nothing"
+        ConfigError, match=r"^versions: cipher_suites, groups or signature_schemes have nothing"
     ):
         client_config(versions=[TLS12], **change)
+
+
+@pytest.mark.parametrize("make", [client_config, server_config])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cipher_suites": [CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]},
+        {"signature_schemes": [SignatureScheme.RSA_PKCS1_SHA256, SignatureScheme.RSA_PKCS1_SHA512]},
+    ],
+    ids=str,
+)
+def test_no_list_lowers_the_version(make: Any, change: dict[str, Any]) -> None:
+    """What leaves TLS 1.3 nothing is an error, and not a connection of TLS 1.2 that nobody asked for."""
+    (name,) = change
+    given = {**change, "credentials": [server_credential("rsa")]} if name == "signature_schemes" else change
+    with pytest.raises(ConfigError, match=f"^{name}: nothing for TLS 1.3, which is among the versions"):
+        make(**given)
+    with pytest.raises(ConfigError, match=f"^{name}: nothing for TLS 1.3, which is among the versions"):
+        make(versions=[TLS13], **given)
+    assert make(versions=[TLS12], **given).usable_versions == (TLS12,)
+
+
+def of_schemes(key: str, *schemes: SignatureScheme) -> Credential:
+    credential = server_credential(key)
+    return Credential(credential.chain, credential.private_key, schemes)
+
+
+@pytest.mark.parametrize(
+    ("version", "change"),
+    [
+        (TLS13, {"signature_schemes": [SignatureScheme.ED25519]}),
+        (TLS13, {"credentials": [of_schemes("rsa", SignatureScheme.RSA_PKCS1_SHA256)]}),
+        (TLS12, {"signature_schemes": [SignatureScheme.ED25519]}),
+        (TLS12, {"cipher_suites": [CipherSuite.ECDHE_RSA_WITH_AES_128_GCM_SHA256]}),
+        *([(TLS12, {"credentials": [server_credential("mldsa65")]})] if "mldsa65" in KINDS else []),
+    ],
+    ids=str,
+)
+def test_a_server_needs_a_credential_for_its_version(version: int, change: dict[str, Any]) -> None:
+    """Otherwise every handshake would fail."""
+    name = "TLS 1.3" if version == TLS13 else "TLS 1.2"
+    with pytest.raises(ConfigError, match=f"^credentials: none is for {name}, which is among the versions"):
+        server_config(versions=[version], **change)
+    fitting = server_credential("ed25519" if "signature_schemes" in change else "rsa")
+    credentials = [*change.pop("credentials", [server_credential()]), fitting]
+    assert server_config(versions=[version], credentials=credentials, **change).usable_versions == (version,)
+
+
+@pytest.mark.skipif("mldsa65" not in KINDS, reason="the only kind of key that TLS 1.2 does not have")
+def test_a_server_whose_credentials_are_for_tls13_alone_has_no_tls12() -> None:
+    """A client of TLS 1.2 hears of the version, which is what is missing; one of both has TLS 1.3."""
+    config = server_config(credentials=[server_credential("mldsa65")])
+    assert config.usable_versions == (TLS13,)
+    pair = ConnectionPair(client_config(versions=[TLS12]), config)
+    pair.pump()
+    assert pair.event("server", ConnectionTerminated).reason is Reason.UNSUPPORTED_VERSION
+    with pytest.raises(ConfigError, match=r"^credentials: none is for TLS 1.3"):
+        server_config(credentials=[of_schemes("rsa", SignatureScheme.RSA_PKCS1_SHA256)])
+
+
+def test_a_client_whose_credentials_go_with_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"^credentials: none has a key that goes with one of the"):
+        client_config(credentials=[client_credential("ed25519")], signature_schemes=[PSS])
+    both = [client_credential("ed25519"), client_credential("rsa")]
+    assert client_config(credentials=both, signature_schemes=[PSS]).credentials == tuple(both)
 
 
 @pytest.mark.parametrize("versions", [[], [0x0302], [TLS13, TLS13], [TLS12, 0x0305]])

@@ -235,7 +235,7 @@ def test_no_common_signature_scheme(foreign: Foreign) -> None:
     meeting = our_server(
         foreign,
         foreign.client(authority()),
-        credentials=[server_credential("ed448")],
+        credentials=[server_credential("ed448"), server_credential("p256", "other.example")],
         signature_schemes=(SignatureScheme.ECDSA_SECP256R1_SHA256,),
     )
     assert meeting.end.reason is Reason.NO_COMMON_SIGNATURE_SCHEME

@@ -51,6 +51,36 @@ _NO_LOWER_BOUND: Final[dict[int, int]] = {ssl.TLSVersion.MAXIMUM_SUPPORTED: ssl.
 _NO_UPPER_BOUND: Final[dict[int, int]] = {ssl.TLSVersion.MINIMUM_SUPPORTED: ssl.TLSVersion.TLSv1}
 
 
+class SteppedServerConfig(ServerConfig):
+    """A config whose credentials need not go with its cipher suites: they come one after the other.
+
+    As with OpenSSL it is the handshake that says what does not fit.
+    """
+
+    def _check_credentials(self) -> None:
+        """Nothing is said before the handshake."""
+
+    def _can_do(self, version: int) -> bool:
+        return self._has_lists_for(version)
+
+
+def _made(
+    kind: type[ClientConfig] | type[ServerConfig], given: Mapping[str, Any]
+) -> ClientConfig | ServerConfig:
+    """A config of that kind; a stepped one where a version would be without a credential."""
+    try:
+        config = kind(**given)
+    except ConfigError as error:
+        if kind is ClientConfig or error.field != "credentials":
+            raise
+        return SteppedServerConfig(**given)
+    if isinstance(config, ServerConfig) and config.usable_versions != tuple(
+        sorted(config.versions, reverse=True)
+    ):
+        return SteppedServerConfig(**{**given, "ticket_keys": config.ticket_keys})
+    return config
+
+
 class Settings:
     """See the module.  Safe to be used by many threads: some frameworks make connections in a worker thread."""
 
@@ -122,7 +152,7 @@ class Settings:
             try:
                 yield self.fields
                 refuse_ask(self["answers"])
-                self.kind(**self._filled_in())
+                _made(self.kind, self._filled_in())
             except BaseException:
                 vars(self).update(before)
                 raise
@@ -275,7 +305,7 @@ class Settings:
             )
         if self._lacks_anchors and self.verify_mode is ssl.CERT_OPTIONAL:
             given["answers"] = {**self["answers"], VerifyPeer: trust_nobody}
-        config = ServerConfig(**given) if self.server else ClientConfig(**given)
+        config = _made(self.kind, given)
         # Perhaps a random ring, and random bytes for whoever verifies: made once.
         if isinstance(config, ServerConfig):
             self.fields["ticket_keys"] = config.ticket_keys
