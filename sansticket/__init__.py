@@ -18,7 +18,7 @@ Commands        Command, SendData, Close, Abort, UpdateKeys, IssueTicket, FlushT
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
                 adopt_session
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
-                OpenedTicket
+                nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check
 Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, SessionNotAdopted; Reason, ALERTS
 Registries      AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
@@ -106,7 +106,12 @@ from sansticket.tickets.decision import TicketStatus as TicketStatus
 from sansticket.tickets.decision import resolve as resolve
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey as OpenSSLTicketKey
 from sansticket.tickets.keys.openssl import OpenSSLTicketKeys as OpenSSLTicketKeys
+from sansticket.tickets.keys.openssl import nginx_session_id_context as nginx_session_id_context
+from sansticket.tickets.keys.protection import NATIVE as NATIVE
+from sansticket.tickets.keys.protection import Encounter as Encounter
+from sansticket.tickets.keys.protection import Entropy as Entropy
 from sansticket.tickets.keys.protection import OpenedTicket as OpenedTicket
+from sansticket.tickets.keys.protection import SessionCodec as SessionCodec
 from sansticket.tickets.keys.protection import TicketKeys as TicketKeys
 from sansticket.tickets.keys.ring import TicketKey as TicketKey
 from sansticket.tickets.keys.ring import TicketKeyRing as TicketKeyRing

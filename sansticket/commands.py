@@ -12,6 +12,7 @@ from sansticket.codes import AlertDescription
 from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.tickets.decision import TicketReturn
+from sansticket.tickets.keys.protection import NATIVE, SessionCodec
 from sansticket.tickets.session import Session
 from sansticket.values import says
 
@@ -64,6 +65,11 @@ def _is(*kinds: type, expected: str) -> Callable[[Command, Attribute[Any], Any],
 _is_text: Final = _is(str, expected="text")
 _is_bytes: Final = _is(bytes, expected="bytes")
 _is_bytes_or_none: Final = _is(bytes, NoneType, expected="bytes or None")
+
+
+def _is_codec(command: Command, attribute: Attribute[Any], value: Any) -> None:
+    if isinstance(value, type) or not hasattr(value, "keeps_issue_time"):
+        raise TypeError(f"TicketOpened.codec: {type(value).__name__}; expected a SessionCodec")
 
 
 def _bytes_like(value: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
@@ -223,7 +229,9 @@ class TicketOpened(Command):
     """
 
     plaintext: bytes = field(
-        repr=False, validator=_is_bytes, metadata=says("What was given to ``ProtectTicket``.")
+        repr=False,
+        validator=_is_bytes,
+        metadata=says("What was given to ``ProtectTicket``, or sealed by others."),
     )
     key_name: bytes = field(
         default=b"",
@@ -234,6 +242,13 @@ class TicketOpened(Command):
         default=None,
         validator=_is(bool, NoneType, expected="True, False or None"),
         metadata=says("Whether the client should get a new ticket: see above."),
+    )
+    codec: SessionCodec = field(
+        default=NATIVE,
+        validator=_is_codec,
+        metadata=says(
+            "How the session is written in the plaintext: the native encoding, unless others made it."
+        ),
     )
 
 

@@ -42,6 +42,7 @@ RIGHT: dict[str, list[object]] = {
     "signature": [b"secret"],
     "why": ["secret"],
     "required": [True],
+    "codec": [],
 }
 """Of ``OF_ANY_TYPE``, those that the field of that name takes."""
 

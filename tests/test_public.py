@@ -126,8 +126,12 @@ def test_configs_document_each_field() -> None:
 
 
 def test_every_public_thing_has_docs() -> None:
-    """100 %: classes, functions, methods, properties."""
-    bare = [name for name, thing in public.things().items() if callable(thing) and not _documented(thing)]
+    """100 %: classes, functions, methods, properties.  What cannot have any has its words on the page."""
+    bare = [
+        name
+        for name, thing in public.things().items()
+        if callable(thing) and name.rpartition(".")[2] not in api.CONSTANTS and not _documented(thing)
+    ]
     bare += [
         name
         for owner in CLASSES.values()

@@ -40,6 +40,8 @@ CONSTANTS: Final = {
     "DEFAULT_CIPHER_SUITES": "In the order of preference.",
     "DEFAULT_GROUPS": "In the order of preference, those that `cryptography` may lack among them.",
     "DEFAULT_SIGNATURE_SCHEMES": "In the order of preference, those that `cryptography` may lack among them.",
+    "Entropy": "A function from a number to as many random bytes, such as `os.urandom`.",
+    "NATIVE": "The `SessionCodec` of `Session.to_bytes`.",
     "RULES": "All rules of a session store.",
 }
 """What has no docstring that the interpreter keeps."""

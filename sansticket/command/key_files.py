@@ -1,22 +1,19 @@
-"""Files with ticket keys: those of nginx and OpenSSL, which hold one key each, and haproxy's, which holds three."""
+"""Files with ticket keys: nginx's, which hold one key each, haproxy's, which hold three, and other programs'."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sansticket.command.session_text import key_name
 from sansticket.errors import ConfigError, SansticketError
+from sansticket.inputs import random_bytes
 from sansticket.text import printable
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keys.openssl import (
-    KEY_SIZES,
-    OpenSSLTicketKey,
-    OpenSSLTicketKeys,
-    haproxy_keys,
-)
+from sansticket.tickets.keys.openssl import KEY_SIZES, OpenSSLTicketKey, OpenSSLTicketKeys
+from sansticket.tickets.keys.programs.layouts import read_files, write_files
+from sansticket.tickets.keys.programs.yaml import HMAC_LENGTH
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy
 from sansticket.tickets.keys.ring import SECRET_LENGTH, TicketKey
 from sansticket.tickets.keys.windowed import MIN_ROOT_LENGTH, WindowedTicketKeys
@@ -25,6 +22,12 @@ from sansticket.tickets.session import Session, SessionFormatError
 SEALS = "seals and opens"
 COMING = "opens; seals after the next rotation"
 OPENS = "opens"
+DATED = "seals and opens, each in its time"
+
+ROTATED = ("nginx", "envoy", "node")
+"""Programs with a file for each key, which move on from file to file."""
+
+SMALL_ONLY = ("node", "traffic_server")
 
 
 class KeyFileError(SansticketError, ValueError):
@@ -42,15 +45,16 @@ class Held:
     def __str__(self) -> str:
         bits, zeros = 8 * len(self.key.aes_key), not any(self.key.aes_key + self.key.hmac_key)
         known = "; ALL ZEROS: anybody can make and read its tickets" if zeros else ""
-        return f"{self.key.name.hex()}  {self.key.size} bytes, AES-{bits}  {self.role}{known}"
+        times = f"; seals from {self.key.not_before} to {self.key.not_after}" if self.key.dated else ""
+        return f"{self.key.name.hex()}  {self.key.size} bytes, AES-{bits}  {self.role}{times}{known}"
 
 
 @frozen
 class KeyFiles:
-    """The keys of a server, the one that seals first; ``haproxy`` says that one file has them all."""
+    """The keys of a server, the one that seals first, and the program whose files they are in."""
 
     held: tuple[Held, ...]
-    haproxy: bool
+    program: str
 
     @property
     def keys(self) -> OpenSSLTicketKeys:
@@ -63,33 +67,41 @@ class KeyFiles:
         return [(printable(one.path), str(one)) for one in self.held]
 
 
-def read_keys(files: Sequence[tuple[str, bytes]]) -> KeyFiles:
-    """From (path, content), in the order of the server's configuration: the first seals."""
-    path, content = files[0]
-    if len(files) == 1 and len(content) not in KEY_SIZES:
-        return _read_haproxy(path, content)
+def read_keys(files: Sequence[tuple[str, bytes]], program: str | None = None) -> KeyFiles:
+    """From (path, content), in the order of the server's configuration: the first seals.
+
+    Without a program they are nginx's, which are keys, or haproxy's, which is a text.
+    """
+    if program is None:
+        alone = len(files) == 1 and len(files[0][1]) not in KEY_SIZES
+        program = "haproxy" if alone else "nginx"
     held: list[Held] = []
     for path, content in files:
-        if len(content) not in KEY_SIZES:
-            raise KeyFileError(f"{path} has {len(content)} bytes; expected a key of 48 or 80 bytes")
-        held.append(Held(path, OpenSSLTicketKey.from_bytes(content), SEALS if not held else OPENS))
-    found = KeyFiles(tuple(held), haproxy=False)
+        keys = _keys_in(path, content, program)
+        held += [Held(path, key, _role(key, len(held) + number, program)) for number, key in enumerate(keys)]
+    found = KeyFiles(tuple(held), program)
     _check(found)
     return found
 
 
-def _read_haproxy(path: str, content: bytes) -> KeyFiles:
+def _keys_in(path: str, content: bytes, program: str) -> tuple[OpenSSLTicketKey, ...]:
     try:
-        current, coming, older = haproxy_keys(content)
+        return read_files(program, (content,))
     except ConfigError as error:
-        raise KeyFileError(
-            f"{path} has {len(content)} bytes; expected a key of 48 or 80 bytes, or haproxy's file, with a key in "
-            f"base64 to a line ({error})"
-        ) from None
-    held = Held(path, current, SEALS), Held(path, coming, COMING), Held(path, older, OPENS)
-    found = KeyFiles(held, haproxy=True)
-    _check(found)
-    return found
+        expected = (
+            "expected a key of 48 or 80 bytes" if program in ("nginx", "haproxy") else f"expected {program}'s"
+        )
+        if program == "haproxy":
+            expected += ", or haproxy's file, with a key in base64 to a line"
+        raise KeyFileError(f"{path} has {len(content)} bytes; {expected} ({error})") from None
+
+
+def _role(key: OpenSSLTicketKey, place: int, program: str) -> str:
+    if key.dated:
+        return DATED
+    if program == "haproxy":
+        return (SEALS, COMING, OPENS)[place % 3]
+    return OPENS if place else SEALS
 
 
 def _check(found: KeyFiles) -> None:
@@ -99,19 +111,24 @@ def _check(found: KeyFiles) -> None:
         raise KeyFileError(str(error)) from None
 
 
-def new_keys(path: str, entropy: Entropy, size: int, haproxy: bool) -> tuple[KeyFiles, bytes]:
-    """New random keys for one file, and its content."""
-    if not haproxy:
-        key = OpenSSLTicketKey.generate(entropy, size)
-        return KeyFiles((Held(path, key, SEALS),), haproxy=False), key.to_bytes()
-    content = haproxy_file(OpenSSLTicketKey.generate(entropy, size) for _ in range(3))
-    return _read_haproxy(path, content), content
+def new_keys(path: str, entropy: Entropy, size: int | None, program: str) -> tuple[KeyFiles, bytes]:
+    """New random keys for one file of that program, and its content."""
+    if size is None:
+        size = KEY_SIZES[0] if program in SMALL_ONLY else KEY_SIZES[1]
+    keys = [OpenSSLTicketKey.generate(entropy, size) for _ in range(3 if program == "haproxy" else 1)]
+    if program == "h2o":
+        keys = [evolve(key, hmac_key=random_bytes(entropy, HMAC_LENGTH)) for key in keys]
+    content = _written(program, keys)
+    return read_keys([(path, content)], program), content
 
 
-def haproxy_file(keys: Iterable[OpenSSLTicketKey]) -> bytes:
-    """The oldest first.  Of 80 bytes haproxy has the two secrets the other way round."""
-    lines = (key.name + key.aes_key + key.hmac_key for key in keys)
-    return b"".join(b64encode(line) + b"\n" for line in lines)
+def _written(program: str, keys: Iterable[OpenSSLTicketKey]) -> bytes:
+    """The content of the one file for these keys."""
+    try:
+        (content,) = write_files(program, tuple(keys))
+    except ConfigError as error:
+        raise KeyFileError(f"{program}: {error}") from None
+    return content
 
 
 def rotate(
@@ -122,27 +139,27 @@ def rotate(
     The order is such that at no moment a key is in no file that should still open.  ``coming`` is the file of a
     key that all servers know by now: it seals from here on, and the new key takes its place.
     """
-    new = OpenSSLTicketKey.generate(entropy, found.held[0].key.size)
-    if found.haproxy:
+    program, new = found.program, OpenSSLTicketKey.generate(entropy, found.held[0].key.size)
+    if program == "haproxy":
         current, next_, _ = (one.key for one in found.held)
-        content = haproxy_file((current, next_, new))
+        content = _written(program, (next_, new, current))
         path = found.held[0].path
-        return _read_haproxy(path, content), [(path, content)]
+        return read_keys([(path, content)], program), [(path, content)]
     sealing = new
     written: list[tuple[str, bytes]] = []
     if coming is not None:
         path, content = coming
         if path in [one.path for one in found.held]:
             raise KeyFileError(f"{path} is the file of the next key, and is named among the others too")
-        sealing = read_keys([coming]).held[0].key
-        written.append((path, new.to_bytes()))
+        sealing = read_keys([coming], program).held[0].key
+        written.append((path, _written(program, [new])))
     keys = (sealing, *(one.key for one in found.held[:-1]))
     held = [Held(one.path, key, one.role) for one, key in zip(found.held, keys, strict=True)]
     if coming is not None:
         held.append(Held(coming[0], new, COMING))
-    after = KeyFiles(tuple(held), haproxy=False)
+    after = KeyFiles(tuple(held), program)
     _check(after)
-    moved = [(one.path, one.key.to_bytes()) for one in reversed(held[: len(found.held)])]
+    moved = [(one.path, _written(program, [one.key])) for one in reversed(held[: len(found.held)])]
     return after, [*moved, *written]
 
 

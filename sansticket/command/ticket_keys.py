@@ -7,7 +7,16 @@ import os
 import sys
 from collections.abc import Iterable
 
-from sansticket.command.key_files import KeyFileError, judge, new_keys, opens_under_zeros, read_keys, rotate
+from sansticket.command.key_files import (
+    ROTATED,
+    KeyFileError,
+    KeyFiles,
+    judge,
+    new_keys,
+    opens_under_zeros,
+    read_keys,
+    rotate,
+)
 from sansticket.command.output import (
     STANDARD,
     Command,
@@ -23,15 +32,18 @@ from sansticket.command.session_text import describe, key_name, read_session
 from sansticket.config.client import ClientConfig
 from sansticket.debug import words
 from sansticket.tickets.keys.openssl import KEY_SIZES
+from sansticket.tickets.keys.programs.layouts import PROGRAMS
 from sansticket.tickets.session import SessionFormatError
 
 DESCRIPTION = """\
-Key files for session tickets, in the formats of nginx (ssl_session_ticket_key), OpenSSL and haproxy
-(tls-ticket-keys); OpenSSLTicketKeys reads them.  Whoever has such a file can open every ticket made under it, and
-with it in TLS 1.2 every connection: keep it as a private key, rotate it daily, and let no old one lie about.
+Key files for session tickets, in the formats of nginx (ssl_session_ticket_key) and haproxy (tls-ticket-keys), and
+with --program of others: OpenSSLTicketKeys.from_files reads them.  Whoever has such a file can open every ticket made
+under it, and with it in TLS 1.2 every connection: keep it as a private key, rotate it daily, and let no old one lie
+about.
 
 nginx has a file for each key and names them in order: the first seals, all of them open.  Give them here in that
-order.  haproxy has one file with a key to a line; it is told apart by its content.
+order.  haproxy has one file with a key to a line; it is told apart by its content.  All other programs are named:
+nothing in a key tells in which order its secrets are.
 """
 
 EXAMPLES = """\
@@ -43,7 +55,8 @@ examples:
 """
 
 MAKE = """\
-A new random key, in a file that only you can read.  With --haproxy three of them, in haproxy's format.
+A new random key, in a file that only you can read, nginx's unless --program says otherwise.  For haproxy they are
+three.
 """
 
 NAMES = """\
@@ -74,6 +87,7 @@ EXAMPLES_OF_MAKE = """\
 examples:
   python -m sansticket ticket-keys make current.key
   python -m sansticket ticket-keys make keys.txt --haproxy
+  python -m sansticket ticket-keys make node.key --program node
 """
 
 EXAMPLES_OF_NAMES = """\
@@ -111,18 +125,29 @@ def add_ticket_keys(commands: Commands) -> None:
         "--size",
         type=int,
         choices=KEY_SIZES,
-        default=80,
-        help="bytes: 80 is AES-256 (default), 48 is AES-128",
+        help="bytes: 80 is AES-256, 48 is AES-128; the default is the largest that the program has",
     )
-    command.add_argument("--haproxy", action="store_true", help="haproxy's format, with three keys")
+    program = command.add_mutually_exclusive_group()
+    program.add_argument(
+        "--haproxy",
+        action="store_const",
+        const="haproxy",
+        dest="program",
+        help="the same as --program haproxy",
+    )
+    _add_program(program)
+    command.set_defaults(program="nginx")
     command = _action(actions, "names", names, "what is in key files", NAMES, EXAMPLES_OF_NAMES)
     _add_files(command)
+    _add_program(command)
     command = _action(actions, "rotate", rotate_files, "the next key, please", ROTATE, EXAMPLES_OF_ROTATE)
     _add_files(command)
+    _add_program(command, ("haproxy", *ROTATED))
     command.add_argument("--next", metavar="NEXT", help="the file of the key that all servers know by now")
     command = _action(actions, "open", open_ticket, "which key opens a ticket", OPEN, EXAMPLES_OF_OPEN)
     command.add_argument("ticket", metavar="TICKET", help="hexadecimal, or a file")
     _add_files(command)
+    _add_program(command)
     command.add_argument("--secrets", action="store_true", help="show the secret and application data")
 
 
@@ -141,24 +166,34 @@ def _add_files(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_program(
+    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, programs: Iterable[str] = PROGRAMS
+) -> None:
+    command.add_argument("--program", choices=tuple(programs), help="whose files they are")
+
+
 def make(options: argparse.Namespace) -> Iterable[str]:
-    found, content = new_keys(options.file, _system().entropy, options.size, options.haproxy)
+    found, content = new_keys(options.file, _system().entropy, options.size, options.program)
     if options.file == "-":
-        write_out(content, binary=not options.haproxy)
+        write_out(content, binary=bool(PROGRAMS[options.program].sizes))
         return ()
     write_secret(options.file, content, new=True)
     return table(found.rows())
 
 
 def names(options: argparse.Namespace) -> Iterable[str]:
-    return table(read_keys([(path, read(path)) for path in options.files]).rows())
+    return table(_read(options).rows())
+
+
+def _read(options: argparse.Namespace) -> KeyFiles:
+    return read_keys([(path, read(path)) for path in options.files], options.program)
 
 
 def rotate_files(options: argparse.Namespace) -> Iterable[str]:
     if STANDARD in (*options.files, options.next):
         raise CommandError("a rotation writes to the files that it reads; standard input is none")
-    before = read_keys([(path, read(path)) for path in options.files])
-    if before.haproxy and options.next is not None:
+    before = _read(options)
+    if before.program == "haproxy" and options.next is not None:
         raise CommandError("--next: haproxy's file has its next key inside")
     coming = (options.next, read(options.next)) if options.next is not None else None
     after, files = rotate(before, coming, _system().entropy)
@@ -170,7 +205,7 @@ def rotate_files(options: argparse.Namespace) -> Iterable[str]:
 
 def open_ticket(options: argparse.Namespace) -> Iterable[str]:
     ticket = ticket_in(options.ticket)
-    found = read_keys([(path, read(path)) for path in options.files])
+    found = _read(options)
     now = _system().clock()
     if zeros := opens_under_zeros(ticket, now):
         warning = f"this ticket opens under a key of zeros ({zeros}): anybody can read it, and make others"

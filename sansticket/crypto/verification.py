@@ -14,6 +14,8 @@ from datetime import datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from sansticket.crypto.anchors import TrustAnchors
 from sansticket.crypto.diagnosis import WRONG_ORDER, all_valid, diagnose, in_wrong_order
 from sansticket.crypto.inspection import (
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     Subject = x509.DNSName | x509.IPAddress
 
-__all__ = ["TrustAnchors", "check_validity", "verify_client_chain", "verify_server_chain"]
+__all__ = ["TrustAnchors", "check_validity", "ders", "verify_client_chain", "verify_server_chain"]
 
 _MAX_DEPTH: Final = 255
 """What the library can count to; it gives up after 128 signatures anyhow."""
@@ -73,6 +75,11 @@ def verify_client_chain(
     reason of the refusal; otherwise the path that was found, from the leaf to the anchor.
     """
     return _verify(Role.CLIENT, chain, anchors, None, now, min_rsa_bits)
+
+
+def ders(path: "Sequence[x509.Certificate]") -> tuple[bytes, ...]:
+    """The certificates of a path in DER."""
+    return tuple([certificate.public_bytes(Encoding.DER) for certificate in path])
 
 
 def check_validity(chain: Sequence[bytes], now: datetime) -> None:

@@ -137,7 +137,10 @@ class ProtectTicket(Question):
     """
 
     plaintext: bytes = field(repr=False)
-    """What is to be sealed, as ``TicketOpened`` must give it back."""
+    """What is to be sealed, as ``TicketOpened`` must give it back: the native encoding of ``session``."""
+    session: Session
+    """For whoever shares keys with another implementation: a ``SessionCodec`` makes another plaintext of it, which
+    ``TicketOpened`` gives back with that codec."""
 
 
 @frozen

@@ -24,6 +24,7 @@ Layout of format 1 (integers big-endian, ``vector`` is a length as varint follow
     session_id_context  vector      bit 0x0100: not empty
     app_data            vector      bit 0x0200: not empty
     peer_certificates   a count as varint, then each certificate as vector; bit 0x0400: not empty
+    verified_chain      likewise; bit 0x2000: not empty
 
 Bit 0x0800 says TLS 1.3 (otherwise TLS 1.2), bit 0x1000 extended master secret; the others must be 0.
 Varints are those of ``encoding``.
@@ -64,7 +65,8 @@ _APP_DATA = 0x0200
 _CERTIFICATES = 0x0400
 _TLS_1_3 = 0x0800
 _EXTENDED_MASTER_SECRET = 0x1000
-_ALL_FLAGS = 0x1FFE
+_VERIFIED_CHAIN = 0x2000
+_ALL_FLAGS = 0x3FFE
 
 _BYTES_OR_NONE: Final = (bytes, NoneType)
 _TEXT_OR_NONE: Final = (str, NoneType)
@@ -86,6 +88,10 @@ def _milliseconds(seconds: float) -> float:
         return round(seconds * 1000.0) / 1000
     except (ValueError, OverflowError, TypeError):
         raise SessionFormatError("a time must be a finite number of seconds") from None
+
+
+def _are_certificates(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(certificate, bytes) for certificate in value)
 
 
 def _size(value: bytes | tuple[bytes, ...]) -> str:
@@ -142,6 +148,10 @@ class Session:
     peer_certificates: tuple[bytes, ...] = field(default=(), repr=_size)
     """The chain with which the peer proved who it is, DER, leaf first."""
 
+    verified_chain: tuple[bytes, ...] = field(default=(), repr=_size)
+    """The path by which the peer's chain was verified, DER, from the leaf to the anchor.  Empty but on servers whose
+    tickets have a place for it (``SessionCodec.keeps_verified_chain``): it is for those that share them."""
+
     max_early_data: int = 0
     """Bytes of early data that the ticket allows, 32 bits; 0 for none."""
 
@@ -162,7 +172,7 @@ class Session:
 
     def _has_types(self: Any) -> bool:
         """All fields at once, for the same reason."""
-        chain = self.peer_certificates
+        chain, path = self.peer_certificates, self.verified_chain
         return (
             isinstance(self.secret, bytes)
             and isinstance(self.ticket, bytes)
@@ -173,6 +183,8 @@ class Session:
             and isinstance(self.server_name, _TEXT_OR_NONE)
             and isinstance(chain, tuple)
             and all(isinstance(certificate, bytes) for certificate in chain)
+            and isinstance(path, tuple)
+            and (not path or all(isinstance(certificate, bytes) for certificate in path))
             and isinstance(self.version, int)
             and isinstance(self.cipher_suite, int)
             and isinstance(self.lifetime, int)
@@ -188,7 +200,7 @@ class Session:
             for name in names:
                 if not isinstance(getattr(self, name), kind):
                     return name
-        return "peer_certificates"
+        return "peer_certificates" if not _are_certificates(self.peer_certificates) else "verified_chain"
 
     def _is_in_range(self) -> bool:
         """All ranges at once, since a session is made for every ticket; the two below find out which one it was."""
@@ -210,6 +222,10 @@ class Session:
             and (name is None or (0 < len(name) < 256 if name.isascii() else 0 < utf8_length(name) < 256))
             and len(self.app_data) <= MAX_FIELD
             and all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates)
+            and (
+                not self.verified_chain
+                or all(0 < len(certificate) <= MAX_FIELD for certificate in self.verified_chain)
+            )
         )
 
     def _out_of_range(self) -> str:
@@ -249,7 +265,8 @@ class Session:
             return "server_name"
         if len(self.app_data) > MAX_FIELD:
             return "app_data"
-        return "peer_certificates"
+        fits = all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates)
+        return "verified_chain" if fits else "peer_certificates"
 
     def age(self, now: float) -> float:
         """Seconds since the ticket was issued, to the millisecond; 0 when the issuer's clock is ahead."""
@@ -293,6 +310,10 @@ class Session:
             flags |= _CERTIFICATES
             parts.append(varint(len(self.peer_certificates)))
             parts.extend(map(vector, self.peer_certificates))
+        if self.verified_chain:
+            flags |= _VERIFIED_CHAIN
+            parts.append(varint(len(self.verified_chain)))
+            parts.extend(map(vector, self.verified_chain))
         head = FORMAT << 112 | flags << 96 | self.cipher_suite << 80 | self.lifetime << 48
         return (head | round(self.issued_at * 1000)).to_bytes(_HEAD) + b"".join(parts)
 
@@ -327,6 +348,7 @@ class Session:
             session_id_context=source.vector() if flags & _CONTEXT else b"",
             app_data=source.vector() if flags & _APP_DATA else b"",
             peer_certificates=source.vectors() if flags & _CERTIFICATES else (),
+            verified_chain=source.vectors() if flags & _VERIFIED_CHAIN else (),
             extended_master_secret=bool(flags & _EXTENDED_MASTER_SECRET),
         )
         source.finish()

@@ -18,7 +18,6 @@ from attrs import evolve
 from sansticket import OpenSSLTicketKey, OpenSSLTicketKeys, Session, TicketStatus
 from sansticket.__main__ import main
 from sansticket.command.key_files import KeyFiles, opens_under_zeros, read_keys, rotate
-from sansticket.tickets.keys.openssl import haproxy_keys
 from sansticket.tickets.keys.ring import TicketKey
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from tests.cli.conftest import Failure, Output
@@ -43,7 +42,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def sealed(key: bytes, session: Session = ORDINARY) -> bytes:
-    keys = OpenSSLTicketKeys.from_files(key)
+    keys = OpenSSLTicketKeys.from_files("nginx", key)
     return keys.seal(keys.codec.encode(session), NOW, os.urandom)
 
 
@@ -68,7 +67,9 @@ def test_a_new_file_for_haproxy(output: Output, tmp_path: Path) -> None:
     lines = output("ticket-keys", "make", file, "--haproxy")
     assert [len(base64.b64decode(line)) for line in file.read_bytes().splitlines()] == [80, 80, 80]
     roles = ["seals and opens", "opens; seals after the next rotation", "opens"]
-    for line, key, role in zip(lines, haproxy_keys(file.read_bytes()), roles, strict=True):
+    for line, key, role in zip(
+        lines, OpenSSLTicketKeys.from_haproxy(file.read_bytes()).keys, roles, strict=True
+    ):
         assert line.endswith(f"{key.name.hex()}  80 bytes, AES-256  {role}")
 
 
@@ -302,7 +303,7 @@ def test_why_a_ticket_does_not_open(failure: Failure, files: Path) -> None:
         )
     said = failure("ticket-keys", "open", sealed(content(1)).hex(), current)
     assert said.endswith(f"no key is called {name(1)}, as the beginning of this ticket")
-    keys = OpenSSLTicketKeys.from_files(content(0))
+    keys = OpenSSLTicketKeys.from_files("nginx", content(0))
     said = failure("ticket-keys", "open", keys.seal(b"anything", NOW, os.urandom).hex(), current)
     assert "opens it, but it holds no session of ours: not an SSL_SESSION in DER" in said
     key = OpenSSLTicketKey.from_bytes(content(0))
@@ -361,7 +362,7 @@ def test_what_is_no_ticket(failure: Failure, files: Path) -> None:
 
 def test_what_a_server_would_say(files: Path) -> None:
     """The command and a server with the same files agree."""
-    keys = OpenSSLTicketKeys.from_files(content(0), content(1))
+    keys = OpenSSLTicketKeys.from_files("nginx", content(0), content(1))
     assert keys.open(sealed(content(1)), NOW).status is TicketStatus.SUCCESS_RENEW
 
 
@@ -378,3 +379,75 @@ def test_what_a_server_would_say(files: Path) -> None:
 )
 def test_a_wrong_command_line(refusal: Failure, arguments: list[str], why: str) -> None:
     assert why in refusal("ticket-keys", *arguments)
+
+
+# --- files of other programs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("program", "size", "described"),
+    [
+        ("nginx", 80, "80 bytes, AES-256  seals and opens"),
+        ("envoy", 80, "80 bytes, AES-256  seals and opens"),
+        ("node", 48, "48 bytes, AES-128  seals and opens"),
+        ("traffic_server", 48, "48 bytes, AES-128  seals and opens"),
+        ("lighttpd", 92, "80 bytes, AES-256  seals and opens"),
+        ("h2o", 0, "112 bytes, AES-256  seals and opens"),
+        ("haproxy", 0, "80 bytes, AES-256  seals and opens"),
+    ],
+)
+def test_a_new_key_for_a_program(
+    output: Output, tmp_path: Path, program: str, size: int, described: str
+) -> None:
+    file = tmp_path / "new.key"
+    lines = output("ticket-keys", "make", file, "--program", program)
+    assert lines[0].endswith(described)
+    assert output("ticket-keys", "names", file, "--program", program) == lines
+    made = file.read_bytes()
+    assert size in (0, len(made))
+    keys = OpenSSLTicketKeys.from_files(program, made)
+    ticket = keys.seal(keys.codec.encode(ORDINARY), NOW, os.urandom)
+    opened = output("ticket-keys", "open", ticket.hex(), file, "--program", program)
+    assert opened[0].endswith("opens it, and seals")
+
+
+def test_times_of_keys_are_shown(output: Output, tmp_path: Path) -> None:
+    key = OpenSSLTicketKey(bytes(16), b"A" * 32, b"H" * 64, 1_700_000_000, 1_700_003_600)
+    (tmp_path / "keys").write_bytes(OpenSSLTicketKeys([key]).to_files("h2o")[0])
+    (line,) = output("ticket-keys", "names", tmp_path / "keys", "--program", "h2o")
+    assert line.endswith("seals and opens, each in its time; seals from 1700000000 to 1700003600")
+
+
+def test_rotation_for_node(output: Output, files: Path) -> None:
+    for number, file in enumerate(("current.key", "previous.key")):
+        (files / file).write_bytes(content(number, 48))
+    output("ticket-keys", "rotate", files / "current.key", files / "previous.key", "--program", "node")
+    assert (files / "previous.key").read_bytes() == content(0, 48)
+    assert len((files / "current.key").read_bytes()) == 48
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (
+            ["make", "k", "--program", "node", "--size", "80"],
+            "node: keys: one of 80 bytes; expected 48, without",
+        ),
+        (
+            ["names", "current.key", "--program", "node"],
+            "80 bytes; expected node's (keys: 80 bytes; node's have 48",
+        ),
+        (["names", "current.key", "--program", "h2o"], "it could be a key of nginx or envoy"),
+    ],
+)
+def test_what_a_program_cannot_have(failure: Failure, files: Path, arguments: list[str], why: str) -> None:
+    named = [
+        str(files / argument) if argument in ("k", "current.key") else argument for argument in arguments
+    ]
+    assert why in failure("ticket-keys", *named)
+
+
+@pytest.mark.parametrize("program", ["h2o", "lighttpd", "traffic_server"])
+def test_what_is_not_rotated(refusal: Failure, files: Path, program: str) -> None:
+    said = refusal("ticket-keys", "rotate", files / "current.key", "--program", program)
+    assert f"invalid choice: '{program}'" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from sansticket import (
     WindowedTicketKeys,
 )
 from sansticket.testing.store_rules import RULES, Rule
+from sansticket.tickets.keys.programs.layouts import PROGRAMS
 from sansticket_wrappers.asyncio import Hooks, open_connection
 from sansticket_wrappers.redis import RedisStore
 from tests.support.certificates import server_identity
@@ -52,6 +54,24 @@ def connect(config: ServerConfig, session: Session | None = None) -> ConnectionP
     pair = ConnectionPair(client_config(), config, session=session)
     pair.pump()
     return pair
+
+
+@pytest.mark.parametrize("server", ["beside_nginx", "beside_node"])
+def test_sharing_keys_with_other_programs(names: dict[str, Any], server: str) -> None:
+    PAGE.run("Sharing keys with other programs", names)
+    files = (bytes(range(80)), bytes(48), b"context") if server == "beside_nginx" else (bytes(48),)
+    assert resumed(connect(names[server](*files), received(connect(names[server](*files)))[0]))
+    rows = re.findall(r"^\| `(\w+)`, ", PAGE.section("Sharing keys with other programs"), re.MULTILINE)
+    assert set(rows) == set(PROGRAMS)
+
+
+def test_keys_of_your_own(names: dict[str, Any]) -> None:
+    PAGE.run("Keys of your own", names)
+    keys = names["SmallKeys"].generate(time.time(), os.urandom)
+    config = ServerConfig(credentials=[names["credential"]], ticket_keys=keys)
+    first = received(connect(config))[0]
+    assert resumed(connect(config, first))
+    assert b"server.example" not in (keys.open(first.ticket, time.time()).plaintext or b"server.example")
 
 
 def test_sharing_keys(names: dict[str, Any]) -> None:

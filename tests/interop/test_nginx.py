@@ -152,7 +152,7 @@ def test_a_ticket_of_nginx_resumes_on_our_server(nginx: Start, size: int, versio
     first, told = ask(port, client)
     assert told[0] == "."
     assert first.sessions[0].ticket.startswith(content[:16])
-    with OurServer(our_server(OpenSSLTicketKeys.from_files(content))) as server:
+    with OurServer(our_server(OpenSSLTicketKeys.from_files("nginx", content))) as server:
         second = come(server, client, first.sessions[-1])
         assert second.resumed
         third = come(server, client, (second.sessions or first.sessions)[-1])
@@ -171,7 +171,7 @@ def test_servers_that_prefer_other_suites(nginx: Start) -> None:
     )
     port = nginx([content])
     first, _ = ask(port, client)
-    keys = OpenSSLTicketKeys.from_files(content)
+    keys = OpenSSLTicketKeys.from_files("nginx", content)
     with OurServer(our_server(keys)) as server:
         second = come(server, client, first.sessions[-1])
         assert second.resumed
@@ -188,7 +188,7 @@ def test_servers_that_prefer_other_suites(nginx: Start) -> None:
 def test_our_ticket_resumes_on_nginx(nginx: Start, size: int, version: int) -> None:
     content = os.urandom(size)
     client = our_client(version)
-    with OurServer(our_server(OpenSSLTicketKeys.from_files(content))) as server:
+    with OurServer(our_server(OpenSSLTicketKeys.from_files("nginx", content))) as server:
         first = come(server, client)
     second, told = ask(nginx([content]), client, first.sessions[-1])
     assert second.resumed
@@ -201,7 +201,7 @@ def test_several_keys(nginx: Start, version: int) -> None:
     one, two = os.urandom(80), os.urandom(48)
     port, client = nginx([one, two]), our_client(version)
     from_nginx, _ = ask(port, client)
-    with OurServer(our_server(OpenSSLTicketKeys.from_files(two, one))) as server:
+    with OurServer(our_server(OpenSSLTicketKeys.from_files("nginx", two, one))) as server:
         assert come(server, client, from_nginx.sessions[-1]).resumed
         from_us = come(server, client)
     assert from_us.sessions[-1].ticket.startswith(two[:16])
@@ -214,7 +214,10 @@ def test_another_context_or_key_is_another_handshake(nginx: Start, version: int)
     content = os.urandom(80)
     port, client = nginx([content]), our_client(version)
     first, _ = ask(port, client)
-    keys, others = OpenSSLTicketKeys.from_files(content), OpenSSLTicketKeys.from_files(os.urandom(80))
+    keys, others = (
+        OpenSSLTicketKeys.from_files("nginx", content),
+        OpenSSLTicketKeys.from_files("nginx", os.urandom(80)),
+    )
     for config in (our_server(keys, b"other"), our_server(others)):
         with OurServer(config) as server:
             mine = come(server, client, first.sessions[-1])
@@ -226,7 +229,7 @@ def test_another_context_or_key_is_another_handshake(nginx: Start, version: int)
 def test_the_context_of_nginx(nginx: Start, tmp_path: Path) -> None:
     """It is in every ticket, and can be computed from what nginx was given."""
     content = os.urandom(80)
-    keys = OpenSSLTicketKeys.from_files(content)
+    keys = OpenSSLTicketKeys.from_files("nginx", content)
     (tmp_path / "clients.pem").write_bytes(authority().pem)
     asking = f"ssl_verify_client optional; ssl_client_certificate {tmp_path}/clients.pem;"
     several = (server_identity(), server_identity("rsa"))
@@ -251,7 +254,7 @@ def test_the_clients_certificate_travels(nginx: Start, tmp_path: Path, version: 
     port = nginx([content], f"ssl_verify_client on; ssl_client_certificate {tmp_path}/clients.pem;")
     client = our_client(version, credentials=[client_credential()])
     config = our_server(
-        OpenSSLTicketKeys.from_files(content),
+        OpenSSLTicketKeys.from_files("nginx", content),
         context_of(server_identity(), client_authorities=anchors().subjects),
         client_authentication=ClientAuthentication.REQUIRED,
         trust_anchors=anchors(),

@@ -207,7 +207,7 @@ def test_sess_id_says_what_we_meant(session: Session) -> None:
 @every_version
 def test_the_session_of_s_server_is_readable_with_its_keys(files: Files, flag: str) -> None:
     """A ticket of ours under key files, resumed by ``s_client``: what it shows is what the file opens."""
-    keys = OpenSSLTicketKeys.from_files(os.urandom(80))
+    keys = OpenSSLTicketKeys.from_files("nginx", os.urandom(80))
     with OurServer(server_config(versions=[VERSIONS[flag]], ticket_keys=keys)) as served:
         with s_client(served.port, files.ca, "-sess_out", files.session, version=flag) as client:
             say_hello(client)

@@ -25,7 +25,7 @@ from sansticket.errors import ConfigError, Reason
 from sansticket.events import DecideTicket, HandshakeCompleted, VerifyPeer
 from sansticket.handshake.client.offer import room_in
 from sansticket.tickets.decision import TicketReturn
-from sansticket.tickets.keys.protection import SessionCodec
+from sansticket.tickets.keys.protection import Encounter, SessionCodec
 from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
@@ -160,6 +160,7 @@ class Forgetful:
     """A native codec whose server takes every ticket for new: no bound of its own ends a chain of resumptions."""
 
     keeps_issue_time = True
+    keeps_verified_chain = False
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -167,7 +168,7 @@ class Forgetful:
     def encode(self, session: Session) -> bytes:
         return session.to_bytes()
 
-    def decode(self, plaintext: bytes, now: float) -> Session:
+    def decode(self, plaintext: bytes, now: float, encounter: Encounter | None = None) -> Session:
         return evolve(Session.from_bytes(plaintext), issued_at=now, authenticated_at=now)
 
 

@@ -23,6 +23,8 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
     "Java": lambda: all(map(shutil.which, ("java", "javac"))),
     "NSS": lambda: all(map(shutil.which, ("certutil", "pk12util", "selfserv", "tstclnt", "strsclnt"))),
     "Node.js": lambda: shutil.which("node") is not None,
+    "h2o": lambda: _found("h2o") is not None,
+    "lighttpd": lambda: _found("lighttpd") is not None,
     "curl": lambda: shutil.which("curl") is not None,
     "haproxy": lambda: _found("haproxy") is not None,
     "nginx": lambda: _found("nginx") is not None,

@@ -73,6 +73,7 @@ def sessions(draw: st.DrawFn) -> Session:
         server_name=draw(st.none() | st.text(min_size=1, max_size=60)),
         session_id_context=draw(st.binary(max_size=32)),
         peer_certificates=tuple(draw(st.lists(st.binary(min_size=1, max_size=300), max_size=3))),
+        verified_chain=tuple(draw(st.lists(st.binary(min_size=1, max_size=300), max_size=3))),
         max_early_data=draw(st.just(0) | _u32),
         app_data=draw(st.binary(max_size=300)),
         extended_master_secret=draw(st.booleans()),

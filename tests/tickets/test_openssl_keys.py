@@ -21,7 +21,6 @@ from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.openssl import (
     OpenSSLTicketKey,
     OpenSSLTicketKeys,
-    haproxy_keys,
     nginx_session_id_context,
 )
 from sansticket.tickets.keys.protection import OpenedTicket
@@ -69,7 +68,7 @@ def test_what_has_no_bytes_is_no_key(content: Any) -> None:
     with pytest.raises(ConfigError, match=r"key: a value of type .*; expected bytes"):
         OpenSSLTicketKey.from_bytes(content)
     with pytest.raises(ConfigError, match="expected bytes"):
-        OpenSSLTicketKeys.from_files(content)
+        OpenSSLTicketKeys.from_files("nginx", content)
     with pytest.raises(ConfigError, match="expected bytes"):
         OpenSSLTicketKeys.from_haproxy(content)
 
@@ -124,16 +123,16 @@ def test_a_copy_seals_with_ivs_of_its_own(duplicate: Any) -> None:
 
 def test_a_file_of_the_other_program_is_named() -> None:
     """Read by the wrong function it would be no key, or keys in another order."""
-    with pytest.raises(ConfigError, match="from_haproxy"):
-        OpenSSLTicketKeys.from_files(lines(other(1), other(2), other(3)))
-    with pytest.raises(ConfigError, match="a key of nginx's and OpenSSL's"):
+    with pytest.raises(ConfigError, match=r"nginx's have 48 or 80$"):
+        OpenSSLTicketKeys.from_files("nginx", lines(other(1), other(2), other(3)))
+    with pytest.raises(ConfigError, match="haproxy's file is text: it could be a key of nginx or envoy"):
         OpenSSLTicketKeys.from_haproxy(other(1))
 
 
 def test_keys_from_their_parts() -> None:
     with pytest.raises(ConfigError, match="name has 16 bytes"):
         OpenSSLTicketKey(b"name", bytes(16), bytes(16))
-    for aes, mac in ((16, 32), (32, 16), (24, 24)):
+    for aes, mac in ((16, 32), (32, 16), (24, 24), (64, 64), (32, 48)):
         with pytest.raises(ConfigError, match="16 or of 32"):
             OpenSSLTicketKey(NAME, bytes(aes), bytes(mac))
 
@@ -187,7 +186,7 @@ def test_an_authentic_ticket_that_is_malformed(content: bytes) -> None:
 
 
 def test_the_first_key_seals_and_all_open() -> None:
-    keys = OpenSSLTicketKeys.from_files(FILE_80, other(1), other(2, 48))
+    keys = OpenSSLTicketKeys.from_files("nginx", FILE_80, other(1), other(2, 48))
     first, second, third = keys.keys
     ticket = keys.seal(b"plaintext", NOW, os.urandom)
     assert ticket[:16] == NAME
@@ -211,13 +210,13 @@ def test_which_keys_go_together() -> None:
     with pytest.raises(ConfigError, match="at least one"):
         OpenSSLTicketKeys([])
     with pytest.raises(ConfigError, match="same name"):
-        OpenSSLTicketKeys.from_files(FILE_48, FILE_80)
+        OpenSSLTicketKeys.from_files("nginx", FILE_48, FILE_80)
     with pytest.raises(ConfigError, match="3 bytes"):
-        OpenSSLTicketKeys.from_files(FILE_48, b"abc")
+        OpenSSLTicketKeys.from_files("nginx", FILE_48, b"abc")
 
 
 def test_keys_are_replaced_while_they_are_in_use() -> None:
-    keys = OpenSSLTicketKeys.from_files(FILE_80)
+    keys = OpenSSLTicketKeys.from_files("nginx", FILE_80)
     ticket = keys.seal(b"plaintext", NOW, os.urandom)
     coming = OpenSSLTicketKey.from_bytes(other(1))
     keys.replace((coming, *keys.keys))
@@ -231,7 +230,7 @@ def test_keys_are_replaced_while_they_are_in_use() -> None:
 
 
 def test_repr_and_copies() -> None:
-    keys = OpenSSLTicketKeys.from_files(FILE_80, other(1))
+    keys = OpenSSLTicketKeys.from_files("nginx", FILE_80, other(1))
     assert repr(keys) == f"OpenSSLTicketKeys({NAME.hex()}, {other(1)[:16].hex()})"
     for twin in (copy.deepcopy(keys), pickle.loads(pickle.dumps(keys))):
         assert twin.keys == keys.keys
@@ -303,6 +302,10 @@ def test_anything_else_is_no_session(plaintext: bytes) -> None:
         CODEC.decode(Session.to_bytes(ORDINARY) + plaintext, NOW)
 
 
+def haproxy_keys(content: bytes) -> tuple[OpenSSLTicketKey, ...]:
+    return OpenSSLTicketKeys.from_haproxy(content).keys
+
+
 # --- the key file of haproxy ---------------------------------------------------------------------------------
 
 
@@ -331,9 +334,9 @@ def test_haproxys_keys_of_80_bytes_have_their_halves_swapped() -> None:
         (b"", "0 in the file; haproxy expects at least 3"),
         (lines(other(1), other(2)), "2 in the file"),
         (lines(other(1), other(2, 48), other(3)), "of 48 and of 80 bytes"),
-        (lines(other(1), other(2)) + b"no base64!\n", "line 3"),
-        (lines(other(1), b"short", other(3)), "line 2: key: 5 bytes"),
-        (other(1), "80 bytes, a key of nginx's and OpenSSL's"),
+        (lines(other(1), other(2)) + b"no base64!\n", "line 3 is not base64"),
+        (lines(other(1), b"short", other(3)), "line 2 has 5 bytes; expected a key of 48 or 80"),
+        (other(1), "80 bytes; haproxy's file is text"),
     ],
 )
 def test_what_is_no_file_of_haproxy(content: bytes, why: str) -> None:

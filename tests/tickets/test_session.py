@@ -31,7 +31,12 @@ def test_every_strict_prefix_fails(session: Session, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize(
-    "session", [ORDINARY, ORDINARY_12, evolve(ORDINARY, peer_certificates=(b"a", b"bc"))]
+    "session",
+    [
+        ORDINARY,
+        ORDINARY_12,
+        evolve(ORDINARY, peer_certificates=(b"a", b"bc"), verified_chain=(b"a", b"d")),
+    ],
 )
 def test_every_prefix_of_an_ordinary_session_fails(session: Session) -> None:
     encoded = session.to_bytes()
@@ -134,7 +139,8 @@ def test_the_encoding_is_the_documented_one() -> None:
         "0080 01ff",  # a name that is not UTF-8
         "0020 21" + "00" * 33,  # a session id of 33 bytes
         "0001",  # an unknown flag
-        "2000",
+        "2000 00",  # no verified chain
+        "4000",
         "8000",
     ],
 )
@@ -175,6 +181,7 @@ def test_other_ways_to_say_the_same_are_refused(tail: str) -> None:
         {"server_name": "\ud800"},
         {"app_data": bytes(1 << 28)},
         {"peer_certificates": (b"a", b"")},
+        {"verified_chain": (b"a", b"")},
     ],
     ids=lambda change: f"{next(iter(change))}",
 )

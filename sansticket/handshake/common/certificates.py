@@ -13,11 +13,12 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.verification import (
     check_validity,
+    ders,
     verify_client_chain,
     verify_server_chain,
 )
 from sansticket.errors import Fault, LocalProtocolError
-from sansticket.events import CertificateWithheld
+from sansticket.events import CertificateWithheld, VerifyPeer
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
@@ -128,6 +129,21 @@ def verify_chain_default(config: Config, chain: Sequence[bytes], server_name: st
         verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
     else:
         verify_server_chain(chain, anchors, server_name, moment, config.min_rsa_bits)
+
+
+def verified_path(config: ServerConfig, chain: Sequence[bytes], now: float) -> tuple[bytes, ...]:
+    """The path from a client's certificate to an anchor of the config, in DER; empty where there is none, or where it
+    is the application that verifies."""
+    if config.trust_anchors is None or VerifyPeer in config.answers:
+        return ()
+    try:
+        return ders(
+            verify_client_chain(
+                chain, config.trust_anchors, datetime.fromtimestamp(now, UTC), config.min_rsa_bits
+            )
+        )
+    except Fault:
+        return ()
 
 
 def check_certificates_again(

@@ -10,6 +10,7 @@ from sansticket.errors import Reason
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.tickets.decision import Decision, FoundBy, TicketCounts, TicketReturn, TicketStatus
+from sansticket.tickets.keys.protection import Encounter
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
@@ -72,6 +73,10 @@ class Rules(Generic[After]):
 
     def questions(self) -> Questions[After]:
         """The states in which this version asks."""
+        raise NotImplementedError
+
+    def encounter(self) -> Encounter:
+        """Who shows it, and to whom."""
         raise NotImplementedError
 
     def shown(self) -> tuple[Shown, ...]:

@@ -45,7 +45,7 @@ from sansticket.tickets.decision import (
     reported_status,
     resolve,
 )
-from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, session_in
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, session_in
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord, all_passed
 from sansticket.tickets.session import MAX_SESSION_ID, Session
 from sansticket.values import value
@@ -72,7 +72,7 @@ def go_on(search: Search[After], flight: Flight) -> After:
         return search.rules.questions().open_ticket(search)
     keys, version = config.tickets.keys, search.rules.NUMBER
     ticket = keys.open(shown.identity, flight.now)
-    session = session_in(ticket.plaintext, keys.codec, flight.now, version)
+    session = session_in(ticket.plaintext, keys.codec, flight.now, version, search.rules.encounter())
     return opened(search, reported_status(ticket.status, version), ticket.key_name, session, flight)
 
 
@@ -104,7 +104,9 @@ class AskOpenTicket(Asking, Generic[After]):
         status = TicketStatus.SUCCESS_RENEW if command.renew else TicketStatus.SUCCESS
         if command.renew is None:
             status = reported_status(status, version)
-        session = session_in(command.plaintext, NATIVE, flight.now, version)
+        session = session_in(
+            command.plaintext, command.codec, flight.now, version, self.search.rules.encounter()
+        )
         return opened(self.search, status, self.key_name(command.key_name), session, flight)
 
     def on_ticket_not_opened(self, command: TicketNotOpened, flight: Flight) -> After:

@@ -16,6 +16,7 @@ from sansticket.commands import SealTicket, TicketProtected
 from sansticket.config.server import ServerConfig
 from sansticket.config.tickets import SealedTickets
 from sansticket.errors import LocalProtocolError
+from sansticket.handshake.common.certificates import verified_path
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.session import Session
@@ -65,7 +66,10 @@ def prepare(session: Session, command: SealTicket, config: ServerConfig, flight:
         session = evolve(session, app_data=command.app_data)
     if session.session_id:
         return Sealed(session, session.session_id)
-    plaintext = config.tickets.codec.encode(session)
+    codec = config.tickets.codec
+    if codec.keeps_verified_chain and session.peer_certificates:
+        session = evolve(session, verified_chain=verified_path(config, session.peer_certificates, flight.now))
+    plaintext = codec.encode(session)
     if len(plaintext) > MAX_TICKET[session.version]:
         return unfit(session, command, len(plaintext))
     if not isinstance(config.tickets, SealedTickets):

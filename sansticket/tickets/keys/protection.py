@@ -15,6 +15,7 @@ from sansticket.inputs import Entropy as Entropy
 from sansticket.inputs import check_kind
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.wire.messages.hello import ClientHello
 
 KEY_NAME_LENGTH = 16
 """How many bytes at the start of a ticket name its key.  RFC 5077 section 4; OpenSSL has the same."""
@@ -41,6 +42,30 @@ class OpenedTicket:
         return cls(status, ticket[:KEY_NAME_LENGTH])
 
 
+class Encounter(Protocol):
+    """A client that shows a ticket, and the server to which it shows it: what a codec may go by."""
+
+    @property
+    def hello(self) -> ClientHello:
+        """The hello in which the ticket is.  Of a session in TLS 1.3 the binder was not yet looked at."""
+        ...
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the client asks for now, which a session must have to go on."""
+        ...
+
+    @property
+    def session_id_context(self) -> bytes:
+        """That of the config, which a session must have to go on."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """The ``ServerConfig``."""
+        ...
+
+
 class SessionCodec(Protocol):
     """How a session is written in the plaintext of a ticket."""
 
@@ -53,12 +78,22 @@ class SessionCodec(Protocol):
         """
         ...
 
+    @property
+    def keeps_verified_chain(self) -> bool:
+        """Whether ``encode`` wants the path by which a client's chain was verified (``Session.verified_chain``)."""
+        ...
+
     def encode(self, session: Session) -> bytes:
         """The plaintext of a ticket that stands for ``session``."""
         ...
 
-    def decode(self, plaintext: bytes, now: float) -> Session:
-        """Undo ``encode``; ``SessionFormatError`` for everything else.  ``now``: seconds since the epoch."""
+    def decode(self, plaintext: bytes, now: float, encounter: Encounter | None = None) -> Session:
+        """Undo ``encode``; ``SessionFormatError`` for everything else.
+
+        ``now``: seconds since the epoch.  ``encounter``: who shows the ticket to whom; None where nobody does, and it
+        is only looked at.  Where a format has no place for the server's name, or for the context, what comes back has
+        none and does not go on, unless the codec takes those of the encounter for it.
+        """
         ...
 
 
@@ -67,18 +102,25 @@ class NativeCodec:
     """The encoding of ``Session.to_bytes``."""
 
     keeps_issue_time = True
+    keeps_verified_chain = False
 
     def encode(self, session: Session) -> bytes:
         return session.to_bytes()
 
-    def decode(self, plaintext: bytes, now: float) -> Session:
+    def decode(self, plaintext: bytes, now: float, encounter: Encounter | None = None) -> Session:
         return Session.from_bytes(plaintext)
 
 
 NATIVE: Final = NativeCodec()
 
 
-def session_in(plaintext: bytes | None, codec: SessionCodec, now: float, version: int) -> Session | None:
+def session_in(
+    plaintext: bytes | None,
+    codec: SessionCodec,
+    now: float,
+    version: int,
+    encounter: Encounter | None = None,
+) -> Session | None:
     """The session of that protocol version in what a ticket held, if there is one.
 
     A plaintext that is none (a key shared with something else, or a future format) counts as a ticket that
@@ -87,7 +129,7 @@ def session_in(plaintext: bytes | None, codec: SessionCodec, now: float, version
     if plaintext is None:
         return None
     try:
-        session = codec.decode(plaintext, now)
+        session = codec.decode(plaintext, now, encounter)
     except SessionFormatError:
         return None
     return session if session.version == version else None

@@ -173,7 +173,7 @@ class AskProtectTicket(Asking):
     plaintext: bytes = field(repr=False)
 
     def question(self) -> ProtectTicket:
-        return ProtectTicket(self.plaintext)
+        return ProtectTicket(self.plaintext, self.session)
 
     def default_answer(self, now: float) -> TicketProtected:
         return TicketProtected(None)

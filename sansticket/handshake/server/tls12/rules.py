@@ -73,6 +73,9 @@ class Rules(rules.Rules["AfterHello"]):
     def questions(self) -> Questions[AfterHello]:
         return QUESTIONS
 
+    def encounter(self) -> Negotiated:
+        return self.negotiated
+
     def shown(self) -> tuple[Shown, ...]:
         ticket, session_id = self.negotiated.ticket, self.negotiated.hello.session_id
         if ticket:

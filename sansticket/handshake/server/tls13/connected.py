@@ -389,7 +389,7 @@ class AskProtectTicket(Asking):
         return self.batch.bytes_queued
 
     def question(self) -> ProtectTicket:
-        return ProtectTicket(self.plaintext)
+        return ProtectTicket(self.plaintext, self.session)
 
     def default_answer(self, now: float) -> TicketProtected:
         return TicketProtected(None)

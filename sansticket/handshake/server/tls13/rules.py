@@ -71,6 +71,9 @@ class Rules(rules.Rules["AfterHello"]):
     def questions(self) -> Questions[AfterHello]:
         return QUESTIONS
 
+    def encounter(self) -> Negotiated:
+        return self.negotiated
+
     def shown(self) -> tuple[Shown, ...]:
         if not self.offer.identities or self.why_not() is not None:
             return ()
