@@ -184,7 +184,10 @@ class Credential(Shared):
 
     def is_signed_with(self, schemes: Collection[int]) -> bool:
         """Whether these schemes are enough to verify the chain.  What is self-signed is not verified."""
-        return not any(one.isdisjoint(schemes) for one in self._leaf.signed_with)
+        for one in self._leaf.signed_with:  # noqa: SIM110 - a generator would be resumed for each
+            if one.isdisjoint(schemes):
+                return False
+        return True
 
     @property
     def needs_sha1(self) -> bool:

@@ -117,6 +117,7 @@ def schemes_of(key: PrivateKey | PublicKey, tls13: bool) -> tuple[Scheme, ...]:
     return ()
 
 
+@lru_cache(maxsize=16)
 def _ecdsa_schemes(curve: str, tls13: bool) -> tuple[Scheme, ...]:
     best = _CURVE_SCHEMES.get(curve)
     if best is None:

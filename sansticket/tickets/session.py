@@ -182,9 +182,8 @@ class Session:
             and isinstance(self.alpn, _BYTES_OR_NONE)
             and isinstance(self.server_name, _TEXT_OR_NONE)
             and isinstance(chain, tuple)
-            and all(isinstance(certificate, bytes) for certificate in chain)
             and isinstance(path, tuple)
-            and (not path or all(isinstance(certificate, bytes) for certificate in path))
+            and not [one for one in (*chain, *path) if not isinstance(one, bytes)]
             and isinstance(self.version, int)
             and isinstance(self.cipher_suite, int)
             and isinstance(self.lifetime, int)

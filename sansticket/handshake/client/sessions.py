@@ -13,7 +13,7 @@ from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import OFFER_OVERHEAD, TLS12, size_of
 from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain
-from sansticket.tickets.records import Check, IdentityRecord
+from sansticket.tickets.records import Check, IdentityRecord, all_passed
 from sansticket.tickets.session import Session
 
 
@@ -35,7 +35,7 @@ def fit_sessions(
         if session.version == TLS12 and any(one.version == TLS12 for one in fit):
             checks = (*checks, Check("place", False, "a hello shows one session of TLS 1.2"))
         records.append(IdentityRecord(index, checks=checks))
-        if all(check.passed for check in checks):
+        if all_passed(checks):
             fit.append(session)
             room -= size
     return tuple(fit), tuple(records)

@@ -35,14 +35,15 @@ def scheme_for(
     credential: Credential, peer_schemes: Collection[int], our_schemes: Sequence[int]
 ) -> int | None:
     """The signature scheme that the credential's key, the peer and our config have in common."""
-    return next(
-        (
-            scheme
-            for scheme in credential.usable_schemes(tls13=True)
-            if scheme in peer_schemes and scheme in our_schemes
-        ),
-        None,
-    )
+    return common_scheme(credential.usable_schemes(tls13=True), peer_schemes, our_schemes)
+
+
+def common_scheme(usable: Sequence[int], theirs: Collection[int], ours: Collection[int]) -> int | None:
+    """The first that all three have."""
+    for scheme in usable:
+        if scheme in theirs and scheme in ours:
+            return scheme
+    return None
 
 
 def preferred(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypedDict, Unpack
 
 from attrs import define, field
@@ -128,12 +129,12 @@ class Flight:
     """
 
     __slots__ = (
-        "_entropy",
         "answer_waits",
         "answers_update",
         "can_send",
         "effects",
         "ends_record",
+        "entropy",
         "learned",
         "logs_secrets",
         "now",
@@ -154,7 +155,8 @@ class Flight:
         self.now: float = now
         self.logs_secrets: bool = logs_secrets
         self.can_send: bool = can_send
-        self._entropy = entropy
+        self.entropy: Entropy = partial(random_bytes, entropy)
+        """Gives that many random bytes; ConfigError if the config's source gives another number, or no bytes."""
         self.answer_waits: bool = answer_waits
         self.answers_update: bool = False
         self.received: bytes = received
@@ -162,10 +164,6 @@ class Flight:
         self.ends_record: bool = False
         self.effects: list[Effect | Event] = []
         self.learned: Learned | None = None
-
-    def entropy(self, length: int) -> bytes:
-        """That many random bytes.  ConfigError if the config's source gives another number of them, or no bytes."""
-        return random_bytes(self._entropy, length)
 
     def send(self, message: Message) -> bytes:
         """Note a handshake message; gives its bytes, for the transcript."""

@@ -18,6 +18,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.handshake.common.certificates import (
     ShowCertificate,
     ShowNothing,
+    common_scheme,
     issued_by,
     named_authorities,
     why_withheld,
@@ -37,9 +38,7 @@ CURVES: Final = {
 
 def scheme_for(credential: Credential, peer_schemes: Collection[int], config: Config) -> int | None:
     """The signature scheme that the credential's key, the peer and our config have in common."""
-    ours = config.schemes_of(TLS12)
-    usable = credential.usable_schemes(tls13=False)
-    return next((scheme for scheme in usable if scheme in peer_schemes and scheme in ours), None)
+    return common_scheme(credential.usable_schemes(tls13=False), peer_schemes, config.schemes_of(TLS12))
 
 
 def curve_is_accepted(public_key: PublicKey, groups: Collection[int]) -> bool:

@@ -110,13 +110,14 @@ def select(negotiated: Negotiated) -> Selected:
     if not common:
         raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {listed(hello.cipher_suites)}")
     group = select_group(negotiated)
-    pairs = [(SUITES[number], credential) for number in common for credential in credentials_for(negotiated)]
+    named = credentials_for(negotiated)
+    pairs = [(SUITES[number], credential) for number in common for credential in named]
     fitting = [pair for pair in pairs if goes_with(*pair)]
     if not fitting:
         raise Fault(Reason.NO_CREDENTIAL, "no certificate goes with a suite that the client offers")
     signing = [
         (credential, scheme)
-        for _, credential in fitting
+        for credential in {id(credential): credential for _, credential in fitting}.values()
         if (scheme := fitting_scheme(negotiated, credential)) is not None
     ]
     chosen = preferred(signing, hello)
@@ -145,8 +146,9 @@ def select_group(negotiated: Negotiated) -> int:
 def credentials_for(negotiated: Negotiated) -> tuple[Credential, ...]:
     """Those for the client's server name; without a name, or with one that none has, all."""
     name, credentials = negotiated.server_name, negotiated.config.credentials
-    named = tuple(one for one in credentials if name is not None and one.matches(name))
-    return named or credentials
+    if name is None:
+        return credentials
+    return tuple([one for one in credentials if one.matches(name)]) or credentials
 
 
 def fitting_scheme(negotiated: Negotiated, credential: Credential) -> int | None:
