@@ -24,38 +24,25 @@ The experiments use random ids and remove nothing but their own: the store may h
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
-from inspect import iscoroutinefunction
-from threading import Barrier
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
-from attrs import evolve, field, fields, frozen
+from attrs import evolve, frozen
 
 from sansticket.codes import CipherSuite, ProtocolVersion
-from sansticket.config.base import Config
+from sansticket.testing.experiments import (
+    BRIEF,
+    CALLERS,
+    ROUNDS,
+    BrokenRule,
+    Experiment,
+    check_blocks,
+    finish_with_threads,
+    in_threads,
+    random,
+)
 from sansticket.tickets.session import Session
-
-T = TypeVar("T")
-
-
-def random(length: int) -> bytes:
-    """That many bytes from the source that is a config's default."""
-    source: Any = fields(Config).entropy.default
-    made: bytes = source(length)
-    return made
-
-
-CALLERS: Final = 8
-"""How many take the same session at the same time."""
-
-ROUNDS: Final = 25
-"""How often that is tried: a race is not lost every time."""
-
-BRIEF: Final = 2
-"""Seconds of the lifetime of a session that is to expire."""
 
 
 class SessionStore(Protocol):
@@ -88,10 +75,6 @@ class BlockingSessionStore(Protocol):
 
     def remove(self, session_id: bytes) -> None:
         """Forget the session of that id; nothing happens if there is none."""
-
-
-class BrokenRule(AssertionError):
-    """A store does not do what a rule demands."""
 
 
 @frozen
@@ -148,12 +131,8 @@ def _named(session: Session | None) -> str:
 
 
 @frozen
-class Rule:
-    """``name`` is short and unique, ``why`` is a sentence."""
-
-    name: str
-    why: str
-    _experiment: Callable[[Trial], Coroutine[Any, Any, None]] = field(repr=False, alias="experiment")
+class Rule(Experiment[Trial]):
+    """Of a store.  ``name`` is short and unique, ``why`` is a sentence."""
 
     async def check(
         self,
@@ -166,10 +145,7 @@ class Rule:
         """Raises ``BrokenRule``.  ``others`` are the same store as other servers have it.  ``gather`` runs several
         coroutines at once and gives their results, as ``asyncio.gather`` does.
         """
-        try:
-            await self._experiment(Trial((store, *others), now, sleep, gather))
-        except BrokenRule as broken:
-            raise BrokenRule(f"{self.name}: {broken}. {self.why}") from None
+        await self._try(Trial((store, *others), now, sleep, gather))
 
     def check_blocking(
         self,
@@ -180,22 +156,13 @@ class Rule:
     ) -> None:
         """The same for a store that is used by threads.  TypeError for one that has to be awaited."""
         for one in (store, *others):
-            if iscoroutinefunction(one.get):
-                raise TypeError(f"{type(one).__name__} has to be awaited; expected a store for ``check``")
-        stores = map(_Unblocked, (store, *others))
+            check_blocks(one, one.get, "store")
 
         async def pause(seconds: float) -> None:
             sleep(seconds)
 
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-6)  # as many changes of thread as there can be
-        try:
-            _finish(self.check(*stores, now=now, sleep=pause, gather=_in_threads))
-        finally:
-            sys.setswitchinterval(interval)
-
-    def __str__(self) -> str:
-        return self.name
+        stores = map(_Unblocked, (store, *others))
+        finish_with_threads(self.check(*stores, now=now, sleep=pause, gather=in_threads))
 
 
 @frozen
@@ -215,28 +182,6 @@ class _Unblocked:
 
     async def remove(self, session_id: bytes) -> None:
         self.store.remove(session_id)
-
-
-def _finish(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    raise AssertionError("nothing in it can wait")
-
-
-async def _in_threads(*coroutines: Coroutine[Any, Any, Any]) -> Sequence[Any]:
-    """Each in a thread of its own, all starting together."""
-    start = Barrier(len(coroutines))
-
-    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        start.wait()
-        return _finish(coroutine)
-
-    with ThreadPoolExecutor(len(coroutines)) as threads:
-        return list(threads.map(run, coroutines))
 
 
 # --- the experiments -----------------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from redis.asyncio import Redis
 from sansticket import (
     Credential,
     Event,
+    ReplayRecorder,
     ServerConfig,
     Session,
     SessionCache,
     TicketReceived,
     WindowedTicketKeys,
 )
-from sansticket.testing.store_rules import RULES, Rule
+from sansticket.testing import RECORDER_RULES, RULES, RecorderRule, Rule
 from sansticket.tickets.keys.programs.layouts import PROGRAMS
 from sansticket_wrappers.asyncio import Hooks, open_connection
 from sansticket_wrappers.redis import RedisStore
@@ -156,6 +157,48 @@ def test_is_my_store_fit_for_it(rule: Rule) -> None:
     assert mark.args == ("rule", RULES)
     cache = SessionCache()
     test(rule, [MyStore(cache), MyStore(cache)])
+
+
+def test_recording_client_hellos() -> None:
+    names: dict[str, Any] = {}
+    before = time.time()
+    PAGE.run("Recording ClientHellos", names)
+    recorder = names["recorder"]
+    assert recorder.window == 20 == sum((10, 10))
+    assert not recorder.claim(b"a hello", before + 20)
+    assert recorder.claim(b"a hello", time.time() + 20.001)
+
+
+@pytest.mark.parametrize("rule", RECORDER_RULES, ids=str)
+def test_one_recorder_for_all_servers(rule: RecorderRule) -> None:
+    names: dict[str, Any] = {}
+    PAGE.run("One recorder for all servers", names)
+    test, (mark,) = names["test_my_recorder"], names["test_my_recorder"].pytestmark
+    assert mark.args == ("rule", RECORDER_RULES)
+
+    class MyRecorder:
+        recorder = ReplayRecorder(since=0)
+
+        async def claim(self, key: bytes, until: float) -> bool:
+            return self.recorder.claim(key, time.time())
+
+    test(rule, [MyRecorder(), MyRecorder()])
+
+
+def test_redis_records_for_all() -> None:
+    names: dict[str, Any] = {}
+    PAGE.run("One recorder for all servers", names)
+
+    async def main(server: RedisServer) -> list[bool]:
+        async with Redis.from_url(server.url) as here, Redis.from_url(server.url) as there:
+            one, other = names["recorder_of_the_fleet"](here), names["recorder_of_the_fleet"](there)
+            answers = [await one.claim(bytes(32), time.time() + 20)]
+            with server.client() as client:
+                assert client.delete("{early-data}:not yet") == 1
+            return answers + [await recorder.claim(bytes(32), time.time() + 20) for recorder in (one, other)]
+
+    with RedisServer() as server:
+        assert asyncio.run(main(server)) == [False, True, False]
 
 
 # --- figures -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Sessions in Redis, where all servers of a fleet find them.
+"""Sessions in Redis, where all servers of a fleet find them; and ClientHellos, so that early data is accepted once.
 
     store = RedisStore(Redis.from_url(url), keys)
     config = ServerConfig(credentials=[credential], **store.settings())
@@ -20,6 +20,11 @@ Nothing waits longer, and nothing is used twice: a GETDEL whose answer was lost 
 It needs the client ``redis`` (``pip install "sansticket-wrappers[redis]"``), and a Redis of version 6.2 or newer
 that does not persist (``save ""``, ``appendonly no``): one that does brings back, when it is restarted, what was
 taken.
+
+``RedisRecorder`` is the other thing: which ClientHellos had early data accepted, by whichever server.
+
+    recorder = RedisRecorder(Redis.from_url(url))
+    if await recorder.claim(key, until): ...
 """
 
 from __future__ import annotations
@@ -56,6 +61,9 @@ from sansticket_wrappers.asyncio import Hooks
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+WINDOW: Final = 60.0
+"""Seconds for which a ClientHello is remembered: 20 in which it is fresh, and 40 by which clocks may differ."""
 
 TIMEOUT: Final = 0.25
 """Seconds that a handshake waits for Redis; on a network that works it takes a thousandth of that."""
@@ -192,3 +200,63 @@ class Answers:
             log.warning("session %s failed: %r", what, error)
             self.failed = True
             return None
+
+
+CLAIM: Final = """
+local life = redis.call('INFO', 'server'):match('run_id:(%w+)')
+    .. redis.call('INFO', 'stats'):match('evicted_keys:(%d+)')
+if redis.call('GET', KEYS[2]) ~= life then
+    redis.call('SET', KEYS[2], life)
+    redis.call('SET', KEYS[3], 1, 'PX', ARGV[1])
+end
+if redis.call('EXISTS', KEYS[3]) == 1 then
+    return 0
+end
+return redis.call('SET', KEYS[1], 1, 'NX', 'PX', ARGV[1]) and 1 or 0
+"""
+"""SET NX PX, unless Redis may have forgotten something: it was restarted or emptied, another took its place, or it has
+evicted keys.  Then nothing is claimed until a window has passed.  One script is one step, whoever else calls it."""
+
+
+class RedisRecorder:
+    """A ``sansticket.testing.Recorder``: which ClientHellos had early data accepted, for a fleet that shares a Redis.
+
+    ``window``: seconds for which each is remembered, the same on all servers: both parts of ``early_data_window``, and
+    by how much the clocks of two servers may differ, or that of one be set back.
+
+    ``timeout``: seconds that a handshake waits for Redis.  ``prefix``: of the names in it.  Each claim is one round
+    trip and one key of about 100 bytes.
+
+    ``claim`` never raises for what Redis does: False is the answer where there is none.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        window: float = WINDOW,
+        timeout: float = TIMEOUT,
+        prefix: bytes = b"{early-data}:",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._claim = redis.register_script(CLAIM)
+        self._window = window
+        self._timeout = timeout
+        self._prefix = prefix
+        self._clock = clock
+
+    async def claim(self, key: bytes, until: float) -> bool:
+        """True for one caller only, on whichever server; False for all others, and where Redis cannot tell."""
+        if until - self._clock() > self._window:
+            log.warning(
+                "early data refused: to be remembered for longer than the %s s of the window", self._window
+            )
+            return False
+        names = [self._prefix + name for name in (sha256(key).digest(), b"known since", b"not yet")]
+        try:
+            async with asyncio.timeout(self._timeout):
+                claimed = await self._claim(keys=names, args=[round(self._window * 1000)])
+        except FAILURES as error:
+            log.warning("early data refused: %r", error)
+            return False
+        return bool(claimed == 1)
