@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutants.__main__ import explanations, key
+from tests.mutants.__main__ import explanations, key, read_killers
 from tests.mutants.subsets import WIDER, nearest
 from tests.mutants.table import PACKAGE, TableError, read_table
 
@@ -30,6 +30,13 @@ def test_the_tests_are_there() -> None:
 
 def test_what_is_explained_is_in_the_table() -> None:
     assert explanations().keys() <= {key(mutant) for mutant in TABLE}
+
+
+def test_the_killers_are_of_the_table_and_there() -> None:
+    killers = read_killers()
+    assert killers.keys() <= {key(mutant) for mutant in TABLE}
+    for test in killers.values():
+        assert (PACKAGE.parent / test.partition("::")[0]).exists(), test
 
 
 @pytest.mark.parametrize(
