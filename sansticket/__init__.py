@@ -13,15 +13,16 @@ Questions       Question, each with its answers, which are commands (AbortHandsh
                 SelectConfig: UseConfig; VerifyPeer: AcceptPeer, RejectPeer; Sign: ProvideSignature;
                 DecideTicket: ResolveTicket; PrepareTicket: SealTicket; LookUpSession: ProvideSession;
                 ClaimSession: SessionClaimed, SessionNotClaimed; AdmitSession: SessionAdmitted, SessionRefused;
-                OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected
+                OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected; LookUpPsk: ProvidePsk
 Commands        Command, SendData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets, RequestClientCertificate
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
                 adopt_session
+External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
                 nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check
 Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, SessionNotAdopted; Reason, ALERTS
-Registries      AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+Registries      AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 
 help(sansticket.ClientConfig) and so on say what each is, field by field.  Public are these, and what
 sansticket.events, .commands, .config, .adapters, .testing and .verifiers.pyopenssl list in their __all__; every
@@ -33,6 +34,7 @@ from sansticket.codes import AlertDescription as AlertDescription
 from sansticket.codes import CipherSuite as CipherSuite
 from sansticket.codes import NamedGroup as NamedGroup
 from sansticket.codes import ProtocolVersion as ProtocolVersion
+from sansticket.codes import PskKeyExchangeMode as PskKeyExchangeMode
 from sansticket.codes import SignatureScheme as SignatureScheme
 from sansticket.commands import Abort as Abort
 from sansticket.commands import AbortHandshake as AbortHandshake
@@ -41,6 +43,7 @@ from sansticket.commands import Close as Close
 from sansticket.commands import Command as Command
 from sansticket.commands import FlushTickets as FlushTickets
 from sansticket.commands import IssueTicket as IssueTicket
+from sansticket.commands import ProvidePsk as ProvidePsk
 from sansticket.commands import ProvideSession as ProvideSession
 from sansticket.commands import ProvideSignature as ProvideSignature
 from sansticket.commands import RejectPeer as RejectPeer
@@ -84,6 +87,7 @@ from sansticket.events import DecideTicket as DecideTicket
 from sansticket.events import Event as Event
 from sansticket.events import HandshakeCompleted as HandshakeCompleted
 from sansticket.events import KeysUpdated as KeysUpdated
+from sansticket.events import LookUpPsk as LookUpPsk
 from sansticket.events import LookUpSession as LookUpSession
 from sansticket.events import OpenTicket as OpenTicket
 from sansticket.events import PeerAuthenticated as PeerAuthenticated
@@ -99,6 +103,10 @@ from sansticket.events import VerifyPeer as VerifyPeer
 from sansticket.field_docs import show_field_docs
 from sansticket.handshake.client.adoption import SessionNotAdopted as SessionNotAdopted
 from sansticket.handshake.client.adoption import adopt_session as adopt_session
+from sansticket.psk import ExternalPsk as ExternalPsk
+from sansticket.psk import ImportedIdentity as ImportedIdentity
+from sansticket.psk import PskRole as PskRole
+from sansticket.psk import import_psk as import_psk
 from sansticket.tickets.decision import FoundBy as FoundBy
 from sansticket.tickets.decision import Resolution as Resolution
 from sansticket.tickets.decision import TicketReturn as TicketReturn

@@ -127,8 +127,17 @@ class SignatureScheme(IntEnum):
 
 
 class PskKeyExchangeMode(IntEnum):
+    """How a pre-shared key is used: alone, or with a key exchange (RFC 9846 section 4.3.9)."""
+
     PSK_KE = 0
     PSK_DHE_KE = 1
+
+
+class KdfIdentifier(IntEnum):
+    """For what an external PSK is imported (RFC 9258 section 4.1)."""
+
+    HKDF_SHA256 = 1
+    HKDF_SHA384 = 2
 
 
 class KeyUpdateRequest(IntEnum):

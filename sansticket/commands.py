@@ -11,6 +11,7 @@ from attrs import Attribute, field, frozen
 from sansticket.codes import AlertDescription
 from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
+from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keys.protection import NATIVE, SessionCodec
 from sansticket.tickets.session import Session
@@ -24,6 +25,7 @@ __all__ = [
     "Command",
     "FlushTickets",
     "IssueTicket",
+    "ProvidePsk",
     "ProvideSession",
     "ProvideSignature",
     "RejectPeer",
@@ -292,6 +294,24 @@ class ProvideSession(Command):
         validator=_is_text,
         metadata=says(
             'Why there is none, for the record of the handshake: "no session of this id" if it is empty.'
+        ),
+    )
+
+
+@frozen
+class ProvidePsk(Command):
+    """Answers ``LookUpPsk``.  One with another identity, or for the role of a client, is a LocalProtocolError; one of a
+    hash that no common cipher suite has is passed over."""
+
+    psk: ExternalPsk | None = field(
+        validator=_is(ExternalPsk, NoneType, expected="an ExternalPsk or None"),
+        metadata=says("The PSK of the identity that was asked for, or None."),
+    )
+    why: str = field(
+        default="",
+        validator=_is_text,
+        metadata=says(
+            'Why there is none, for the record of the handshake: "no PSK of this identity" if it is empty.'
         ),
     )
 

@@ -79,6 +79,8 @@ class Reason(Enum):
     NO_COMMON_APPLICATION_PROTOCOL = "no common application protocol"
     NO_COMMON_PSK_MODE = "no common PSK key exchange mode"
     NO_CREDENTIAL = "no certificate for this client"
+    PSK_REQUIRED = "no pre-shared key, and nothing else authenticates"
+    UNKNOWN_PSK_IDENTITY = "no known PSK identity"
     UNOFFERED_CIPHER_SUITE = "cipher suite that was not offered"
     UNOFFERED_GROUP = "group that was not offered"
     UNOFFERED_SIGNATURE_SCHEME = "signature scheme that was not offered"
@@ -159,6 +161,8 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.NO_COMMON_APPLICATION_PROTOCOL: Alert.NO_APPLICATION_PROTOCOL,
     Reason.NO_COMMON_PSK_MODE: Alert.HANDSHAKE_FAILURE,
     Reason.NO_CREDENTIAL: Alert.HANDSHAKE_FAILURE,
+    Reason.PSK_REQUIRED: Alert.HANDSHAKE_FAILURE,
+    Reason.UNKNOWN_PSK_IDENTITY: Alert.UNKNOWN_PSK_IDENTITY,
     Reason.UNOFFERED_CIPHER_SUITE: Alert.ILLEGAL_PARAMETER,
     Reason.UNOFFERED_GROUP: Alert.ILLEGAL_PARAMETER,
     Reason.UNOFFERED_SIGNATURE_SCHEME: Alert.ILLEGAL_PARAMETER,

@@ -58,6 +58,7 @@ from sansticket.crypto.suites import SUITES
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault
 from sansticket.events import Sign, VerifyPeer
+from sansticket.psk import ExternalPsk, PskRole
 from sansticket.text import quoted
 from sansticket.values import says
 
@@ -65,6 +66,11 @@ from sansticket.values import says
 def _as_credentials(values: Iterable[Credential]) -> tuple[Credential, ...]:
     credentials: tuple[Credential, ...] = as_tuple(values)
     return credentials
+
+
+def _as_psks(values: Iterable[ExternalPsk]) -> tuple[ExternalPsk, ...]:
+    psks: tuple[ExternalPsk, ...] = as_tuple(values)
+    return psks
 
 
 def _are_protocols(config: object, attribute: Attribute[Any], protocols: Any) -> None:
@@ -142,6 +148,16 @@ class Config:
         default=None,
         validator=or_none(is_a(TrustAnchors, "TrustAnchors or None")),
         metadata=says("Where the chains of peers may end.  None: the application verifies, or nobody does."),
+    )
+    psks: tuple[ExternalPsk, ...] = field(
+        default=(),
+        converter=_as_psks,
+        validator=are(ExternalPsk, "an ExternalPsk"),
+        metadata=says(
+            "TLS 1.3: external PSKs, with which the peers authenticate each other without certificates.  A client "
+            "offers all of them, behind its sessions; a server knows these, and asks ``LookUpPsk`` for others only.  A "
+            "config with PSKs that could verify (client) or show (server) no certificate takes nothing else."
+        ),
     )
     answers: Answers = field(
         factory=dict,
@@ -277,6 +293,8 @@ class Config:
 
     def _check_versions(self) -> None:
         """That the lists leave a version what it needs."""
+        if self.psk_only and TLS13 not in self.versions:
+            raise ConfigError("versions", "without TLS 1.3, for which alone there are external PSKs")
         if TLS13 in self.versions:
             for name, left in (
                 ("cipher_suites", self._suites[TLS13]),
@@ -289,6 +307,28 @@ class Config:
             raise ConfigError(
                 "versions", "cipher_suites, groups or signature_schemes have nothing for any of them"
             )
+
+    def _check_psks(self, role: PskRole) -> None:
+        """One identity, one hash, and so for a key; and on this side only (RFC 9257 sections 4.1 and 6)."""
+        hashes = set(self.hashes)
+        if self.psks and not any(psk.hash_name in hashes for psk in self.psks):
+            raise ConfigError(
+                "psks", "none has the hash of a cipher suite of TLS 1.3 among versions and cipher_suites"
+            )
+        identities: set[bytes] = set()
+        hash_of_key: dict[bytes, str] = {}
+        for psk in self.psks:
+            if psk.role is not role:
+                raise ConfigError(
+                    "psks", f"{quoted(psk.identity)} is for a {psk.role.value}; expected {role}"
+                )
+            if psk.identity in identities:
+                raise ConfigError(
+                    "psks", f"{quoted(psk.identity)} is there twice; expected one key of one hash"
+                )
+            if hash_of_key.setdefault(psk.key, psk.hash_name) != psk.hash_name:
+                raise ConfigError("psks", f"the key of {quoted(psk.identity)} is there with another hash too")
+            identities.add(psk.identity)
 
     def _who_verifies(self, otherwise: bytes) -> bytes:
         """Stands for the application where it verifies, and for ``otherwise`` where it does not."""
@@ -316,16 +356,31 @@ class Config:
     def _schemes(self) -> Mapping[Numbers, Numbers]:
         return schemes_by_versions(self.signature_schemes)
 
+    @property
+    def psk_only(self) -> bool:
+        """Nobody is authenticated by a certificate: there are external PSKs, and nothing else."""
+        raise NotImplementedError
+
+    @cached_property
+    def psk_of(self) -> Mapping[bytes, ExternalPsk]:
+        """The ``psks`` by their identities."""
+        return {psk.identity: psk for psk in self.psks}
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """The hashes of the cipher suites of TLS 1.3, where it is usable."""
+        return tuple(SUITES[one].hash_name for one in self.suites_offered if one >> 8 == 0x13)
+
     def _has_lists_for(self, version: int) -> bool:
         return bool(self._suites[version] and self._groups[version] and self._schemes[version,])
 
     def _can_do(self, version: int) -> bool:
-        return self._has_lists_for(version)
+        return self._has_lists_for(version) and (version == TLS13 or not self.psk_only)
 
     @cached_property
     def usable_versions(self) -> tuple[int, ...]:
         """Those of ``versions`` that have what they need (a cipher suite, a group, a signature scheme; for a server, a
-        credential), the highest first."""
+        credential or external PSKs, which are for TLS 1.3), the highest first."""
         return tuple(version for version in sorted(self.versions, reverse=True) if self._can_do(version))
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Final
 
 from attrs import field, frozen
 
@@ -24,13 +25,20 @@ from sansticket.config.derived import (
     store_policy,
     verification_policy,
 )
-from sansticket.config.hello import fixed_extensions
+from sansticket.config.hello import fixed_extensions, psk_modes
 from sansticket.config.questions import Lacking, check_asked, lacking_in_a_client
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
+from sansticket.psk import ExternalPsk, PskRole
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
 from sansticket.values import says
 from sansticket.wire.extensions.base import Extension
+
+MAX_PSKS: Final = 16_384
+"""Bytes of a ClientHello for external PSKs: a quarter of what its extensions have."""
+
+SIZE_BESIDE_IDENTITY: Final = 6 + 1 + 48
+"""Bytes that an external PSK takes besides its identity: length, age, and a binder of the longest hash."""
 
 
 def _as_request(values: Iterable[int] | None) -> tuple[int, int] | None:
@@ -51,7 +59,8 @@ def _as_request(values: Iterable[int] | None) -> tuple[int, int] | None:
 class ClientConfig(Config):
     """A client's.
 
-    Without ``trust_anchors`` it is refused, unless ``VerifyPeer`` is answered or ``verify_peer`` is False.
+    Without ``trust_anchors`` it is refused, unless there are ``psks``, ``VerifyPeer`` is answered or ``verify_peer`` is
+    False.
     """
 
     verify_peer: bool = field(
@@ -115,7 +124,10 @@ class ClientConfig(Config):
         super()._check()
         if self.key_shares is not None:
             check_known("key_shares", self.key_shares, self.groups)
-        if self.trust_anchors is None and self.verify_peer and VerifyPeer not in self.answers:
+        self._check_psks(PskRole.CLIENT)
+        if sum(SIZE_BESIDE_IDENTITY + len(psk.identity) for psk in self.psks) > MAX_PSKS:
+            raise ConfigError("psks", f"too many; expected identities of at most {MAX_PSKS} bytes together")
+        if not self.psks and not self._verifies:
             raise ConfigError(
                 "trust_anchors",
                 "none given; expected TrustAnchors, or an answer for VerifyPeer, or verify_peer=False",
@@ -136,6 +148,23 @@ class ClientConfig(Config):
             )
 
     @property
+    def _verifies(self) -> bool:
+        """Somebody looks at the server's certificate, or nobody is to."""
+        return self.trust_anchors is not None or VerifyPeer in self.answers or not self.verify_peer
+
+    @property
+    def psk_only(self) -> bool:
+        """There are PSKs and nobody to verify a certificate, so that none counts."""
+        return bool(self.psks) and not (
+            VerifyPeer in self.answers or (self.verify_peer and self.trust_anchors is not None)
+        )
+
+    @cached_property
+    def usable_psks(self) -> tuple[ExternalPsk, ...]:
+        """Those of a hash that one of the cipher suites has."""
+        return tuple(psk for psk in self.psks if psk.hash_name in self.hashes)
+
+    @property
     def lacking(self) -> Lacking:
         """For each question of clients what this config lacks to ask it; "" for those that it can ask."""
         return lacking_in_a_client(bool(self.credentials))
@@ -145,7 +174,8 @@ class ClientConfig(Config):
     @cached_property
     def verification_policy(self) -> bytes:
         """What a session remembers of how the server was verified (16 bytes): see ``handshake.client.sessions``."""
-        how = self._who_verifies(b"chain" if self.verify_peer else b"none")
+        by_default = b"chain" if self.verify_peer else b"none"
+        how = self._who_verifies(b"psk" if self.psk_only else by_default)
         return verification_policy(how, self.min_rsa_bits, self.trust_anchors)
 
     @property
@@ -166,7 +196,9 @@ class ClientConfig(Config):
     @cached_property
     def _store_policy(self) -> bytes:
         return store_policy(
-            self.verification_policy, tuple(credential.chain for credential in self.credentials)
+            self.verification_policy,
+            tuple(credential.chain for credential in self.credentials),
+            tuple(psk.fingerprint for psk in self.psks),
         )
 
     def store_key(self, server_name: str, port: int = 443) -> StoreKey:
@@ -181,4 +213,5 @@ class ClientConfig(Config):
     @cached_property
     def fixed_extensions(self) -> tuple[Extension, ...]:
         """The extensions that every ClientHello of this config begins with, in a connection to whomever."""
-        return fixed_extensions(self, self.post_handshake_auth, self.ticket_request)
+        modes = psk_modes(self.psks)
+        return fixed_extensions(self, self.post_handshake_auth, self.ticket_request, modes)

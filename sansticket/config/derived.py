@@ -89,9 +89,11 @@ def client_identity(chains: tuple[tuple[bytes, ...], ...]) -> bytes:
     return sha256(b"sansticket client identity\0" + ours).digest()[:16] if chains else b""
 
 
-def store_policy(policy: bytes, chains: tuple[tuple[bytes, ...], ...]) -> bytes:
-    """16 bytes that stand for that, and for the certificates that we have to show."""
+def store_policy(policy: bytes, chains: tuple[tuple[bytes, ...], ...], psks: tuple[bytes, ...]) -> bytes:
+    """16 bytes that stand for that, for the certificates that we have to show, and for the external PSKs."""
     ours = b"".join(sha256(b"".join(chain)).digest() for chain in chains)
+    if psks:
+        ours += b"psks" + b"".join(sorted(psks))
     return sha256(b"sansticket session store\0" + policy + ours).digest()[:16]
 
 

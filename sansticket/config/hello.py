@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sansticket.codes import PskKeyExchangeMode
 from sansticket.config.base import Config
-from sansticket.config.derived import TLS12, TLS13, schemes_in_chains
+from sansticket.config.derived import TLS12, TLS13, Numbers, schemes_in_chains
+from sansticket.psk import ExternalPsk
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.certificate import PostHandshakeAuth
 from sansticket.wire.extensions.key_exchange import SupportedGroups
@@ -37,18 +38,22 @@ def signature_extensions(config: Config, *versions: int) -> tuple[Extension, ...
 
 
 def fixed_extensions(
-    config: Config, post_handshake_auth: bool, ticket_request: tuple[int, int] | None
+    config: Config, post_handshake_auth: bool, ticket_request: tuple[int, int] | None, modes: Numbers
 ) -> tuple[Extension, ...]:
-    """All extensions that do not depend on the server's name, on key shares and on sessions."""
+    """All extensions that do not depend on the server's name, on key shares and on sessions.
+
+    Who takes no certificate names no signatures: so says the client that there is no other way (RFC 9846 section 9.2).
+    """
     versions = config.usable_versions
     extensions: list[Extension] = [SupportedGroups(config.groups_of(versions[0]))]
-    extensions.extend(signature_extensions(config, *versions))
+    if not config.psk_only:
+        extensions.extend(signature_extensions(config, *versions))
     if config.alpn_protocols:
         extensions.append(ApplicationProtocols(config.alpn_protocols))
     if TLS12 in versions:
         extensions.extend(extensions12(config))
     if TLS13 in versions:
-        extensions.extend(extensions13(versions))
+        extensions.extend((SupportedVersions(versions), PskKeyExchangeModes(modes)))
         if post_handshake_auth:
             extensions.append(PostHandshakeAuth())
         if ticket_request is not None:
@@ -65,7 +70,7 @@ def extensions12(config: Config) -> Iterator[Extension]:
         yield SessionTicketExtension(b"")
 
 
-def extensions13(versions: tuple[int, ...]) -> Iterator[Extension]:
-    """What only a server of TLS 1.3 looks at, but for the key shares."""
-    yield SupportedVersions(versions)
-    yield PskKeyExchangeModes((PskKeyExchangeMode.PSK_DHE_KE,))
+def psk_modes(psks: Iterable[ExternalPsk]) -> Numbers:
+    """psk_ke if one of the PSKs allows it, and never first: there are servers that take what comes first."""
+    dhe, ke = PskKeyExchangeMode.PSK_DHE_KE, PskKeyExchangeMode.PSK_KE
+    return (dhe, ke) if any(psk.does_without_key_exchange for psk in psks) else (dhe,)

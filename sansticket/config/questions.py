@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
+from sansticket.config.choices import ClientAuthentication
 from sansticket.config.derived import TLS12, TLS13, Numbers
 from sansticket.config.tickets import StoredTickets, Tickets
 from sansticket.errors import ConfigError
@@ -16,6 +17,7 @@ from sansticket.events import (
     AdmitSession,
     ClaimSession,
     DecideTicket,
+    LookUpPsk,
     LookUpSession,
     OpenTicket,
     PrepareTicket,
@@ -47,7 +49,8 @@ class ServerTraits:
     finds_ids: bool
     """There is a cache, or somebody who looks sessions up."""
     single_use: bool
-    asks_for_certificates: bool
+    client_authentication: ClientAuthentication
+    has_credentials: bool
 
 
 def lacking_in_a_server(server: ServerTraits) -> Lacking:
@@ -60,15 +63,20 @@ def lacking_in_a_server(server: ServerTraits) -> Lacking:
     seals = sealed or ("" if tls13 or server.tickets_in_tls12 else IN_TLS12)
     by_ids = stored or (server.finds_ids and TLS12 in server.versions)
     looks_up = stored or TLS12 in server.versions
-    can_verify = tls13 or server.asks_for_certificates
+    mode = server.client_authentication
+    can_verify = tls13 or mode is not ClientAuthentication.NONE
+    no_psk = "client_authentication other than REQUIRED" if mode is ClientAuthentication.REQUIRED else ""
     return {
         SelectConfig: "",
-        Sign: "",
-        VerifyPeer: "" if can_verify else "client_authentication, or TLS 1.3 among the versions",
+        Sign: "" if server.has_credentials else "credentials",
+        VerifyPeer: ("" if server.has_credentials else "credentials")
+        if can_verify
+        else "client_authentication, or TLS 1.3 among the versions",
         OpenTicket: seals,
         ProtectTicket: seals,
         DecideTicket: seals,
         PrepareTicket: "" if stored else seals,
+        LookUpPsk: no_psk if tls13 else "TLS 1.3 among the versions",
         LookUpSession: "" if looks_up else "ticket_keys=None, or TLS 1.2 among the versions",
         AdmitSession: "" if by_ids else seals,
         ClaimSession: "" if server.single_use else "single_use_tickets",

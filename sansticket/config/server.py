@@ -20,7 +20,8 @@ from sansticket.config.derived import TLS13, can_authenticate, session_id_contex
 from sansticket.config.questions import Lacking, ServerTraits, check_asked, lacking_in_a_server
 from sansticket.config.tickets import StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
-from sansticket.events import ClaimSession, LookUpSession, OpenTicket, VerifyPeer
+from sansticket.events import ClaimSession, LookUpPsk, LookUpSession, OpenTicket, VerifyPeer
+from sansticket.psk import PskRole
 from sansticket.tickets.keys.protection import TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.policy import TicketPolicy
@@ -139,15 +140,23 @@ class ServerConfig(Config):
 
     def _check(self) -> None:
         super()._check()
+        self._check_psks(PskRole.SERVER)
+        if self.psks and self.client_authentication is ClientAuthentication.REQUIRED:
+            raise ConfigError(
+                "psks", "given, but client certificates are required, and with a PSK none is shown"
+            )
         self._check_client_authentication()
         self._check_single_use()
         check_asked(self.answers, self.lacking, "server")
 
     def _check_versions(self) -> None:
         super()._check_versions()
-        if not self.credentials:
-            raise ConfigError("credentials", "none given; a server needs at least one")
-        self._check_credentials()
+        if self.credentials:
+            self._check_credentials()
+        elif not self.takes_psks:
+            raise ConfigError(
+                "credentials", "none given; a server needs at least one, or psks, or an answer for LookUpPsk"
+            )
 
     def _check_credentials(self) -> None:
         lost = [one for one in self.versions if self._has_lists_for(one) and one not in self.usable_versions]
@@ -161,8 +170,9 @@ class ServerConfig(Config):
 
     def _can_do(self, version: int) -> bool:
         schemes, suites = self.schemes_of(version), self.suites_of(version)
-        return super()._can_do(version) and any(
-            can_authenticate(credential, version, schemes, suites) for credential in self.credentials
+        return super()._can_do(version) and (
+            self.psk_only
+            or any(can_authenticate(credential, version, schemes, suites) for credential in self.credentials)
         )
 
     def _check_client_authentication(self) -> None:
@@ -189,6 +199,16 @@ class ServerConfig(Config):
                 "session_cache or an answer for ClaimSession",
             )
 
+    @cached_property
+    def takes_psks(self) -> bool:
+        """There may be external PSKs."""
+        return bool(self.psks) or LookUpPsk in self.answers
+
+    @property
+    def psk_only(self) -> bool:
+        """There are external PSKs, and no certificate to show."""
+        return not self.credentials and self.takes_psks
+
     @property
     def lacking(self) -> Lacking:
         """For each question of servers what this config lacks to ask it; "" for those that it can ask."""
@@ -198,7 +218,8 @@ class ServerConfig(Config):
             tickets_in_tls12=self.tickets_in_tls12,
             finds_ids=self.session_cache is not None or LookUpSession in self.answers,
             single_use=self.single_use_tickets,
-            asks_for_certificates=self.client_authentication is not ClientAuthentication.NONE,
+            client_authentication=self.client_authentication,
+            has_credentials=bool(self.credentials),
         )
         return lacking_in_a_server(traits)
 

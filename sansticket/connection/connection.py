@@ -283,6 +283,12 @@ class Connection:
         return self._engine.established.resumed_session if self._engine.established is not None else None
 
     @property
+    def psk_identity(self) -> bytes | None:
+        """The external PSK that authenticates, or did when the session was made; None without, and before the
+        handshake is done."""
+        return self._engine.established.psk_identity if self._engine.established is not None else None
+
+    @property
     def trailing_data(self) -> bytes:
         """What came after the peer's close_notify, with it, as it came: TLS is over, it belongs to whoever goes on."""
         return self._engine.trailing_data

@@ -290,6 +290,7 @@ def _establish(engine: Engine, effect: Establish) -> None:
             "version": established.version,
             "peer_certificates": established.peer_certificates,
             "session": established.resumed_session,
+            "psk_identity": established.psk_identity,
         }
     )
     engine.reader.in_handshake = False

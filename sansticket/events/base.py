@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from sansticket.text import quoted
 from sansticket.tickets.session import Session
 
 
@@ -33,6 +34,8 @@ class ConnectionFacts:
     """In DER, leaf first."""
     session: Session | None = None
     """What is resumed, or None."""
+    psk_identity: bytes | None = field(default=None, repr=quoted)
+    """The external PSK that authenticates, or did when the session was made; None without one."""
     application: Any = None
     """The ``application`` argument of the connection."""
 

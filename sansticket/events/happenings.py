@@ -7,7 +7,7 @@ from attrs import field, frozen
 from sansticket.codes import AlertDescription
 from sansticket.errors import Reason, reason_in_words
 from sansticket.events.base import Event
-from sansticket.text import printable
+from sansticket.text import printable, quoted
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 
@@ -41,6 +41,8 @@ class HandshakeCompleted(Event):
     """What was resumed; None after a full handshake."""
     record: ResumptionRecord
     """What became of each session that was offered."""
+    psk_identity: bytes | None = field(default=None, repr=quoted)
+    """The external PSK that authenticated the peers, or did when the session was made; None without one."""
 
     @property
     def resumed(self) -> bool:

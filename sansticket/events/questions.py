@@ -8,6 +8,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.events.base import Question
+from sansticket.psk import ImportedIdentity
 from sansticket.text import quoted
 from sansticket.tickets.decision import FoundBy, TicketStatus
 from sansticket.tickets.session import Session
@@ -79,6 +80,24 @@ class LookUpSession(Question):
     """What the client shows, 1 to 32 bytes; in TLS 1.3 it is the ticket."""
     version: int
     """A number of ``ProtocolVersion``."""
+
+
+@frozen
+class LookUpPsk(Question):
+    """TLS 1.3: an identity is none of our tickets and sessions, and none of ``psks``: is it an external PSK?
+
+    Answers: ``ProvidePsk``, ``AbortHandshake``.  Default: there is none.  Asked once for each identity of a connection,
+    also where the client sends a second ClientHello, and for the PSK that a session goes back to: one that is not
+    provided any more is not resumed.  A function that raises is a PSK that is not known, and the record names the
+    exception's class.
+
+    Nothing proves yet that the client has the key.  Anybody can show an identity.
+    """
+
+    identity: bytes = field(repr=quoted)
+    """What the client shows, 1 to 65,535 bytes."""
+    imported: ImportedIdentity | None
+    """What it says if it has the form of an imported one (RFC 9258), whose ``derive`` gives the PSK; else None."""
 
 
 @frozen

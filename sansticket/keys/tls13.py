@@ -109,9 +109,8 @@ class EarlySecret:
         """The early secret of a handshake that offers or uses ``psk`` (of any length)."""
         return cls(hash_name, hkdf_extract(hash_name, b"", psk))
 
-    def binder_key(self, external: bool) -> bytes:
-        """binder_key of an external PSK or of one from a ticket, for ``binder``."""
-        label = b"ext binder" if external else b"res binder"
+    def binder_key(self, label: bytes = b"res binder") -> bytes:
+        """binder_key, for ``binder``, of a PSK from a ticket, or of an external one (``ExternalPsk.binder_label``)."""
         return derive_secret(self.hash_name, self.secret, label, EMPTY_HASHES[self.hash_name])
 
     def client_early_traffic(self, transcript_hash: bytes) -> bytes:

@@ -92,7 +92,6 @@ class SslSession:
 NOT_DONE: Final = (
     "key_arg",
     "psk_identity_hint",
-    "psk_identity",
     "compression",
     "srp_username",
     "max_fragment_length",
@@ -136,6 +135,7 @@ class SessionValues(TypedDict):
     app_data: bytes
     extended_master_secret: bool
     group: int
+    psk_identity: bytes | None
 
 
 def values_of(fields: SslSession, client: bool | None = None, now: float | None = None) -> SessionValues:
@@ -174,6 +174,7 @@ def values_of(fields: SslSession, client: bool | None = None, now: float | None 
         app_data=fields.app_data or b"",
         extended_master_secret=bool((fields.flags or 0) & EXTENDED_MASTER_SECRET),
         group=fields.kex_group or 0,
+        psk_identity=fields.psk_identity or None,
     )
 
 
@@ -207,6 +208,7 @@ def fields_of(session: SessionValues, client: bool | None = None) -> SslSession:
         alpn=session["alpn"],
         app_data=session["app_data"] or None,
         kex_group=session["group"] or None,
+        psk_identity=session["psk_identity"],
     )
 
 

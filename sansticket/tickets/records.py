@@ -7,7 +7,7 @@ a short text for people; the fields are for programs.
 
 from attrs import field
 
-from sansticket.text import MAX_PIECE, printable
+from sansticket.text import MAX_PIECE, printable, quoted
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.values import value
 
@@ -54,6 +54,9 @@ class IdentityRecord:
     checks: tuple[Check, ...] = ()
     """In the order in which they were made; after one that failed there may be none."""
 
+    psk_identity: bytes | None = field(default=None, repr=quoted)
+    """The identity itself where it is that of an external PSK."""
+
     @property
     def passed(self) -> bool:
         """Whether no check failed."""
@@ -61,6 +64,8 @@ class IdentityRecord:
 
     def __str__(self) -> str:
         parts = [f"identity {self.index}"]
+        if self.psk_identity is not None:
+            parts.append(f"external PSK {quoted(self.psk_identity)}")
         if self.key_name:
             parts.append(printable(f"key {self.key_name.hex()}", MAX_PIECE))
         if self.status is not None:
@@ -68,7 +73,8 @@ class IdentityRecord:
         if self.ticket_return is not None:
             parts.append(f"-> {self.ticket_return.name}")
         if not self.checks:
-            return f"{' '.join(parts)}: {'not looked at' if self.status is None else 'no checks'}"
+            unseen = self.status is None and self.psk_identity is None
+            return f"{' '.join(parts)}: {'not looked at' if unseen else 'no checks'}"
         lines = [" ".join(parts)]
         lines += [str(check) for check in self.checks if not check.passed]
         if passed := ", ".join(str(check) for check in self.checks if check.passed):
@@ -84,7 +90,7 @@ class ResumptionRecord:
     """In the order in which they were offered."""
 
     winner: int | None = None
-    """The index of the identity that was resumed; None after a full handshake."""
+    """The index of the identity that was resumed, or of the external PSK; None after a full handshake."""
 
     tickets_to_follow: int | None = 0
     """How many tickets the server was to send because of this handshake.  On a client: how many it announced
@@ -93,13 +99,18 @@ class ResumptionRecord:
     why: str = field(default="", converter=printable)
     """The rule that decided, in words."""
 
+    psk_identity: bytes | None = field(default=None, repr=quoted)
+    """The external PSK that authenticated this handshake; None where there was none, and after a resumption."""
+
     @property
     def resumed(self) -> bool:
         """One of the sessions that were offered was resumed."""
-        return self.winner is not None
+        return self.winner is not None and self.psk_identity is None
 
     def __str__(self) -> str:
         outcome = "full handshake" if self.winner is None else f"resumed identity {self.winner}"
+        if self.psk_identity is not None:
+            outcome = f"external PSK {quoted(self.psk_identity)}, identity {self.winner}"
         number = self.tickets_to_follow
         tickets = "" if number is None else f", {number} ticket{'' if number == 1 else 's'} to follow"
         why = self.why.removeprefix(f"{outcome}, ")

@@ -25,6 +25,7 @@ Layout of format 1 (integers big-endian, ``vector`` is a length as varint follow
     app_data            vector      bit 0x0200: not empty
     peer_certificates   a count as varint, then each certificate as vector; bit 0x0400: not empty
     verified_chain      likewise; bit 0x2000: not empty
+    psk_identity        vector      bit 0x4000: not None
 
 Bit 0x0800 says TLS 1.3 (otherwise TLS 1.2), bit 0x1000 extended master secret; the others must be 0.
 Varints are those of ``encoding``.
@@ -36,6 +37,7 @@ from typing import Any, Final, Self, cast
 from attrs import Factory, asdict, field, frozen
 
 from sansticket.codes import ProtocolVersion
+from sansticket.text import quoted
 from sansticket.tickets.encoding import MAX_FIELD, Source, utf8_length, varint, vector
 from sansticket.tickets.encoding import SessionFormatError as SessionFormatError
 
@@ -66,14 +68,15 @@ _CERTIFICATES = 0x0400
 _TLS_1_3 = 0x0800
 _EXTENDED_MASTER_SECRET = 0x1000
 _VERIFIED_CHAIN = 0x2000
-_ALL_FLAGS = 0x3FFE
+_PSK_IDENTITY = 0x4000
+_ALL_FLAGS = 0x7FFE
 
 _BYTES_OR_NONE: Final = (bytes, NoneType)
 _TEXT_OR_NONE: Final = (str, NoneType)
 
 _TYPES: Final[tuple[tuple[tuple[str, ...], Any], ...]] = (
     (("secret", "ticket", "session_id", "session_id_context", "app_data"), bytes),
-    (("alpn",), _BYTES_OR_NONE),
+    (("alpn", "psk_identity"), _BYTES_OR_NONE),
     (("server_name",), _TEXT_OR_NONE),
     (("version", "cipher_suite", "lifetime", "age_add", "max_early_data", "group"), int),
     (("extended_master_secret",), bool),
@@ -164,6 +167,9 @@ class Session:
     group: int = 0
     """The group of the key exchange, 16 bits; 0 when not known."""
 
+    psk_identity: bytes | None = field(default=None, repr=quoted)
+    """The external PSK by which the peers were authenticated when it was made, 1 to 65,535 bytes; TLS 1.3 only."""
+
     def __attrs_post_init__(self) -> None:
         if not self._has_types():
             raise SessionFormatError(f"{self._other_type()} is of another type")
@@ -180,6 +186,7 @@ class Session:
             and isinstance(self.session_id_context, bytes)
             and isinstance(self.app_data, bytes)
             and isinstance(self.alpn, _BYTES_OR_NONE)
+            and isinstance(self.psk_identity, _BYTES_OR_NONE)
             and isinstance(self.server_name, _TEXT_OR_NONE)
             and isinstance(chain, tuple)
             and isinstance(path, tuple)
@@ -203,7 +210,7 @@ class Session:
 
     def _is_in_range(self) -> bool:
         """All ranges at once, since a session is made for every ticket; the two below find out which one it was."""
-        name, protocol = self.server_name, self.alpn
+        name, protocol, psk = self.server_name, self.alpn, self.psk_identity
         return (
             (0 < len(self.secret) < 256 if self.version == _TLS_1_3_CODE else len(self.secret) == 48)
             and (self.version == _TLS_1_3_CODE or self.version == _TLS_1_2_CODE)
@@ -218,6 +225,7 @@ class Session:
             and len(self.session_id) <= MAX_SESSION_ID
             and len(self.session_id_context) <= MAX_CONTEXT
             and (protocol is None or 0 < len(protocol) < 256)
+            and (psk is None or (0 < len(psk) < 1 << 16 and self.version == _TLS_1_3_CODE))
             and (name is None or (0 < len(name) < 256 if name.isascii() else 0 < utf8_length(name) < 256))
             and len(self.app_data) <= MAX_FIELD
             and all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates)
@@ -264,8 +272,10 @@ class Session:
             return "server_name"
         if len(self.app_data) > MAX_FIELD:
             return "app_data"
-        fits = all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates)
-        return "verified_chain" if fits else "peer_certificates"
+        if not all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates):
+            return "peer_certificates"
+        fits = all(0 < len(certificate) <= MAX_FIELD for certificate in self.verified_chain)
+        return "psk_identity" if fits else "verified_chain"
 
     def age(self, now: float) -> float:
         """Seconds since the ticket was issued, to the millisecond; 0 when the issuer's clock is ahead."""
@@ -313,6 +323,9 @@ class Session:
             flags |= _VERIFIED_CHAIN
             parts.append(varint(len(self.verified_chain)))
             parts.extend(map(vector, self.verified_chain))
+        if self.psk_identity is not None:
+            flags |= _PSK_IDENTITY
+            parts.append(vector(self.psk_identity))
         head = FORMAT << 112 | flags << 96 | self.cipher_suite << 80 | self.lifetime << 48
         return (head | round(self.issued_at * 1000)).to_bytes(_HEAD) + b"".join(parts)
 
@@ -348,6 +361,7 @@ class Session:
             app_data=source.vector() if flags & _APP_DATA else b"",
             peer_certificates=source.vectors() if flags & _CERTIFICATES else (),
             verified_chain=source.vectors() if flags & _VERIFIED_CHAIN else (),
+            psk_identity=source.vector() if flags & _PSK_IDENTITY else None,
             extended_master_secret=bool(flags & _EXTENDED_MASTER_SECRET),
         )
         source.finish()

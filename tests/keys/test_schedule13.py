@@ -111,7 +111,7 @@ def test_secrets_that_the_resumed_trace_names_besides() -> None:
     assert early.secret == secrets["early"]
     truncated = Transcript(HASH).digest_of(hello[:-BINDERS_LENGTH])
     assert truncated == secrets["binder hash"]
-    binder_key = early.binder_key(external=False)
+    binder_key = early.binder_key()
     assert binder_key == secrets["res binder"]
     assert binder(HASH, binder_key, truncated) == secrets["binder"] == hello[-32:]
     hello_hash = Transcript(HASH).plus(hello).digest()
@@ -178,8 +178,8 @@ def test_every_step_by_its_definition(name: str, length: int, algorithm: hashes.
     early = hmac.digest(bytes(length), b"psk", name)
     step = EarlySecret.from_psk(name, b"psk")
     assert step.secret == early
-    assert step.binder_key(external=True) == expand(algorithm, early, b"ext binder", empty, length)
-    assert step.binder_key(external=False) == expand(algorithm, early, b"res binder", empty, length)
+    assert step.binder_key(b"ext binder") == expand(algorithm, early, b"ext binder", empty, length)
+    assert step.binder_key() == expand(algorithm, early, b"res binder", empty, length)
     assert step.client_early_traffic(th) == expand(algorithm, early, b"c e traffic", th, length)
     assert step.early_exporter(th) == expand(algorithm, early, b"e exp master", th, length)
     handshake = hmac.digest(expand(algorithm, early, b"derived", empty, length), b"shared", name)

@@ -140,7 +140,7 @@ class HostileClient(HostilePeer):
 
     def binder(self, session: Session, truncated: bytes) -> bytes:
         hash_name = self.suite.hash_name
-        key = EarlySecret.from_psk(hash_name, session.secret).binder_key(external=False)
+        key = EarlySecret.from_psk(hash_name, session.secret).binder_key()
         return binder(hash_name, key, self.transcript.digest_of(truncated))
 
     def hear_retry(self, group: int = NamedGroup.SECP256R1) -> Self:

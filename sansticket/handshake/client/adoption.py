@@ -71,6 +71,8 @@ def adopt_session(
 def _verify(config: ClientConfig, chain: tuple[bytes, ...], name: str | None) -> None:
     """What a handshake would have done.  Raises a Fault where it would have ended there."""
     answer = config.answers.get(VerifyPeer)
+    if config.psk_only:
+        raise Fault(Reason.PSK_REQUIRED, "the config has external PSKs only, and takes no certificate")
     if answer is None and not config.verify_peer:
         return
     if not chain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import evolve, field
@@ -9,10 +10,13 @@ from attrs import evolve, field
 from sansticket.codes import ProtocolVersion
 from sansticket.config.client import ClientConfig
 from sansticket.crypto.groups import KeyExchange
+from sansticket.crypto.hkdf import HASH_LENGTHS
 from sansticket.crypto.suites import SUITES
+from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
 from sansticket.keys.tls13 import EarlySecret, binder
 from sansticket.keys.transcript import Transcript
+from sansticket.psk import ExternalPsk
 from sansticket.tickets.records import Check, IdentityRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
@@ -21,6 +25,9 @@ from sansticket.wire.extensions.resumption import PreSharedKeyOffer, PskIdentity
 from sansticket.wire.messages.hello import ClientHello
 
 TLS12: Final = ProtocolVersion.TLS_1_2
+
+OfferedKey = tuple[str, bytes, bytes]
+"""The hash of a pre-shared key, the key, and the label of its binder key."""
 
 MAX_EXTENSIONS: Final = 65_535
 """Bytes of all extensions of a ClientHello."""
@@ -40,6 +47,11 @@ def room_in(hello: ClientHello) -> int:
 def size_of(session: Session) -> int:
     """Bytes that it takes in a hello, at most."""
     return len(session.ticket) + IDENTITY_OVERHEAD
+
+
+def size_of_psks(psks: Iterable[ExternalPsk]) -> int:
+    """Bytes that they take in a hello, at most."""
+    return sum(len(psk.identity) + IDENTITY_OVERHEAD for psk in psks)
 
 
 @value
@@ -64,16 +76,23 @@ class ClientOffer:
     transcript: Transcript
     places: tuple[int, ...]
     """The index of each of the ``offered`` among all those that were given."""
+    psks: tuple[ExternalPsk, ...]
+    """The external PSKs in the latest hello, behind the sessions."""
     retried: bool = False
 
     @property
     def extension_types(self) -> frozenset[int]:
         types = [extension.type for extension in self.hello.extensions]
-        return frozenset((*types, PreSharedKeyOffer.TYPE) if self.sessions else types)
+        return frozenset((*types, PreSharedKeyOffer.TYPE) if self.sessions or self.psks else types)
 
     def place_of(self, session: Session) -> int:
         """The index of an offered session among all those that were given."""
         return self.places[self.offered.index(session)]
+
+    def place_of_psk(self, psk: ExternalPsk) -> int:
+        """Its index in the record: behind all sessions that were given."""
+        known = self.config.psks
+        return len(self.identities) - len(known) + known.index(psk)
 
     def with_extension(self, extension: Extension) -> ClientOffer:
         """The hello with ``extension`` in the place of its predecessor of the same type, or at the end."""
@@ -85,9 +104,10 @@ class ClientOffer:
         return evolve(self, hello=evolve(self.hello, extensions=extensions))
 
     def after_retry(self, transcript: Transcript, hash_name: str) -> ClientOffer:
-        """For the second hello: only sessions of the hash that the retry has settled (RFC 9846 section 4.3.11), and
-        that fit beside what it brings.  The record says which were left out, and why."""
-        room = room_in(self.hello) - (OFFER_OVERHEAD if self.sessions else 0)
+        """For the second hello: only what has the hash that the retry has settled (RFC 9846 section 4.3.11), and
+        sessions that fit beside what it brings.  The record says which were left out, and why."""
+        psks = tuple([psk for psk in self.psks if psk.hash_name == hash_name])
+        room = room_in(self.hello) - (OFFER_OVERHEAD if self.sessions or psks else 0) - size_of_psks(psks)
         left: list[Session] = []
         records = list(self.identities)
         for session in self.sessions:
@@ -98,21 +118,35 @@ class ClientOffer:
                 continue
             place = self.place_of(session)
             records[place] = evolve(records[place], checks=(*records[place].checks, failed))
+        if not left and not psks and self.config.psk_only:
+            raise Fault(Reason.PSK_REQUIRED, f"the retry settled {hash_name}, which none of ours has")
+        for psk in self.psks:
+            if psk not in psks:
+                place = self.place_of_psk(psk)
+                why = Check("hash", False, f"{psk.hash_name}; the retry settled {hash_name}")
+                records[place] = evolve(records[place], checks=(*records[place].checks, why))
         return evolve(
-            self, transcript=transcript, sessions=tuple(left), identities=tuple(records), retried=True
+            self,
+            transcript=transcript,
+            sessions=tuple(left),
+            identities=tuple(records),
+            psks=psks,
+            retried=True,
         )
 
     def sent(self, flight: Flight) -> ClientOffer:
         """Send the hello; the transcript has it then."""
         hello = self.hello
-        if self.sessions:
-            offer = self._unbound_offer(flight.now)
+        shows_psk = self.sessions or self.psks
+        if shows_psk:
+            keys = self._keys()
+            offer = self._unbound_offer(keys, flight.now)
             hello = ClientHello(
                 hello.random, hello.session_id, hello.cipher_suites, (*hello.extensions, offer)
             )
         raw = hello.encode()
-        if self.sessions:
-            raw = self._with_binders(raw)
+        if shows_psk:
+            raw = self._with_binders(raw, keys)
         flight.send_raw(raw)
         return ClientOffer(
             self.config,
@@ -125,26 +159,30 @@ class ClientOffer:
             self.identities,
             self.transcript.plus(raw),
             self.places,
+            self.psks,
             self.retried,
         )
 
-    def _unbound_offer(self, now: float) -> PreSharedKeyOffer:
+    def _unbound_offer(self, keys: list[OfferedKey], now: float) -> PreSharedKeyOffer:
         """The offer with binders of zeros: their sizes count, since the hash covers all lengths before them."""
-        return PreSharedKeyOffer(
-            tuple(PskIdentity(session.ticket, obfuscated_age(session, now)) for session in self.sessions),
-            tuple(bytes(SUITES[session.cipher_suite].hash_length) for session in self.sessions),
-        )
+        identities = [PskIdentity(one.ticket, obfuscated_age(one, now)) for one in self.sessions]
+        identities += [PskIdentity(psk.identity, 0) for psk in self.psks]
+        binders = tuple([bytes(HASH_LENGTHS[hash_name]) for hash_name, _, _ in keys])
+        return PreSharedKeyOffer(tuple(identities), binders)
 
-    def _with_binders(self, raw: bytes) -> bytes:
+    def _keys(self) -> list[OfferedKey]:
+        """Those of the identities, in their order."""
+        keys = [(SUITES[one.cipher_suite].hash_name, one.secret, b"res binder") for one in self.sessions]
+        return keys + [(psk.hash_name, psk.key, psk.binder_label) for psk in self.psks]
+
+    def _with_binders(self, raw: bytes, keys: list[OfferedKey]) -> bytes:
         """RFC 9846 section 4.3.11.2: each binder covers the hello up to the list of binders."""
-        lengths = [SUITES[session.cipher_suite].hash_length for session in self.sessions]
-        truncated = raw[: -(2 + sum(1 + length for length in lengths))]
+        truncated = raw[: -(2 + sum([1 + HASH_LENGTHS[hash_name] for hash_name, _, _ in keys]))]
         binders = b""
-        for session, length in zip(self.sessions, lengths, strict=True):
-            hash_name = SUITES[session.cipher_suite].hash_name
-            key = EarlySecret.from_psk(hash_name, session.secret).binder_key(external=False)
+        for hash_name, secret, label in keys:
+            key = EarlySecret.from_psk(hash_name, secret).binder_key(label)
             value = binder(hash_name, key, self.transcript.with_hash(hash_name).digest_of(truncated))
-            binders += bytes((length,)) + value
+            binders += bytes((len(value),)) + value
         return truncated + len(binders).to_bytes(2) + binders
 
 

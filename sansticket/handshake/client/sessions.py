@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hmac import compare_digest
 
 from sansticket.config.choices import ResumedCertificates
 from sansticket.config.client import ClientConfig
@@ -10,9 +11,9 @@ from sansticket.config.defaults import MAX_LIFETIME
 from sansticket.crypto.inspection import end_of_validity, is_named
 from sansticket.crypto.suites import SUITES
 from sansticket.events import VerifyPeer
-from sansticket.handshake.client.offer import OFFER_OVERHEAD, TLS12, size_of
+from sansticket.handshake.client.offer import OFFER_OVERHEAD, TLS12, size_of, size_of_psks
 from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
-from sansticket.text import plain
+from sansticket.text import plain, quoted
 from sansticket.tickets.records import Check, IdentityRecord, all_passed
 from sansticket.tickets.session import Session
 
@@ -20,13 +21,13 @@ from sansticket.tickets.session import Session
 def fit_sessions(
     config: ClientConfig, server_name: str | None, sessions: Sequence[Session], now: float, room: int
 ) -> tuple[tuple[Session, ...], tuple[IdentityRecord, ...]]:
-    """Those that can be offered, and what was checked of each.
+    """Those that can be offered, and what was checked of each; and of the external PSKs behind them.
 
     ``room`` is what is left of the 65,535 bytes that a ClientHello has for its extensions.
     """
     fit: list[Session] = []
     records: list[IdentityRecord] = []
-    room -= OFFER_OVERHEAD
+    room -= OFFER_OVERHEAD + (size_of_psks(config.psks) if config.psks else 0)
     for index, session in enumerate(sessions):
         checks = check_session(config, server_name, session, now)
         size = size_of(session)
@@ -38,7 +39,21 @@ def fit_sessions(
         if all_passed(checks):
             fit.append(session)
             room -= size
+    if config.psks:
+        records += psk_records(config, len(records))
     return tuple(fit), tuple(records)
+
+
+def psk_records(config: ClientConfig, index: int) -> list[IdentityRecord]:
+    """What was checked of the external PSKs; ``index`` is that of the first."""
+    return [
+        IdentityRecord(
+            index + place,
+            checks=(Check("hash", psk.hash_name in config.hashes, psk.hash_name),),
+            psk_identity=psk.identity,
+        )
+        for place, psk in enumerate(config.psks)
+    ]
 
 
 def check_session(
@@ -69,6 +84,9 @@ def check_session(
 
 def check_context(config: ClientConfig, session: Session) -> Iterator[Check]:
     """How the server was verified, and who we were."""
+    if session.psk_identity is not None:
+        yield check_psk(config, session, session.psk_identity)
+        return
     policy, ours = config.verification_policy, config.client_identity
     context = session.session_id_context
     same_policy, same_identity = context[: len(policy)] == policy, context[len(policy) :] == ours
@@ -80,6 +98,13 @@ def check_context(config: ClientConfig, session: Session) -> Iterator[Check]:
         same_identity,
         "" if same_identity else "it was made with other credentials, or without",
     )
+
+
+def check_psk(config: ClientConfig, session: Session, identity: bytes) -> Check:
+    """The PSK that the session goes back to is still one of ours, with the same key."""
+    psk = config.psk_of.get(identity)
+    known = psk is not None and compare_digest(session.session_id_context, psk.session_context(b""))
+    return Check("psk", known, quoted(identity) if known else f"{quoted(identity)} is none of ours any more")
 
 
 def check_certificates(

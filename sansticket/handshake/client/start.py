@@ -50,27 +50,20 @@ def start(
         cipher_suites=config.suites_offered,
         extensions=hello_extensions(config, server_name, key_exchanges),
     )
-    room = room_in(hello) if sum(map(size_of, sessions)) > AMPLE - OFFER_OVERHEAD else AMPLE
+    psks, ample = config.usable_psks, sum(map(size_of, sessions)) <= AMPLE - OFFER_OVERHEAD
+    room = AMPLE if ample and not psks else room_in(hello)
     fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
     sessions13 = tuple([session for session in fit if session.version == TLS13])
     if sessions13:
         hello = preferring(hello, SUITES[sessions13[0].cipher_suite].hash_name)
+    elif psks:
+        hello = preferring(hello, psks[0].hash_name)
     session12 = next((session for session in fit if session.version == TLS12), None)
     if session12 is not None:
         hello = with_session12(hello, session12, flight)
-    places = tuple([record.index for record in identities if record.passed])
-    offer = ClientOffer(
-        config,
-        server_name,
-        key_exchanges,
-        hello,
-        fit,
-        sessions13,
-        session12,
-        identities,
-        Transcript(),
-        places,
-    )
+    places = tuple([record.index for record in identities if record.passed and record.psk_identity is None])
+    shown = fit, sessions13, session12, identities
+    offer = ClientOffer(config, server_name, key_exchanges, hello, *shown, Transcript(), places, psks)
     flight.learn(server_name=server_name)
     return WaitServerHello(offer.sent(flight))
 
@@ -122,7 +115,7 @@ def with_session12(hello: ClientHello, session: Session, flight: Flight) -> Clie
 def normal_server_name(server_name: str | None, config: ClientConfig) -> str | None:
     """The name as it is sent and compared: lower case, no dot at the end.  ConfigError if it can be none."""
     if server_name is None:
-        if config.verify_peer and VerifyPeer not in config.answers:
+        if config.verify_peer and VerifyPeer not in config.answers and not config.psk_only:
             raise ConfigError(
                 "server_name", "None, but certificates are verified; expected the name of the server"
             )

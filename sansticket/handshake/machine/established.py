@@ -32,6 +32,8 @@ class Established:
     authenticated_at: float
     exporter: tls12.Exporter | tls13.Exporter | None
     extended_master_secret: bool = True
+    psk_identity: bytes | None = None
+    """Of the external PSK that authenticates, or did when the session was made."""
 
     def completed(self, record: ResumptionRecord) -> HandshakeCompleted:
         """The event that says so."""
@@ -44,4 +46,5 @@ class Established:
             peer_certificates=self.peer_certificates,
             session=self.resumed_session,
             record=record,
+            psk_identity=self.psk_identity,
         )

@@ -117,6 +117,7 @@ class Learned(TypedDict, total=False):
     version: int
     peer_certificates: tuple[bytes, ...]
     session: Session | None
+    psk_identity: bytes | None
 
 
 class Flight:

@@ -9,6 +9,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.errors import Reason
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
+from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import Decision, FoundBy, TicketCounts, TicketReturn, TicketStatus
 from sansticket.tickets.keys.protection import Encounter
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
@@ -28,6 +29,8 @@ class Shown:
 
     identity: bytes
     is_ticket: bool
+    only_psk: Check | None = None
+    """Why it can be neither, and at most an external PSK."""
 
 
 @value
@@ -52,6 +55,8 @@ class Outcome:
     record: ResumptionRecord
     num_tickets: int | None
     """What was set on the connection when the tickets to follow were counted."""
+    psk: ExternalPsk | None = None
+    """The external PSK that authenticates, in the place of a session."""
 
     @property
     def gives_ticket(self) -> bool:
@@ -65,6 +70,8 @@ class Rules(Generic[After]):
 
     NUMBER: ClassVar[int]
     """Of the protocol version."""
+    HAS_PSKS: ClassVar[bool]
+    """What is no ticket and no id may be an external PSK."""
     IDS_ARE_TICKETS: ClassVar[bool]
     """An id comes in the place of a ticket, so that one which is not known is a decision about tickets too."""
 
@@ -87,8 +94,17 @@ class Rules(Generic[After]):
         """The records of what is shown from ``index`` on, which nobody looked at."""
         raise NotImplementedError
 
-    def judge(self, index: int, session: Session, now: float) -> Judgement[After]:
-        """Every condition under which a session may go on.  Raises ``Fault`` for a client that cannot be its own."""
+    def judge(self, index: int, session: Session, psk: ExternalPsk | None, now: float) -> Judgement[After]:
+        """Every condition under which a session may go on; ``psk`` is the one that it goes back to, if it does.  Raises
+        ``Fault`` for a client that cannot be its own."""
+        raise NotImplementedError
+
+    def judge_psk(self, index: int, psk: ExternalPsk) -> Judgement[After]:
+        """The same for an external PSK."""
+        raise NotImplementedError
+
+    def look_up_psk(self, sought: SoughtPsk[After], flight: Flight) -> After:
+        """Find out which external PSK has an identity, and go on with what is found."""
         raise NotImplementedError
 
     def counts(self, num_tickets: int | None) -> TicketCounts:
@@ -102,13 +118,15 @@ class Rules(Generic[After]):
 
 @value
 class Questions(Generic[After]):
-    """The states of one version in which the application is asked.  Without the last there is no single use."""
+    """The states of one version in which the application is asked.  Without the last two there is no single use, and no
+    external PSK."""
 
     open_ticket: Callable[[Search[After]], After]
-    decide_ticket: Callable[[Search[After], TicketStatus, bytes, Session | None], After]
+    decide_ticket: Callable[[Search[After], TicketStatus, bytes, Session | None, tuple[Check, ...]], After]
     look_up_session: Callable[[Search[After]], After]
     admit_session: Callable[[Candidate[After]], After]
     claim_session: Callable[[Candidate[After]], After] | None = None
+    look_up_psk: Callable[[SoughtPsk[After]], After] | None = None
 
 
 @value
@@ -120,6 +138,8 @@ class Search(Generic[After]):
     decisions: tuple[Decision, ...] = ()
     identities: tuple[IdentityRecord, ...] = ()
     found: tuple[Session | None, ...] = ()
+    psks: tuple[tuple[bytes, ExternalPsk | None], ...] = ()
+    """The identities that were looked up, and what was found: none is looked up twice."""
 
     @property
     def index(self) -> int:
@@ -138,11 +158,42 @@ class Search(Generic[After]):
             (*self.decisions, decision),
             (*self.identities, identity),
             (*self.found, session),
+            self.psks,
         )
 
     def undecided(self, identity: IdentityRecord) -> Search[After]:
         """With what says nothing about tickets."""
-        return Search(self.rules, self.shown, self.decisions, (*self.identities, identity), self.found)
+        identities = (*self.identities, identity)
+        return Search(self.rules, self.shown, self.decisions, identities, self.found, self.psks)
+
+
+@value
+class Found:
+    """A session of what is shown now, before it is judged."""
+
+    session: Session
+    found_by: FoundBy
+    status: TicketStatus
+    ticket_return: TicketReturn
+    key_name: bytes
+
+
+@value
+class NotOurs:
+    """What is shown now is none of our tickets; and if it is no external PSK, this is the rest of its record."""
+
+    key_name: bytes
+    why: Check | None
+    """What the search for an id found; None for a ticket."""
+
+
+@value
+class SoughtPsk(Generic[After]):
+    """Which external PSK has this identity?  And for what: that which is shown, or a session that goes back to it."""
+
+    search: Search[After]
+    identity: bytes
+    purpose: Found | NotOurs
 
 
 @value

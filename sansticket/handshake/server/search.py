@@ -4,6 +4,7 @@ What a client shows is looked at in its order, and the first session that is usa
 
     a ticket   decrypt (our keys, or AskOpenTicket)  ->  AskDecideTicket  ->  checks
     an id      look up (our cache, or AskLookUpSession)                   ->  checks
+    neither    in TLS 1.3 perhaps the name of an external PSK: ``psks``
 
 When a session has passed every check the application has the last word (AskAdmitSession), and only then is it used
 up, where sessions are for single use (AskClaimSession): one that was used before is no longer usable, and the
@@ -34,7 +35,17 @@ from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
-from sansticket.handshake.server.rules import After, Candidate, Outcome, Rules, Search
+from sansticket.handshake.server.rules import (
+    After,
+    Candidate,
+    Found,
+    NotOurs,
+    Outcome,
+    Rules,
+    Search,
+    SoughtPsk,
+)
+from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import (
     Decision,
     FoundBy,
@@ -64,6 +75,10 @@ def go_on(search: Search[After], flight: Flight) -> After:
     if len(search.identities) == len(search.shown) or (search.decisions and ends(search.decisions[-1])):
         return conclude(search, flight)
     shown, config = search.now_shown, search.rules.config
+    if shown.only_psk is not None:
+        return search.rules.look_up_psk(
+            SoughtPsk(search, shown.identity, NotOurs(b"", shown.only_psk)), flight
+        )
     if not shown.is_ticket:
         return look_up(search, shown.identity, flight)
     if not shown.identity:
@@ -120,15 +135,32 @@ class AskOpenTicket(Asking, Generic[After]):
 def opened(
     search: Search[After], status: TicketStatus, key_name: bytes, session: Session | None, flight: Flight
 ) -> After:
-    """A plaintext that is no session of ours counts as a ticket that did not decrypt."""
+    """A plaintext that is no session of ours counts as a ticket that did not decrypt.  What no key of ours opens may be
+    the name of an external PSK: nobody decides about it as if it were a ticket before that is known."""
+    rules = search.rules
     if session is None and status.decrypted:
         status = TicketStatus.NO_DECRYPT
+    elif status is TicketStatus.NO_DECRYPT and rules.HAS_PSKS and rules.config.takes_psks:
+        identity = search.now_shown.identity
+        return rules.look_up_psk(SoughtPsk(search, identity, NotOurs(key_name, None)), flight)
+    return decide(search, status, key_name, session, (), flight)
+
+
+def decide(
+    search: Search[After],
+    status: TicketStatus,
+    key_name: bytes,
+    session: Session | None,
+    checks: tuple[Check, ...],
+    flight: Flight,
+) -> After:
+    """Ask, or take the default; ``checks`` are those that it failed to be something else."""
     if DecideTicket in search.rules.config.answers:
-        return search.rules.questions().decide_ticket(search, status, key_name, session)
+        return search.rules.questions().decide_ticket(search, status, key_name, session, checks)
     answer = default_return(status, search.rules.NUMBER)
     if session is not None and answer.uses:
         return judged(search, session, FoundBy.TICKET, status, answer, key_name, flight)
-    return note(search, Decision(status, answer, usable=False), key_name, (), None, flight)
+    return note(search, Decision(status, answer, usable=False), key_name, checks, None, flight)
 
 
 @value
@@ -141,6 +173,7 @@ class AskDecideTicket(Asking, Generic[After]):
     status: TicketStatus
     key_name: bytes
     session: Session | None
+    checks: tuple[Check, ...]
 
     def question(self) -> DecideTicket:
         return DecideTicket(self.status, self.key_name, self.session, self.search.index)
@@ -155,17 +188,10 @@ class AskDecideTicket(Asking, Generic[After]):
                 f"{answer.name} on a ticket with status {self.status.name}; expected IGNORE_RENEW, IGNORE or ABORT"
             )
         decision = Decision(self.status, answer, usable=False, alert=command.alert)
-        return decided(self.search, decision, self.key_name, self.session, flight)
-
-
-def decided(
-    search: Search[After], decision: Decision, key_name: bytes, session: Session | None, flight: Flight
-) -> After:
-    """What was answered about a ticket: judge its session if it is to be used."""
-    if session is None or not decision.ticket_return.uses:
-        return note(search, decision, key_name, (), session, flight)
-    status, answer = decision.status, decision.ticket_return
-    return judged(search, session, FoundBy.TICKET, status, answer, key_name, flight)
+        session = self.session
+        if session is None or not answer.uses:
+            return note(self.search, decision, self.key_name, self.checks, session, flight)
+        return judged(self.search, session, FoundBy.TICKET, self.status, answer, self.key_name, flight)
 
 
 # --- an id -----------------------------------------------------------------------------------------------------
@@ -245,12 +271,21 @@ def found(search: Search[After], session: Session, found_by: FoundBy, flight: Fl
 
 
 def not_found(search: Search[After], why: Check, flight: Flight) -> After:
+    """No session; perhaps an external PSK, unless it is one of our own ids."""
+    rules = search.rules
+    if rules.HAS_PSKS and rules.config.takes_psks and why is not USED_BEFORE:
+        identity = search.now_shown.identity
+        return rules.look_up_psk(SoughtPsk(search, identity, NotOurs(b"", why)), flight)
+    return unknown_id(search, (why,), flight)
+
+
+def unknown_id(search: Search[After], checks: tuple[Check, ...], flight: Flight) -> After:
     rules = search.rules
     status = TicketStatus.NO_DECRYPT
     if not rules.IDS_ARE_TICKETS:
-        return go_on(search.undecided(IdentityRecord(search.index, status=status, checks=(why,))), flight)
+        return go_on(search.undecided(IdentityRecord(search.index, status=status, checks=checks)), flight)
     decision = Decision.by_default(status, rules.NUMBER, usable=False)
-    return note(search, decision, b"", (why,), None, flight)
+    return note(search, decision, b"", checks, None, flight)
 
 
 # --- a session -------------------------------------------------------------------------------------------------
@@ -264,9 +299,16 @@ def judged(
     answer: TicketReturn,
     key_name: bytes,
     flight: Flight,
+    *,
+    looked_up: bool = False,
+    psk: ExternalPsk | None = None,
 ) -> After:
-    """All checks; then it is the application's turn, and last of all the session is used up."""
-    judgement = search.rules.judge(search.index, session, flight.now)
+    """All checks, with the external PSK that the session goes back to, if it was looked up; then it is the turn of the
+    application, and last of all the session is used up."""
+    if session.psk_identity is not None and not looked_up and search.rules.HAS_PSKS:
+        found = Found(session, found_by, status, answer, key_name)
+        return search.rules.look_up_psk(SoughtPsk(search, session.psk_identity, found), flight)
+    judgement = search.rules.judge(search.index, session, psk, flight.now)
     if not judgement.passed:
         decision = Decision(status, answer, usable=False, fault=judgement.fault)
         return note(search, decision, key_name, judgement.checks, session, flight)
@@ -345,7 +387,10 @@ def settle(candidate: Candidate[After], *checks: Check, flight: Flight) -> After
     decision = Decision(candidate.status, candidate.ticket_return, usable)
     search = candidate.search
     if usable and candidate.rules is not search.rules:
-        search = Search(candidate.rules, search.shown, search.decisions, search.identities, search.found)
+        before = search
+        search = Search(
+            candidate.rules, before.shown, before.decisions, before.identities, before.found, before.psks
+        )
     return note(search, decision, candidate.key_name, (*candidate.checks, *checks), candidate.session, flight)
 
 

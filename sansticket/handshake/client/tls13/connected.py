@@ -63,7 +63,8 @@ class ClientConnected(Connected):
         """Post-handshake authentication (RFC 9846 section 4.7.2)."""
         if self.transcript is None:
             raise Fault(
-                Reason.UNEXPECTED_MESSAGE, "CertificateRequest, and we did not offer post_handshake_auth"
+                Reason.UNEXPECTED_MESSAGE,
+                "CertificateRequest, and we did not offer post_handshake_auth, or have an external PSK",
             )
         answer, transcript = answer_request(message, self.config), self.transcript.plus(flight.received)
         if not flight.can_send:
@@ -99,6 +100,7 @@ class ClientConnected(Connected):
             peer_certificates=established.peer_certificates,
             max_early_data=early_data.max_early_data_size if early_data is not None else 0,
             group=established.group,
+            psk_identity=established.psk_identity,
         )
 
 

@@ -61,6 +61,7 @@ from sansticket.keys.tls13 import (
     traffic_keys,
 )
 from sansticket.keys.transcript import Transcript
+from sansticket.psk import ExternalPsk
 from sansticket.text import quoted
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
@@ -90,6 +91,8 @@ class ClientHandshake:
     transcript: Transcript
     secret: HandshakeSecret
     traffic: HandshakeTraffic
+    psk: ExternalPsk | None
+    """The external PSK that the server chose."""
     alpn_protocol: bytes | None = None
     announced_tickets: int | None = None
     """RFC 9149 section 4."""
@@ -104,6 +107,7 @@ class ClientHandshake:
             self.transcript.plus(raw),
             self.secret,
             self.traffic,
+            self.psk,
             self.alpn_protocol,
             self.announced_tickets,
         )
@@ -135,11 +139,14 @@ class WaitEncryptedExtensions(State):
             before.transcript.plus(flight.received),
             before.secret,
             before.traffic,
+            before.psk,
             alpn_protocol=alpn_protocol,
             announced_tickets=hint.expected_count if hint is not None else None,
         )
         if handshake.session is not None:
             return WaitServerFinished(handshake, handshake.session.peer_certificates, None)
+        if handshake.psk is not None:
+            return WaitServerFinished(handshake, (), None)
         return WaitCertificateOrRequest(handshake)
 
 
@@ -302,29 +309,40 @@ class ClientFinished:
             reading_secret=self.application.server,
             writing_secret=self.application.client,
             resumption_secret=self.master.resumption(transcript.digest()),
-            transcript=transcript if handshake.offer.config.post_handshake_auth else None,
+            transcript=transcript
+            if handshake.offer.config.post_handshake_auth and not handshake.psk
+            else None,
         )
 
     def established(self, now: float) -> Established:
         handshake = self.handshake
-        offer, session = handshake.offer, handshake.session
+        offer, session, psk = handshake.offer, handshake.session, handshake.psk
+        context, psk_identity = offer.config.session_context, None
+        if psk is not None:
+            context, psk_identity = psk.session_context(b""), psk.identity
+        elif session is not None:
+            context, psk_identity = session.session_id_context, session.psk_identity
         return Established(
             version=ProtocolVersion.TLS_1_3,
             suite=handshake.suite,
             group=handshake.group,
             alpn_protocol=handshake.alpn_protocol,
             server_name=offer.server_name,
-            session_id_context=offer.config.session_context,
+            session_id_context=context,
             peer_certificates=self.peer_certificates,
             resumed_session=session,
             authenticated_at=session.authenticated_at if session is not None else now,
             exporter=Exporter(self.handshake.suite.hash_name, self.exporter_secret),
+            psk_identity=psk_identity,
         )
 
     def record(self) -> ResumptionRecord:
         """What we offered, and what the server took."""
-        offer, session = self.handshake.offer, self.handshake.session
+        offer, session, psk = self.handshake.offer, self.handshake.session, self.handshake.psk
         tickets = self.handshake.announced_tickets
+        if psk is not None:
+            why = "the server took this PSK"
+            return ResumptionRecord(offer.identities, offer.place_of_psk(psk), tickets, why, psk.identity)
         if session is None:
             why = "the server took none of the sessions" if offer.offered else "no session was offered"
             return ResumptionRecord(offer.identities, None, tickets, why)

@@ -15,7 +15,8 @@ from typing import Final
 from attrs import evolve
 
 from sansticket.codes import ExtensionType, ProtocolVersion
-from sansticket.crypto.groups import KeyExchange, generate
+from sansticket.crypto.groups import generate
+from sansticket.crypto.hkdf import HASH_LENGTHS
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.client.offer import ClientOffer
@@ -24,6 +25,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import EarlySecret, traffic_keys
+from sansticket.psk import ExternalPsk
 from sansticket.text import quoted
 from sansticket.tickets.session import Session
 from sansticket.values import value
@@ -92,12 +94,15 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
     for extension in message.extensions:
         if extension.type not in IN_SERVER_HELLO:
             raise Fault(Reason.FORBIDDEN_EXTENSION, f"{quoted(extension)} in a TLS 1.3 ServerHello")
-    session = selected_session(offer, message, suite)
+    selected = selected_psk(offer, message, suite)
+    session, psk = (selected, None) if isinstance(selected, Session) else (None, selected)
     flight.learn(version=TLS13, session=session)
-    exchange, their_share = selected_share(offer, message)
-    shared_secret = exchange.finish(their_share)
+    group, shared_secret = exchanged(offer, message, psk)
     if session is not None:
         early = EarlySecret.from_psk(suite.hash_name, session.secret)
+    elif psk is not None:
+        early = EarlySecret.from_psk(suite.hash_name, psk.key)
+        flight.learn(psk_identity=psk.identity)
     else:
         early = EarlySecret.without_psk(suite.hash_name)
     transcript = offer.transcript.with_hash(suite.hash_name).plus(flight.received)
@@ -110,7 +115,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
     flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.client)
     flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.server)
     return WaitEncryptedExtensions(
-        ClientHandshake(offer, suite, exchange.group, session, transcript, secret, traffic)
+        ClientHandshake(offer, suite, group, session, transcript, secret, traffic, psk)
     )
 
 
@@ -144,25 +149,39 @@ def check_offered(extensions: Sequence[Extension], offer: ClientOffer, also: int
             raise Fault(Reason.UNSOLICITED_EXTENSION, quoted(extension))
 
 
-def selected_session(offer: ClientOffer, message: ServerHello, suite: SuiteParameters) -> Session | None:
+def selected_psk(
+    offer: ClientOffer, message: ServerHello, suite: SuiteParameters
+) -> Session | ExternalPsk | None:
+    """What goes on: a session, an external PSK, or neither, which is the end where no certificate would count."""
     selection = message.find(PreSharedKeySelection)
     if selection is None:
+        if offer.config.psks and offer.config.psk_only:
+            raise Fault(Reason.PSK_REQUIRED, "the server takes none of ours")
         return None
-    if selection.index >= len(offer.sessions):
-        raise Fault(Reason.BAD_PSK_SELECTION, f"identity {selection.index} of {len(offer.sessions)}")
-    session = offer.sessions[selection.index]
-    if SUITES[session.cipher_suite].hash_name != suite.hash_name:
-        raise Fault(Reason.BAD_PSK_SELECTION, f"identity {selection.index} does not fit the suite's hash")
-    return session
+    index, sessions = selection.index, offer.sessions
+    if index >= len(sessions) + len(offer.psks):
+        raise Fault(Reason.BAD_PSK_SELECTION, f"identity {index} of {len(sessions) + len(offer.psks)}")
+    if index < len(sessions):
+        hash_name = SUITES[sessions[index].cipher_suite].hash_name
+    else:
+        hash_name = offer.psks[index - len(sessions)].hash_name
+    if hash_name != suite.hash_name:
+        raise Fault(Reason.BAD_PSK_SELECTION, f"identity {index} does not fit the suite's hash")
+    return sessions[index] if index < len(sessions) else offer.psks[index - len(sessions)]
 
 
-def selected_share(offer: ClientOffer, message: ServerHello) -> tuple[KeyExchange, bytes]:
+def exchanged(offer: ClientOffer, message: ServerHello, psk: ExternalPsk | None) -> tuple[int, bytes]:
+    """The group and the shared secret; 0 and zeros where the PSK does without (RFC 9846 section 7.1)."""
     answer = message.find(KeyShareAnswer)
+    if answer is None and psk is not None and psk.does_without_key_exchange:
+        return 0, bytes(HASH_LENGTHS[psk.hash_name])
     if answer is None and message.find(PreSharedKeySelection) is not None:
-        raise Fault(Reason.ILLEGAL_VALUE, "a session without key_share; we offered psk_dhe_ke only")
+        raise Fault(
+            Reason.ILLEGAL_VALUE, "a pre-shared key without key_share; we offered it with psk_dhe_ke only"
+        )
     if answer is None:
         raise Fault(Reason.MISSING_EXTENSION, "key_share in ServerHello")
     for exchange in offer.key_exchanges:
         if exchange.group == answer.share.group:
-            return exchange, answer.share.key_exchange
+            return exchange.group, exchange.finish(answer.share.key_exchange)
     raise Fault(Reason.UNOFFERED_GROUP, f"a key share for {answer.share.group:#06x}")

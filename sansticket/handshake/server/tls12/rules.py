@@ -44,6 +44,7 @@ from sansticket.handshake.server.tls12.flight import AskSignExchange, do_full_ha
 from sansticket.handshake.server.tls12.negotiation import Negotiated, negotiate
 from sansticket.handshake.tls12.keys import NOT_RESUMABLE, TLS12
 from sansticket.handshake.tls12.states import Asking
+from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import TicketCounts
 from sansticket.tickets.records import Check, IdentityRecord, all_passed
 from sansticket.tickets.session import Session
@@ -66,6 +67,7 @@ class Rules(rules.Rules["AfterHello"]):
     """Of one ClientHello."""
 
     NUMBER: ClassVar[int] = TLS12
+    HAS_PSKS: ClassVar[bool] = False
     IDS_ARE_TICKETS: ClassVar[bool] = False
 
     negotiated: Negotiated
@@ -102,7 +104,9 @@ class Rules(rules.Rules["AfterHello"]):
             return "tickets_in_tls12 is off"
         return "no session_ticket extension"
 
-    def judge(self, index: int, session: Session, now: float) -> Judgement[AfterHello]:
+    def judge(
+        self, index: int, session: Session, psk: ExternalPsk | None, now: float
+    ) -> Judgement[AfterHello]:
         """Can the session go on; or, if everything else is right, does its client do what it must not?"""
         negotiated, version = self.negotiated, check_version(session)
         if not version.passed:

@@ -211,19 +211,14 @@ class ServerConnected(Connected):
             )
         if self.transcript is None:
             raise LocalProtocolError(
-                "RequestClientCertificate, but the client did not offer post_handshake_auth"
+                "RequestClientCertificate, but the client did not offer post_handshake_auth, or has an external PSK"
             )
         if len(self.requests) >= MAX_REQUESTS:
             raise LocalProtocolError(f"RequestClientCertificate, but {MAX_REQUESTS} are unanswered")
         context = flight.entropy(CONTEXT_LENGTH)
         raw = flight.send(certificate_request(self.config, context))
-        return evolve(
-            self,
-            requests=(
-                *self.requests,
-                CertificateRequested(context, self.transcript.plus(raw), command.required),
-            ),
-        )
+        request = CertificateRequested(context, self.transcript.plus(raw), command.required)
+        return evolve(self, requests=(*self.requests, request))
 
     def on_certificate(self, message: Certificate, flight: Flight) -> ServerConnected:
         request = next((r for r in self.requests if r.context == message.context), None)
@@ -292,6 +287,7 @@ class ServerConnected(Connected):
             peer_certificates=established.peer_certificates,
             app_data=self.app_data,
             group=established.group,
+            psk_identity=established.psk_identity,
         )
 
 

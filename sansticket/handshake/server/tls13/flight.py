@@ -129,11 +129,16 @@ class ServerFinished:
 
 def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> AskSign | WaitClientFinished:
     """ServerHello, EncryptedExtensions, and either Finished or the certificate."""
+    if negotiated.share is None or not negotiated.config.credentials:
+        check_key(negotiated, outcome)
     handshake = send_server_hello(negotiated, outcome, flight)
     handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome)))
     if outcome.session is not None:
         flight.learn(session=outcome.session, peer_certificates=outcome.session.peer_certificates)
         return WaitClientFinished(finish_flight(handshake, flight), outcome.session.peer_certificates)
+    if outcome.psk is not None:
+        flight.learn(psk_identity=outcome.psk.identity)
+        return WaitClientFinished(finish_flight(handshake, flight), ())
     if negotiated.config.client_authentication is not ClientAuthentication.NONE:
         handshake = handshake.plus(flight.send(certificate_request(negotiated.config, b"")))
     credential, scheme = select_credential(negotiated)
@@ -141,17 +146,35 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     return AskSign(credential, scheme, handshake)
 
 
+def check_key(negotiated: Negotiated, outcome: Outcome) -> None:
+    """There must be a session or an external PSK, since there can be no certificate.  A client whose identities are not
+    known hears so (RFC 9846 section 6.2): they travel unprotected, and it is no aim to hide which of them exist."""
+    if outcome.session is not None or outcome.psk is not None:
+        return
+    if negotiated.config.credentials:
+        raise Fault(Reason.NO_COMMON_PSK_MODE, "psk_ke, and no PSK that does without a key exchange")
+    shown = outcome.record.identities
+    if shown and all(one.psk_identity is None for one in shown):
+        raise Fault(Reason.UNKNOWN_PSK_IDENTITY, f"{len(shown)} were looked at, and there is no certificate")
+    why = "none of those that are known can be used" if shown else "the client offers none"
+    raise Fault(Reason.PSK_REQUIRED, why)
+
+
 def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> ServerHandshake:
     """The ServerHello, and the keys that come with it (RFC 9846 sections 4.2.3 and 7.1)."""
-    suite, hello, group = negotiated.suite, negotiated.hello, negotiated.share.group
-    our_share, shared_secret = respond(group, negotiated.share.key_exchange, flight.entropy)
-    extensions: tuple[Extension, ...] = (
-        SELECTED_TLS13,
-        KeyShareAnswer(KeyShareEntry(group, our_share)),
-    )
-    if outcome.session is not None and outcome.record.winner is not None:
+    suite, hello, share = negotiated.suite, negotiated.hello, negotiated.share
+    extensions: tuple[Extension, ...] = (SELECTED_TLS13,)
+    if share is None or (outcome.psk is not None and not negotiated.resumes):
+        shared_secret = bytes(suite.hash_length)  # psk_ke
+    else:
+        our_share, shared_secret = respond(share.group, share.key_exchange, flight.entropy)
+        extensions = (SELECTED_TLS13, KeyShareAnswer(KeyShareEntry(share.group, our_share)))
+    if outcome.record.winner is not None:
         extensions = (*extensions, PreSharedKeySelection(outcome.record.winner))
+    if outcome.session is not None:
         early = EarlySecret.from_psk(suite.hash_name, outcome.session.secret)
+    elif outcome.psk is not None:
+        early = EarlySecret.from_psk(suite.hash_name, outcome.psk.key)
     else:
         early = EarlySecret.without_psk(suite.hash_name)
     server_hello = ServerHello(flight.entropy(32), hello.session_id, suite.suite, extensions)
@@ -329,7 +352,7 @@ class WaitClientFinished(State):
             writing_secret=application.server,
             resumption_secret=self.finished.master.resumption(transcript.digest()),
             ticket_numbers=negotiated.ticket_numbers,
-            transcript=transcript if may_be_asked_again(negotiated) else None,
+            transcript=transcript if may_be_asked_again(negotiated, established) else None,
             app_data=outcome.session.app_data if outcome.session is not None else b"",
         )
         record = self.counted_again(flight.num_tickets)
@@ -347,25 +370,37 @@ class WaitClientFinished(State):
         if num_tickets == outcome.num_tickets:
             return outcome.record
         counts = self.finished.handshake.negotiated.ticket_numbers.counts(num_tickets)
+        if outcome.psk is not None:
+            return evolve(outcome.record, tickets_to_follow=counts.full)
         resolution = resolve(outcome.decisions, TLS13, counts)
         return evolve(outcome.record, tickets_to_follow=resolution.tickets, why=resolution.why)
 
     def established(self, now: float) -> Established:
-        negotiated, session = self.finished.handshake.negotiated, self.finished.handshake.outcome.session
+        negotiated, outcome = self.finished.handshake.negotiated, self.finished.handshake.outcome
+        session, psk, share = outcome.session, outcome.psk, negotiated.share
+        context, psk_identity = negotiated.session_id_context, None
+        if psk is not None:
+            context, psk_identity = psk.session_context(context), psk.identity
+        elif session is not None:
+            context, psk_identity = session.session_id_context, session.psk_identity
         return Established(
             version=TLS13,
             suite=negotiated.suite,
-            group=negotiated.share.group,
+            group=0 if share is None or (psk is not None and not negotiated.resumes) else share.group,
             alpn_protocol=negotiated.alpn_protocol,
             server_name=negotiated.server_name,
-            session_id_context=negotiated.session_id_context,
+            session_id_context=context,
             peer_certificates=self.peer_certificates,
             resumed_session=session,
             authenticated_at=session.authenticated_at if session is not None else now,
             exporter=Exporter(negotiated.suite.hash_name, self.finished.exporter_secret),
+            psk_identity=psk_identity,
         )
 
 
-def may_be_asked_again(negotiated: Negotiated) -> bool:
-    """Whether there can be post-handshake authentication: a transcript is kept for it, as large as the handshake."""
+def may_be_asked_again(negotiated: Negotiated, established: Established) -> bool:
+    """Whether there can be post-handshake authentication: a transcript is kept for it, as large as the handshake.
+    Never after an external PSK (RFC 9846 section 4.4.2)."""
+    if established.psk_identity is not None:
+        return False
     return negotiated.hello.find(PostHandshakeAuth) is not None and can_verify_clients(negotiated.config)

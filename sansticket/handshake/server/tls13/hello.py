@@ -23,10 +23,12 @@ from sansticket.handshake.server import search
 from sansticket.handshake.server.tls13.negotiation import (
     TLS13,
     Negotiated,
+    can_do_without,
     can_resume,
     check_hello,
     select_group,
     select_suite,
+    suite_for_retry,
     ticket_numbers,
 )
 from sansticket.handshake.server.tls13.rules import AfterHello, Rules
@@ -54,11 +56,14 @@ def begin(
     config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Flight
 ) -> AfterHello | WaitSecondClientHello:
     """From the first ClientHello to our answer, or to a HelloRetryRequest."""
-    check_hello(hello)
+    check_hello(config, hello)
     suite = select_suite(config, hello)
-    share, group = select_group(config, hello)
-    if share is None:
-        return retry(config, hello, raw_hello, suite, group, flight)
+    share: KeyShareEntry | None = None
+    if hello.find(KeyShareOffer) is not None:
+        share, group = select_group(config, hello)
+        if share is None:
+            suite = suite_for_retry(config, hello, suite)
+            return retry(config, hello, raw_hello, suite, group, flight)
     return negotiate(config, hello, raw_hello, suite, share, Transcript(suite.hash_name), flight)
 
 
@@ -67,12 +72,12 @@ def negotiate(
     hello: ClientHello,
     raw_hello: bytes,
     suite: SuiteParameters,
-    share: KeyShareEntry,
+    share: KeyShareEntry | None,
     transcript: Transcript,
     flight: Flight,
 ) -> AfterHello:
     """Everything but the session is chosen; on to the search for one."""
-    resumes = can_resume(hello)
+    resumes = share is not None and can_resume(hello)
     negotiated = Negotiated(
         config=config,
         hello=hello,
@@ -84,6 +89,7 @@ def negotiate(
         session_id_context=config.effective_session_id_context,
         transcript=transcript,
         resumes=resumes,
+        offers_psk_ke=config.takes_psks and can_do_without(hello),
         ticket_numbers=ticket_numbers(config, hello, resumes=resumes),
     )
     flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
@@ -121,7 +127,7 @@ class WaitSecondClientHello(State):
     transcript: Transcript
 
     def on_client_hello(self, message: ClientHello, flight: Flight) -> AfterHello:
-        check_hello(message)
+        check_hello(self.config, message)
         self.check_unchanged(message)
         shares = message.find(KeyShareOffer)
         entries = shares.shares if shares is not None else ()

@@ -59,12 +59,14 @@ class Negotiated:
     hello: ClientHello
     raw_hello: bytes = field(repr=False)
     suite: SuiteParameters
-    share: KeyShareEntry
+    share: KeyShareEntry | None
+    """None for a client that means to go without a key exchange (psk_ke)."""
     server_name: str | None
     alpn_protocol: bytes | None
     session_id_context: bytes
     transcript: Transcript
     resumes: bool
+    offers_psk_ke: bool
     ticket_numbers: TicketNumbers
 
     @property
@@ -88,9 +90,15 @@ class Negotiated:
 
 
 def can_resume(hello: ClientHello) -> bool:
-    """In a mode that we do: psk_dhe_ke (RFC 9846 section 4.3.9)."""
+    """In the mode in which sessions go on: psk_dhe_ke (RFC 9846 section 4.3.9)."""
     modes = hello.find(PskKeyExchangeModes)
     return modes is not None and PskKeyExchangeMode.PSK_DHE_KE in modes.modes
+
+
+def can_do_without(hello: ClientHello) -> bool:
+    """psk_ke, for external PSKs that allow it; a client that offers psk_dhe_ke too gets that."""
+    modes = hello.find(PskKeyExchangeModes)
+    return modes is not None and PskKeyExchangeMode.PSK_KE in modes.modes
 
 
 def ticket_numbers(config: ServerConfig, hello: ClientHello, *, resumes: bool) -> TicketNumbers:
@@ -107,7 +115,18 @@ def ticket_numbers(config: ServerConfig, hello: ClientHello, *, resumes: bool) -
     )
 
 
-def check_hello(hello: ClientHello) -> None:
+def suite_for_retry(config: ServerConfig, hello: ClientHello, suite: SuiteParameters) -> SuiteParameters:
+    """A retry settles the hash before any identity is looked at, and a PSK of another one is lost then.  So where there
+    may be external PSKs: a suite of the hash that the first binder has for which there is one."""
+    offer = hello.find(PreSharedKeyOffer) if config.takes_psks else None
+    for binder in offer.binders if offer is not None else ():
+        for one in config.suites_of(TLS13):
+            if one in hello.cipher_suites and SUITES[one].hash_length == len(binder):
+                return SUITES[one]
+    return suite
+
+
+def check_hello(config: ServerConfig, hello: ClientHello) -> None:
     """RFC 9846 sections 4.2.2 and 9.2: what a TLS 1.3 ClientHello must have, and must not."""
     if hello.legacy_version != ProtocolVersion.TLS_1_2:
         raise Fault(
@@ -124,22 +143,25 @@ def check_hello(hello: ClientHello) -> None:
         raise Fault(Reason.MISSING_EXTENSION, "supported_groups and key_share need each other")
     if offer is None and hello.find(SignatureAlgorithms) is None:
         raise Fault(Reason.MISSING_EXTENSION, "signature_algorithms")
-    if offer is not None:
-        check_offer(hello, offer)
+    if offer is not None and check_offer(config, hello, offer):
+        return
     if groups is None or shares is None:
         raise Fault(Reason.MISSING_EXTENSION, "supported_groups and key_share")
     check_shares(groups, shares)
 
 
-def check_offer(hello: ClientHello, offer: PreSharedKeyOffer) -> None:
-    """RFC 9846 sections 4.3.9 and 4.3.11.  A hello without a key exchange is whole, if it means to go without."""
+def check_offer(config: ServerConfig, hello: ClientHello, offer: PreSharedKeyOffer) -> bool:
+    """RFC 9846 sections 4.3.9 and 4.3.11.  A hello without a key exchange is whole, if it means to go without: True."""
     modes = hello.find(PskKeyExchangeModes)
     if modes is None:
         raise Fault(Reason.MISSING_EXTENSION, "psk_key_exchange_modes beside pre_shared_key")
     if len(offer.identities) != len(offer.binders):
         raise Fault(Reason.BINDER_COUNT, f"{len(offer.identities)} identities, {len(offer.binders)} binders")
     if PskKeyExchangeMode.PSK_KE in modes.modes and hello.find(KeyShareOffer) is None:
-        raise Fault(Reason.NO_COMMON_PSK_MODE, "psk_ke; we do psk_dhe_ke only")
+        if not config.takes_psks:
+            raise Fault(Reason.NO_COMMON_PSK_MODE, "psk_ke; we do psk_dhe_ke only")
+        return True
+    return False
 
 
 def check_shares(groups: SupportedGroups, shares: KeyShareOffer) -> None:

@@ -1,9 +1,9 @@
 """What of the search for a session is of TLS 1.3 (RFC 9846 section 4.3.11), and its questions.
 
-The identities of pre_shared_key are all tickets, or all ids: so says the config.  A session goes on under its own
-hash, and its client must have its secret: a binder that does not verify ends the handshake, before anything is
-used up.  After a HelloRetryRequest only the second ClientHello is searched: no question is asked twice, and no
-ticket is used up by a retry.
+The identities of pre_shared_key are all tickets, or all ids, so says the config; or the names of external PSKs.  A
+session goes on under its own hash, and its client must have its secret: a binder that does not verify ends the
+handshake, before anything is used up.  After a HelloRetryRequest only the second ClientHello is searched: no question
+is asked twice, and no ticket is used up by a retry.
 
 Transitions (``python -m tools.transitions --write``):
 
@@ -31,15 +31,18 @@ from typing import ClassVar, Final
 from attrs import evolve
 
 from sansticket.config.tickets import NoTickets, StoredTickets
+from sansticket.crypto.hkdf import HASH_LENGTHS
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.server import rules, search
+from sansticket.handshake.server import psks, rules, search
 from sansticket.handshake.server.policy import check_policy
-from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown
+from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown, SoughtPsk
 from sansticket.handshake.server.tls13.flight import AskSign, WaitClientFinished, answer_hello
 from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
 from sansticket.keys.tls13 import EarlySecret, binder
+from sansticket.psk import ExternalPsk
+from sansticket.text import quoted
 from sansticket.tickets.decision import TicketCounts
 from sansticket.tickets.records import Check, IdentityRecord, all_passed
 from sansticket.tickets.session import Session
@@ -58,6 +61,7 @@ class Rules(rules.Rules["AfterHello"]):
     """Of one ClientHello."""
 
     NUMBER: ClassVar[int] = TLS13
+    HAS_PSKS: ClassVar[bool] = True
     IDS_ARE_TICKETS: ClassVar[bool] = True
 
     negotiated: Negotiated
@@ -75,13 +79,22 @@ class Rules(rules.Rules["AfterHello"]):
         return self.negotiated
 
     def shown(self) -> tuple[Shown, ...]:
-        if not self.offer.identities or self.why_not() is not None:
+        if not self.offer.identities:
+            return ()
+        only_psk = self.why_no_session()
+        if only_psk is not None and self.why_not() is not None:
             return ()
         are_tickets = not isinstance(self.config.tickets, StoredTickets)
-        return tuple([Shown(one.identity, are_tickets) for one in self.offer.identities[:MAX_IDENTITIES]])
+        identities = self.offer.identities[:MAX_IDENTITIES]
+        return tuple([Shown(one.identity, are_tickets, only_psk) for one in identities])
 
     def why_not(self) -> Check | None:
         """What makes it useless to look at any identity."""
+        takes_psks = self.config.takes_psks and (self.negotiated.resumes or self.negotiated.offers_psk_ke)
+        return None if takes_psks else self.why_no_session()
+
+    def why_no_session(self) -> Check | None:
+        """What makes it useless to look at one for a session."""
         if isinstance(self.config.tickets, NoTickets):
             return Check("tickets", False, "the config makes none")
         if not self.negotiated.resumes:
@@ -101,27 +114,56 @@ class Rules(rules.Rules["AfterHello"]):
             limit = Check("limit", False, f"of {number} identities {MAX_IDENTITIES} are looked at")
             yield IdentityRecord(MAX_IDENTITIES, checks=(limit,))
 
-    def judge(self, index: int, session: Session, now: float) -> Judgement[AfterHello]:
+    def judge(
+        self, index: int, session: Session, psk: ExternalPsk | None, now: float
+    ) -> Judgement[AfterHello]:
         """With the numbers behind each check; then the proof that the client has the session's secret."""
-        negotiated, suite = self.fitting(index, session), SUITES.get(session.cipher_suite)
+        context, suite = self.negotiated.session_id_context, SUITES.get(session.cipher_suite)
+        if session.psk_identity is not None:
+            if psk is None:
+                return Judgement(
+                    self, (Check("psk", False, "the session's PSK is not known any more"),), passed=False
+                )
+            context = psk.session_context(context)
+        negotiated = self.fitting(index, session)
         if session.version != TLS13 or suite is None:
             why = f"session of version {session.version:#06x}, suite {session.cipher_suite:#06x}"
             return Judgement(self, (Check("version", False, why),), passed=False)
         identity, ours = self.offer.identities[index], negotiated.suite.hash_name
         claimed_age = ((identity.obfuscated_ticket_age - session.age_add) & 0xFFFFFFFF) / 1000
         checks = (
-            *check_policy(
-                negotiated.config, session, negotiated.session_id_context, negotiated.server_name, now
-            ),
+            *check_policy(negotiated.config, session, context, negotiated.server_name, now),
             Check("hash", suite.hash_name == ours, f"{suite.hash_name}, now {ours}"),
             # Never a reason to refuse a session: it matters to early data only (RFC 9846 section 8.3).
             Check("age", True, f"the client says {claimed_age:.3f} s"),
         )
         if not all_passed(checks):
             return Judgement(self, checks, passed=False)
-        self.check_binder(negotiated, index, session)
+        self.check_binder(negotiated, index, session.secret, b"res binder")
         rules = self if negotiated is self.negotiated else evolve(self, negotiated=negotiated)
         return Judgement(rules, (*checks, BINDER_VERIFIED), passed=True)
+
+    def judge_psk(self, index: int, psk: ExternalPsk) -> Judgement[AfterHello]:
+        """A suite of its hash, and a mode that it allows; then the proof that the client has the key."""
+        negotiated, hash_name = self.negotiated, psk.hash_name
+        if len(self.offer.binders[index]) == HASH_LENGTHS[hash_name]:
+            negotiated = negotiated.for_hash(hash_name)
+        ours = negotiated.suite.hash_name
+        in_mode = negotiated.resumes or (negotiated.offers_psk_ke and psk.does_without_key_exchange)
+        mode = "psk_dhe_ke" if negotiated.resumes else "psk_ke" if in_mode else "psk_ke was not chosen for it"
+        checks = (
+            Check("psk", True, quoted(psk.identity)),
+            Check("hash", hash_name == ours, f"{hash_name}, now {ours}"),
+            Check("mode", in_mode, mode),
+        )
+        if not all_passed(checks):
+            return Judgement(self, checks, passed=False)
+        self.check_binder(negotiated, index, psk.key, psk.binder_label)
+        rules = self if negotiated is self.negotiated else evolve(self, negotiated=negotiated)
+        return Judgement(rules, (*checks, BINDER_VERIFIED), passed=True)
+
+    def look_up_psk(self, sought: SoughtPsk[AfterHello], flight: Flight) -> AfterHello:
+        return psks.look_up(sought, flight)
 
     def fitting(self, index: int, session: Session) -> Negotiated:
         """With a suite of the session's hash, if there is one and the client's binder shows that it means this hash."""
@@ -130,11 +172,11 @@ class Rules(rules.Rules["AfterHello"]):
             return self.negotiated
         return self.negotiated.for_hash(suite.hash_name)
 
-    def check_binder(self, negotiated: Negotiated, index: int, session: Session) -> None:
-        """The client has the session's secret (RFC 9846 section 4.3.11.2)."""
+    def check_binder(self, negotiated: Negotiated, index: int, secret: bytes, label: bytes) -> None:
+        """The client has the secret of the session, or the key (RFC 9846 section 4.3.11.2)."""
         hash_name = negotiated.suite.hash_name
         truncated = negotiated.raw_hello[: -self.offer.binders_size]
-        binder_key = EarlySecret.from_psk(hash_name, session.secret).binder_key(external=False)
+        binder_key = EarlySecret.from_psk(hash_name, secret).binder_key(label)
         expected = binder(hash_name, binder_key, negotiated.transcript.digest_of(truncated))
         if not hmac.compare_digest(expected, self.offer.binders[index]):
             raise Fault(Reason.BAD_BINDER, f"identity {index}")
@@ -174,17 +216,23 @@ class AskClaimSession(search.AskClaimSession["AfterHello"]):
     """Each session is for one connection, and this client is its own: has it not been used before?"""
 
 
+@value
+class AskLookUpPsk(psks.AskLookUpPsk["AfterHello"]):
+    """The config does not have the PSK: does somebody else?"""
+
+
 AfterHello = (
     AskOpenTicket
     | AskDecideTicket
     | AskLookUpSession
     | AskAdmitSession
     | AskClaimSession
+    | AskLookUpPsk
     | AskSign
     | WaitClientFinished
 )
 """Where a server is once the ClientHello was taken in: at a question about an identity, or past its flight."""
 
 QUESTIONS: Final = Questions[AfterHello](
-    AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession, AskClaimSession
+    AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession, AskClaimSession, AskLookUpPsk
 )
