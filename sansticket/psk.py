@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from functools import cached_property
 from typing import Any, Final, Self
 
 from attrs import Attribute, field, frozen
@@ -83,8 +82,7 @@ def _are_modes(psk: object, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
-# What follows from the fields is kept by ``cached_property``, for which an instance needs a ``__dict__``.
-@frozen(slots=False)
+@frozen
 class ExternalPsk:
     """A key that client and server have beforehand, and its name.
 
@@ -125,7 +123,7 @@ class ExternalPsk:
         """psk_ke was chosen for it."""
         return PskKeyExchangeMode.PSK_KE in self.modes
 
-    @cached_property
+    @property
     def fingerprint(self) -> bytes:
         """32 bytes that stand for this name with this key: what a session remembers of the PSK that it goes back to."""
         secret = hkdf_extract("sha256", b"sansticket external psk", self.key)

@@ -41,6 +41,7 @@ RIGHT: dict[str, list[object]] = {
     "ticket": [None, b"secret"],
     "signature": [b"secret"],
     "why": ["secret"],
+    "psk": [None],
     "required": [True],
     "codec": [],
 }
@@ -53,6 +54,7 @@ NEEDED: dict[str, Any] = {
     "ticket_return": TicketReturn.USE,
     "session": None,
     "ticket": None,
+    "psk": None,
     "signature": b"",
 }
 

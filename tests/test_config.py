@@ -19,6 +19,7 @@ from sansticket.events import (
     AdmitSession,
     ClaimSession,
     DecideTicket,
+    LookUpPsk,
     LookUpSession,
     OpenTicket,
     PrepareTicket,
@@ -37,7 +38,7 @@ from sansticket.wire.extensions.key_exchange import KeyShareOffer, SupportedGrou
 from sansticket.wire.extensions.negotiation import ApplicationProtocols
 from sansticket.wire.messages.hello import ClientHello
 from tests.support.configs import client_config, server_config
-from tests.support.credentials import NOW, client_credential, server_credential
+from tests.support.credentials import NOW, anchors, client_credential, server_credential
 from tests.support.pair import ConnectionPair
 
 WRONG_ON_BOTH = [
@@ -62,6 +63,8 @@ WRONG_ON_BOTH = [
     ("credentials", server_credential(), "expected a sequence, each a Credential"),
     ("credentials", ["cert.pem"], "'cert.pem'; expected a Credential"),
     ("trust_anchors", b"-----BEGIN", "expected TrustAnchors or None"),
+    ("psks", b"key", "expected a sequence, each an ExternalPsk"),
+    ("psks", ["name"], "'name'; expected an ExternalPsk"),
     ("answers", [DecideTicket], "expected a mapping"),
     ("answers", 5, "5; expected a mapping"),
     ("answers", {"DecideTicket": ASK}, "'DecideTicket'; expected a class like DecideTicket"),
@@ -171,7 +174,7 @@ def is_right(kind: type, name: str, value: object) -> bool:
     if value is None:
         return name in OPTIONAL or (name == "trust_anchors" and kind is ServerConfig)
     if value == {}:
-        return name in {"answers", "alpn_protocols", "key_shares"} or (name, kind) == (
+        return name in {"answers", "alpn_protocols", "key_shares", "psks"} or (name, kind) == (
             "credentials",
             ClientConfig,
         )
@@ -230,7 +233,8 @@ ONLY_13: dict[str, Any] = {"versions": [0x0304]}
 ONLY_12: dict[str, Any] = {"versions": [0x0303]}
 NO_KEYS: dict[str, Any] = {"ticket_keys": None}
 SINGLE: dict[str, Any] = {**NO_KEYS, "single_use_tickets": True, "session_cache": SessionCache()}
-ASKS: dict[str, Any] = {"client_authentication": ClientAuthentication.OPTIONAL}
+ASKS: dict[str, Any] = {"client_authentication": ClientAuthentication.OPTIONAL, "trust_anchors": anchors()}
+REQUIRES: dict[str, Any] = {**ASKS, "client_authentication": ClientAuthentication.REQUIRED}
 
 ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any]]] = [
     (SelectConfig, {}),
@@ -247,6 +251,9 @@ ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any]]] = [
     (LookUpSession, {}),
     (LookUpSession, ONLY_12),
     (LookUpSession, {**NO_KEYS, **ONLY_13}),
+    (LookUpPsk, {}),
+    (LookUpPsk, {**ONLY_13, **ASKS}),
+    (LookUpPsk, {"credentials": ()}),
     (AdmitSession, {}),
     (AdmitSession, {**NO_KEYS, **ONLY_12, "session_cache": SessionCache()}),
     (AdmitSession, {**ONLY_12, "tickets_in_tls12": False, "session_cache": SessionCache()}),
@@ -262,6 +269,8 @@ NEVER_ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any], str]] = [
     (DecideTicket, {**ONLY_12, "tickets_in_tls12": False}, "tickets_in_tls12"),
     (PrepareTicket, NO_KEYS, "stateless tickets"),
     (LookUpSession, ONLY_13, "ticket_keys=None, or TLS 1.2"),
+    (LookUpPsk, ONLY_12, "TLS 1.3 among the versions"),
+    (LookUpPsk, {**ONLY_13, **REQUIRES}, "client_authentication other than REQUIRED"),
     (AdmitSession, NO_KEYS, "stateless tickets"),
     (AdmitSession, {**ONLY_12, "tickets_in_tls12": False}, "tickets_in_tls12"),
     (ClaimSession, {}, "single_use_tickets"),

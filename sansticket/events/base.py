@@ -34,10 +34,10 @@ class ConnectionFacts:
     """In DER, leaf first."""
     session: Session | None = None
     """What is resumed, or None."""
-    psk_identity: bytes | None = field(default=None, repr=quoted)
-    """The external PSK that authenticates, or did when the session was made; None without one."""
     application: Any = None
     """The ``application`` argument of the connection."""
+    psk_identity: bytes | None = field(default=None, repr=quoted)
+    """The external PSK that authenticates, or did when the session was made; None without one."""
 
 
 NOTHING_KNOWN: Final = ConnectionFacts()

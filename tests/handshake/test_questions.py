@@ -38,6 +38,7 @@ from sansticket.events import (
     DecideTicket,
     Event,
     HandshakeCompleted,
+    LookUpPsk,
     LookUpSession,
     OpenTicket,
     PrepareTicket,
@@ -70,6 +71,7 @@ KINDS: Final = (
     SelectConfig,
     OpenTicket,
     DecideTicket,
+    LookUpPsk,
     LookUpSession,
     AdmitSession,
     ClaimSession,
@@ -90,6 +92,8 @@ def answer_to(question: Question, connection: Connection, keys: Keys) -> Command
         return keys.look_up(question)
     if isinstance(question, ClaimSession):
         return keys.claim(question)
+    if isinstance(question, LookUpPsk):
+        return keys.look_up_psk(question)
     assert isinstance(connection._engine.state, Asking)
     return connection._engine.state.default_answer(TIME)
 
@@ -98,6 +102,7 @@ AWAY: Final[dict[str, tuple[type[Question], ...]]] = {
     "": (),
     "keys": (OpenTicket, ProtectTicket),
     "store": (LookUpSession, ClaimSession),
+    "psks": (LookUpPsk,),
 }
 """The questions that a scene needs, whose tickets are looked after elsewhere."""
 
@@ -240,7 +245,10 @@ def test_each_question_alone(kind: type[Question]) -> None:
     scene = next(scene for scene in SCENES for asker in SIDES if any(asks(scene, asker, kind)))
     for asker in SIDES:
         kinds = tuple(
-            {kind, *(k for k in kinds_in(scene) if k in (OpenTicket, ProtectTicket, LookUpSession))}
+            {
+                kind,
+                *(k for k in kinds_in(scene) if k in (OpenTicket, ProtectTicket, LookUpSession, LookUpPsk)),
+            }
         )
         results = [play(scene, asker, way, kinds=kinds).seen() for way in ("function", "at once", "later")]
         assert results[0] == results[1] == results[2]
@@ -296,7 +304,7 @@ def told(one: Play, alert: AlertDescription) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if kind is not LookUpSession], ids=lambda kind: kind.__name__
+    "kind", [kind for kind in KINDS if kind not in (LookUpSession, LookUpPsk)], ids=lambda kind: kind.__name__
 )
 @ends(Reason.ANSWER_FAILED)
 def test_function_that_raises(kind: type[Question]) -> ConnectionTerminated:
@@ -316,7 +324,7 @@ def test_function_that_raises(kind: type[Question]) -> ConnectionTerminated:
 
 @pytest.mark.parametrize("way", ["sessions elsewhere", "TLS 1.2, resumed by id"])
 def test_a_look_up_that_raises(way: str) -> None:
-    """The one question whose function may fail: nothing was used up, and who has no session has a full handshake."""
+    """A question whose function may fail: nothing was used up, and who has no session has a full handshake."""
 
     def answer(question: Question, connection: Connection, keys: Keys) -> Command:
         if isinstance(question, LookUpSession):

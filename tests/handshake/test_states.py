@@ -131,6 +131,7 @@ COMMAND_SAMPLES: Final[dict[type[Command], Command]] = {
         commands.TicketNotOpened(),
         commands.ResolveTicket(TicketReturn.IGNORE_RENEW),
         commands.ProvideSession(None),
+        commands.ProvidePsk(None),
         commands.SessionAdmitted(),
         commands.SessionRefused("not today"),
         commands.SessionClaimed(),

@@ -65,8 +65,8 @@ class HostileClient(HostilePeer):
     """Talks to ``server``.
 
     ``offered`` are its supported_groups, ``shares`` those it brings a key share of; ``sessions`` are offered, with
-    binders that ``binders`` may change.  ``edits`` change its messages; that of the ClientHello comes before the
-    binders are computed.
+    binders that ``binders`` may change and whose keys have ``label``.  ``edits`` change its messages; that of the
+    ClientHello comes before the binders are computed.
     """
 
     victim: ServerConnection
@@ -82,6 +82,7 @@ class HostileClient(HostilePeer):
         extensions: tuple[Extension, ...] = (),
         sessions: tuple[Session, ...] = (),
         binders: Binders = tuple,
+        label: bytes = b"res binder",
         credential: Credential | None = None,
     ) -> None:
         if not isinstance(server, ServerConnection):
@@ -89,7 +90,7 @@ class HostileClient(HostilePeer):
         super().__init__(server, SUITES[suite], edits)
         self.exchanges = {group: generate(group, bytes_of) for group in offered}
         self.offered, self.shares, self.extensions = offered, shares, extensions
-        self.sessions, self.binders = sessions, binders
+        self.sessions, self.binders, self.label = sessions, binders, label
         self.credential = credential or client_credential()
         self.tickets: list[NewSessionTicket] = []
         self.connected = False
@@ -140,7 +141,7 @@ class HostileClient(HostilePeer):
 
     def binder(self, session: Session, truncated: bytes) -> bytes:
         hash_name = self.suite.hash_name
-        key = EarlySecret.from_psk(hash_name, session.secret).binder_key()
+        key = EarlySecret.from_psk(hash_name, session.secret).binder_key(self.label)
         return binder(hash_name, key, self.transcript.digest_of(truncated))
 
     def hear_retry(self, group: int = NamedGroup.SECP256R1) -> Self:

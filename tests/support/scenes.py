@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 from sansticket.commands import (
     AcceptPeer,
     Close,
     Command,
     FlushTickets,
     IssueTicket,
+    ProvidePsk,
     ProvideSession,
     ProvideSignature,
     RequestClientCertificate,
@@ -43,6 +44,7 @@ from sansticket.events import (
     ClaimSession,
     DataReceived,
     Event,
+    LookUpPsk,
     LookUpSession,
     OpenTicket,
     ProtectTicket,
@@ -52,6 +54,7 @@ from sansticket.events import (
     TicketReceived,
     VerifyPeer,
 )
+from sansticket.psk import ExternalPsk, PskRole, import_psk
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from tests.support.configs import client_config, server_config
@@ -108,6 +111,16 @@ class Part:
         self.output += self.connection.data_to_send()
 
 
+def psks_of(role: PskRole) -> tuple[ExternalPsk, ...]:
+    """One as it is, one that may do without a key exchange, and one that is imported for each hash."""
+    alone = (PskKeyExchangeMode.PSK_DHE_KE, PskKeyExchangeMode.PSK_KE)
+    return (
+        ExternalPsk(b"sensor-7", bytes(range(32)), role=role),
+        ExternalPsk(b"lamp-1", bytes(range(32, 64)), role=role, modes=alone, hash_name="sha384"),
+        *import_psk(b"gate-3", bytes(range(64, 96)), role=role, context=b"client=gate-3;server=hub"),
+    )
+
+
 class Keys:
     """Ticket keys and a session store that are elsewhere."""
 
@@ -115,6 +128,7 @@ class Keys:
         self.ring = TicketKeyRing.generate(TIME, repeatable_entropy(30))
         self.entropy = repeatable_entropy(31)
         self.store: dict[bytes, Session] = {}
+        self.psks: dict[bytes, ExternalPsk] = {psk.identity: psk for psk in psks_of(PskRole.SERVER)}
 
     def open(self, question: OpenTicket) -> Command:
         opened = self.ring.open(question.ticket, TIME)
@@ -127,6 +141,9 @@ class Keys:
 
     def look_up(self, question: LookUpSession) -> Command:
         return ProvideSession(self.store.get(question.session_id))
+
+    def look_up_psk(self, question: LookUpPsk) -> Command:
+        return ProvidePsk(self.psks.get(question.identity))
 
     def claim(self, question: ClaimSession) -> Command:
         """It stays all the same, so that a conversation can be forked here."""
@@ -152,7 +169,7 @@ class Stage:
 class Scene:
     """``client`` and ``server`` are changes to the configs; ``resumes`` asks for an earlier conversation.
 
-    ``elsewhere`` says where the tickets are looked after: nowhere else, by "keys" or in a "store".
+    ``elsewhere`` says what is looked after elsewhere: nothing, tickets by "keys" or in a "store", or the "psks".
     """
 
     name: str
@@ -199,13 +216,14 @@ class Scene:
             **common,
             "groups": CLASSICAL,
             "entropy": repeatable_entropy(seed + 1),
-            "ticket_keys": keys.ring if not self.elsewhere else None,
+            "ticket_keys": keys.ring if self.elsewhere in ("", "psks") else None,
             **self.server,
         }
         elsewhere: dict[str, Answers] = {
             "": {},
             "keys": {OpenTicket: keys.open, ProtectTicket: keys.protect},
             "store": {LookUpSession: keys.look_up},
+            "psks": {LookUpPsk: keys.look_up_psk},
         }
         if server.get("single_use_tickets"):
             elsewhere["store"] = {**elsewhere["store"], ClaimSession: keys.claim}
@@ -287,6 +305,14 @@ def signs(credential: Credential) -> Callable[[Sign], Command]:
 TLS_1_2: Final = {"versions": (ProtocolVersion.TLS_1_2,)}
 BOTH_VERSIONS: Final = {"versions": (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)}
 CLASSICAL: Final = (NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1)
+STRANGER: Final = ExternalPsk(b"stranger", bytes(range(96, 128)), role=PskRole.CLIENT)
+
+
+def with_psks(*places: int) -> dict[str, Any]:
+    """A client that offers these of ``psks_of``."""
+    return {"psks": [psks_of(PskRole.CLIENT)[place] for place in places]}
+
+
 WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
 
 SCENES: Final[tuple[Scene, ...]] = (
@@ -338,6 +364,26 @@ SCENES: Final[tuple[Scene, ...]] = (
         elsewhere="store",
     ),
     Scene("tickets with the first data", server={"ticket_flush": TicketFlush.WRITE}),
+    Scene("external PSK", client=with_psks(0), server={"psks": psks_of(PskRole.SERVER)}),
+    Scene(
+        "external PSK, resumed", client=with_psks(0), server={"psks": psks_of(PskRole.SERVER)}, resumes=True
+    ),
+    Scene("external PSK elsewhere", client=with_psks(0), elsewhere="psks"),
+    Scene("external PSK elsewhere, resumed", client=with_psks(0, 1), elsewhere="psks", resumes=True),
+    Scene(
+        "external PSK after a retry",
+        client=with_psks(0, 1),
+        server={"groups": (NamedGroup.SECP256R1,)},
+        elsewhere="psks",
+    ),
+    Scene("imported PSKs", client=with_psks(2, 3), elsewhere="psks"),
+    Scene(
+        "external PSK without certificates",
+        client={**with_psks(1), "trust_anchors": None},
+        server={"credentials": ()},
+        elsewhere="psks",
+    ),
+    Scene("external PSK that is not known", client={"psks": [STRANGER]}, elsewhere="psks"),
     Scene("TLS 1.2", client=TLS_1_2, server=TLS_1_2, talk=SHORT_TALK),
     Scene("TLS 1.2 where both versions are offered", client=BOTH_VERSIONS, server=TLS_1_2, talk=SHORT_TALK),
     Scene("TLS 1.2, resumed by ticket", client=TLS_1_2, server=TLS_1_2, resumes=True, talk=SHORT_TALK),

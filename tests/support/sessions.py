@@ -78,4 +78,5 @@ def sessions(draw: st.DrawFn) -> Session:
         app_data=draw(st.binary(max_size=300)),
         extended_master_secret=draw(st.booleans()),
         group=draw(st.just(0) | _u16),
+        psk_identity=draw(st.none() | st.binary(min_size=1, max_size=300)) if tls13 else None,
     )

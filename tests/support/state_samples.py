@@ -21,7 +21,7 @@ from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
 from sansticket.connection.engine import Engine
 from sansticket.connection.server import ServerConnection
-from sansticket.events import ClaimSession, LookUpSession, OpenTicket, ProtectTicket, Question
+from sansticket.events import ClaimSession, LookUpPsk, LookUpSession, OpenTicket, ProtectTicket, Question
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.transitions import Input
 from sansticket.record.tls12 import Opener
@@ -83,6 +83,8 @@ def answer_of(connection: Connection, keys: Keys) -> Command:
         return keys.look_up(question)
     if isinstance(question, ClaimSession):
         return keys.claim(question)
+    if isinstance(question, LookUpPsk):
+        return keys.look_up_psk(question)
     state = connection._engine.state
     assert isinstance(state, Asking)
     return state.default_answer(TIME)
@@ -139,8 +141,12 @@ def _questions() -> list[type[Question]]:
 
 
 def _play(scene: Scene, made: Collection) -> None:
-    elsewhere = {"keys": {OpenTicket, ProtectTicket}, "store": {LookUpSession, ClaimSession}}
-    away = set().union(*elsewhere.values()) - elsewhere.get(scene.elsewhere, set())
+    elsewhere: dict[str, set[type[Question]]] = {
+        "keys": {OpenTicket, ProtectTicket},
+        "store": {LookUpSession, ClaimSession},
+        "psks": {LookUpPsk},
+    }
+    away: set[type[Question]] = set().union(*elsewhere.values()) - elsewhere.get(scene.elsewhere, set())
     asked = {kind: ASK for kind in _questions() if kind not in away}
     stage = scene.open(asked, asked)
     for connection in (stage.client, stage.server):

@@ -217,7 +217,7 @@ def test_what_a_zero_would_mean_to_openssl_is_not_written(changes: dict[str, flo
     [
         ({"key_arg": b"k"}, "key_arg"),
         ({"psk_identity_hint": b"hint"}, "psk_identity_hint"),
-        ({"psk_identity": b"me"}, "psk_identity"),
+        ({"psk_identity": b"me", "ssl_version": 0x0303, "master_key": bytes(48)}, "psk_identity"),
         ({"compression": b"\1"}, "compression"),
         ({"srp_username": b"me"}, "srp_username"),
         ({"max_fragment_length": 1}, "max_fragment_length"),

@@ -109,14 +109,18 @@ def test_the_encoding_is_the_documented_one() -> None:
         app_data=b"D" * 200,
         extended_master_secret=True,
         group=4,
+        verified_chain=(b"V",),
+        psk_identity=b"P",
     )
     assert most.to_bytes() == (
-        bytes.fromhex("01 1ffe 1302 00000001 0000000005dc")
+        bytes.fromhex("01 7ffe 1302 00000001 0000000005dc")
         + b"\x01S"
         + bytes.fromhex("0000000004e2 00000002 0004 00000003")
         + b"\x01T\x01I\x01A\x02\xc3\xb6\x01C"
         + (b"\xc8\x01" + b"D" * 200)
         + b"\x02\x01X\x01Y"
+        + b"\x01\x01V"
+        + b"\x01P"
     )
 
 
@@ -140,7 +144,8 @@ def test_the_encoding_is_the_documented_one() -> None:
         "0020 21" + "00" * 33,  # a session id of 33 bytes
         "0001",  # an unknown flag
         "2000 00",  # no verified chain
-        "4000",
+        "4800 00",  # empty PSK identity
+        "4000 0170",  # a PSK identity in TLS 1.2
         "8000",
     ],
 )
@@ -163,6 +168,9 @@ def test_other_ways_to_say_the_same_are_refused(tail: str) -> None:
         {"lifetime": -1},
         {"age_add": 1 << 32},
         {"max_early_data": 1 << 32},
+        {"psk_identity": b""},
+        {"psk_identity": bytes(1 << 16)},
+        {"psk_identity": b"P", "version": ProtocolVersion.TLS_1_2, "secret": bytes(48)},
         {"issued_at": -0.001},
         {"issued_at": (1 << 48) / 1000},
         {"issued_at": float("nan")},

@@ -19,10 +19,12 @@ from sansticket import (
     ClientConfig,
     Command,
     DecideTicket,
+    LookUpPsk,
     LookUpSession,
     OpenTicket,
     PrepareTicket,
     ProtectTicket,
+    ProvidePsk,
     ProvideSession,
     Question,
     ResolveTicket,
@@ -47,6 +49,7 @@ ANSWER_TIMEOUT: Final = 5.0
 
 WITHOUT_ANSWER: Final[Mapping[type[Question], Command]] = {
     LookUpSession: ProvideSession(None),
+    LookUpPsk: ProvidePsk(None),
     OpenTicket: TicketNotOpened(),
     ProtectTicket: TicketProtected(None),
     PrepareTicket: SealTicket(),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
-from sansticket import AbortHandshake, Command, Event, LookUpSession, ProvideSession, Question, events
+from sansticket import AbortHandshake, Command, Event, LookUpPsk, LookUpSession, Question, events
 from sansticket_wrappers.answers import Answers, without_answer
 
 Q = TypeVar("Q", bound=Question)
@@ -65,9 +65,9 @@ def in_time(function: Callable[[Q], Awaitable[Command]], timeout: float) -> Call
         except TimeoutError:
             return without_answer(question)
         except Exception:
-            if not isinstance(question, LookUpSession):
+            if not isinstance(question, LookUpSession | LookUpPsk):
                 raise
-            log.warning("look-up of a session failed", exc_info=True)
-            return ProvideSession(None)
+            log.warning("a look-up failed", exc_info=True)
+            return without_answer(question)
 
     return answer

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
-from sansticket import AbortHandshake, Command, Event, LookUpSession, ProvideSession, Question, events
+from sansticket import AbortHandshake, Command, Event, LookUpPsk, LookUpSession, Question, events
 from sansticket_wrappers.answers import Answers, without_answer
 
 Q = TypeVar("Q", bound=Question)
@@ -79,9 +79,9 @@ def in_time(
         except CancelledError:
             raise
         except Exception:
-            if not isinstance(question, LookUpSession):
+            if not isinstance(question, LookUpSession | LookUpPsk):
                 raise
-            log.failure("look-up of a session failed")
-            return ProvideSession(None)
+            log.failure("a look-up failed")
+            return without_answer(question)
 
     return answer

@@ -3,7 +3,7 @@
 Transitions (``python -m tools.transitions --write``):
 
     WaitSecondClientHello  ClientHello  AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                        AskClaimSession, AskSign, WaitClientFinished
+                                        AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
 """
 
 from __future__ import annotations

@@ -9,17 +9,19 @@ Transitions (``python -m tools.transitions --write``):
 
     AskOpenTicket     TicketNotOpened,
                       TicketOpened       AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
     AskDecideTicket   ResolveTicket      AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
     AskLookUpSession  ProvideSession     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
     AskAdmitSession   SessionAdmitted,
                       SessionRefused     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
     AskClaimSession   SessionClaimed,
                       SessionNotClaimed  AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+    AskLookUpPsk      ProvidePsk         AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
+                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
 """
 
 from __future__ import annotations
