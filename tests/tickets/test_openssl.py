@@ -126,6 +126,7 @@ def test_what_is_kept_of_any_session(session: Session, client: bool, certificate
         issued_at=whole_seconds,
         authenticated_at=whole_seconds,
         peer_certificates=session.peer_certificates[:1],
+        verified_chain=(),
         session_id_context=b"" if client else session.session_id_context,
     )
     der = session.to_openssl_der(client=client)
