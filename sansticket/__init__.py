@@ -19,6 +19,7 @@ Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache
                 adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
+                GoTicketKeys, GoTicketKey, CaddyTicketKeys,
                 nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check
 Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, SessionNotAdopted; Reason, ALERTS
@@ -112,6 +113,9 @@ from sansticket.tickets.decision import Resolution as Resolution
 from sansticket.tickets.decision import TicketReturn as TicketReturn
 from sansticket.tickets.decision import TicketStatus as TicketStatus
 from sansticket.tickets.decision import resolve as resolve
+from sansticket.tickets.keys.go.caddy import CaddyTicketKeys as CaddyTicketKeys
+from sansticket.tickets.keys.go.keys import GoTicketKey as GoTicketKey
+from sansticket.tickets.keys.go.keys import GoTicketKeys as GoTicketKeys
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey as OpenSSLTicketKey
 from sansticket.tickets.keys.openssl import OpenSSLTicketKeys as OpenSSLTicketKeys
 from sansticket.tickets.keys.openssl import nginx_session_id_context as nginx_session_id_context

@@ -15,6 +15,7 @@ from attrs import evolve
 from redis.asyncio import Redis
 
 from sansticket import (
+    CaddyTicketKeys,
     Credential,
     Event,
     ReplayRecorder,
@@ -36,6 +37,7 @@ from tests.support.pair import ConnectionPair
 from tests.support.redis_server import RedisServer
 from tests.support.resumption import received, resumed
 from tests.support.sessions import ORDINARY, ORDINARY_12
+from tests.tickets.test_go_keys import STEK
 
 PAGE: Final = Document("fleet.md")
 DAY: Final = 86_400
@@ -64,6 +66,15 @@ def test_sharing_keys_with_other_programs(names: dict[str, Any], server: str) ->
     assert resumed(connect(names[server](*files), received(connect(names[server](*files)))[0]))
     rows = re.findall(r"^\| `(\w+)`, ", PAGE.section("Sharing keys with other programs"), re.MULTILINE)
     assert set(rows) == set(PROGRAMS)
+
+
+def test_servers_in_go_and_caddy(names: dict[str, Any]) -> None:
+    PAGE.run("Servers in Go, and Caddy", names)
+    go = [names["beside_go"](bytes(32), bytes(range(32))) for _ in range(2)]
+    caddy, next_rotation = names["beside_caddy"](STEK)
+    assert next_rotation == CaddyTicketKeys.from_bytes(STEK).next_rotation
+    for one, other in (go, (caddy, caddy)):
+        assert resumed(connect(other, received(connect(one))[0]))
 
 
 def test_keys_of_your_own(names: dict[str, Any]) -> None:

@@ -1,0 +1,3 @@
+module sansticket/tickets
+
+go 1.21
