@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from sansticket import ClientConfig, ClientSessionStore, TrustAnchors
+from sansticket import ClientConfig, TrustAnchors
 from sansticket_wrappers.asyncio import open_connection
+from sansticket_wrappers.session_file import SessionFile
 
 MAX_HEAD: Final = 65_536
 MAX_BODY: Final = 67_108_864
@@ -117,10 +118,7 @@ def main() -> None:
     parser.add_argument("--address", help="where to connect, if it is not the host of the URL")
     parser.add_argument("--sessions", type=Path, default="sessions.bin", help="where the sessions are kept")
     options = parser.parse_args()
-    store = ClientSessionStore()
-    if options.sessions.exists():
-        store = ClientSessionStore.from_bytes(options.sessions.read_bytes())
-        options.sessions.unlink()  # so that no other run uses the same tickets
+    store = SessionFile(options.sessions)
     anchors = TrustAnchors.from_pem(options.ca.read_bytes())
     config = ClientConfig(trust_anchors=anchors, session_store=store, alpn_protocols=[b"http/1.1"])
     for url in options.urls:
@@ -129,8 +127,6 @@ def main() -> None:
         print(f"{url}: {response.status}, {how}", file=sys.stderr, flush=True)
         sys.stdout.buffer.write(response.body)
     sys.stdout.flush()
-    options.sessions.touch(mode=0o600)  # the sessions are secrets
-    options.sessions.write_bytes(store.to_bytes())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Wherever sockets are: sansticket for blocking sockets, asyncio, Trio and Twisted, and a store of sessions in Redis.
+"""Wherever sockets are: sansticket for blocking sockets, asyncio, Trio and Twisted; sessions in Redis and in files.
 
 ``sansticket`` itself has none.  Each wrapper is a module of its own, and needs what it is for:
 ``pip install "sansticket-wrappers[trio]"``, ``[twisted]``, ``[redis]``.  docs/wrappers.md is the manual.

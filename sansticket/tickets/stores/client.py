@@ -27,6 +27,7 @@ servers, of which the one goes that was not used for longest.
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from math import inf
 from threading import Lock
 from typing import Any, Final, Self
@@ -191,10 +192,12 @@ class ClientSessionStore(Shared):
         self._servers = servers
         self._sessions: OrderedDict[StoreKey, _Kept] = OrderedDict()
         self._count = 0
-        self._lock = Lock()
+        self._lock: AbstractContextManager[object] = Lock()
+        """Each operation is one ``with`` of it: what reads and writes a store that others share stands in its place."""
 
     def __getstate__(self) -> dict[str, Any]:
-        data = self._written(lambda session: not _single_use(session))
+        with self._lock:
+            data = self._written(lambda session: not _single_use(session))
         return {"data": data, "per_server": self._per_server, "servers": self._servers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -266,7 +269,8 @@ class ClientSessionStore(Shared):
         connections that resumed from them without a new key exchange.  Keep it as you keep a private key, and read
         it once: what two stores have of it, both will show.
         """
-        return self._written(lambda session: True)
+        with self._lock:
+            return self._written()
 
     @classmethod
     def from_bytes(cls, data: bytes, *, per_server: int = 4, servers: int = 256) -> Self:
@@ -279,18 +283,6 @@ class ClientSessionStore(Shared):
         store._read(data)
         return store
 
-    def _written(self, wanted: Callable[[Session], bool]) -> bytes:
-        parts = [bytes((FORMAT,))]
-        with self._lock:
-            for key, kept in self._sessions.items():
-                sessions = [vector(session.to_bytes()) for session in kept.sessions if wanted(session)]
-                if not sessions:
-                    continue
-                parts += vector(key.server_name.encode()), key.port.to_bytes(2), varint(len(key.alpn))
-                parts += map(vector, key.alpn)
-                parts += vector(key.policy), varint(len(sessions)), *sessions
-        return b"".join(parts)
-
     def _read(self, data: bytes) -> None:
         source = Source(data)
         if not source.left or source.number(1) != FORMAT:
@@ -301,6 +293,17 @@ class ClientSessionStore(Shared):
                 self._add(key, Session.from_bytes(encoded))
 
     # Called with the lock held
+
+    def _written(self, wanted: Callable[[Session], bool] = lambda session: True) -> bytes:
+        parts = [bytes((FORMAT,))]
+        for key, kept in self._sessions.items():
+            sessions = [vector(session.to_bytes()) for session in kept.sessions if wanted(session)]
+            if not sessions:
+                continue
+            parts += vector(key.server_name.encode()), key.port.to_bytes(2), varint(len(key.alpn))
+            parts += map(vector, key.alpn)
+            parts += vector(key.policy), varint(len(sessions)), *sessions
+        return b"".join(parts)
 
     def _insert(self, key: StoreKey, session: Session, now: float) -> bool:
         self._pruned(key, now)

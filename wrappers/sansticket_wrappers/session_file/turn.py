@@ -1,0 +1,76 @@
+"""What stands where a store in memory has its lock: it also keeps other processes out, reads, and writes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Lock, local
+from types import TracebackType
+from typing import Final
+
+from sansticket import SessionFormatError
+from sansticket_wrappers.session_file.disk import locked
+
+log = logging.getLogger(__name__)
+
+FAILURES: Final = (OSError, SessionFormatError)
+
+
+class Turn:
+    """``with turn:`` is one operation on the store.
+
+    ``load`` brings the store to what the file has, ``save`` the file to what the store has, ``forget`` makes the store
+    know nothing of the file.  What fails is logged; the operation has a store without sessions then, and leaves none.
+    """
+
+    def __init__(
+        self, path: str, load: Callable[[], None], save: Callable[[], None], forget: Callable[[], None]
+    ) -> None:
+        self._path = path
+        self._load = load
+        self._save = save
+        self._forget = forget
+        self._threads = Lock()
+        self._others = ExitStack()
+        self._outcome = local()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last operation of this thread failed."""
+        failed: bool = self._outcome.failed
+        return failed
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        self._outcome.failed = False
+        try:
+            self._others.enter_context(locked(self._path + ".lock"))
+            self._load()
+        except FAILURES as error:
+            self._fail(error)
+        except BaseException:
+            self._leave()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self.failed or kind is not None:
+                self._forget()
+            else:
+                self._save()
+        except FAILURES as failure:
+            self._fail(failure)
+        finally:
+            self._leave()
+
+    def _fail(self, error: Exception) -> None:
+        log.warning("sessions in %s: %s", self._path, error)
+        self._outcome.failed = True
+        self._forget()
+
+    def _leave(self) -> None:
+        self._others.close()
+        self._threads.release()
