@@ -7,16 +7,15 @@ from collections.abc import Iterable, Sequence
 from attrs import evolve, frozen
 
 from sansticket.command.session_text import key_name
+from sansticket.command.ticket_layouts import described
 from sansticket.errors import ConfigError, SansticketError
 from sansticket.inputs import random_bytes
 from sansticket.text import printable
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.openssl import KEY_SIZES, OpenSSLTicketKey, OpenSSLTicketKeys
-from sansticket.tickets.keys.programs.layouts import read_files, write_files
+from sansticket.tickets.keys.programs.layouts import PROGRAMS, read_files, write_files
 from sansticket.tickets.keys.programs.yaml import HMAC_LENGTH
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy
-from sansticket.tickets.keys.ring import SECRET_LENGTH, TicketKey
-from sansticket.tickets.keys.windowed import MIN_ROOT_LENGTH, WindowedTicketKeys
 from sansticket.tickets.session import Session, SessionFormatError
 
 SEALS = "seals and opens"
@@ -163,23 +162,20 @@ def rotate(
     return after, [*moved, *written]
 
 
-def opens_under_zeros(ticket: bytes, now: float) -> str:
-    """Under which key of zeros a ticket opens, whoever made it, or nothing.
+ALTERED = "it was altered or cut short, or the key with this name was another one"
 
-    Such a key comes of a buffer that was never filled, or of a number in the place of a secret; everybody has it.
-    """
-    name = ticket[:KEY_NAME_LENGTH]
-    if len(name) < KEY_NAME_LENGTH:
+
+def _in_another_order(program: str, holder: Held, ticket: bytes) -> str:
+    """What to do if the key opens it once its secrets are read as another program's; nothing if it does not."""
+    if not PROGRAMS[program].sizes:
         return ""
-    for key in (OpenSSLTicketKey(name, bytes(size), bytes(size)) for size in (16, 32)):
-        if key.open(ticket) is not None:
-            return f"OpenSSL's, of {key.size} bytes"
-    if TicketKey(name, bytes(SECRET_LENGTH), 0.0).open(ticket) is not None:
-        return "a TicketKey's"
-    roots = (bytes(MIN_ROOT_LENGTH), bytes(3600))
-    if any(WindowedTicketKeys(root).open(ticket, now).plaintext is not None for root in roots):
-        return "derived from a root secret of zeros"
-    return ""
+    content = _written(program, [holder.key])
+    opening = [
+        other
+        for other, layout in PROGRAMS.items()
+        if len(content) in layout.sizes and _keys_in(holder.path, content, other)[0].open(ticket) is not None
+    ]
+    return f"it is as a key of another program, say --program {' or '.join(opening)}" if opening else ""
 
 
 @frozen
@@ -195,13 +191,13 @@ def judge(found: KeyFiles, ticket: bytes, now: float) -> Verdict:
     holder = found.holder(ticket[:KEY_NAME_LENGTH])
     if holder is None:
         name = key_name(ticket) or "nothing"
-        raise KeyFileError(f"no key is called {name}, as the beginning of this ticket")
+        raise KeyFileError(f"no key is called {name}, as the beginning of this ticket; {described(ticket)}")
     keys = found.keys
     opened = keys.open(ticket, now)
     if opened.plaintext is None:
         raise KeyFileError(
-            f"the key in {holder.path} has its name, but the ticket is not authentic under it: it was altered or "
-            "cut short, or the key with this name was another one"
+            f"the key in {holder.path} has its name, but the ticket is not authentic under it: "
+            + (_in_another_order(found.program, holder, ticket) or ALTERED)
         )
     try:
         session = keys.codec.decode(opened.plaintext, now)

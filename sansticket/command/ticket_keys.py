@@ -13,7 +13,6 @@ from sansticket.command.key_files import (
     KeyFiles,
     judge,
     new_keys,
-    opens_under_zeros,
     read_keys,
     rotate,
 )
@@ -29,6 +28,7 @@ from sansticket.command.output import (
     write_secret,
 )
 from sansticket.command.session_text import describe, key_name, read_session
+from sansticket.command.ticket_layouts import opens_under_zeros
 from sansticket.config.client import ClientConfig
 from sansticket.debug import words
 from sansticket.tickets.keys.openssl import KEY_SIZES
@@ -79,8 +79,9 @@ Rotate in one place, and copy the files.  haproxy's file has its next key inside
 OPEN = """\
 Which of the keys opens a ticket, and what is inside: the session, with the session id context that servers must
 share to resume it.  TICKET is hexadecimal, or a file: a client's session in any format that "session" reads, or
-the ticket itself, raw or hexadecimal.  Exit code 1 if the ticket does not open.  A ticket that opens under a key of
-zeros is warned of, whichever keys are given: whoever made it has no key.
+the ticket itself, raw or hexadecimal.  Exit code 1 if the ticket does not open: then whose it is by its layout.  A
+ticket that opens under a key of zeros is warned of, whichever keys are given, and in whatever format is known here:
+whoever made it has no key.
 """
 
 EXAMPLES_OF_MAKE = """\

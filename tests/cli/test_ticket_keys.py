@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import hashlib
 import hmac
 import os
 import stat
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from sansticket import OpenSSLTicketKey, OpenSSLTicketKeys, Session, TicketStatus
+from sansticket import GoTicketKey, OpenSSLTicketKey, OpenSSLTicketKeys, Session, TicketStatus
 from sansticket.__main__ import main
-from sansticket.command.key_files import KeyFiles, opens_under_zeros, read_keys, rotate
+from sansticket.command.key_files import KeyFiles, read_keys, rotate
+from sansticket.command.ticket_layouts import opens_under_zeros
 from sansticket.tickets.keys.ring import TicketKey
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from tests.cli.conftest import Failure, Output
@@ -302,7 +305,13 @@ def test_why_a_ticket_does_not_open(failure: Failure, files: Path) -> None:
             "short, or the key with this name was another one"
         )
     said = failure("ticket-keys", "open", sealed(content(1)).hex(), current)
-    assert said.endswith(f"no key is called {name(1)}, as the beginning of this ticket")
+    size = len(sealed(content(1))) - 64
+    assert said.endswith(
+        f"no key is called {name(1)}, as the beginning of this ticket; by its layout it is OpenSSL's, BoringSSL's or "
+        f"rustls's with aws-lc (key name 16, IV 16, AES-CBC {size}, HMAC 32), or Go's (no key name, IV 16, AES-CTR "
+        f"{size + 16}, HMAC 32), or a TicketKeyRing's (key name 16, salt and tag 40, session {size + 8}), or rustls's "
+        f"with ring (key name 16, nonce 12, ChaCha20 {size + 20}, tag 16)"
+    )
     keys = OpenSSLTicketKeys.from_files("nginx", content(0))
     said = failure("ticket-keys", "open", keys.seal(b"anything", NOW, os.urandom).hex(), current)
     assert "opens it, but it holds no session of ours: not an SSL_SESSION in DER" in said
@@ -312,7 +321,81 @@ def test_why_a_ticket_does_not_open(failure: Failure, files: Path) -> None:
     assert "not authentic" in said
 
 
+@pytest.mark.parametrize(
+    ("ticket", "said"),
+    [
+        (bytes(32), "it is an id: the session is with the server that made it, and no key opens it"),
+        (bytes(60), "its layout is none that is known here"),
+        (
+            bytes(32) + (160).to_bytes(2) + bytes(180),
+            "by its layout it is GnuTLS's (key name 16, IV 16, length 2, AES-CBC 160, HMAC-SHA1 20)",
+        ),
+        (
+            bytes(16) + (114).to_bytes(2) + bytes(130),
+            "by its layout it is mbed TLS's (key name 4, nonce 12, length 2, AES-GCM 114, tag 16)",
+        ),
+        (
+            b"\1" * 105,
+            "by its layout it is Go's (no key name, IV 16, AES-CTR 57, HMAC 32), or a TicketKeyRing's (key name 16, "
+            "salt and tag 40, session 49), or rustls's with ring (key name 16, nonce 12, ChaCha20 61, tag 16)",
+        ),
+    ],
+    ids=["id", "small", "gnutls", "mbedtls", "go"],
+)
+def test_whose_layout_a_ticket_has(failure: Failure, files: Path, ticket: bytes, said: str) -> None:
+    assert failure("ticket-keys", "open", ticket.hex(), files / "current.key").endswith(f"; {said}")
+
+
+@pytest.mark.parametrize(
+    ("program", "opens"),
+    [("node", "nginx"), ("nginx", "node or traffic_server"), ("traffic_server", "nginx")],
+)
+def test_a_key_in_the_order_of_another_program(
+    failure: Failure, tmp_path: Path, program: str, opens: str
+) -> None:
+    key = content(5, 48)
+    (tmp_path / "key").write_bytes(key)
+    keys = OpenSSLTicketKeys.from_files(opens.partition(" ")[0], key)
+    ticket = keys.seal(keys.codec.encode(ORDINARY), NOW, os.urandom)
+    said = failure("ticket-keys", "open", ticket.hex(), tmp_path / "key", "--program", program)
+    assert said.endswith(
+        "the ticket is not authentic under it: it is as a key of another program, say --program " + opens
+    )
+
+
+def test_a_text_has_one_order_only(failure: Failure, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(b"\n".join(base64.b64encode(content(number)) for number in range(3)))
+    said = failure("ticket-keys", "open", flipped(sealed(content(1))).hex(), tmp_path / "keys")
+    assert "it was altered or cut short" in said
+
+
+def gnutls(key: bytes, name: bytes = bytes(16)) -> bytes:
+    body = name + bytes(16) + (64).to_bytes(2) + bytes(64)
+    return body + hmac.digest(key, body, "sha1")
+
+
+def gnutls_derived() -> bytes:
+    key = hashlib.sha3_512((int(time.time()) // 10_800).to_bytes(8) + bytes(64)).digest()
+    return gnutls(key[48:], key[:16])
+
+
+def rustls() -> bytes:
+    return content(0)[:28] + ChaCha20Poly1305(bytes(32)).encrypt(
+        content(0)[16:28], b"session", content(0)[:16]
+    )
+
+
+def mbedtls(size: int) -> bytes:
+    head = content(0)[:16] + (7).to_bytes(2)
+    return head + AESGCM(bytes(size)).encrypt(head[4:16], b"session", head)
+
+
 ZEROS = {
+    "Go's": lambda: GoTicketKey(bytes(32)).seal(b"session", os.urandom),
+    "GnuTLS's": lambda: gnutls(bytes(16)),
+    "GnuTLS's, derived from zeros": gnutls_derived,
+    "rustls's": rustls,
+    "mbed TLS's": lambda: mbedtls(32),
     "OpenSSL's, of 48 bytes": lambda: sealed(content(0)[:16] + bytes(32)),
     "OpenSSL's, of 80 bytes": lambda: sealed(content(0)[:16] + bytes(64)),
     "a TicketKey's": lambda: TicketKey(content(0)[:16], bytes(32), NOW).seal(b"session", os.urandom),
@@ -343,6 +426,13 @@ def test_a_key_of_zeros_that_opens(files: Path, capsys: pytest.CaptureFixture[st
     zeroed, other = capsys.readouterr().out.splitlines()
     assert zeroed.endswith("ALL ZEROS: anybody can make and read its tickets")
     assert other.endswith("opens")
+
+
+def test_almost_a_key_of_zeros() -> None:
+    assert opens_under_zeros(mbedtls(16), NOW) == "mbed TLS's"
+    ticket = gnutls_derived()
+    assert opens_under_zeros(ticket, time.time()) == "GnuTLS's, derived from zeros"
+    assert opens_under_zeros(flipped(ticket), time.time()) == ""
 
 
 def test_too_short_for_a_name() -> None:
