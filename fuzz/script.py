@@ -70,6 +70,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _told(lambda content: commands.SessionAdmitted()),
     _told(lambda content: commands.SessionRefused(content[:20].hex())),
     _told(lambda content: commands.Abort()),
+    _told(commands.SendEarlyData),
+    _told(lambda content: commands.AcceptEarlyData()),
+    _told(lambda content: commands.RefuseEarlyData(content[:20].hex())),
+    _told(lambda content: commands.EarlyDataClaimed()),
+    _told(lambda content: commands.EarlyDataNotClaimed()),
 )
 """The number of an operation is its place here."""
 

@@ -8,20 +8,25 @@ Connections     ClientConnection, ServerConnection, Connection, ConnectionFacts
 Configs         ClientConfig, ServerConfig, Config, ClientAuthentication, ResumedCertificates, TicketFlush, ASK
 Certificates    Credential, TrustAnchors
 Events          Event, HandshakeCompleted, DataReceived, TicketIssued, TicketReceived, KeysUpdated, PeerAuthenticated,
-                CertificateWithheld, PeerClosed, ConnectionTerminated
+                CertificateWithheld, PeerClosed, ConnectionTerminated;
+                EarlyDataAccepted, EarlyDataRejected, EarlyDataReceived, EarlyDataEnded
 Questions       Question, each with its answers, which are commands (AbortHandshake answers all)
                 SelectConfig: UseConfig; VerifyPeer: AcceptPeer, RejectPeer; Sign: ProvideSignature;
                 DecideTicket: ResolveTicket; PrepareTicket: SealTicket; LookUpSession: ProvideSession;
                 ClaimSession: SessionClaimed, SessionNotClaimed; AdmitSession: SessionAdmitted, SessionRefused;
-                OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected; LookUpPsk: ProvidePsk
-Commands        Command, SendData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets, RequestClientCertificate
+                OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected; LookUpPsk: ProvidePsk;
+                AdmitEarlyData: AcceptEarlyData, RefuseEarlyData;
+                ClaimEarlyData: EarlyDataClaimed, EarlyDataNotClaimed
+Commands        Command, SendData, SendEarlyData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets,
+                RequestClientCertificate
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
                 adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
                 GoTicketKeys, GoTicketKey, CaddyTicketKeys,
                 nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
-Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check
+Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check,
+                EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
 Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, SessionNotAdopted; Reason, ALERTS
 Registries      AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 
@@ -39,19 +44,24 @@ from sansticket.codes import PskKeyExchangeMode as PskKeyExchangeMode
 from sansticket.codes import SignatureScheme as SignatureScheme
 from sansticket.commands import Abort as Abort
 from sansticket.commands import AbortHandshake as AbortHandshake
+from sansticket.commands import AcceptEarlyData as AcceptEarlyData
 from sansticket.commands import AcceptPeer as AcceptPeer
 from sansticket.commands import Close as Close
 from sansticket.commands import Command as Command
+from sansticket.commands import EarlyDataClaimed as EarlyDataClaimed
+from sansticket.commands import EarlyDataNotClaimed as EarlyDataNotClaimed
 from sansticket.commands import FlushTickets as FlushTickets
 from sansticket.commands import IssueTicket as IssueTicket
 from sansticket.commands import ProvidePsk as ProvidePsk
 from sansticket.commands import ProvideSession as ProvideSession
 from sansticket.commands import ProvideSignature as ProvideSignature
+from sansticket.commands import RefuseEarlyData as RefuseEarlyData
 from sansticket.commands import RejectPeer as RejectPeer
 from sansticket.commands import RequestClientCertificate as RequestClientCertificate
 from sansticket.commands import ResolveTicket as ResolveTicket
 from sansticket.commands import SealTicket as SealTicket
 from sansticket.commands import SendData as SendData
+from sansticket.commands import SendEarlyData as SendEarlyData
 from sansticket.commands import SessionAdmitted as SessionAdmitted
 from sansticket.commands import SessionClaimed as SessionClaimed
 from sansticket.commands import SessionNotClaimed as SessionNotClaimed
@@ -78,13 +88,19 @@ from sansticket.errors import ConfigError as ConfigError
 from sansticket.errors import LocalProtocolError as LocalProtocolError
 from sansticket.errors import Reason as Reason
 from sansticket.errors import SansticketError as SansticketError
+from sansticket.events import AdmitEarlyData as AdmitEarlyData
 from sansticket.events import AdmitSession as AdmitSession
 from sansticket.events import CertificateWithheld as CertificateWithheld
+from sansticket.events import ClaimEarlyData as ClaimEarlyData
 from sansticket.events import ClaimSession as ClaimSession
 from sansticket.events import ConnectionFacts as ConnectionFacts
 from sansticket.events import ConnectionTerminated as ConnectionTerminated
 from sansticket.events import DataReceived as DataReceived
 from sansticket.events import DecideTicket as DecideTicket
+from sansticket.events import EarlyDataAccepted as EarlyDataAccepted
+from sansticket.events import EarlyDataEnded as EarlyDataEnded
+from sansticket.events import EarlyDataReceived as EarlyDataReceived
+from sansticket.events import EarlyDataRejected as EarlyDataRejected
 from sansticket.events import Event as Event
 from sansticket.events import HandshakeCompleted as HandshakeCompleted
 from sansticket.events import KeysUpdated as KeysUpdated
@@ -116,6 +132,9 @@ from sansticket.tickets.decision import resolve as resolve
 from sansticket.tickets.keys.go.caddy import CaddyTicketKeys as CaddyTicketKeys
 from sansticket.tickets.keys.go.keys import GoTicketKey as GoTicketKey
 from sansticket.tickets.keys.go.keys import GoTicketKeys as GoTicketKeys
+from sansticket.tickets.early_data import EarlyDataOutcome as EarlyDataOutcome
+from sansticket.tickets.early_data import EarlyDataReason as EarlyDataReason
+from sansticket.tickets.early_data import EarlyDataStatus as EarlyDataStatus
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey as OpenSSLTicketKey
 from sansticket.tickets.keys.openssl import OpenSSLTicketKeys as OpenSSLTicketKeys
 from sansticket.tickets.keys.openssl import nginx_session_id_context as nginx_session_id_context

@@ -20,19 +20,24 @@ from sansticket.values import says
 __all__ = [
     "Abort",
     "AbortHandshake",
+    "AcceptEarlyData",
     "AcceptPeer",
     "Close",
     "Command",
+    "EarlyDataClaimed",
+    "EarlyDataNotClaimed",
     "FlushTickets",
     "IssueTicket",
     "ProvidePsk",
     "ProvideSession",
     "ProvideSignature",
+    "RefuseEarlyData",
     "RejectPeer",
     "RequestClientCertificate",
     "ResolveTicket",
     "SealTicket",
     "SendData",
+    "SendEarlyData",
     "SessionAdmitted",
     "SessionClaimed",
     "SessionNotClaimed",
@@ -74,15 +79,21 @@ def _is_codec(command: Command, attribute: Attribute[Any], value: Any) -> None:
         raise TypeError(f"TicketOpened.codec: {type(value).__name__}; expected a SessionCodec")
 
 
-def _bytes_like(value: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+def _bytes_like(
+    value: bytes | bytearray | memoryview, command: str = "SendData"
+) -> bytes | bytearray | memoryview:
     # The first test is for speed: there is one for each piece of data that is sent.
     if type(value) is bytes or isinstance(value, bytes | bytearray):
         return value
     given: Any = value
     if not isinstance(given, memoryview):
-        raise TypeError(f"SendData with {type(given).__name__}; expected bytes, bytearray or memoryview")
+        raise TypeError(f"{command} with {type(given).__name__}; expected bytes, bytearray or memoryview")
     one_by_one = given.itemsize == 1 and given.ndim == 1
     return given if one_by_one else given.tobytes()  # so that its length is in bytes
+
+
+def _early_bytes_like(value: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+    return _bytes_like(value, "SendEarlyData")
 
 
 @frozen
@@ -93,6 +104,22 @@ class SendData(Command):
         repr=lambda data: f"<{len(data)} bytes>",
         converter=_bytes_like,
         metadata=says("Any number of bytes; they leave in records of at most 16,384."),
+    )
+
+
+@frozen
+class SendEarlyData(Command):
+    """Client: send early data, before the handshake is done (RFC 9846 section 4.3.10).
+
+    Whoever records it can send it once more, and it is protected by the session's secret alone: see
+    docs/early-data.md for what may be sent so.  LocalProtocolError where none was offered or the handshake has gone
+    on, and for more than ``early_data_left``; then nothing is sent and nothing counted.
+    """
+
+    data: bytes | bytearray | memoryview = field(
+        repr=lambda data: f"<{len(data)} bytes>",
+        converter=_early_bytes_like,
+        metadata=says("At most ``early_data_left`` bytes."),
     )
 
 
@@ -343,6 +370,38 @@ class SessionClaimed(Command):
 @frozen
 class SessionNotClaimed(Command):
     """Answers ``ClaimSession``: it was used before, or nobody can tell.  The search for another session goes on."""
+
+
+@frozen
+class AcceptEarlyData(Command):
+    """Answers ``AdmitEarlyData``: it is accepted if nobody has accepted it before."""
+
+
+@frozen
+class RefuseEarlyData(Command):
+    """Answers ``AdmitEarlyData``: the session goes on, and the early data is dropped unread."""
+
+    why: str = field(
+        default="",
+        validator=_is_text,
+        metadata=says("The reason, for the record of the handshake."),
+    )
+
+
+@frozen
+class EarlyDataClaimed(Command):
+    """Answers ``ClaimEarlyData``: nobody has claimed that key before, and nobody will."""
+
+
+@frozen
+class EarlyDataNotClaimed(Command):
+    """Answers ``ClaimEarlyData``: somebody has, or nobody can tell.  The early data is dropped unread."""
+
+    why: str = field(
+        default="",
+        validator=_is_text,
+        metadata=says("The reason, for the record of the handshake."),
+    )
 
 
 @frozen

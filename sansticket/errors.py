@@ -92,6 +92,8 @@ class Reason(Enum):
     EXTENDED_MASTER_SECRET_CHANGED = "extended master secret changed on resumption"
     MISSING_EXTENDED_MASTER_SECRET = "extended master secret is required"
     RENEGOTIATION_INFO_MISMATCH = "renegotiation_info does not match"
+    OLDER_VERSION_AFTER_EARLY_DATA = "an older version after early data"
+    EARLY_DATA_MISMATCH = "early data accepted with what it was not made for"
 
     # keys and proofs
     BAD_KEY_SHARE = "invalid key share"
@@ -174,6 +176,8 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.EXTENDED_MASTER_SECRET_CHANGED: Alert.HANDSHAKE_FAILURE,
     Reason.MISSING_EXTENDED_MASTER_SECRET: Alert.HANDSHAKE_FAILURE,
     Reason.RENEGOTIATION_INFO_MISMATCH: Alert.HANDSHAKE_FAILURE,
+    Reason.OLDER_VERSION_AFTER_EARLY_DATA: Alert.PROTOCOL_VERSION,
+    Reason.EARLY_DATA_MISMATCH: Alert.ILLEGAL_PARAMETER,
     Reason.BAD_KEY_SHARE: Alert.ILLEGAL_PARAMETER,
     Reason.BAD_SIGNATURE: Alert.DECRYPT_ERROR,
     Reason.BAD_FINISHED: Alert.DECRYPT_ERROR,

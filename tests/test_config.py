@@ -11,12 +11,22 @@ from typing import Any
 import pytest
 from attrs import fields
 
-from sansticket import ASK, AcceptPeer, ClientAuthentication, ClientConfig, ConfigError, ServerConfig
+from sansticket import (
+    ASK,
+    AcceptPeer,
+    ClientAuthentication,
+    ClientConfig,
+    ConfigError,
+    ReplayRecorder,
+    ServerConfig,
+)
 from sansticket.codes import NamedGroup
 from sansticket.config.tickets import NoTickets, SealedTickets, StoredTickets, TicketsSealedElsewhere
 from sansticket.connection.client import ClientConnection
 from sansticket.events import (
+    AdmitEarlyData,
     AdmitSession,
+    ClaimEarlyData,
     ClaimSession,
     DecideTicket,
     LookUpPsk,
@@ -105,6 +115,7 @@ WRONG_ON_A_CLIENT = [
     ("request_tickets", 1, "expected True or False"),
     ("request_tickets", True, "needs a session_store"),
     ("resume_with_other_name", "yes", "expected True or False"),
+    ("early_data", 1, "expected True or False"),
 ]
 WRONG_ON_A_SERVER = [
     ("credentials", [], "none given; a server needs at least one"),
@@ -122,6 +133,13 @@ WRONG_ON_A_SERVER = [
     ("tickets_without_psk_modes", 1, "expected True or False"),
     ("single_use_tickets", 1, "expected True or False"),
     ("single_use_tickets", True, "needs stateful tickets"),
+    ("max_early_data", 1 << 32, "expected an integer from 0 to 4294967295"),
+    ("max_early_data", 1, "1, and nothing protects from replay; expected single_use_tickets=True"),
+    ("early_data_window", 10, "expected two numbers of seconds"),
+    ("early_data_window", (10, -1), "-1; expected seconds, 0 or more"),
+    ("replay", {}, "expected a ReplayRecorder or None"),
+    ("replay", ReplayRecorder(19.5), r"remembers for 19\.5 seconds; expected at least 20"),
+    ("half_rtt", 1, "expected True or False"),
 ]
 Make = Callable[..., object]
 ROWS: list[Any] = [
@@ -154,6 +172,8 @@ FLAGS = {
     "post_handshake_auth",
     "resume_with_other_name",
     "tickets_without_psk_modes",
+    "early_data",
+    "half_rtt",
 }
 NUMBERS = {"max_certificates", "num_tickets", "max_tickets_requested", "ticket_lifetime", "max_session_age"}
 OPTIONAL = {
@@ -166,6 +186,7 @@ OPTIONAL = {
     "session_cache",
     "session_id_context",
     "verification_label",
+    "replay",
 }
 
 
@@ -232,6 +253,7 @@ ELSEWHERE: dict[type[Question], Any] = {OpenTicket: ASK, ProtectTicket: ASK}
 ONLY_13: dict[str, Any] = {"versions": [0x0304]}
 ONLY_12: dict[str, Any] = {"versions": [0x0303]}
 NO_KEYS: dict[str, Any] = {"ticket_keys": None}
+EARLY: dict[str, Any] = {"max_early_data": 1, "replay": ReplayRecorder()}
 SINGLE: dict[str, Any] = {**NO_KEYS, "single_use_tickets": True, "session_cache": SessionCache()}
 ASKS: dict[str, Any] = {"client_authentication": ClientAuthentication.OPTIONAL, "trust_anchors": anchors()}
 REQUIRES: dict[str, Any] = {**ASKS, "client_authentication": ClientAuthentication.REQUIRED}
@@ -257,6 +279,9 @@ ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any]]] = [
     (AdmitSession, {}),
     (AdmitSession, {**NO_KEYS, **ONLY_12, "session_cache": SessionCache()}),
     (AdmitSession, {**ONLY_12, "tickets_in_tls12": False, "session_cache": SessionCache()}),
+    (AdmitEarlyData, EARLY),
+    (ClaimEarlyData, {"max_early_data": 1}),
+    (ClaimEarlyData, EARLY),
     (ClaimSession, SINGLE),
     (ClaimSession, {**SINGLE, **ONLY_13}),
     (ClaimSession, {**SINGLE, **ONLY_12}),
@@ -274,6 +299,8 @@ NEVER_ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any], str]] = [
     (AdmitSession, NO_KEYS, "stateless tickets"),
     (AdmitSession, {**ONLY_12, "tickets_in_tls12": False}, "tickets_in_tls12"),
     (ClaimSession, {}, "single_use_tickets"),
+    (AdmitEarlyData, {}, "max_early_data"),
+    (ClaimEarlyData, {}, "max_early_data"),
 ]
 
 

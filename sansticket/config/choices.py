@@ -7,7 +7,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from sansticket.events import (
+    AdmitEarlyData,
     AdmitSession,
+    ClaimEarlyData,
     ClaimSession,
     DecideTicket,
     LookUpPsk,
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 
     class EveryQuestion(
         PrepareTicket,
+        AdmitEarlyData,
         AdmitSession,
+        ClaimEarlyData,
         ClaimSession,
         DecideTicket,
         LookUpPsk,

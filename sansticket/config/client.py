@@ -120,6 +120,15 @@ class ClientConfig(Config):
         ),
     )
 
+    early_data: bool = field(
+        default=False,
+        validator=is_flag,
+        metadata=says(
+            "Offer early data where the session allows it (RFC 9846 section 4.3.10): then ``SendEarlyData`` can be "
+            "given before the handshake is done.  Nothing but that command is ever sent early."
+        ),
+    )
+
     def _check(self) -> None:
         super()._check()
         if self.key_shares is not None:

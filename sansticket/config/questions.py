@@ -14,7 +14,9 @@ from sansticket.config.derived import TLS12, TLS13, Numbers
 from sansticket.config.tickets import StoredTickets, Tickets
 from sansticket.errors import ConfigError
 from sansticket.events import (
+    AdmitEarlyData,
     AdmitSession,
+    ClaimEarlyData,
     ClaimSession,
     DecideTicket,
     LookUpPsk,
@@ -51,6 +53,7 @@ class ServerTraits:
     single_use: bool
     client_authentication: ClientAuthentication
     has_credentials: bool
+    early_data: bool
 
 
 def lacking_in_a_server(server: ServerTraits) -> Lacking:
@@ -80,6 +83,8 @@ def lacking_in_a_server(server: ServerTraits) -> Lacking:
         LookUpSession: "" if looks_up else "ticket_keys=None, or TLS 1.2 among the versions",
         AdmitSession: "" if by_ids else seals,
         ClaimSession: "" if server.single_use else "single_use_tickets",
+        AdmitEarlyData: "" if server.early_data else "max_early_data",
+        ClaimEarlyData: "" if server.early_data else "max_early_data",
     }
 
 

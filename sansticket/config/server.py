@@ -17,15 +17,17 @@ from sansticket.config.defaults import (
     ROTATE_AFTER,
 )
 from sansticket.config.derived import TLS13, can_authenticate, session_id_context
+from sansticket.config.early_data import MAX_EARLY_DATA, as_window, check_early_data, is_window
 from sansticket.config.questions import Lacking, ServerTraits, check_asked, lacking_in_a_server
 from sansticket.config.tickets import StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
-from sansticket.events import ClaimSession, LookUpPsk, LookUpSession, OpenTicket, VerifyPeer
+from sansticket.events import ClaimEarlyData, ClaimSession, LookUpPsk, LookUpSession, OpenTicket, VerifyPeer
 from sansticket.psk import PskRole
 from sansticket.tickets.keys.protection import TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.policy import TicketPolicy
 from sansticket.tickets.stores.cache import SessionCache
+from sansticket.tickets.stores.replay import ReplayRecorder
 from sansticket.values import says
 
 
@@ -138,6 +140,43 @@ class ServerConfig(Config):
         ),
     )
 
+    max_early_data: int = field(
+        default=0,
+        validator=is_in_range(0, MAX_EARLY_DATA),
+        metadata=says(
+            "TLS 1.3: bytes of early data that tickets allow, 0 to 4,294,967,295.  0: they say nothing of early data, "
+            "and none is accepted.  More needs a protection from replay: ``single_use_tickets``, ``replay`` or an "
+            "answer for ``ClaimEarlyData``.  Tickets that allow more than this are resumed, and their early data is "
+            "not accepted."
+        ),
+    )
+    early_data_window: tuple[float, float] = field(
+        default=(10, 10),
+        converter=as_window,
+        validator=is_window,
+        metadata=says(
+            "Seconds by which a ClientHello with early data may come earlier, and later, than the age of its ticket "
+            "says (RFC 9846 section 8.3).  Outside that the session is resumed without early data."
+        ),
+    )
+    replay: ReplayRecorder | None = field(
+        default=None,
+        validator=or_none(is_a(ReplayRecorder, "a ReplayRecorder or None")),
+        metadata=says(
+            "Who remembers the ClientHellos whose early data was accepted (RFC 9846 section 8.2), for as long as both "
+            "parts of ``early_data_window`` together or longer."
+        ),
+    )
+    half_rtt: bool = field(
+        default=False,
+        validator=is_flag,
+        metadata=says(
+            "TLS 1.3: take ``SendData`` as soon as our Finished is out.  What is sent before ``HandshakeCompleted`` "
+            "goes to whoever sent the ClientHello, were it for the second time.  Never where a client certificate "
+            "matters."
+        ),
+    )
+
     def _check(self) -> None:
         super()._check()
         self._check_psks(PskRole.SERVER)
@@ -147,6 +186,12 @@ class ServerConfig(Config):
             )
         self._check_client_authentication()
         self._check_single_use()
+        check_early_data(
+            self.max_early_data,
+            self.early_data_window,
+            self.replay,
+            otherwise=self.single_use_tickets or ClaimEarlyData in self.answers,
+        )
         check_asked(self.answers, self.lacking, "server")
 
     def _check_versions(self) -> None:
@@ -220,6 +265,7 @@ class ServerConfig(Config):
             single_use=self.single_use_tickets,
             client_authentication=self.client_authentication,
             has_credentials=bool(self.credentials),
+            early_data=self.max_early_data > 0,
         )
         return lacking_in_a_server(traits)
 

@@ -22,6 +22,7 @@ from sansticket.events import (
 )
 from sansticket.handshake.client.start import normal_server_name, start
 from sansticket.handshake.machine.flight import Flight
+from sansticket.tickets.early_data import NOT_WANTED
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.client import StoreVisit
 
@@ -109,6 +110,8 @@ class ClientConnection(Connection):
             flight = Flight(now, config.entropy)
             keeper = SessionKeeper() if visit is None else StoreKeeper(visit)
             super().__init__(config, start(config, name, sessions, flight), keeper, application)
+            if not config.early_data:
+                self._engine.early_data = NOT_WANTED
             self._say_hello(flight)
         except BaseException:
             if visit is not None:  # there is no connection, and nothing of it was shown

@@ -9,7 +9,7 @@ from copy import copy
 from types import NoneType
 from typing import Any, Self
 
-from sansticket.commands import Abort, Close, Command, FlushTickets, SendData
+from sansticket.commands import Abort, Close, Command, FlushTickets, SendData, SendEarlyData
 from sansticket.config.base import Config
 from sansticket.connection.ending import close, end_by, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
@@ -26,6 +26,7 @@ from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
 from sansticket.handshake.machine.state import Ended, State
 from sansticket.text import quoted
+from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.session import Session
 
 
@@ -125,9 +126,11 @@ class Connection:
             else:
                 if engine.state.ESTABLISHED:
                     self._make_room_for(command)
+                elif engine.state.FIXED_KEYS:
+                    self._check_room_for(command)
                 engine.step(command)
                 engine.settle()
-                if engine.closing and engine.pending is None:
+                if engine.closing and engine.pending is None and engine.established is not None:
                     close(engine)
         except LocalProtocolError:
             raise
@@ -141,7 +144,9 @@ class Connection:
         name, ended = type(command).__name__, type(engine.state) is Ended
         if engine.spent:
             raise LocalProtocolError(f"{name} on {engine.spent}")
-        if type(command) is not Close and (ended or (engine.outbound.closed and engine.pending is None)):
+        waits = engine.closing and type(command) is not Abort
+        closed = (engine.outbound.closed or waits) and engine.pending is None
+        if type(command) is not Close and (ended or closed):
             after = "the end of the connection" if ended else "Close"
             raise LocalProtocolError(f"{name} after {after}; expected nothing more")
 
@@ -157,6 +162,17 @@ class Connection:
             )
         if type(command) in (SendData, FlushTickets):
             engine.make_room(length + engine.state.bytes_queued)
+
+    def _check_room_for(self, command: Command) -> None:
+        """Before the handshake is done there are no other keys to be had (RFC 9846 section 5.5)."""
+        writer = self._engine.outbound.writer
+        if type(command) in (SendData, SendEarlyData):
+            length = len(command.data)  # type: ignore[attr-defined]  # both have it
+            if length and not writer.has_room(length):
+                raise LocalProtocolError(
+                    f"{type(command).__name__} of {length} bytes, and the key is good for {writer.records_left} more "
+                    "records; expected the rest after HandshakeCompleted"
+                )
 
     def data_to_send(self) -> bytes:
         """The bytes to be written to the peer since the last call, in order."""
@@ -312,6 +328,37 @@ class Connection:
             )
         _check_exporter(label, context, length)
         return exporter.export(label.encode("ascii"), context, length)
+
+    def export_early_keying_material(self, label: str, context: bytes | None, length: int) -> bytes:
+        """Keying material of the early data (RFC 9846 section 7.5), which a replay of it has too: it binds to nothing.
+
+        Arguments as above.  A client has it as soon as it offers early data, a server when it has accepted it; neither
+        after a refusal, nor after the end of the connection (LocalProtocolError).
+        """
+        exporter = self._engine.early_exporter
+        if exporter is None:
+            raise LocalProtocolError(
+                f"export_early_keying_material in {self.state}; expected early data that was offered and not refused, "
+                "and on a server was accepted"
+            )
+        _check_exporter(label, context, length)
+        return exporter.export(label.encode("ascii"), context, length)
+
+    @property
+    def early_data(self) -> EarlyDataStatus:
+        """How far early data has come."""
+        return self._engine.early_data.status
+
+    @property
+    def early_data_reason(self) -> EarlyDataReason | None:
+        """Why there is none; None if it was accepted, is on its way, or (server) nobody offered any."""
+        return self._engine.early_data.reason
+
+    @property
+    def early_data_left(self) -> int:
+        """Bytes of early data that ``SendEarlyData`` may still take; on a server, that may still come.  0 where there
+        can be none, or none any more."""
+        return self._engine.state.early_data_left
 
     def tls_exporter(self) -> bytes:
         """The tls-exporter channel binding (RFC 9266), 32 bytes.  LocalProtocolError as there."""

@@ -16,11 +16,19 @@ from sansticket.record.reader import RecordReader
 def close(engine: Engine, *, at_once: bool = False) -> None:
     """We send no more.  In the middle of a handshake that is the end.
 
-    What is queued leaves first, unless it is to be ``at_once``; an open question about it is waited for.
+    What is queued leaves first, unless it is to be ``at_once``; an open question about it is waited for.  So is the
+    peer's flight where early data is on its way: peers make of a close_notify under its keys what they like.
     """
     outbound = engine.outbound
     if outbound.closed or type(engine.state) is Ended:
         return
+    if engine.state.DELAYS_CLOSE and not at_once:
+        if not outbound.silent:
+            engine.closing = True
+            return
+        outbound.writer.take()  # nobody has seen any of it
+        outbound.writer.protect(None)
+    engine.closing = False
     if not at_once and engine.established is not None and engine.state.bytes_queued:
         if engine.pending is None:
             engine.make_room(engine.state.bytes_queued)
@@ -108,5 +116,6 @@ def bury(engine: Engine) -> None:
     engine.outbound.messages = bytearray()
     engine.reader = RecordReader()
     engine.outbound.writer.protect(None)
+    engine.early_exporter = None
     if engine.established is not None:
         engine.established = evolve(engine.established, exporter=None)

@@ -38,27 +38,28 @@ from sansticket.handshake.machine.flight import (
     Flight,
     Learned,
     LogSecret,
+    NoteEarlyData,
     ProtectReads,
     ProtectWrites,
+    ReadEarlyData,
     SendApplicationData,
     SendChangeCipherSpec,
     SendMessage,
     SendWarning,
     SkipEarlyData,
+    StopProtectingWrites,
     StoreSession,
     UseConnectionConfig,
 )
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.transitions import Input, accepted_by, expected_in, name_of
+from sansticket.keys.tls13 import Exporter
 from sansticket.record.reader import RecordReader
+from sansticket.tickets.early_data import NOT_OFFERED, EarlyDataOutcome
 from sansticket.tickets.session import Session
 
 APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
-
-MAX_SKIPPED_EARLY_DATA: Final = 65_536
-"""Bytes of early data that are dropped when it was not accepted.  No ticket of ours allows any, but the ticket
-may be another server's.  BoringSSL skips 16 KiB."""
 
 
 class SessionKeeper:
@@ -84,13 +85,16 @@ class Engine:
 
     ``held`` is the beginning of a handshake message; ``pending`` the question that waits for the application;
     ``num_tickets`` what was set on the connection; ``trailing_data`` what came behind close_notify; ``closing``: a
-    Close waits for tickets; ``spent``: why nothing can be sealed here, if that is so (see ``forks``).
+    Close waits, for tickets or for the handshake; ``spent``: why nothing can be sealed here, if that is so (see
+    ``forks``).  ``early_exporter`` is there as long as early data is on its way or was accepted.
     """
 
     __slots__ = (
         "application",
         "closing",
         "config",
+        "early_data",
+        "early_exporter",
         "end_of_stream",
         "established",
         "events",
@@ -123,6 +127,8 @@ class Engine:
         self.events: list[Event] = []
         self.pending: Question | None = None
         self.established: Established | None = None
+        self.early_data: EarlyDataOutcome = NOT_OFFERED
+        self.early_exporter: Exporter | None = None
         self.num_tickets: int | None = None
         self.end_of_stream: bool = False
         self.read_closed: bool = False
@@ -248,6 +254,7 @@ def _send_application_data(engine: Engine, effect: SendApplicationData) -> None:
 
 
 def _send_change_cipher_spec(engine: Engine, effect: SendChangeCipherSpec) -> None:
+    engine.outbound.writer.legacy_record_version = 0x0303  # also right after the first ClientHello
     engine.outbound.write(CHANGE_CIPHER_SPEC, b"\x01")
 
 
@@ -266,9 +273,22 @@ def _protect_reads(engine: Engine, effect: ProtectReads) -> None:
 
 def _skip_early_data(engine: Engine, effect: SkipEarlyData) -> None:
     if effect.before_second_hello:
-        engine.reader.skip_plaintext_application_data = MAX_SKIPPED_EARLY_DATA
+        engine.reader.skip_plaintext_application_data = effect.budget
     else:
-        engine.reader.skip_undecryptable = MAX_SKIPPED_EARLY_DATA
+        engine.reader.skip_undecryptable = effect.budget
+
+
+def _stop_protecting_writes(engine: Engine, effect: StopProtectingWrites) -> None:
+    engine.outbound.writer.protect(None)
+
+
+def _read_early_data(engine: Engine, effect: ReadEarlyData) -> None:
+    engine.reader.protect(effect.version.opener(effect.suite, effect.keys))
+    engine.reader.in_early_data = True
+
+
+def _note_early_data(engine: Engine, effect: NoteEarlyData) -> None:
+    engine.early_data, engine.early_exporter = effect.outcome, effect.exporter
 
 
 def _use_config(engine: Engine, effect: UseConnectionConfig) -> None:
@@ -306,7 +326,10 @@ CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Engine, Any], None]]] = {
     SendWarning: _send_warning,
     ProtectWrites: _protect_writes,
     ProtectReads: _protect_reads,
+    StopProtectingWrites: _stop_protecting_writes,
+    ReadEarlyData: _read_early_data,
     SkipEarlyData: _skip_early_data,
+    NoteEarlyData: _note_early_data,
     UseConnectionConfig: _use_config,
     LogSecret: _log_secret,
     Establish: _establish,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from sansticket.codes import AlertDescription, ContentType, HandshakeType
-from sansticket.connection.ending import end_by, forget, terminate
+from sansticket.connection.ending import close, end_by, forget, terminate
 from sansticket.connection.engine import APPLICATION_DATA, Engine
 from sansticket.errors import Fault, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
-from sansticket.handshake.machine.state import ChangeCipherSpec
+from sansticket.handshake.machine.state import ChangeCipherSpec, EarlyDataRecord
 from sansticket.handshake.machine.transitions import accepted_by, expected_in, messages_accepted_by
 from sansticket.record.reader import RecordReader
 from sansticket.wire.messages.alert import Alert
@@ -33,6 +33,8 @@ def read(engine: Engine) -> None:
                 _take_data(engine, content[1])
             else:
                 _take_content(engine, *content)
+        if engine.closing and engine.pending is None and engine.established is not None:
+            close(engine)
         if engine.pending is not None:
             _check_buffered(engine)
         elif engine.end_of_stream and not engine.read_closed:
@@ -72,10 +74,18 @@ def _take_data(engine: Engine, data: bytes) -> None:
     if engine.held:
         raise _amid_message(APPLICATION_DATA)
     if not engine.state.takes_data:
-        raise _unexpected(engine, "application data")
+        _take_early_data(engine, data)
+        return
     if engine.limits.repeated:
         engine.limits.forgive()
     engine.tell(DataReceived(data))
+
+
+def _take_early_data(engine: Engine, data: bytes) -> None:
+    """Application data before the handshake is done: early data, if it is the time for it."""
+    if EarlyDataRecord not in accepted_by(type(engine.state)):
+        raise _unexpected(engine, "application data")
+    engine.step(EarlyDataRecord(data))
 
 
 def _take_held_message(engine: Engine) -> bool:

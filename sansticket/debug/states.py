@@ -33,17 +33,16 @@ class Arrow:
     end: type[State] | None
 
 
-def first_state(side: Side) -> type[State]:
-    """Where the machine of that side begins."""
+def first_states(side: Side) -> tuple[type[State], ...]:
+    """Where the machine of that side begins; a client's sends early data, or it does not."""
     if side == "server":
-        return WaitClientHello
-    first: type[State] = typing.get_type_hints(client_start.start)["return"]
-    return first
+        return (WaitClientHello,)
+    return typing.get_args(typing.get_type_hints(client_start.start)["return"])
 
 
 def reachable(side: Side) -> list[type[State]]:
     """Every state of that side, in the order in which they are met."""
-    states = [first_state(side)]
+    states = [*first_states(side)]
     for state in states:
         for kind in accepted_by(state):
             states += [next_ for next_ in successors_of(state, kind) if next_ not in states]
@@ -74,7 +73,7 @@ def mermaid(side: Side) -> Iterator[str]:
     states = reachable(side)
     names = _identifiers(states)
     yield "stateDiagram-v2"
-    yield f"    [*] --> {names[states[0]]}"
+    yield from (f"    [*] --> {names[state]}" for state in first_states(side))
     for state in states:
         for arrow in arrows(state):
             end = names[arrow.end] if arrow.end is not None else "[*]"
@@ -98,7 +97,7 @@ def dot(side: Side) -> Iterator[str]:
         elif state.ESTABLISHED:
             yield f"    {names[state]} [peripheries=2];"
     yield "    start [shape=point];"
-    yield f"    start -> {names[states[0]]};"
+    yield from (f"    start -> {names[state]};" for state in first_states(side))
     ends = [arrow for state in states for arrow in arrows(state) if arrow.end is None]
     if ends:
         yield '    end [shape=doublecircle, label="", width=0.15];'

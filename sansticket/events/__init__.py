@@ -9,6 +9,14 @@ from sansticket.events.base import (
     Event,
     Question,
 )
+from sansticket.events.early import (
+    AdmitEarlyData,
+    ClaimEarlyData,
+    EarlyDataAccepted,
+    EarlyDataEnded,
+    EarlyDataReceived,
+    EarlyDataRejected,
+)
 from sansticket.events.happenings import (
     CertificateWithheld,
     ConnectionTerminated,
@@ -35,13 +43,19 @@ from sansticket.events.questions import (
 )
 
 __all__ = [
+    "AdmitEarlyData",
     "AdmitSession",
     "CertificateWithheld",
+    "ClaimEarlyData",
     "ClaimSession",
     "ConnectionFacts",
     "ConnectionTerminated",
     "DataReceived",
     "DecideTicket",
+    "EarlyDataAccepted",
+    "EarlyDataEnded",
+    "EarlyDataReceived",
+    "EarlyDataRejected",
     "Event",
     "HandshakeCompleted",
     "KeysUpdated",

@@ -46,7 +46,8 @@ class RecordReader:
 
     ``in_handshake``: the owner sets it to False when the peer's Finished was verified.  Until the peer has proved
     that it has the keys, an unprotected alert of two bytes may still come in TLS 1.3, because the peer may have
-    failed before it had them (RFC 9846 section 6); and there is no application data, not even an empty record.
+    failed before it had them (RFC 9846 section 6); and there is no application data, not even an empty record, unless
+    ``in_early_data``: the present keys are those of early data.
 
     ``skip_undecryptable`` and ``skip_plaintext_application_data`` are budgets in bytes for early data that
     was rejected (RFC 9846 section 4.3.10): the first for records that do not decrypt, until one does; the
@@ -60,6 +61,7 @@ class RecordReader:
     """
 
     in_handshake: bool = True
+    in_early_data: bool = field(default=False, init=False)
     amid_message: bool = False
     _opener: Opener | None = field(default=None, init=False)
     _buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
@@ -98,6 +100,7 @@ class RecordReader:
     def protect(self, opener: Opener | None) -> None:
         """Open with these keys all records that were not given out yet."""
         self._opener = opener
+        self.in_early_data = False
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer."""
@@ -226,7 +229,7 @@ class RecordReader:
 
     def _take_empty(self) -> None:
         """Application data without content: cover traffic, once there may be application data at all."""
-        if self.in_handshake:
+        if self.in_handshake and not self.in_early_data:
             raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, before Finished")
         if self.amid_message:
             raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, amid a handshake message")

@@ -9,6 +9,7 @@ from attrs import field
 
 from sansticket.text import MAX_PIECE, printable, quoted
 from sansticket.tickets.decision import TicketReturn, TicketStatus
+from sansticket.tickets.early_data import NOT_OFFERED, NOT_WANTED, EarlyDataOutcome
 from sansticket.values import value
 
 
@@ -101,6 +102,8 @@ class ResumptionRecord:
 
     psk_identity: bytes | None = field(default=None, repr=quoted)
     """The external PSK that authenticated this handshake; None where there was none, and after a resumption."""
+    early_data: EarlyDataOutcome = NOT_OFFERED
+    """What became of early data, and why."""
 
     @property
     def resumed(self) -> bool:
@@ -115,4 +118,7 @@ class ResumptionRecord:
         tickets = "" if number is None else f", {number} ticket{'' if number == 1 else 's'} to follow"
         why = self.why.removeprefix(f"{outcome}, ")
         first = f"{outcome}{tickets}" + (f": {why}" if why else "")
-        return "\n  ".join([printable(first), *map(str, self.identities)])
+        lines = [printable(first), *map(str, self.identities)]
+        if self.early_data not in (NOT_OFFERED, NOT_WANTED):
+            lines.append(str(self.early_data))
+        return "\n  ".join(lines)

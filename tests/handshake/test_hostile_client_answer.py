@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sansticket.codes import NamedGroup, SignatureScheme
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.server import ServerConfig
-from sansticket.connection.engine import MAX_SKIPPED_EARLY_DATA
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.errors import Reason
 from sansticket.events import DataReceived, HandshakeCompleted
+from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.wire.extensions.base import UnknownExtension
 from sansticket.wire.extensions.certificate import CertificateStatusResponse
 from sansticket.wire.messages.hello import ClientHello, ServerHello
@@ -38,6 +38,7 @@ from tests.support.hostile_client import HostileClient, quick_server, session_fr
 from tests.support.refusals import case, refused
 
 P256 = NamedGroup.SECP256R1
+SKIPPED = skippable(0)
 
 
 def asking(**changes: object) -> ServerConfig:
@@ -330,14 +331,14 @@ def test_early_data_is_dropped(count: int, size: int) -> None:
 @refused(Reason.TOO_MUCH_EARLY_DATA)
 def test_too_much_early_data() -> HostileClient:
     client = with_early(quick_server())
-    client.deliver(client.early_records(MAX_SKIPPED_EARLY_DATA // 16_000 + 1, 16_000))
+    client.deliver(client.early_records(SKIPPED // 16_000 + 1, 16_000))
     return client
 
 
 @refused(Reason.TOO_MUCH_EARLY_DATA)
 def test_too_many_empty_early_records() -> HostileClient:
     client = with_early(quick_server())
-    client.deliver(client.early_records(MAX_SKIPPED_EARLY_DATA + 1, 0))
+    client.deliver(client.early_records(SKIPPED + 1, 0))
     return client
 
 
@@ -381,7 +382,7 @@ def test_too_much_early_data_with_the_retry() -> HostileClient:
     config = quick_server(groups=(P256,))
     session = HostileClient(config, shares=(P256,)).complete().session()
     client = HostileClient(config, {ClientHello: with_early_data}, sessions=(session,)).say_hello()
-    client.deliver(client.early_records(MAX_SKIPPED_EARLY_DATA // 16_000 + 1, 16_000))
+    client.deliver(client.early_records(SKIPPED // 16_000 + 1, 16_000))
     return client
 
 

@@ -31,11 +31,14 @@ from sansticket.config.choices import ASK
 from sansticket.connection.connection import Connection
 from sansticket.errors import ALERTS, Fault, LocalProtocolError, Reason
 from sansticket.events import (
+    AdmitEarlyData,
     AdmitSession,
+    ClaimEarlyData,
     ClaimSession,
     ConnectionTerminated,
     DataReceived,
     DecideTicket,
+    EarlyDataReceived,
     Event,
     HandshakeCompleted,
     LookUpPsk,
@@ -52,6 +55,7 @@ from sansticket.events import (
 from sansticket.handshake.machine.state import Asking
 from sansticket.keys.tls13 import finished_mac
 from sansticket.tickets.decision import TicketReturn
+from sansticket.tickets.early_data import EarlyDataStatus
 from sansticket.wire.extensions.certificate import PostHandshakeAuth
 from sansticket.wire.messages.alert import Alert
 from sansticket.wire.messages.tls13 import CertificateRequest, Finished
@@ -62,7 +66,7 @@ from tests.support.hostile_server import HostileServer, certificate_of, quick_cl
 from tests.support.noting import Said, what_it_says
 from tests.support.pair import Side, every, whole
 from tests.support.refusals import ends, refused
-from tests.support.scenes import SCENES, TIME, Keys, Scene, named, without_cuts
+from tests.support.scenes import SCENES, TIME, Keys, Scene, named, with_the_hello, without_cuts
 from tests.support.state_samples import all_states, records, samples_of
 
 Way = Literal["function", "at once", "later"]
@@ -74,7 +78,9 @@ KINDS: Final = (
     LookUpPsk,
     LookUpSession,
     AdmitSession,
+    AdmitEarlyData,
     ClaimSession,
+    ClaimEarlyData,
     PrepareTicket,
     ProtectTicket,
     Sign,
@@ -141,8 +147,11 @@ class Play:
 
     def perform(self, way: Way) -> Play:
         """``later``: an answer comes when everything else has come to a halt, or before the asker's own next step."""
+        early, talk = with_the_hello(self.scene.talk)
+        for side, command in early:
+            self.events[side] += self.sides[side].send(command)
         self.carry(way)
-        for side, command in self.scene.talk:
+        for side, command in talk:
             if way == "later" and side == self.asker:
                 self.answer_all(way)
             if self.sides[side].state == "Ended":
@@ -277,6 +286,10 @@ class Boom(Exception):
     pass
 
 
+FORGIVEN: Final = (LookUpSession, AdmitEarlyData, ClaimEarlyData)
+"""The questions whose function may fail."""
+
+
 def failing(kind: type[Question], result: Callable[[], Any]) -> tuple[ConnectionTerminated, Play]:
     """A scene with ``kind`` answered by ``result``; how it ended."""
     for scene in SCENES:
@@ -304,7 +317,7 @@ def told(one: Play, alert: AlertDescription) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if kind not in (LookUpSession, LookUpPsk)], ids=lambda kind: kind.__name__
+    "kind", [kind for kind in KINDS if kind not in FORGIVEN], ids=lambda kind: kind.__name__
 )
 @ends(Reason.ANSWER_FAILED)
 def test_function_that_raises(kind: type[Question]) -> ConnectionTerminated:
@@ -320,6 +333,23 @@ def test_function_that_raises(kind: type[Question]) -> ConnectionTerminated:
     assert end.alert == ALERTS[Reason.ANSWER_FAILED] == AlertDescription.INTERNAL_ERROR
     told(one, AlertDescription.INTERNAL_ERROR)
     return end
+
+
+@pytest.mark.parametrize("kind", [AdmitEarlyData, ClaimEarlyData])
+def test_a_word_on_early_data_that_raises(kind: type[Question]) -> None:
+    """A connection is none the worse without it."""
+
+    def answer(question: Question, connection: Connection, keys: Keys) -> Command:
+        if isinstance(question, kind):
+            raise Boom("secret")
+        return answer_to(question, connection, keys)
+
+    one = play(named("early data"), "server", "function", answer=answer)
+    (done,) = (event for event in one.events["server"] if isinstance(event, HandshakeCompleted))
+    assert done.resumed
+    assert done.record.early_data.status is EarlyDataStatus.REJECTED
+    assert done.record.early_data.detail == "Boom"
+    assert not any(isinstance(event, EarlyDataReceived) for event in one.events["server"])
 
 
 @pytest.mark.parametrize("way", ["sessions elsewhere", "TLS 1.2, resumed by id"])

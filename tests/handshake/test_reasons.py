@@ -11,7 +11,7 @@ import pytest
 from sansticket.errors import ALERTS, Reason
 from tests.support.refusals import REACHED
 
-ROOMS: Final = ("handshake", "handshake12")
+ROOMS: Final = ("handshake", "handshake12", "early_data")
 """The folders whose tests say which reasons they reach."""
 
 NEVER: Final = {

@@ -20,8 +20,8 @@ from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
 from sansticket.connection.server import ServerConnection
 from sansticket.errors import LocalProtocolError, Reason
-from sansticket.events import ConnectionTerminated, DataReceived, Event, PeerClosed
-from sansticket.handshake.machine.state import Asking, ChangeCipherSpec, Ended, State
+from sansticket.events import ConnectionTerminated, DataReceived, EarlyDataReceived, Event, PeerClosed
+from sansticket.handshake.machine.state import Asking, ChangeCipherSpec, EarlyDataRecord, Ended, State
 from sansticket.handshake.machine.transitions import (
     accepted_by,
     expected_in,
@@ -136,6 +136,11 @@ COMMAND_SAMPLES: Final[dict[type[Command], Command]] = {
         commands.SessionRefused("not today"),
         commands.SessionClaimed(),
         commands.SessionNotClaimed(),
+        commands.SendEarlyData(b"early"),
+        commands.AcceptEarlyData(),
+        commands.RefuseEarlyData("not today"),
+        commands.EarlyDataClaimed(),
+        commands.EarlyDataNotClaimed("seen before"),
         commands.SealTicket(b"app data"),
         commands.TicketProtected(b"a ticket"),
         commands.ProvideSignature(b"a signature"),
@@ -316,6 +321,15 @@ def test_application_data(state: type[State]) -> None:
             unchanged(connection, sample)
         elif sample.connection._engine.read_closed:
             assert events == []
+        elif sample.connection._engine.reader.skip_plaintext_application_data:
+            assert events == []  # early data that was sent before the client knew of the retry
+            unchanged(connection, sample)
+        elif EarlyDataRecord in accepted_by(state) and sample.connection.early_data_left >= len(b"data"):
+            assert events == [EarlyDataReceived(b"data")]
+            moved(connection, events, sample, EarlyDataRecord)
+            assert connection.early_data_left == sample.connection.early_data_left - len(b"data")
+        elif EarlyDataRecord in accepted_by(state):
+            ended(connection, events, Reason.TOO_MUCH_EARLY_DATA)
         else:
             ended(connection, events, Reason.UNEXPECTED_MESSAGE)
 
@@ -439,6 +453,11 @@ def test_close(state: type[State]) -> None:
             assert events == []
             assert connection._engine.state == sample.connection._engine.state.without_writing_secrets()
             assert connection.data_to_send()
+        elif state.DELAYS_CLOSE:
+            unchanged(connection, sample)
+            assert events == []
+            with pytest.raises(LocalProtocolError, match="SendEarlyData after Close; expected nothing more"):
+                connection.send(commands.SendEarlyData(b""))
         else:
             ended(connection, events, Reason.CANCELED)
             assert connection.data_to_send()

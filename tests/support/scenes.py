@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 from sansticket.commands import (
     AcceptPeer,
     Close,
     Command,
+    EarlyDataClaimed,
     FlushTickets,
     IssueTicket,
     ProvidePsk,
@@ -27,6 +28,7 @@ from sansticket.commands import (
     ProvideSignature,
     RequestClientCertificate,
     SendData,
+    SendEarlyData,
     SessionClaimed,
     SessionNotClaimed,
     TicketNotOpened,
@@ -41,8 +43,10 @@ from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign
 from sansticket.events import (
+    ClaimEarlyData,
     ClaimSession,
     DataReceived,
+    EarlyDataReceived,
     Event,
     LookUpPsk,
     LookUpSession,
@@ -90,6 +94,14 @@ SHORT_TALK: Final[tuple[Step, ...]] = (
     ("server", Close()),
     ("client", Close()),
 )
+
+
+EARLY_TALK: Final[tuple[Step, ...]] = (
+    ("client", SendEarlyData(b"an early question")),
+    ("client", SendEarlyData(bytes(200))),
+    *SHORT_TALK,
+)
+"""What is early goes with the ClientHello."""
 
 
 @define
@@ -167,7 +179,8 @@ class Stage:
 
 @frozen(eq=False)
 class Scene:
-    """``client`` and ``server`` are changes to the configs; ``resumes`` asks for an earlier conversation.
+    """``client`` and ``server`` are changes to the configs; ``resumes`` asks for an earlier conversation, in which the
+    server's config was another by ``earlier``.
 
     ``elsewhere`` says what is looked after elsewhere: nothing, tickets by "keys" or in a "store", or the "psks".
     """
@@ -175,6 +188,7 @@ class Scene:
     name: str
     client: Mapping[str, Any] = field(factory=dict)
     server: Mapping[str, Any] = field(factory=dict)
+    earlier: Mapping[str, Any] = field(factory=dict)
     resumes: bool = False
     elsewhere: str = ""
     talk: tuple[Step, ...] = TALK
@@ -189,7 +203,8 @@ class Scene:
                 {VerifyPeer: lambda _: AcceptPeer()} if VerifyPeer in (answers or {}) else {}
                 for answers in (client_answers, server_answers)
             ]
-            earlier = self.stage(keys, 40, sessions, *accepting)
+            before = evolve(self, server={**self.server, **self.earlier})
+            earlier = before.stage(keys, 40, sessions, *accepting)
             parts = perform(earlier, (("server", SendData(b"x")),))
             sessions = [e.session for e in parts["client"].events if isinstance(e, TicketReceived)][:1]
             for event in parts["server"].events:
@@ -253,6 +268,9 @@ def perform(
     """
     parts: dict[Side, Part] = {"client": Part(stage.client), "server": Part(stage.server)}
     parts["client"].output += stage.client.data_to_send()
+    early, talk = with_the_hello(talk)
+    for side, command in early:
+        parts[side].take(command)
     carried = {"client": 0, "server": 0}
 
     def carry() -> None:
@@ -276,12 +294,24 @@ def perform(
     return parts
 
 
+def with_the_hello(talk: Iterable[Step]) -> tuple[list[Step], list[Step]]:
+    """What goes with the ClientHello, before anything else is said; and the rest."""
+    steps = list(talk)
+    place = next(
+        (i for i, (_, command) in enumerate(steps) if not isinstance(command, SendEarlyData)), len(steps)
+    )
+    return steps[:place], steps[place:]
+
+
 def without_cuts(events: Iterable[Event]) -> list[Event]:
     """The events with neighbouring data joined: how much comes at once depends on how the stream was cut."""
     joined: list[Event] = []
     for event in events:
-        if joined and isinstance(event, DataReceived) and isinstance(joined[-1], DataReceived):
-            joined[-1] = DataReceived(joined[-1].data + event.data)
+        last = joined[-1] if joined else None
+        if isinstance(event, DataReceived) and isinstance(last, DataReceived):
+            joined[-1] = DataReceived(last.data + event.data)
+        elif isinstance(event, EarlyDataReceived) and isinstance(last, EarlyDataReceived):
+            joined[-1] = EarlyDataReceived(last.data + event.data)
         else:
             joined.append(event)
     return joined
@@ -313,6 +343,12 @@ def with_psks(*places: int) -> dict[str, Any]:
     return {"psks": [psks_of(PskRole.CLIENT)[place] for place in places]}
 
 
+EARLY_CLIENT: Final = {"early_data": True, "alpn_protocols": (b"h2",)}
+EARLY_SERVER: Final[dict[str, Any]] = {
+    "max_early_data": 1000,
+    "alpn_protocols": (b"h2",),
+    "answers": {ClaimEarlyData: lambda _: EarlyDataClaimed()},  # so that a conversation can be forked here
+}
 WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
 
 SCENES: Final[tuple[Scene, ...]] = (
@@ -363,6 +399,36 @@ SCENES: Final[tuple[Scene, ...]] = (
         resumes=True,
         elsewhere="store",
     ),
+    Scene(
+        "early data",
+        client=EARLY_CLIENT,
+        server={**EARLY_SERVER, "half_rtt": True},
+        resumes=True,
+        talk=EARLY_TALK,
+    ),
+    Scene(
+        "early data, without compatibility mode",
+        client={**EARLY_CLIENT, "middlebox_compatibility": False},
+        server=EARLY_SERVER,
+        resumes=True,
+        talk=EARLY_TALK,
+    ),
+    Scene(
+        "early data, refused",
+        client=EARLY_CLIENT,
+        server=EARLY_SERVER,
+        earlier={"max_early_data": 2000},
+        resumes=True,
+        talk=EARLY_TALK,
+    ),
+    Scene(
+        "early data, and a retry",
+        client=EARLY_CLIENT,
+        server={**EARLY_SERVER, "groups": (NamedGroup.SECP256R1,)},
+        resumes=True,
+        talk=EARLY_TALK,
+    ),
+    Scene("early data that was not offered", client=EARLY_CLIENT, server=EARLY_SERVER, talk=SHORT_TALK),
     Scene("tickets with the first data", server={"ticket_flush": TicketFlush.WRITE}),
     Scene("external PSK", client=with_psks(0), server={"psks": psks_of(PskRole.SERVER)}),
     Scene(

@@ -29,7 +29,7 @@ from sansticket.record.tls12 import Sealer as Sealer12
 from sansticket.record.tls13 import Sealer as Sealer13
 from tests.support.hostile import HANDSHAKE, plain_record
 from tests.support.pair import Side
-from tests.support.scenes import SCENES, TIME, Keys, Scene, Stage
+from tests.support.scenes import SCENES, TIME, Keys, Scene, Stage, with_the_hello
 
 Transition = tuple[type[State], type[Input], type[State]]
 
@@ -153,8 +153,11 @@ def _play(scene: Scene, made: Collection) -> None:
         connection._engine.__class__ = WatchedEngine
         connection._engine.outbound.writer.max_fragment = 1
         made.note(scene, connection, stage.keys)
+    early, talk = with_the_hello(scene.talk)
+    for side, command in early:
+        _side(stage, side).send(command)
     _carry(scene, stage, made)
-    for side, command in scene.talk:
+    for side, command in talk:
         connection = _side(stage, side)
         if isinstance(command, Close):
             connection._engine.outbound.writer.max_fragment = 2**14  # an alert is never cut

@@ -14,11 +14,14 @@ from attrs import evolve
 from sansticket import (
     ASK,
     AbortHandshake,
+    AdmitEarlyData,
     AdmitSession,
+    ClaimEarlyData,
     ClaimSession,
     ClientConfig,
     Command,
     DecideTicket,
+    EarlyDataNotClaimed,
     LookUpPsk,
     LookUpSession,
     OpenTicket,
@@ -27,6 +30,7 @@ from sansticket import (
     ProvidePsk,
     ProvideSession,
     Question,
+    RefuseEarlyData,
     ResolveTicket,
     SealTicket,
     ServerConfig,
@@ -56,6 +60,8 @@ WITHOUT_ANSWER: Final[Mapping[type[Question], Command]] = {
     DecideTicket: ResolveTicket(TicketReturn.IGNORE_RENEW),
     AdmitSession: SessionRefused("no answer in time"),
     ClaimSession: SessionNotClaimed(),
+    AdmitEarlyData: RefuseEarlyData("no answer in time"),
+    ClaimEarlyData: EarlyDataNotClaimed("no answer in time"),
 }
 """The documented defaults, where they grant nothing.  A ticket or session of which the application wanted to have a
 say is not resumed without it: that costs a full handshake."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import floor
 from typing import Final
 
 from attrs import evolve, field
@@ -17,11 +18,12 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.keys.tls13 import EarlySecret, binder
 from sansticket.keys.transcript import Transcript
 from sansticket.psk import ExternalPsk
+from sansticket.tickets.early_data import NOT_WANTED, EarlyDataOutcome, EarlyDataStatus
 from sansticket.tickets.records import Check, IdentityRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.base import Extension
-from sansticket.wire.extensions.resumption import PreSharedKeyOffer, PskIdentity
+from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer, PskIdentity
 from sansticket.wire.messages.hello import ClientHello
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -79,6 +81,7 @@ class ClientOffer:
     psks: tuple[ExternalPsk, ...]
     """The external PSKs in the latest hello, behind the sessions."""
     retried: bool = False
+    early_data: EarlyDataOutcome = NOT_WANTED
 
     @property
     def extension_types(self) -> frozenset[int]:
@@ -102,6 +105,13 @@ class ClientOffer:
         else:
             extensions = (*others, extension)
         return evolve(self, hello=evolve(self.hello, extensions=extensions))
+
+    def with_early_data(self, outcome: EarlyDataOutcome) -> ClientOffer:
+        """What became of the early data.  After a refusal the hello is taken for one that did not offer any."""
+        extensions = self.hello.extensions
+        if outcome.status is EarlyDataStatus.REJECTED:
+            extensions = tuple(one for one in extensions if not isinstance(one, EarlyData))
+        return evolve(self, hello=evolve(self.hello, extensions=extensions), early_data=outcome)
 
     def after_retry(self, transcript: Transcript, hash_name: str) -> ClientOffer:
         """For the second hello: only what has the hash that the retry has settled (RFC 9846 section 4.3.11), and
@@ -161,6 +171,7 @@ class ClientOffer:
             self.places,
             self.psks,
             self.retried,
+            self.early_data,
         )
 
     def _unbound_offer(self, keys: list[OfferedKey], now: float) -> PreSharedKeyOffer:
@@ -196,5 +207,9 @@ def left_out(session: Session, hash_name: str, room: int) -> Check | None:
 
 
 def obfuscated_age(session: Session, now: float) -> int:
-    """RFC 9846 section 4.3.11.1: milliseconds since the ticket came, plus ticket_age_add, modulo 2^32."""
-    return (round(session.age(now) * 1000) + session.age_add) & 0xFFFFFFFF
+    """RFC 9846 section 4.3.11.1: milliseconds since the ticket came, plus ticket_age_add, modulo 2^32.
+
+    Never rounded up: a client that is older than the server's clock allows gets no early data (section 8.3).
+    """
+    age = max(0, floor(now * 1000) - round(session.issued_at * 1000))
+    return (age + session.age_add) & 0xFFFFFFFF

@@ -15,6 +15,7 @@ from sansticket.crypto.inspection import is_ip_address
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
+from sansticket.handshake.client.early_data import WaitServerHelloWithEarlyData, begin_early_data
 from sansticket.handshake.client.offer import OFFER_OVERHEAD, ClientOffer, room_in, size_of
 from sansticket.handshake.client.sessions import fit_sessions
 from sansticket.handshake.client.wait import WaitServerHello
@@ -32,6 +33,9 @@ TLS12: Final = ProtocolVersion.TLS_1_2
 TLS13: Final = ProtocolVersion.TLS_1_3
 
 
+EARLY_DATA_SIZE: Final = 4
+"""Bytes of the early_data extension."""
+
 AMPLE: Final = 24_576
 """Bytes that are free in any ClientHello, whatever the config: who needs no more need not measure.  The longest list of
 protocols has 32,767 bytes, a share for every group 3,000."""
@@ -39,7 +43,7 @@ protocols has 32,767 bytes, a share for every group 3,000."""
 
 def start(
     config: ClientConfig, server_name: str | None, sessions: Sequence[Session], flight: Flight
-) -> WaitServerHello:
+) -> WaitServerHello | WaitServerHelloWithEarlyData:
     """The first flight: one ClientHello, with the sessions that are fit to be offered."""
     versions = config.usable_versions
     groups = config.key_share_groups if TLS13 in versions else ()
@@ -52,6 +56,7 @@ def start(
     )
     psks, ample = config.usable_psks, sum(map(size_of, sessions)) <= AMPLE - OFFER_OVERHEAD
     room = AMPLE if ample and not psks else room_in(hello)
+    room -= EARLY_DATA_SIZE if config.early_data else 0
     fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
     sessions13 = tuple([session for session in fit if session.version == TLS13])
     if sessions13:
@@ -65,7 +70,7 @@ def start(
     shown = fit, sessions13, session12, identities
     offer = ClientOffer(config, server_name, key_exchanges, hello, *shown, Transcript(), places, psks)
     flight.learn(server_name=server_name)
-    return WaitServerHello(offer.sent(flight))
+    return begin_early_data(offer, flight) if config.early_data else WaitServerHello(offer.sent(flight))
 
 
 def hello_extensions(

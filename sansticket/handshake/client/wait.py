@@ -32,6 +32,7 @@ from sansticket.handshake.client.tls13.hello import (
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.version import is_warning
+from sansticket.tickets.early_data import EarlyDataStatus
 from sansticket.values import value
 from sansticket.wire.extensions.key_exchange import (
     KeyShareRetry,
@@ -87,8 +88,8 @@ class WaitServerHello(State):
         if room_in(offer.hello) < 0:
             raise Fault(Reason.ILLEGAL_VALUE, "a cookie so long that no ClientHello has room for it")
         transcript = offer.transcript.with_hash(suite.hash_name).after_retry().plus(flight.received)
-        if offer.hello.session_id:
-            flight.send_change_cipher_spec()
+        if offer.hello.session_id and offer.early_data.status is EarlyDataStatus.NOT_OFFERED:
+            flight.send_change_cipher_spec()  # before early data there was one already
         offer = offer.after_retry(transcript, suite.hash_name)
         group = retry_share.group if retry_share is not None else None
         return WaitServerHelloAfterRetry(offer.sent(flight), suite, group)

@@ -14,6 +14,8 @@ from sansticket.events import Event
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.version import Version
 from sansticket.inputs import Entropy, random_bytes
+from sansticket.keys.tls13 import Exporter
+from sansticket.tickets.early_data import EarlyDataOutcome
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.base import Message
 
@@ -59,10 +61,34 @@ class ProtectReads:
 
 
 @define
+class StopProtectingWrites:
+    """Our early data was in vain: the second ClientHello goes unprotected (RFC 9846 section 4.2.4)."""
+
+
+@define
+class ReadEarlyData:
+    """From here on the peer's records are early data, opened with these keys."""
+
+    version: Version
+    suite: SuiteParameters
+    keys: TrafficKeys = field(repr=False)
+
+
+@define
 class SkipEarlyData:
-    """The peer sent early data that we do not accept: drop what does not decrypt (RFC 9846 section 4.3.10)."""
+    """The peer sent early data that we do not accept: drop what does not decrypt (RFC 9846 section 4.3.10), or, after
+    our HelloRetryRequest, all application data; up to ``budget`` bytes."""
 
     before_second_hello: bool
+    budget: int
+
+
+@define
+class NoteEarlyData:
+    """What became of early data so far; ``exporter`` as long as its keys are good for anything."""
+
+    outcome: EarlyDataOutcome
+    exporter: Exporter | None = field(repr=False)
 
 
 @define
@@ -101,7 +127,10 @@ Effect = (
     | SendWarning
     | ProtectWrites
     | ProtectReads
+    | StopProtectingWrites
+    | ReadEarlyData
     | SkipEarlyData
+    | NoteEarlyData
     | UseConnectionConfig
     | LogSecret
     | Establish
@@ -195,8 +224,18 @@ class Flight:
         self.expect_end_of_record()
         self.effects.append(ProtectReads(version, suite, keys))
 
-    def skip_early_data(self, *, before_second_hello: bool) -> None:
-        self.effects.append(SkipEarlyData(before_second_hello))
+    def stop_protecting_writes(self) -> None:
+        self.effects.append(StopProtectingWrites())
+
+    def read_early_data(self, version: Version, suite: SuiteParameters, keys: TrafficKeys) -> None:
+        self.expect_end_of_record()
+        self.effects.append(ReadEarlyData(version, suite, keys))
+
+    def skip_early_data(self, *, before_second_hello: bool, budget: int) -> None:
+        self.effects.append(SkipEarlyData(before_second_hello, budget))
+
+    def note_early_data(self, outcome: EarlyDataOutcome, exporter: Exporter | None = None) -> None:
+        self.effects.append(NoteEarlyData(outcome, exporter))
 
     def use_config(self, config: ServerConfig) -> None:
         self.logs_secrets = config.key_log is not None  # for all that follows in this step

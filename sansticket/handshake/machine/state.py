@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import ClassVar, NoReturn, Self
 
+from attrs import field
+
 from sansticket.commands import AbortHandshake, Command
 from sansticket.errors import Fault, Reason
 from sansticket.events import Question
@@ -38,6 +40,13 @@ class ChangeCipherSpec:
 
 
 @value
+class EarlyDataRecord:
+    """Application data that came under the keys of early data."""
+
+    data: bytes = field(repr=False)
+
+
+@value
 class State:
     """Base of all states."""
 
@@ -49,6 +58,17 @@ class State:
 
     OVERLOOKS_CHANGE_CIPHER_SPEC: ClassVar[bool] = True
     """Where it is no input, a change_cipher_spec means nothing here (RFC 9846 section 5)."""
+
+    FIXED_KEYS: ClassVar[bool] = False
+    """Data can go out before the handshake is done, under keys that cannot be replaced yet."""
+
+    DELAYS_CLOSE: ClassVar[bool] = False
+    """close_notify has to wait for the peer's flight: what we write goes out under the keys of early data."""
+
+    @property
+    def early_data_left(self) -> int:
+        """Bytes of early data that may still come or go."""
+        return 0
 
     @property
     def takes_data(self) -> bool:

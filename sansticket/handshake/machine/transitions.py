@@ -9,10 +9,10 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from sansticket.commands import Command
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.machine.state import ChangeCipherSpec, State
+from sansticket.handshake.machine.state import ChangeCipherSpec, EarlyDataRecord, State
 from sansticket.wire.messages.base import Message
 
-Input = Message | ChangeCipherSpec | Command
+Input = Message | ChangeCipherSpec | EarlyDataRecord | Command
 Handler = Callable[[Any, Any, Flight], State]
 T = TypeVar("T")
 

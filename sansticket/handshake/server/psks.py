@@ -122,4 +122,5 @@ def conclude(
     record = ResumptionRecord(
         identities, index, tickets, f"identity {index} is an external PSK", psk.identity
     )
-    return rules.answer(Outcome(None, before.decisions, record, flight.num_tickets, psk), flight)
+    outcome = Outcome(None, before.decisions, record, flight.num_tickets, psk, before.found)
+    return rules.answer(outcome, flight)

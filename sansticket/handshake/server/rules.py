@@ -57,6 +57,8 @@ class Outcome:
     """What was set on the connection when the tickets to follow were counted."""
     psk: ExternalPsk | None = None
     """The external PSK that authenticates, in the place of a session."""
+    opened: tuple[Session | None, ...] = ()
+    """The sessions of the decisions, None where there is none, whatever became of them."""
 
     @property
     def gives_ticket(self) -> bool:

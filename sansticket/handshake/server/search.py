@@ -422,4 +422,6 @@ def conclude(search: Search[After], flight: Flight) -> After:
     session = search.found[resolution.winner] if resolution.winner is not None else None
     identities = (*search.identities, *rules.not_looked_at(search.index))
     record = ResumptionRecord(identities, resolution.winner, resolution.tickets, resolution.why)
-    return rules.answer(Outcome(session, search.decisions, record, flight.num_tickets), flight)
+    return rules.answer(
+        Outcome(session, search.decisions, record, flight.num_tickets, opened=search.found), flight
+    )

@@ -63,17 +63,26 @@ from sansticket.keys.tls13 import (
 from sansticket.keys.transcript import Transcript
 from sansticket.psk import ExternalPsk
 from sansticket.text import quoted
+from sansticket.tickets.early_data import EarlyDataReason
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.values import value
-from sansticket.wire.extensions.resumption import TicketRequestHint
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.resumption import EarlyData, TicketRequestHint
 from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
     EncryptedExtensions,
+    EndOfEarlyData,
     Finished,
 )
+
+
+@value
+class EndEarlyData:
+    """The server takes our early data: it ends with a message of its own (RFC 9846 section 4.6)."""
+
 
 Answer = ShowCertificate | ShowNothing
 """What we show when the server asks for our certificate."""
@@ -126,7 +135,7 @@ class WaitEncryptedExtensions(State):
         offered = offer.extension_types
         for extension in message.extensions:
             if extension.type not in offered:
-                raise Fault(Reason.UNSOLICITED_EXTENSION, quoted(extension))
+                raise unsolicited(extension, offer)
         hint = message.find(TicketRequestHint)
         alpn_protocol = selected_protocol(offer.config, message)
         flight.learn(alpn_protocol=alpn_protocol)
@@ -148,6 +157,13 @@ class WaitEncryptedExtensions(State):
         if handshake.psk is not None:
             return WaitServerFinished(handshake, (), None)
         return WaitCertificateOrRequest(handshake)
+
+
+def unsolicited(extension: Extension, offer: ClientOffer) -> Fault:
+    """Early data is accepted with the first identity or not at all (RFC 9846 section 4.3.10)."""
+    if isinstance(extension, EarlyData) and offer.early_data.reason is EarlyDataReason.NOT_FIRST:
+        return Fault(Reason.EARLY_DATA_MISMATCH, "another identity than the first was taken")
+    return Fault(Reason.UNSOLICITED_EXTENSION, quoted(extension))
 
 
 # --- the server's certificate --------------------------------------------------------------------------------
@@ -250,8 +266,8 @@ class WaitServerFinished(State):
 
     handshake: ClientHandshake
     peer_certificates: tuple[bytes, ...] = field(repr=False)
-    answer: Answer | None
-    """What we show of ourselves; None if the server did not ask."""
+    answer: Answer | EndEarlyData | None
+    """What goes before our Finished: what we show of ourselves, or the end of early data, or nothing."""
 
     def on_finished(self, message: Finished, flight: Flight) -> AskSign | ClientConnected:
         handshake = self.handshake
@@ -272,6 +288,10 @@ class WaitServerFinished(State):
                 return finished.complete(flight)
             case ShowNothing():
                 return finished.plus(flight.send(certificate_message(b"", None))).complete(flight)
+            case EndEarlyData():
+                finished = finished.plus(flight.send(EndOfEarlyData()))
+                flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, handshake.traffic.client))
+                return finished.complete(flight)
             case ShowCertificate(credential=credential):
                 finished = finished.plus(flight.send(certificate_message(b"", credential)))
                 return AskSign(credential, self.answer.scheme, finished)
@@ -339,15 +359,15 @@ class ClientFinished:
     def record(self) -> ResumptionRecord:
         """What we offered, and what the server took."""
         offer, session, psk = self.handshake.offer, self.handshake.session, self.handshake.psk
-        tickets = self.handshake.announced_tickets
+        place = psk_identity = None
         if psk is not None:
-            why = "the server took this PSK"
-            return ResumptionRecord(offer.identities, offer.place_of_psk(psk), tickets, why, psk.identity)
-        if session is None:
+            place, psk_identity, why = offer.place_of_psk(psk), psk.identity, "the server took this PSK"
+        elif session is not None:
+            place, why = offer.place_of(session), "the server took this session"
+        else:
             why = "the server took none of the sessions" if offer.offered else "no session was offered"
-            return ResumptionRecord(offer.identities, None, tickets, why)
-        why = "the server took this session"
-        return ResumptionRecord(offer.identities, offer.place_of(session), tickets, why)
+        tickets = self.handshake.announced_tickets
+        return ResumptionRecord(offer.identities, place, tickets, why, psk_identity, offer.early_data)
 
 
 @value

@@ -87,8 +87,13 @@ def with_share_of(offer: ClientOffer, group: int, flight: Flight) -> ClientOffer
 # --- the ServerHello -----------------------------------------------------------------------------------------
 
 
-def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) -> WaitEncryptedExtensions:
-    """The version, the suite, the group and the session are settled; the handshake keys follow."""
+def take_server_hello(
+    offer: ClientOffer, message: ServerHello, flight: Flight, *, early_data: bool = False
+) -> WaitEncryptedExtensions:
+    """The version, the suite, the group and the session are settled; the handshake keys follow.
+
+    While ``early_data`` is on its way, what we write stays under its keys, and change_cipher_spec was sent before it.
+    """
     suite = check_answer(offer, message)
     check_offered(message.extensions, offer)
     for extension in message.extensions:
@@ -108,10 +113,11 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
     transcript = offer.transcript.with_hash(suite.hash_name).plus(flight.received)
     secret = early.handshake(shared_secret)
     traffic = secret.traffic(transcript.digest())
-    if offer.hello.session_id and not offer.retried:
+    if offer.hello.session_id and not (offer.retried or early_data):
         flight.send_change_cipher_spec()
     flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, traffic.server))
-    flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.client))
+    if not early_data:
+        flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.client))
     flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.client)
     flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.server)
     return WaitEncryptedExtensions(

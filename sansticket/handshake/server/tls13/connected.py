@@ -42,7 +42,6 @@ from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.config.tickets import NoTickets, StoredTickets
 from sansticket.crypto.inspection import signing_key_of
-from sansticket.crypto.signatures import PublicKey
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import (
     PeerAuthenticated,
@@ -64,6 +63,13 @@ from sansticket.handshake.server.tickets import (
     prepare,
 )
 from sansticket.handshake.server.tls13.negotiation import TicketNumbers
+from sansticket.handshake.server.tls13.responses import (
+    CertificateProved,
+    CertificateRequested,
+    CertificateShown,
+    NoResponse,
+    Response,
+)
 from sansticket.handshake.tls13.certificates import (
     certificate_request,
     chain_of,
@@ -75,6 +81,7 @@ from sansticket.keys.tls13 import resumption_psk
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
 from sansticket.values import value
+from sansticket.wire.extensions.resumption import EarlyDataLimit
 from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateVerify,
@@ -97,43 +104,9 @@ CONTEXT_LENGTH: Final = 16
 """Bytes of a certificate_request_context: unique and not to be foreseen (RFC 9846 section 4.4.2)."""
 
 
-@value
-class CertificateRequested:
-    """A post-handshake request that was not answered yet.  ``transcript`` ends with it."""
-
-    context: bytes
-    transcript: Transcript
-    required: bool
-
-
-@value
-class NoResponse:
-    """The client is not in the middle of an answer to a request."""
-
-
-@value
-class CertificateShown:
-    """It sent a certificate, and owes the proof."""
-
-    transcript: Transcript
-    chain: tuple[bytes, ...] = field(repr=False)
-    public_key: PublicKey = field(repr=False)
-
-
-@value
-class CertificateProved:
-    """It proved that it has the key, or declined; it owes the Finished."""
-
-    transcript: Transcript
-    chain: tuple[bytes, ...] = field(repr=False)
-
-
 def can_verify_clients(config: ServerConfig) -> bool:
     """Whether the certificate of a client could be judged: without that none is asked for after the handshake."""
     return config.trust_anchors is not None or VerifyPeer in config.answers
-
-
-Response = NoResponse | CertificateShown | CertificateProved
 
 
 @value(kw_only=True)
@@ -285,6 +258,7 @@ class ServerConnected(Connected):
             server_name=established.server_name,
             session_id_context=established.session_id_context,
             peer_certificates=established.peer_certificates,
+            max_early_data=self.config.max_early_data,
             app_data=self.app_data,
             group=established.group,
             psk_identity=established.psk_identity,
@@ -415,7 +389,9 @@ def send_ticket(session: Session, ticket: bytes, ordinal: int, flight: Flight) -
     if session.session_id:
         flight.store_session(session)  # before the client can come back with it
     nonce = ordinal.to_bytes(NONCE_LENGTH)
-    flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket))
+    limit = session.max_early_data
+    extensions = (EarlyDataLimit(limit),) if limit else ()
+    flight.send(NewSessionTicket(session.lifetime, session.age_add, nonce, ticket, extensions))
     flight.emit(TicketIssued(session, ordinal))
 
 

@@ -14,21 +14,23 @@ Transitions (``python -m tools.transitions --write``):
     AskVerifyPeer                AcceptPeer         WaitClientFinished
                                  RejectPeer         the end
     WaitClientFinished           Finished           ServerConnected, AskPrepareTicket, AskProtectTicket
+                                 SendData           WaitClientFinished
 """
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NoReturn, Self
 
 from attrs import evolve, field
 
-from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
+from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer, SendData
 from sansticket.config.choices import ClientAuthentication
+from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.groups import respond
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey, certificate_verify_input
-from sansticket.errors import Fault, Reason
+from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import VerifyPeer
 from sansticket.handshake.common.certificates import (
     preferred,
@@ -78,7 +80,6 @@ from sansticket.wire.extensions.negotiation import (
     SignatureAlgorithms,
 )
 from sansticket.wire.extensions.resumption import (
-    EarlyData,
     PreSharedKeySelection,
     TicketRequest,
     TicketRequestHint,
@@ -185,8 +186,6 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
         flight.send_change_cipher_spec()
     flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.server))
     flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, traffic.client))
-    if hello.find(EarlyData) is not None:
-        flight.skip_early_data(before_second_hello=False)
     flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.client)
     flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.server)
     return ServerHandshake(negotiated, outcome, transcript, secret, traffic)
@@ -334,8 +333,15 @@ class AskVerifyPeer(Asking):
 class WaitClientFinished(State):
     """The client owes its Finished.  RFC 9846 appendix A.2, WAIT_FINISHED."""
 
+    FIXED_KEYS: ClassVar[bool] = True
+
     finished: ServerFinished
     peer_certificates: tuple[bytes, ...] = field(repr=False)
+
+    def on_send_data(self, command: SendData, flight: Flight) -> Self:
+        check_half_rtt(self.finished.handshake.negotiated.config, self.peer_certificates)
+        flight.send_application_data(bytes(command.data))
+        return self
 
     def on_finished(self, message: Finished, flight: Flight) -> AfterHandshake:
         handshake, application = self.finished.handshake, self.finished.application
@@ -395,6 +401,19 @@ class WaitClientFinished(State):
             authenticated_at=session.authenticated_at if session is not None else now,
             exporter=Exporter(negotiated.suite.hash_name, self.finished.exporter_secret),
             psk_identity=psk_identity,
+        )
+
+
+def check_half_rtt(config: ServerConfig, peer_certificates: tuple[bytes, ...]) -> None:
+    """Data before the client's Finished goes to whoever sent the hello, which may be a replay (RFC 9846 appendix E.5).
+
+    LocalProtocolError unless the config allows it, and where it matters who the client is.
+    """
+    if not config.half_rtt:
+        raise LocalProtocolError("SendData before HandshakeCompleted; expected half_rtt=True in the config")
+    if peer_certificates or config.client_authentication is not ClientAuthentication.NONE:
+        raise LocalProtocolError(
+            "SendData before HandshakeCompleted, where the client's certificate matters; expected it later"
         )
 
 

@@ -20,6 +20,7 @@ from sansticket.handshake.common.names import select_protocol, server_name_of
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.server import search
+from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.handshake.server.tls13.negotiation import (
     TLS13,
     Negotiated,
@@ -64,7 +65,8 @@ def begin(
         if share is None:
             suite = suite_for_retry(config, hello, suite)
             return retry(config, hello, raw_hello, suite, group, flight)
-    return negotiate(config, hello, raw_hello, suite, share, Transcript(suite.hash_name), flight)
+    early_data = hello.find(EarlyData) is not None
+    return negotiate(config, hello, raw_hello, suite, share, Transcript(suite.hash_name), flight, early_data)
 
 
 def negotiate(
@@ -75,6 +77,7 @@ def negotiate(
     share: KeyShareEntry | None,
     transcript: Transcript,
     flight: Flight,
+    early_data: bool,
 ) -> AfterHello:
     """Everything but the session is chosen; on to the search for one."""
     resumes = share is not None and can_resume(hello)
@@ -91,6 +94,7 @@ def negotiate(
         resumes=resumes,
         offers_psk_ke=config.takes_psks and can_do_without(hello),
         ticket_numbers=ticket_numbers(config, hello, resumes=resumes),
+        early_data=early_data,
     )
     flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
     return search.begin(Rules.of(negotiated), flight)
@@ -111,7 +115,7 @@ def retry(
     if hello.session_id:
         flight.send_change_cipher_spec()
     if hello.find(EarlyData) is not None:
-        flight.skip_early_data(before_second_hello=True)
+        flight.skip_early_data(before_second_hello=True, budget=skippable(config.max_early_data))
     transcript = Transcript(suite.hash_name, (raw_hello,)).after_retry().plus(raw_request)
     return WaitSecondClientHello(config, hello, suite, group, transcript)
 
@@ -135,8 +139,9 @@ class WaitSecondClientHello(State):
             raise Fault(
                 Reason.CHANGED_AFTER_RETRY, f"expected exactly one key share, for group {self.group:#06x}"
             )
+        early_data = self.first_hello.find(EarlyData) is not None
         return negotiate(
-            self.config, message, flight.received, self.suite, entries[0], self.transcript, flight
+            self.config, message, flight.received, self.suite, entries[0], self.transcript, flight, early_data
         )
 
     def check_unchanged(self, second: ClientHello) -> None:

@@ -68,6 +68,8 @@ class Negotiated:
     resumes: bool
     offers_psk_ke: bool
     ticket_numbers: TicketNumbers
+    early_data: bool
+    """The client offers some, or did before a HelloRetryRequest."""
 
     @property
     def retried(self) -> bool:

@@ -40,6 +40,13 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.server import psks, rules, search
 from sansticket.handshake.server.policy import check_policy
 from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown, SoughtPsk
+from sansticket.handshake.server.tls13.early_data import (
+    AfterSearch,
+    AskAdmitEarlyData,
+    AskClaimEarlyData,
+    WaitEndOfEarlyData,
+    decide_early_data,
+)
 from sansticket.handshake.server.tls13.flight import AskSign, WaitClientFinished, answer_hello
 from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
 from sansticket.keys.tls13 import EarlySecret, binder
@@ -186,7 +193,9 @@ class Rules(rules.Rules["AfterHello"]):
     def counts(self, num_tickets: int | None) -> TicketCounts:
         return self.negotiated.ticket_numbers.counts(num_tickets)
 
-    def answer(self, outcome: Outcome, flight: Flight) -> AskSign | WaitClientFinished:
+    def answer(self, outcome: Outcome, flight: Flight) -> AfterSearch:
+        if self.negotiated.early_data:
+            return decide_early_data(self.negotiated, self.offer, outcome, flight)
         return answer_hello(self.negotiated, outcome, flight)
 
 
@@ -230,8 +239,11 @@ AfterHello = (
     | AskAdmitSession
     | AskClaimSession
     | AskLookUpPsk
+    | AskAdmitEarlyData
+    | AskClaimEarlyData
     | AskSign
     | WaitClientFinished
+    | WaitEndOfEarlyData
 )
 """Where a server is once the ClientHello was taken in: at a question about an identity, or past its flight."""
 
