@@ -129,12 +129,12 @@ from sansticket.tickets.decision import Resolution as Resolution
 from sansticket.tickets.decision import TicketReturn as TicketReturn
 from sansticket.tickets.decision import TicketStatus as TicketStatus
 from sansticket.tickets.decision import resolve as resolve
-from sansticket.tickets.keys.go.caddy import CaddyTicketKeys as CaddyTicketKeys
-from sansticket.tickets.keys.go.keys import GoTicketKey as GoTicketKey
-from sansticket.tickets.keys.go.keys import GoTicketKeys as GoTicketKeys
 from sansticket.tickets.early_data import EarlyDataOutcome as EarlyDataOutcome
 from sansticket.tickets.early_data import EarlyDataReason as EarlyDataReason
 from sansticket.tickets.early_data import EarlyDataStatus as EarlyDataStatus
+from sansticket.tickets.keys.go.caddy import CaddyTicketKeys as CaddyTicketKeys
+from sansticket.tickets.keys.go.keys import GoTicketKey as GoTicketKey
+from sansticket.tickets.keys.go.keys import GoTicketKeys as GoTicketKeys
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey as OpenSSLTicketKey
 from sansticket.tickets.keys.openssl import OpenSSLTicketKeys as OpenSSLTicketKeys
 from sansticket.tickets.keys.openssl import nginx_session_id_context as nginx_session_id_context

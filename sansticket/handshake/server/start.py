@@ -4,16 +4,18 @@ Transitions (``python -m tools.transitions --write``):
 
     WaitClientHello  ClientHello  AskSelectConfig, tls13.AskOpenTicket, tls13.AskDecideTicket,
                                   tls13.AskLookUpSession, tls13.AskAdmitSession, tls13.AskClaimSession,
-                                  tls13.AskLookUpPsk, tls13.AskSign, tls13.WaitClientFinished,
+                                  tls13.AskLookUpPsk, tls13.AskAdmitEarlyData, tls13.AskClaimEarlyData,
+                                  tls13.AskSign, tls13.WaitClientFinished, tls13.WaitEndOfEarlyData,
                                   tls13.WaitSecondClientHello, tls12.AskOpenTicket, tls12.AskDecideTicket,
                                   tls12.AskLookUpSession, tls12.AskAdmitSession, tls12.AskSignExchange,
                                   tls12.AskPrepareTicket, tls12.AskProtectTicket, tls12.WaitClientChangeCipherSpec
     AskSelectConfig  UseConfig    tls13.AskOpenTicket, tls13.AskDecideTicket, tls13.AskLookUpSession,
-                                  tls13.AskAdmitSession, tls13.AskClaimSession, tls13.AskLookUpPsk, tls13.AskSign,
-                                  tls13.WaitClientFinished, tls13.WaitSecondClientHello, tls12.AskOpenTicket,
-                                  tls12.AskDecideTicket, tls12.AskLookUpSession, tls12.AskAdmitSession,
-                                  tls12.AskSignExchange, tls12.AskPrepareTicket, tls12.AskProtectTicket,
-                                  tls12.WaitClientChangeCipherSpec
+                                  tls13.AskAdmitSession, tls13.AskClaimSession, tls13.AskLookUpPsk,
+                                  tls13.AskAdmitEarlyData, tls13.AskClaimEarlyData, tls13.AskSign,
+                                  tls13.WaitClientFinished, tls13.WaitEndOfEarlyData, tls13.WaitSecondClientHello,
+                                  tls12.AskOpenTicket, tls12.AskDecideTicket, tls12.AskLookUpSession,
+                                  tls12.AskAdmitSession, tls12.AskSignExchange, tls12.AskPrepareTicket,
+                                  tls12.AskProtectTicket, tls12.WaitClientChangeCipherSpec
 """
 
 from __future__ import annotations

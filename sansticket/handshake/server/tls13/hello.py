@@ -3,7 +3,8 @@
 Transitions (``python -m tools.transitions --write``):
 
     WaitSecondClientHello  ClientHello  AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                        AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+                                        AskClaimSession, AskLookUpPsk, AskAdmitEarlyData, AskClaimEarlyData,
+                                        AskSign, WaitClientFinished, WaitEndOfEarlyData
 """
 
 from __future__ import annotations

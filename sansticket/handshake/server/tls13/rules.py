@@ -9,19 +9,25 @@ Transitions (``python -m tools.transitions --write``):
 
     AskOpenTicket     TicketNotOpened,
                       TicketOpened       AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskAdmitEarlyData, AskClaimEarlyData,
+                                         AskSign, WaitClientFinished, WaitEndOfEarlyData
     AskDecideTicket   ResolveTicket      AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskAdmitEarlyData, AskClaimEarlyData,
+                                         AskSign, WaitClientFinished, WaitEndOfEarlyData
     AskLookUpSession  ProvideSession     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskAdmitEarlyData, AskClaimEarlyData,
+                                         AskSign, WaitClientFinished, WaitEndOfEarlyData
     AskAdmitSession   SessionAdmitted,
                       SessionRefused     AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskAdmitEarlyData, AskClaimEarlyData,
+                                         AskSign, WaitClientFinished, WaitEndOfEarlyData
     AskClaimSession   SessionClaimed,
                       SessionNotClaimed  AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskAdmitEarlyData, AskClaimEarlyData,
+                                         AskSign, WaitClientFinished, WaitEndOfEarlyData
     AskLookUpPsk      ProvidePsk         AskOpenTicket, AskDecideTicket, AskLookUpSession, AskAdmitSession,
-                                         AskClaimSession, AskLookUpPsk, AskSign, WaitClientFinished
+                                         AskClaimSession, AskLookUpPsk, AskAdmitEarlyData, AskClaimEarlyData,
+                                         AskSign, WaitClientFinished, WaitEndOfEarlyData
 """
 
 from __future__ import annotations

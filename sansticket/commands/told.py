@@ -1,0 +1,140 @@
+"""What the application wants done: the commands that answer no question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import Attribute, field, frozen
+
+from sansticket.codes import AlertDescription
+from sansticket.commands.base import Command, error_alert, is_kind
+from sansticket.config.defaults import MAX_NUM_TICKETS
+from sansticket.values import says
+
+
+def _bytes_like(
+    value: bytes | bytearray | memoryview, command: str = "SendData"
+) -> bytes | bytearray | memoryview:
+    # The first test is for speed: there is one for each piece of data that is sent.
+    if type(value) is bytes or isinstance(value, bytes | bytearray):
+        return value
+    given: Any = value
+    if not isinstance(given, memoryview):
+        raise TypeError(f"{command} with {type(given).__name__}; expected bytes, bytearray or memoryview")
+    one_by_one = given.itemsize == 1 and given.ndim == 1
+    return given if one_by_one else given.tobytes()  # so that its length is in bytes
+
+
+def _early_bytes_like(value: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+    return _bytes_like(value, "SendEarlyData")
+
+
+@frozen
+class SendData(Command):
+    """Send application data.  Queued tickets leave first.  Empty data sends what is queued and nothing else."""
+
+    data: bytes | bytearray | memoryview = field(
+        repr=lambda data: f"<{len(data)} bytes>",
+        converter=_bytes_like,
+        metadata=says("Any number of bytes; they leave in records of at most 16,384."),
+    )
+
+
+@frozen
+class SendEarlyData(Command):
+    """Client: send early data, before the handshake is done (RFC 9846 section 4.3.10).
+
+    Whoever records it can send it once more, and it is protected by the session's secret alone: see
+    docs/early-data.md for what may be sent so.  LocalProtocolError where none was offered or the handshake has gone
+    on, and for more than ``early_data_left``; then nothing is sent and nothing counted.
+    """
+
+    data: bytes | bytearray | memoryview = field(
+        repr=lambda data: f"<{len(data)} bytes>",
+        converter=_early_bytes_like,
+        metadata=says("At most ``early_data_left`` bytes."),
+    )
+
+
+@frozen
+class Close(Command):
+    """Send close_notify: we send no more.  In the middle of a handshake it ends the connection.
+
+    Queued tickets, and data that wait behind them, leave first; while a question about them is open, the Close waits
+    for its answer.  ``at_once`` leaves them behind.
+    """
+
+    at_once: bool = field(
+        default=False,
+        validator=is_kind(bool, expected="True or False"),
+        metadata=says("Leave what is queued behind."),
+    )
+
+
+@frozen
+class UpdateKeys(Command):
+    """Replace our sending keys; with ``request_peer`` the peer is asked to replace its own too.
+
+    It is asked once: while it still owes the answer to an earlier request, ours alone are replaced (RFC 9846
+    section 4.7.3).
+    """
+
+    request_peer: bool = field(
+        default=False,
+        validator=is_kind(bool, expected="True or False"),
+        metadata=says("Ask the peer to replace its keys too."),
+    )
+
+
+def _is_count(command: Command, attribute: Attribute[Any], value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"IssueTicket.count: {type(value).__name__}; expected a number")
+    if not 1 <= value <= MAX_NUM_TICKETS:
+        raise ValueError(f"IssueTicket.count: {value!r:.80}; expected 1 to {MAX_NUM_TICKETS}")
+
+
+@frozen
+class IssueTicket(Command):
+    """Server, TLS 1.3: queue ``count`` tickets (SSL_new_session_ticket(3)), whatever num_tickets is.
+
+    They leave before the data of the next ``SendData``, or on ``FlushTickets`` or ``Close``.  No more than 65,535
+    may be waiting.
+    """
+
+    count: int = field(default=1, validator=_is_count, metadata=says(f"How many, 1 to {MAX_NUM_TICKETS:,}."))
+
+
+@frozen
+class FlushTickets(Command):
+    """Make and send the queued tickets now."""
+
+
+@frozen
+class RequestClientCertificate(Command):
+    """Server, TLS 1.3: ask for a client certificate after the handshake (RFC 9846 section 4.7.2).
+
+    A client that declines goes on without one: ``PeerAuthenticated`` has an empty chain.  Where one is required, here
+    or by ``client_authentication`` of the config, that ends the connection with certificate_required.
+    """
+
+    required: bool = field(
+        default=False,
+        validator=is_kind(bool, expected="True or False"),
+        metadata=says("End the connection if the client declines."),
+    )
+
+
+@frozen
+class Abort(Command):
+    """End the connection with a fatal alert, at any time: what is queued stays behind, an open question is closed.
+
+    After our close_notify nothing can be said any more: that is a LocalProtocolError.  The event is
+    ``ConnectionTerminated`` with ``Reason.ABORTED_BY_APPLICATION``.  Sessions go as with any other fatal alert: out of
+    the ``session_cache``, and out of a client's store those that the connection was made with or has brought.
+    """
+
+    alert: AlertDescription = field(
+        default=AlertDescription.INTERNAL_ERROR,
+        converter=error_alert,
+        metadata=says("What the peer is told: any alert for an error, or its number."),
+    )
