@@ -19,6 +19,7 @@ from sansticket.adapters.members.arguments import KeyLogFile, encoded_name, prot
 from sansticket.adapters.members.certificates import CertificateMembers
 from sansticket.adapters.members.files import StrPath
 from sansticket.adapters.members.protocol import ProtocolMembers
+from sansticket.adapters.members.psks import PskMembers
 from sansticket.adapters.members.sessions import SessionMembers
 from sansticket.adapters.members.settings import Settings
 from sansticket.adapters.members.verification import VerificationMembers
@@ -38,7 +39,7 @@ C = TypeVar("C", bound="SSLContext")
 S = TypeVar("S", bound=SSLObject)
 
 
-class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, SessionMembers):
+class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, SessionMembers, PskMembers):
     """What connections are made from.
 
     ``SSLContext(config)`` is for what a ``ClientConfig`` or ``ServerConfig`` says; ``SSLContext(protocol)`` with
@@ -197,16 +198,6 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
     def set_npn_protocols(self, npn_protocols: Iterable[str]) -> NoReturn:
         """Raises NotImplementedError: the Next Protocol Negotiation was never standardised."""
         raise NotImplementedError("NPN is history; expected set_alpn_protocols")
-
-    def set_psk_client_callback(self, callback: Callable[..., Any] | None) -> NoReturn:
-        """Raises NotImplementedError: there are no external PSKs yet."""
-        raise NotImplementedError("external PSKs cannot be used through an SSLContext")
-
-    def set_psk_server_callback(
-        self, callback: Callable[..., Any] | None, identity_hint: str | None = None
-    ) -> NoReturn:
-        """Raises NotImplementedError: there are no external PSKs yet."""
-        raise NotImplementedError("external PSKs cannot be used through an SSLContext")
 
 
 def create_default_context(

@@ -38,6 +38,7 @@ class Profile:
     """The end of the stream without close_notify is an end like any other (OP_IGNORE_UNEXPECTED_EOF)."""
 
     sni_callback: Callable[..., Any] | None
+    psk_client_callback: Callable[..., Any] | None
 
 
 @runtime_checkable

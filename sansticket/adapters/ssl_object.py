@@ -24,6 +24,7 @@ from attrs import evolve
 from sansticket.adapters.facts import Facts
 from sansticket.adapters.failures import closed, failure, terminated, want_read
 from sansticket.adapters.incoming import Incoming
+from sansticket.adapters.members.psks import with_psk
 from sansticket.adapters.profile import Context, Profile
 from sansticket.adapters.selection import config_for, refusal
 from sansticket.adapters.sessions import SSLSession, as_session
@@ -174,8 +175,9 @@ class SSLObject(Facts):
 
     @property
     def session_reused(self) -> bool:
-        """Whether a session was resumed."""
-        return self._completed is not None and self._completed.resumed
+        """Whether a session was resumed, or an external PSK took its place."""
+        done = self._completed
+        return done is not None and (done.resumed or done.record.psk_identity is not None)
 
     @property
     def server_side(self) -> bool:
@@ -315,6 +317,8 @@ class SSLObject(Facts):
         if isinstance(live, ServerConfig):
             self._connection = ServerConnection(live)
         else:
+            if self._profile.psk_client_callback is not None:
+                live = with_psk(live, self._profile.psk_client_callback)
             self._connection = ClientConnection(live, self._server_hostname, self._session)
         self._context._count("accept" if self._server_side else "connect")
         self._flush()
@@ -366,7 +370,7 @@ class SSLObject(Facts):
                     self._session = event.session
                 self._completed_at = self._profile.config.clock()
                 self._context._count("accept_good" if self._server_side else "connect_good")
-                self._context._count("hits" if event.resumed else "misses")
+                self._context._count("hits" if self.session_reused else "misses")
             case TicketReceived(session) | TicketIssued(session):
                 self._session = session
             case PeerClosed():

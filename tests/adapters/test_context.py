@@ -492,9 +492,7 @@ def test_statistics() -> None:
     assert cached.session_stats()["number"] == 2
 
 
-@pytest.mark.parametrize(
-    "call", ["load_dh_params", "set_npn_protocols", "set_psk_client_callback", "set_psk_server_callback"]
-)
+@pytest.mark.parametrize("call", ["load_dh_params", "set_npn_protocols"])
 def test_what_there_is_not(call: str) -> None:
     with pytest.raises(NotImplementedError):
         getattr(server(), call)("anything")

@@ -118,7 +118,7 @@ def test_our_client_at_openssl(config: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("first", [(0x1301, 0x1302), SHA384_FIRST], ids=["SHA-256 first", "SHA-384 first"])
 def test_our_client_at_openssl_with_a_certificate(files: tuple[Path, ...], first: tuple[int, ...]) -> None:
-    """It chooses the suite first, and takes the certificate if that has another hash: so fitting ones are named first."""
+    """It chooses the suite first, and would not take the PSK with SHA-384: so our client names others first."""
     client = client_config(**quick(psks=[ours()], cipher_suites=first))
     with openssl_server("-cert", files[0], "-key", files[1]) as port, dial(port, client) as line:
         assert line.hello.psk_identity == IDENTITY
@@ -154,7 +154,7 @@ def test_our_client_at_openssl_that_does_not_know_the_psk(files: tuple[Path, ...
 
 
 def test_our_client_at_openssl_that_has_another_key() -> None:
-    with openssl_server() as port, pytest.raises(Refused, match="illegal_parameter|decrypt_error"):
+    with openssl_server() as port, pytest.raises(Refused, match=r"illegal_parameter|decrypt_error"):
         dial(port, ClientConfig(**quick(psks=[ours(key=bytes(32))])))
 
 

@@ -61,7 +61,7 @@ class SteppedServerConfig(ServerConfig):
         """Nothing is said before the handshake."""
 
     def _can_do(self, version: int) -> bool:
-        return self._has_lists_for(version)
+        return super(ServerConfig, self)._can_do(version)
 
 
 def _made(
@@ -94,6 +94,7 @@ class Settings:
         self.lenient_alpn: bool = given is None
         self.post_handshake_auth: bool = False
         self.sni_callback: Callable[..., Any] | None = None
+        self.psk_client_callback: Callable[..., Any] | None = None
         self._loaded: dict[type, Credential] = {}
         self._profile: Profile | None = None
         self.options: int = options
@@ -283,6 +284,7 @@ class Settings:
                     self.lenient_alpn,
                     bool(self.options & getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)),
                     self.sni_callback,
+                    self.psk_client_callback,
                 )
             return self._profile
 
@@ -303,7 +305,7 @@ class Settings:
             given["credentials"] = tuple(
                 completed(one, anchors) if one in loaded else one for one in self["credentials"]
             )
-        if self._lacks_anchors and self.verify_mode is ssl.CERT_OPTIONAL:
+        if self._lacks_anchors and (self.verify_mode is ssl.CERT_OPTIONAL or self.psk_client_callback):
             given["answers"] = {**self["answers"], VerifyPeer: trust_nobody}
         config = _made(self.kind, given)
         # Perhaps a random ring, and random bytes for whoever verifies: made once.
@@ -333,7 +335,8 @@ def refuse_ask(answers: Mapping[Any, Any]) -> None:
 
 
 def trust_nobody(question: VerifyPeer) -> AcceptPeer:
-    """The answer where a certificate may be shown (CERT_OPTIONAL), and no trust anchor is there to verify it with."""
+    """The answer where a certificate may be shown (CERT_OPTIONAL, or beside a PSK), and no trust anchor is there to
+    verify it with."""
     raise Fault(Reason.CERTIFICATE_UNTRUSTED, "there are no trust anchors")
 
 
