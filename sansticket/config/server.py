@@ -74,8 +74,8 @@ class ServerConfig(Config):
         validator=is_in_range(0, MAX_NUM_TICKETS),
         metadata=says(
             "TLS 1.3 tickets after a full handshake; after a resumption at most one of them "
-            "(SSL_CTX_set_num_tickets(3)).  Not more than 16 for clients in Go, which end a connection when 17 "
-            "messages come in a row without data."
+            "(SSL_CTX_set_num_tickets(3)).  Two are what most servers send, and what most clients keep.  Not more "
+            "than 16 for clients in Go, which end a connection when 17 messages come in a row without data."
         ),
     )
     max_tickets_requested: int = field(

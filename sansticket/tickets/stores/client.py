@@ -6,6 +6,9 @@ is no longer in the store; it comes back only if its connection never got to use
 different: a resumption brings no new ticket, so it is lent to as many connections as ask for it, until a
 server refuses it.
 
+One at a time, since some servers look at the first identity only; the freshest, which has the longest to live and
+whose key is the least likely to be gone: most other clients do so too (docs/peers.md).
+
 A connection whose config has a store does all of that by itself, through a ``StoreVisit``; ``put`` and
 ``reserve`` are for those who want to do it otherwise.
 
