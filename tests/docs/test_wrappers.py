@@ -51,7 +51,7 @@ def test_a_program_runs(title: str, folder: Path) -> None:
     assert done.stdout.splitlines() == PRINTED[title]
 
 
-@pytest.mark.parametrize("title", ["Trio", "Twisted"])
+@pytest.mark.parametrize("title", ["Trio", "Twisted", "Clients of HTTP and FTP"])
 def test_the_other_code_can_be_imported(title: str) -> None:
     PAGE.run(title, {})
 

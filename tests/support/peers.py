@@ -29,6 +29,7 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
     "haproxy": lambda: _found("haproxy") is not None,
     "nginx": lambda: _found("nginx") is not None,
     "openssl command": lambda: shutil.which("openssl") is not None,
+    "vsftpd": lambda: _found("vsftpd") is not None,
     "redis-server": lambda: shutil.which("redis-server") is not None,
     "tlslite-ng": lambda: None not in map(find_spec, ("tlslite", "kyber_py")),
 }

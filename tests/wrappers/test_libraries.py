@@ -12,18 +12,21 @@ import ssl
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import httpx
 import pytest
+import requests
 import urllib3
 
 from sansticket import ClientSessionStore
 from sansticket_wrappers.blocking import SSLContext
+from sansticket_wrappers.ftplib import FTP_TLS
+from sansticket_wrappers.requests import ContextAdapter
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config
+from tests.support.http_server import http_server
 from tests.support.sockets import SIDES, accept, beside, for_server
+from tests.support.vsftpd import CONTENT, vsftpd
 
 
 def context() -> SSLContext:
@@ -37,34 +40,6 @@ def server(request: pytest.FixtureRequest) -> ssl.SSLContext:
 
 
 # --- HTTP ----------------------------------------------------------------------------------------------------
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Says whether the connection was a resumption, and closes it."""
-
-    def do_GET(self) -> None:
-        body = b"resumed" if self.connection.session_reused else b"full"  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
-@contextmanager
-def http_server(tls: ssl.SSLContext) -> Iterator[int]:
-    """The standard library's, on a socket that listens and gives TLS sockets."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.socket = accept(tls, running.socket)
-        thread = Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield running.server_address[1]
-        finally:
-            running.shutdown()
-            thread.join(PATIENCE)
 
 
 def with_http_client(tls: SSLContext, port: int) -> bytes:
@@ -95,7 +70,13 @@ def with_httpx(tls: SSLContext, port: int) -> bytes:
         return client.get(f"https://127.0.0.1:{port}/").content
 
 
-@pytest.mark.parametrize("get", [with_http_client, with_urllib, with_urllib3, with_httpx])
+def with_requests(tls: SSLContext, port: int) -> bytes:
+    with requests.Session() as session:
+        session.mount("https://", ContextAdapter(tls))
+        return session.get(f"https://127.0.0.1:{port}/", timeout=PATIENCE).content
+
+
+@pytest.mark.parametrize("get", [with_http_client, with_urllib, with_urllib3, with_httpx, with_requests])
 def test_http(get: Callable[[SSLContext, int], bytes], server: ssl.SSLContext) -> None:
     tls = context()
     with http_server(server) as port:
@@ -191,16 +172,6 @@ def test_pop3(server: ssl.SSLContext) -> None:
 # --- FTP -----------------------------------------------------------------------------------------------------
 
 
-class ReusingFTP(ftplib.FTP_TLS):
-    """As it is done everywhere for servers that require it: the session of the control connection on the other."""
-
-    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
-        below, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
-        assert isinstance(self.sock, ssl.SSLSocket)
-        secure = self.context.wrap_socket(below, server_hostname=self.host, session=self.sock.session)
-        return secure, size
-
-
 def test_ftp_with_data_connections_that_resume(server: ssl.SSLContext) -> None:
     reused: list[bool] = []
 
@@ -220,7 +191,7 @@ def test_ftp_with_data_connections_that_resume(server: ssl.SSLContext) -> None:
             converse(secure, b"", {b"QUIT": b"221 bye\r\n"})
 
     tls = SSLContext(client_config())
-    with talking(serve, 1) as port, ReusingFTP(context=tls) as client:
+    with talking(serve, 1) as port, FTP_TLS(context=tls) as client:
         client.connect("127.0.0.1", port, timeout=PATIENCE)
         client.auth()
         client.prot_p()
@@ -229,3 +200,54 @@ def test_ftp_with_data_connections_that_resume(server: ssl.SSLContext) -> None:
         assert b"".join(received) == b"the file"
         client.quit()
     assert reused == [True]
+
+
+@pytest.mark.parametrize("versions", [[0x0303], [0x0304]])
+@pytest.mark.parametrize("kind", [FTP_TLS, ftplib.FTP_TLS])
+def test_vsftpd_which_requires_it(kind: type[ftplib.FTP_TLS], versions: list[int]) -> None:
+    """The class of ours by itself; the standard library's with a store in the config."""
+    stores = {} if kind is FTP_TLS else {"session_store": ClientSessionStore()}
+    with vsftpd() as port, kind(context=SSLContext(client_config(versions=versions, **stores))) as client:
+        client.connect("127.0.0.1", port, timeout=PATIENCE)
+        client.login()
+        client.prot_p()
+        for _ in range(3):
+            received: list[bytes] = []
+            client.retrbinary("RETR file", received.append)
+            assert b"".join(received) == CONTENT
+        assert client.nlst() == ["file"]
+
+
+def test_vsftpd_refuses_what_does_not_resume() -> None:
+    with vsftpd() as port, ftplib.FTP_TLS(context=SSLContext(client_config())) as client:
+        client.connect("127.0.0.1", port, timeout=PATIENCE)
+        client.login()
+        client.prot_p()
+        with pytest.raises(ftplib.error_perm, match="522"):
+            client.nlst()
+
+
+def test_ftp_in_the_clear_stays_that() -> None:
+    """Data connections are TLS from ``prot_p`` on."""
+
+    def serve(sock: socket.socket) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as passive:
+            high, low = divmod(passive.getsockname()[1], 256)
+            replies = {
+                b"TYPE": b"200\r\n",
+                b"PASV": f"227 (127,0,0,1,{high},{low})\r\n".encode(),
+                b"RETR": b"150\r\n",
+            }
+            converse(sock, b"220 ready\r\n", replies)
+            data, _ = passive.accept()
+            with data:
+                data.sendall(b"the file")
+            sock.sendall(b"226 done\r\n")
+            converse(sock, b"", {b"QUIT": b"221 bye\r\n"})
+            sock.close()
+
+    with talking(serve, 1) as port, FTP_TLS() as client:
+        client.connect("127.0.0.1", port, timeout=PATIENCE)
+        received: list[bytes] = []
+        client.retrbinary("RETR file", received.append)
+        assert received == [b"the file"]

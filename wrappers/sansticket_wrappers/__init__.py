@@ -1,7 +1,8 @@
 """Wherever sockets are: sansticket for blocking sockets, asyncio, Trio and Twisted; sessions in Redis and in files.
 
 ``sansticket`` itself has none.  Each wrapper is a module of its own, and needs what it is for:
-``pip install "sansticket-wrappers[trio]"``, ``[twisted]``, ``[redis]``.  docs/wrappers.md is the manual.
+``pip install "sansticket-wrappers[trio]"``, ``[twisted]``, ``[redis]``, ``[requests]``.
+docs/wrappers.md is the manual.
 """
 
 from typing import Final

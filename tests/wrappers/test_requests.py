@@ -1,0 +1,60 @@
+"""requests over a context of ours, which alone says whom to trust."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sansticket import ClientConfig, ConfigError
+from sansticket_wrappers.blocking import SSLContext
+from sansticket_wrappers.requests import ContextAdapter
+from sansticket_wrappers.session_file import SessionFile
+from tests.support.certificates import authority, new_authority
+from tests.support.command import PATIENCE
+from tests.support.configs import client_config
+from tests.support.credentials import anchors_of
+from tests.support.http_server import http_server
+from tests.support.sockets import for_server
+
+
+def get(context: SSLContext, port: int, **options: Any) -> str:
+    """On a connection of its own."""
+    with requests.Session() as session:
+        session.mount("https://", ContextAdapter(context))
+        return session.get(f"https://127.0.0.1:{port}/", timeout=PATIENCE, **options).text
+
+
+def test_over_a_restart(tmp_path: Path) -> None:
+    with http_server(for_server("theirs")) as port:
+        found = []
+        for _ in range(3):
+            config = client_config(session_store=SessionFile(tmp_path / "sessions", bytes(32)))
+            found.append(get(SSLContext(config), port))
+    assert found == ["full", "resumed", "resumed"]
+
+
+@pytest.mark.parametrize("bundle", [True, "a file"])
+def test_the_context_stays_as_it_is(
+    bundle: bool | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """requests would load the certificates of certifi into it, or those that the environment names."""
+    (tmp_path / "a file").write_bytes(authority().pem)
+    if bundle is not True:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
+    context = SSLContext(client_config(trust_anchors=anchors_of(new_authority("stranger"))))
+    before = context.get_ca_certs(binary_form=True)
+    with http_server(for_server("ours")) as port, pytest.raises(requests.exceptions.SSLError):
+        get(context, port)
+    assert context.get_ca_certs(binary_form=True) == before
+
+
+def test_what_the_context_has_to_say_is_not_said_elsewhere() -> None:
+    context = SSLContext(ClientConfig(trust_anchors=anchors_of(authority())))
+    with http_server(for_server("ours")) as port:
+        with pytest.raises(ConfigError, match=r"^verify: "):
+            get(context, port, verify=False)
+        with pytest.raises(ConfigError, match=r"^cert: "):
+            get(context, port, cert="client.pem")

@@ -1,0 +1,28 @@
+"""FTP over TLS, as the standard library has it, with data connections that resume their control connection's session.
+
+    with FTP_TLS(context=SSLContext(ClientConfig(trust_anchors=anchors))) as ftp:
+        ftp.connect("ftp.example")
+        ftp.login("user", "password")
+        ftp.prot_p()
+        ftp.retrbinary("RETR file", print)
+
+Servers ask for that (``require_ssl_reuse`` of vsftpd is on unless it is turned off, and proftpd does likewise): it
+shows that whoever opens a data connection is who has logged in.  The standard library's class does not do it.
+"""
+
+from __future__ import annotations
+
+import ftplib
+import socket
+import ssl
+
+
+class FTP_TLS(ftplib.FTP_TLS):
+    """The standard library's.  ``context`` may be any, of ours or not."""
+
+    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
+        sock, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        control = self.sock
+        if self._prot_p and isinstance(control, ssl.SSLSocket):  # type: ignore[attr-defined]  # of the base
+            sock = self.context.wrap_socket(sock, server_hostname=self.host, session=control.session)
+        return sock, size
