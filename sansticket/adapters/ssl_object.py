@@ -44,6 +44,7 @@ from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import (
     ConnectionTerminated,
     DataReceived,
+    EarlyDataReceived,
     Event,
     HandshakeCompleted,
     PeerClosed,
@@ -347,7 +348,9 @@ class SSLObject(Facts):
         """Note what has happened, answer the question if it ends with one, and fill the outgoing buffer."""
         received: list[bytes] = []
         for event in events:
-            if type(event) is DataReceived:
+            if (
+                type(event) is DataReceived or type(event) is EarlyDataReceived
+            ):  # nobody reads before the handshake
                 received.append(event.data)
             else:
                 self._note(event)

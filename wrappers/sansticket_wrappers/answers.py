@@ -46,6 +46,12 @@ C = TypeVar("C", ClientConfig, ServerConfig)
 Answers = Mapping[type[Question], Callable[[Any], Awaitable[Command]]]
 """A coroutine function for each class of questions."""
 
+OF_EARLY_DATA: Final = (AdmitEarlyData, ClaimEarlyData)
+"""A hello that was seen before is no reason to abort (RFC 9846 section 8.2), so not to know is none either."""
+
+HARMLESS: Final = (LookUpSession, LookUpPsk, *OF_EARLY_DATA)
+"""Where a coroutine raises, the same stands for its answer as where it is late."""
+
 NO_ANSWERS: Final[Answers] = MappingProxyType({})
 
 ANSWER_TIMEOUT: Final = 5.0

@@ -27,6 +27,7 @@ has broken the stream, because nobody knows which half of a record was sent.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import index
@@ -51,7 +52,16 @@ from sansticket import (
     Session,
     events,
 )
-from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking, without_answer
+from sansticket_wrappers.answers import (
+    ANSWER_TIMEOUT,
+    NO_ANSWERS,
+    OF_EARLY_DATA,
+    Answers,
+    asking,
+    without_answer,
+)
+
+log = logging.getLogger(__name__)
 
 READ_SIZE: Final = 65_536
 LINGER: Final = 3.0
@@ -228,13 +238,16 @@ class TLSStream(trio.abc.HalfCloseableStream):
             self._happened += await self._answer(question)
 
     async def _answer(self, question: Question) -> list[Event]:
-        """What a handler raises reaches the caller, after the alert that it causes."""
+        """What a handler raises reaches the caller, after the alert that it causes; early data it only costs that."""
         try:
             command = without_answer(question)
             with trio.move_on_after(self._answer_timeout):
                 command = await self._answers[type(question)](question)
             return self.connection.send(command)
         except Exception as error:
+            if isinstance(question, OF_EARLY_DATA):
+                log.warning("answer to %s failed", type(question).__name__, exc_info=True)
+                return self.connection.send(without_answer(question))
             self._answer_failed = error
             return self.connection.send(AbortHandshake())
 
@@ -244,8 +257,8 @@ class TLSStream(trio.abc.HalfCloseableStream):
                 self._ready = True
                 is_server = isinstance(self.connection, ServerConnection)
                 self._holds_back = is_server and version == ProtocolVersion.TLS_1_3
-            case events.DataReceived(data):
-                self._received += data
+            case events.DataReceived(data) | events.EarlyDataReceived(data):
+                self._received += data  # nobody reads before the handshake is done
             case events.PeerClosed():
                 self._peer_closed = True
             case events.ConnectionTerminated(Reason.TRUNCATED) if self._https_compatible and self._ready:

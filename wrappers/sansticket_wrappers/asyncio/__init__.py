@@ -16,9 +16,10 @@ what still comes is dropped until the peer closes, or stops taking bytes for ``l
 with unread bytes in it would send RST, and RST can destroy what the peer has not read yet: the alert.
 """
 
+from sansticket_wrappers.asyncio.early_data import EarlyData
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
 from sansticket_wrappers.asyncio.protocol import TLSProtocol
 from sansticket_wrappers.asyncio.streams import open_connection, start_server
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
-__all__ = ["Hooks", "TLSError", "TLSProtocol", "TLSTransport", "open_connection", "start_server"]
+__all__ = ["EarlyData", "Hooks", "TLSError", "TLSProtocol", "TLSTransport", "open_connection", "start_server"]

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
-from sansticket import AbortHandshake, Command, Event, LookUpPsk, LookUpSession, Question, events
-from sansticket_wrappers.answers import Answers, without_answer
+from sansticket import AbortHandshake, Command, Event, Question, events
+from sansticket_wrappers.answers import HARMLESS, Answers, without_answer
 
 Q = TypeVar("Q", bound=Question)
 
@@ -23,6 +23,9 @@ class TLSError(ConnectionError):
     def __init__(self, event: events.ConnectionTerminated) -> None:
         super().__init__(str(event))
         self.event = event
+
+
+DATA = (events.DataReceived, events.EarlyDataReceived)
 
 
 @frozen
@@ -40,7 +43,7 @@ class Hooks:
     def concerns(self, happened: Sequence[Event]) -> bool:
         if self.observe is None:
             return any(isinstance(event, Question) for event in happened)
-        return any(type(event) is not events.DataReceived for event in happened)
+        return any(type(event) not in DATA for event in happened)
 
     async def answer(self, question: Question) -> Command:
         handler = self.answers.get(type(question))
@@ -55,7 +58,7 @@ class Hooks:
 def in_time(function: Callable[[Q], Awaitable[Command]], timeout: float) -> Callable[[Q], Awaitable[Command]]:
     """The answer of ``function``, or what stands for it after ``timeout`` seconds: docs/wrappers.md has the table.
 
-    A look-up that raises is a look-up that finds nothing, as everywhere; the exception is logged.
+    Where ``function`` raises the same stands for the answer to a ``HARMLESS`` question; the exception is logged.
     """
 
     async def answer(question: Q) -> Command:
@@ -65,9 +68,9 @@ def in_time(function: Callable[[Q], Awaitable[Command]], timeout: float) -> Call
         except TimeoutError:
             return without_answer(question)
         except Exception:
-            if not isinstance(question, LookUpSession | LookUpPsk):
+            if not isinstance(question, HARMLESS):
                 raise
-            log.warning("a look-up failed", exc_info=True)
+            log.warning("answer to %s failed", type(question).__name__, exc_info=True)
             return without_answer(question)
 
     return answer

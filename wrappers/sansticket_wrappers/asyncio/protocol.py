@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final, cast
 
 from sansticket import AbortHandshake, Close, Command, Connection, Event, Reason, events
+from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
@@ -20,6 +21,10 @@ LINGER: Final = 3.0
 
 class TLSProtocol(asyncio.BufferedProtocol):
     """What the socket's transport talks to.  ``app`` is connected when the handshake is done, and so is ``ready``.
+
+    ``early_data``: a server's ``app`` is connected as soon as early data comes, and gets it at once.  What it writes
+    before the handshake is done goes out at once too where the config has ``half_rtt``, and waits otherwise.  Without
+    this early data waits, and is the first that comes after the handshake.
 
     ``https_compatible``: a stream that ends without close_notify has ended; otherwise that is a ``TLSError``,
     because anybody on the way can end a stream.  For HTTP, which knows by itself whether something is missing.
@@ -38,6 +43,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         linger: float = LINGER,
         https_compatible: bool = False,
         read_size: int = READ_SIZE,
+        early_data: bool = False,
     ) -> None:
         if read_size < 1:
             raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
@@ -45,6 +51,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self.transport = TLSTransport(self)
         self.loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = self.loop.create_future()
+        self.early_data = EarlyData(self.ready)
         self.app = app
         self.socket_transport: asyncio.Transport | None = None
         self.ending = False
@@ -58,7 +65,10 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._https_compatible = https_compatible
         self._buffer = memoryview(bytearray(read_size))
         self._timer: asyncio.TimerHandle | None = None
+        self._takes_early_data = early_data
+        self._waiting = Waiting()
         self._connected = False
+        self._completed = False
         self._lost = False
         self._attending: asyncio.Task[None] | None = None
         self._backlog: list[Command] = []
@@ -100,7 +110,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         error = self._error or error
         if self._connected:
             self.app.connection_lost(error)
-        elif not self.ready.done():
+        if not self.ready.done():
             self.ready.set_exception(error or ConnectionResetError("connection lost in the TLS handshake"))
             self.ready.exception()  # of a server nobody asks for it
 
@@ -118,6 +128,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
         """Carry it out, or put it off while the application is busy with a question."""
         if self._attending is not None:
             self._backlog.append(command)
+        elif not self.ending and not self._completed:
+            self._step(self._waiting.put(self.connection, command))
+            self.update_flow()
         elif not self.ending:
             self._step(self.connection.send(command))
             if type(command) is Close and self.transport.is_closing():
@@ -131,7 +144,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
                 self.socket_transport.resume_reading()
             else:
                 self.socket_transport.pause_reading()
-        paused = busy or self._socket_full
+        paused = busy or self._socket_full or bool(self._waiting.commands)
         if self._connected and paused != self._app_paused:
             self._app_paused = paused
             tell = self.app.pause_writing if paused else self.app.resume_writing
@@ -185,13 +198,17 @@ class TLSProtocol(asyncio.BufferedProtocol):
         for event in happened:
             match event:
                 case events.HandshakeCompleted():
-                    self._connect()
+                    self._complete()
                 case events.DataReceived(data) if not self.transport.is_closing():
                     self.app.data_received(data)
+                case events.EarlyDataReceived(data):
+                    self._take_early_data(data)
+                case events.EarlyDataRejected():
+                    self.early_data.sent = 0
                 case events.PeerClosed():
                     self._peer_closed()
                 case events.ConnectionTerminated(Reason.TRUNCATED) if (
-                    self._https_compatible and self._connected
+                    self._https_compatible and self._completed
                 ):
                     self.truncated = True
                     self._peer_closed()
@@ -199,13 +216,36 @@ class TLSProtocol(asyncio.BufferedProtocol):
                 case events.ConnectionTerminated():
                     self._end(TLSError(event))
 
+    def _take_early_data(self, data: bytes) -> None:
+        self.early_data.received += len(data)
+        if not self._takes_early_data:
+            self._waiting.data.append(data)
+            return
+        if not self._connected:
+            self._connect()
+        if not self.transport.is_closing():
+            self.app.data_received(data)
+
     def _connect(self) -> None:
-        self._stop_timer()
         self._connected = True
         self.app.connection_made(self.transport)
         self.update_flow()
+
+    def _complete(self) -> None:
+        """The handshake is done: now there is nothing more that has to wait for it."""
+        self._stop_timer()
+        self._completed = True
         if not self.ready.done():
             self.ready.set_result(None)
+        waiting, self._waiting = self._waiting, Waiting()
+        if not self._connected:
+            self._connect()
+        for data in waiting.data:
+            if not self.transport.is_closing():
+                self.app.data_received(data)
+        for command in waiting.commands:
+            self.command(command)
+        self.update_flow()
 
     def _peer_closed(self) -> None:
         if not self.app.eof_received():

@@ -21,6 +21,7 @@ async def open_connection(
     *,
     server_name: str | None = None,
     session: Session | None = None,
+    early_data: bytes = b"",
     answers: Answers = NO_ANSWERS,
     answer_timeout: float = ANSWER_TIMEOUT,
     hooks: Hooks | None = None,
@@ -32,6 +33,10 @@ async def open_connection(
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect, and do the handshake.
+
+    ``early_data``: what the stream begins with, if it can be sent early (``ClientConfig.early_data``).  Whoever records
+    it can send it again: see docs/early-data.md.  What became of it says ``writer.get_extra_info("early_data").sent``:
+    0 if it did not get there, and then it is to be written, or not.
 
     ``answers``: a coroutine function for each class of questions that are to be asked, which has ``answer_timeout``
     seconds.  ``timeout``, ``linger``, ``https_compatible`` and ``read_size`` are those of ``TLSProtocol``;
@@ -50,6 +55,7 @@ async def open_connection(
         https_compatible=https_compatible,
         read_size=read_size,
     )
+    tls.early_data.send(connection, early_data)
     loop = asyncio.get_running_loop()
     where = () if options.get("sock") is not None else (host, port)
     try:
@@ -67,6 +73,7 @@ async def start_server(
     port: int | None,
     config: ServerConfig,
     *,
+    early_data: bool = False,
     answers: Answers = NO_ANSWERS,
     answer_timeout: float = ANSWER_TIMEOUT,
     hooks: Callable[[], Hooks] = Hooks,
@@ -78,6 +85,11 @@ async def start_server(
     **options: Any,
 ) -> asyncio.Server:
     """Listen; ``client_connected`` is called after each handshake.
+
+    ``early_data``: it is called as soon as early data comes, which it reads first.  How much of what it has read came
+    early, and whether the handshake is done by now, says ``writer.get_extra_info("early_data")``.  What it writes goes
+    out before that only with ``ServerConfig.half_rtt``.  Without this early data is read as any other, after the
+    handshake.
 
     ``answers``, for all connections, and what follows are those of ``open_connection``; ``hooks`` is called for each
     connection, for what it alone has.  ``options`` are those of the loop's ``create_server``: ``sock``, ``backlog``,
@@ -94,6 +106,7 @@ async def start_server(
             linger=linger,
             https_compatible=https_compatible,
             read_size=read_size,
+            early_data=early_data,
         )
 
     return await asyncio.get_running_loop().create_server(accept, host, port, **options)

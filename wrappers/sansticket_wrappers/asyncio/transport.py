@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class TLSTransport(asyncio.Transport):
     """What the application's protocol writes to.
 
-    ``get_extra_info("tls")`` is the ``Connection``, which knows what was agreed on, and ``"truncated"`` whether
-    the peer's stream ended without close_notify.
+    ``get_extra_info("tls")`` is the ``Connection``, which knows what was agreed on, ``"early_data"`` the ``EarlyData``,
+    and ``"truncated"`` says whether the peer's stream ended without close_notify.
     """
 
     def __init__(self, tls: TLSProtocol) -> None:
@@ -80,6 +80,8 @@ class TLSTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "tls":
             return self._tls.connection
+        if name == "early_data":
+            return self._tls.early_data
         if name == "truncated":
             return self._tls.truncated
         return self._socket().get_extra_info(name, default)

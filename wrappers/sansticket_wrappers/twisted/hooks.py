@@ -10,8 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
-from sansticket import AbortHandshake, Command, Event, LookUpPsk, LookUpSession, Question, events
-from sansticket_wrappers.answers import Answers, without_answer
+from sansticket import AbortHandshake, Command, Event, Question, events
+from sansticket_wrappers.answers import HARMLESS, Answers, without_answer
 
 Q = TypeVar("Q", bound=Question)
 
@@ -24,6 +24,9 @@ class TLSError(ConnectionLost):
     def __init__(self, event: events.ConnectionTerminated) -> None:
         super().__init__(str(event))
         self.event = event
+
+
+DATA = (events.DataReceived, events.EarlyDataReceived)
 
 
 @frozen
@@ -43,7 +46,7 @@ class Hooks:
     def concerns(self, happened: Sequence[Event]) -> bool:
         if self.observe is None:
             return any(isinstance(event, Question) for event in happened)
-        return any(type(event) is not events.DataReceived for event in happened)
+        return any(type(event) not in DATA for event in happened)
 
     async def tell(self, happened: Sequence[Event]) -> None:
         if self.observe is not None and self.concerns(happened):
@@ -64,7 +67,7 @@ def in_time(
 ) -> Callable[[Q], Awaitable[Command]]:
     """The answer of ``function``, or what stands for it after ``timeout`` seconds: docs/wrappers.md has the table.
 
-    A look-up that raises is a look-up that finds nothing, as everywhere; the exception is logged.
+    Where ``function`` raises the same stands for the answer to a ``HARMLESS`` question; the exception is logged.
     """
 
     async def ask(question: Q) -> Command:
@@ -79,9 +82,9 @@ def in_time(
         except CancelledError:
             raise
         except Exception:
-            if not isinstance(question, LookUpSession | LookUpPsk):
+            if not isinstance(question, HARMLESS):
                 raise
-            log.failure("a look-up failed")
+            log.failure("answer to {question} failed", question=type(question).__name__)
             return without_answer(question)
 
     return answer

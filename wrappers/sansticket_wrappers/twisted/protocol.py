@@ -71,6 +71,7 @@ class TLSProtocol(Protocol):
         self._peer_closed = False
         self._end_of_stream = False
         self._untold = False
+        self._early_data: list[bytes] = []
         self._reason: Failure | None = None
 
     def ready(self) -> Deferred[Any]:
@@ -231,6 +232,8 @@ class TLSProtocol(Protocol):
                     self._connect()
                 case events.DataReceived(data) if not self.app_transport.disconnecting:
                     self.app.dataReceived(data)
+                case events.EarlyDataReceived(data):
+                    self._early_data.append(data)
                 case events.PeerClosed():
                     self._tell_of_the_peers_close()
                 case events.ConnectionTerminated(Reason.TRUNCATED) if self._https_compatible and self.app:
@@ -252,6 +255,10 @@ class TLSProtocol(Protocol):
         if IHandshakeListener.providedBy(self.app):
             self.app.handshakeCompleted()
         self._tell_waiter()
+        early, self._early_data = self._early_data, []
+        for data in early:
+            if not (self.ending or self.app_transport.disconnecting):
+                self.app.dataReceived(data)
 
     def _tell_of_the_peers_close(self) -> None:
         self._peer_closed = True
