@@ -4,14 +4,19 @@
     curl --cacert ca.pem https://localhost:4433/
 
 GET and HEAD answer with a page, POST with what was posted.  HTTP/1.1 with persistent connections, nothing more.
+
+With ``--early-data 16384`` requests are taken that come before the handshake is done (RFC 8470).  Somebody may have
+recorded them and sent them again, so they are marked with ``Early-Data: 1``, as a proxy in front of an application does
+it, and what is not safe to be done twice gets 425: its client sends it again after the handshake.
 """
 
 import argparse
 import asyncio
+from math import inf
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sansticket import (
     CipherSuite,
@@ -19,9 +24,10 @@ from sansticket import (
     Credential,
     NamedGroup,
     ProtocolVersion,
+    ReplayRecorder,
     ServerConfig,
 )
-from sansticket_wrappers.asyncio import start_server
+from sansticket_wrappers.asyncio import EarlyData, start_server
 
 MAX_HEAD: Final = 16_384
 MAX_BODY: Final = 16_777_216
@@ -33,6 +39,7 @@ REASONS: Final = {
     400: "Bad Request",
     405: "Method Not Allowed",
     413: "Content Too Large",
+    425: "Too Early",
     431: "Request Header Fields Too Large",
     501: "Not Implemented",
 }
@@ -53,16 +60,33 @@ class Request:
     headers: dict[str, str]
     """By name in small letters."""
     body: bytes = b""
+    length: int = 0
+    """Bytes that it takes in the stream, head and body."""
 
     @property
     def keeps_alive(self) -> bool:
         return self.headers.get("connection", "").lower() != "close"
 
+    @property
+    def early(self) -> bool:
+        """Here, or at a proxy in front of us.  The header means that whatever it says (RFC 8470 section 5.1)."""
+        return "early-data" in self.headers
+
+    def marked(self, start: int, early: EarlyData) -> "Request":
+        """``start``: where in the stream it began.  It is early if a byte of it was, and the handshake is not done."""
+        if start >= early.received or early.completed:
+            return self
+        return evolve(self, headers={**self.headers, "early-data": "1"})
+
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One connection: requests and their responses, until one side has enough."""
+    start = 0
     try:
         while request := await read_request(reader, writer):
+            length = request.length
+            request = request.marked(start, writer.get_extra_info("early_data"))
+            start += length
             status, body = respond(request, writer.get_extra_info("tls"))
             send(writer, status, body, head_only=request.method == "HEAD", last=not request.keeps_alive)
             await writer.drain()
@@ -98,7 +122,7 @@ async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         if request.headers.get("expect", "").lower() == "100-continue":
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await reader.readexactly(int(length))
-        return Request(request.method, request.target, request.headers, body)
+        return evolve(request, body=body, length=len(head) + len(body))
 
 
 def parse(head: bytes) -> Request:
@@ -108,7 +132,8 @@ def parse(head: bytes) -> Request:
     headers = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not name or name != name.strip() or name.lower() in headers:
+        seen = name.lower() in headers and name.lower() != "early-data"
+        if not colon or not name or name != name.strip() or seen:
             raise BadRequest(400)
         headers[name.lower()] = value.strip()
     if not (method and target) or version not in ("HTTP/1.1", "HTTP/1.0"):
@@ -122,15 +147,24 @@ def parse(head: bytes) -> Request:
 
 def respond(request: Request, connection: Connection) -> tuple[int, bytes]:
     """The status and the body."""
+    if request.early and not may_be_repeated(request):
+        return 425, b"Please send it again after the handshake\n"
     if request.method == "POST":
         return 200, request.body
     if request.method in ("GET", "HEAD"):
-        return 200, describe(connection).encode()
+        return 200, (describe(connection) + f"early: {'yes' if request.early else 'no'}\n").encode()
     return 405, b"GET, HEAD and POST, please\n"
 
 
+def may_be_repeated(request: Request) -> bool:
+    """Whether nothing is worse if it is done twice.  Only the application knows; here /once is an example."""
+    return request.method in ("GET", "HEAD") and not request.target.startswith("/once")
+
+
 def describe(connection: Connection) -> str:
-    """What was agreed on."""
+    """What was agreed on, once that is settled."""
+    if connection.version is None:
+        return "the handshake goes on\n"
     lines = {
         "version": ProtocolVersion(connection.version or 0).name,
         "cipher suite": CipherSuite(connection.cipher_suite or 0).name,
@@ -156,7 +190,9 @@ def send(
 
 
 async def run(port: int, config: ServerConfig) -> None:
-    server = await start_server(serve, "127.0.0.1", port, config, limit=MAX_HEAD, https_compatible=True)
+    server = await start_server(
+        serve, "127.0.0.1", port, config, early_data=True, limit=MAX_HEAD, https_compatible=True
+    )
     async with server:
         print(f"listening on port {server.sockets[0].getsockname()[1]}", flush=True)
         await server.serve_forever()
@@ -167,9 +203,21 @@ def main() -> None:
     parser.add_argument("port", type=int, help="0 for any that is free")
     parser.add_argument("--chain", type=Path, required=True, help="PEM file of the certificates, leaf first")
     parser.add_argument("--key", type=Path, required=True, help="PEM file of the private key")
+    parser.add_argument(
+        "--early-data",
+        type=int,
+        default=0,
+        help="bytes that may come before the handshake is done (default: none)",
+    )
     options = parser.parse_args()
     credential = Credential.from_pem(options.chain.read_bytes(), options.key.read_bytes())
-    config = ServerConfig(credentials=[credential], alpn_protocols=[b"http/1.1"])
+    config = ServerConfig(
+        credentials=[credential],
+        alpn_protocols=[b"http/1.1"],
+        max_early_data=options.early_data,
+        replay=ReplayRecorder(since=-inf),  # its ticket keys are as new: nothing of before can be replayed
+        half_rtt=True,  # the answer to an early request need not wait for the handshake
+    )
     try:
         asyncio.run(run(options.port, config))
     except KeyboardInterrupt:
