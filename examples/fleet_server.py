@@ -8,7 +8,10 @@ All servers have the same root secret, from which they derive the keys of their 
 never talk to each other.  With ``--redis URL`` tickets are ids, the sessions are in Redis (sealed with those keys),
 and each ticket of TLS 1.3 is resumed once in the whole fleet.
 
-To every line a server answers who it is and whether the connection was resumed.  ``docs/fleet.md`` has the rest.
+To every line a server answers who it is and whether the connection was resumed, or the line came early.  Early data is
+taken with ``--early-data 1000``, and then somebody can send the first flight of a client to each server.  With
+``--recorder URL`` they remember in Redis whose they have taken, by SET NX PX, and one of them takes it; otherwise each
+remembers for itself, and each takes it once.  ``docs/fleet.md`` has the rest.
 """
 
 import argparse
@@ -18,7 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sansticket import Credential, ServerConfig, WindowedTicketKeys
+from sansticket import ASK, ClaimEarlyData, Credential, ReplayRecorder, ServerConfig, WindowedTicketKeys
+from sansticket_wrappers.answers import Answers
 from sansticket_wrappers.asyncio import Hooks, start_server
 
 PATIENCE = 60.0
@@ -47,25 +51,55 @@ async def serve(options: argparse.Namespace) -> None:
 
         store = RedisStore(Redis.from_url(options.redis), keys, clock=clock)
         settings, hooks = store.settings(), store.hooks
+    answers = take_early_data(options, settings, clock) if options.early_data else {}
     credential = Credential.from_pem(options.chain.read_bytes(), options.key.read_bytes())
     config = ServerConfig(credentials=[credential], ticket_lifetime=options.lifetime, clock=clock, **settings)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        resumed = writer.get_extra_info("tls").resumed
         try:
             async with asyncio.timeout(PATIENCE):
                 while await reader.readline():
-                    writer.write(f"server {options.name}: {'resumed' if resumed else 'full'}\n".encode())
+                    writer.write(f"server {options.name}: {how(writer)}\n".encode())
                     await writer.drain()
         except OSError:
             pass  # the client has gone, or says nothing
         finally:
             writer.close()
 
-    server = await start_server(answer, "127.0.0.1", options.port, config, hooks=hooks)
+    server = await start_server(
+        answer, "127.0.0.1", options.port, config, hooks=hooks, answers=answers, early_data=True
+    )
     async with server:
         print(f"listening on port {server.sockets[0].getsockname()[1]}", flush=True)
         await server.serve_forever()
+
+
+def how(writer: asyncio.StreamWriter) -> str:
+    """How the client came whose line has just been read."""
+    if not writer.get_extra_info("early_data").completed:
+        return "early"
+    return "resumed" if writer.get_extra_info("tls").resumed else "full"
+
+
+def take_early_data(
+    options: argparse.Namespace, settings: dict[str, Any], clock: Callable[[], float]
+) -> Answers:
+    """Say it in the settings of the config.  Who answers ``ClaimEarlyData``."""
+    half = options.window / 2
+    settings |= {"max_early_data": options.early_data, "half_rtt": True, "early_data_window": (half, half)}
+    if options.recorder is None:
+        settings["replay"] = ReplayRecorder(options.window, since=clock())
+        return {}
+    from redis.asyncio import Redis
+
+    from sansticket_wrappers.redis import RedisRecorder
+
+    redis = Redis.from_url(options.recorder)
+    recorder = RedisRecorder(
+        redis, window=3 * options.window, clock=clock
+    )  # clocks differ, see docs/fleet.md
+    settings["answers"] = {**settings.get("answers", {}), ClaimEarlyData: ASK}
+    return {ClaimEarlyData: recorder.answer}
 
 
 def main() -> None:
@@ -76,6 +110,17 @@ def main() -> None:
     parser.add_argument("--root-secret", type=Path, required=True, help="file of at least 32 random bytes")
     parser.add_argument(
         "--redis", metavar="URL", help="where the sessions are; without it they are in the tickets"
+    )
+    parser.add_argument(
+        "--early-data", type=int, default=0, help="bytes that may come with the first flight (default: none)"
+    )
+    parser.add_argument(
+        "--recorder",
+        metavar="URL",
+        help="Redis that knows whose early data was taken; without it each server does",
+    )
+    parser.add_argument(
+        "--window", type=float, default=20, help="seconds within which it has to come (default: %(default)s)"
     )
     parser.add_argument("--name", default="", help="what it calls itself")
     parser.add_argument(

@@ -5,6 +5,7 @@ A client has the list of their ports and takes the first that answers, beginning
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from typing import Final
 import pytest
 from attrs import evolve, frozen
 
-from sansticket import SendData, Session
+from sansticket import ClientConnection, DataReceived, EarlyDataRejected, SendData, SendEarlyData, Session
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE, Command, example
 from tests.support.configs import client_config
@@ -285,3 +286,64 @@ def test_a_server_is_killed_while_it_asks(redis: RedisServer, start_fleet: Start
     assert {visited.server for visited in visits} == {"two"}
     assert sum(visited.resumed for visited in visits) <= 1
     assert fleet.visit("three", session=visits[-1].sessions[0]).resumed
+
+
+# --- early data ----------------------------------------------------------------------------------------------
+
+EARLY = ("--early-data", "1000", "--window", "6")
+
+
+class Recorded:
+    """The first flight of a client with early data, and what it makes of the answer of whoever it is sent to."""
+
+    def __init__(self, session: Session) -> None:
+        self.client = ClientConnection(client_config(early_data=True), "server.example", session)
+        self.client.send(SendEarlyData(b"who are you?\n"))
+        self.forks = [self.client.fork() for _ in range(12)]
+        self.flight = self.client.data_to_send()
+
+    def sent_to(self, port: int) -> str:
+        """What the server answers to early data; nothing if it does not take it.  It hears nothing more of us."""
+        fork, happened = self.forks.pop(), []
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+            sock.sendall(self.flight)
+            while not any(isinstance(event, DataReceived | EarlyDataRejected) for event in happened):
+                data = sock.recv(65_536)
+                assert data, happened
+                happened += fork.receive_data(data)
+        return b"".join(event.data for event in happened if isinstance(event, DataReceived)).decode()
+
+
+def when_recorders_have_begun(fleet: Fleet) -> None:
+    """A window after each server has."""
+    deadline = time.monotonic() + PATIENCE
+    for name in NAMES:
+        while not Recorded(fleet.visit(name).sessions[0]).sent_to(fleet.ports[name]):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+
+def test_each_server_takes_early_data_once(start_fleet: StartFleet) -> None:
+    """They share the keys of their tickets, and no recorder: docs/early-data.md says how often that is."""
+    fleet = start_fleet(*EARLY)
+    fresh = fleet.visit("one").sessions[0]
+    assert Recorded(fresh).sent_to(fleet.ports["one"]) == "", "it may have been accepted before the start"
+    when_recorders_have_begun(fleet)
+    recorded = Recorded(fleet.visit("one").sessions[0])
+    answers = [recorded.sent_to(fleet.ports[name]) for name in NAMES * 3]
+    assert answers == [f"server {name}: early\n" for name in NAMES] + [""] * 6
+    assert fleet.healthy()
+
+
+def test_one_server_takes_it_where_they_share_a_recorder(redis: RedisServer, start_fleet: StartFleet) -> None:
+    fleet = start_fleet(*EARLY, "--recorder", redis.url)
+    assert Recorded(fleet.visit("one").sessions[0]).sent_to(fleet.ports["one"]) == ""
+    with redis.client() as client:
+        assert client.delete("{early-data}:not yet") == 1  # as if the first window had passed
+    recorded = Recorded(fleet.visit("one").sessions[0])
+    answers = [recorded.sent_to(fleet.ports[name]) for name in (*NAMES[1:], *NAMES)]
+    assert answers == ["server two: early\n", "", "", "", ""]
+    redis.freeze()
+    assert Recorded(fleet.visit("one").sessions[0]).sent_to(fleet.ports["one"]) == "", "nobody can tell"
+    redis.thaw()
+    assert fleet.healthy()

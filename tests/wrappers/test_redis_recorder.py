@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from sansticket import ClaimEarlyData, EarlyDataClaimed, EarlyDataNotClaimed
 from sansticket.testing import FRESH_RECORDER_RULES, RECORDER_RULES, RecorderRule
 from sansticket_wrappers.redis import RedisRecorder
 from tests.support.command import PATIENCE
@@ -197,6 +198,19 @@ def test_an_answer_that_was_lost_is_no_claim_for_anybody_else(server: RedisServe
             claims = [await claim(recorder, key) for _ in range(3)]
             assert claims.count(True) <= 1
             assert [await claim(recorder) for _ in range(5)] == [True] * 5
+
+    run(main())
+
+
+def test_it_answers_the_question(server: RedisServer) -> None:
+    async def main() -> None:
+        async with connected(server) as one, connected(server) as other:
+            while not await claim(one):
+                await warm(one, server)
+            question = ClaimEarlyData(os.urandom(32), time.time() + 20)
+            refusal = EarlyDataNotClaimed("seen before, or Redis cannot tell")
+            answers = [await recorder.answer(question) for recorder in (one, other, one)]
+            assert answers == [EarlyDataClaimed(), refusal, refusal]
 
     run(main())
 

@@ -24,7 +24,8 @@ taken.
 ``RedisRecorder`` is the other thing: which ClientHellos had early data accepted, by whichever server.
 
     recorder = RedisRecorder(Redis.from_url(url))
-    if await recorder.claim(key, until): ...
+    config = ServerConfig(credentials=[credential], max_early_data=16_384, answers={ClaimEarlyData: ASK})
+    server = await start_server(serve, host, port, config, answers={ClaimEarlyData: recorder.answer})
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ from redis.exceptions import RedisError
 from sansticket import (
     ASK,
     CacheMode,
+    ClaimEarlyData,
     ClaimSession,
+    EarlyDataClaimed,
+    EarlyDataNotClaimed,
     Event,
     LookUpSession,
     ProvideSession,
@@ -260,3 +264,9 @@ class RedisRecorder:
             log.warning("early data refused: %r", error)
             return False
         return bool(claimed == 1)
+
+    async def answer(self, question: ClaimEarlyData) -> EarlyDataClaimed | EarlyDataNotClaimed:
+        """For ``answers`` of a server."""
+        if await self.claim(question.key, question.until):
+            return EarlyDataClaimed()
+        return EarlyDataNotClaimed("seen before, or Redis cannot tell")
