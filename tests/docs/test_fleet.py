@@ -17,9 +17,12 @@ from redis.asyncio import Redis
 from sansticket import (
     CaddyTicketKeys,
     Credential,
+    EarlyDataReason,
+    EarlyDataStatus,
     Event,
     ReplayRecorder,
     ServerConfig,
+    ServerConnection,
     Session,
     SessionCache,
     TicketReceived,
@@ -33,6 +36,7 @@ from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE, ROOT
 from tests.support.configs import client_config
 from tests.support.documents import Document
+from tests.support.early_data import World, early_data_of, said
 from tests.support.pair import ConnectionPair
 from tests.support.redis_server import RedisServer
 from tests.support.resumption import received, resumed
@@ -210,6 +214,25 @@ def test_redis_records_for_all() -> None:
 
     with RedisServer() as server:
         assert asyncio.run(main(server)) == [False, True, False]
+
+
+def test_zones() -> None:
+    """Each has a recorder of its own; a hello is accepted in the zone of its ticket alone, and resumed everywhere."""
+    names: dict[str, Any] = {}
+    PAGE.run("How often early data is delivered", names)
+    world = World()
+    zones = [world.server_config(answers=names["zone_answers"](zone)) for zone in (b"north", b"south")]
+    session = world.session(zones[0])
+    flight = world.first_flight(b"early", session)
+    delivered = []
+    for zone in (zones[1], zones[0], zones[1], zones[0]):
+        server = ServerConnection(zone)
+        delivered.append(early_data_of(server.receive_data(flight)))
+    assert delivered == [b"", b"early", b"", b""]
+    pair = world.pair(session, server=zones[1], early=b"early")
+    pair.pump()
+    assert resumed(pair)
+    assert said(pair) == (EarlyDataStatus.REJECTED, EarlyDataReason.NOT_ADMITTED)
 
 
 # --- figures -------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ PAGE: Final = Document("wrappers.md")
 PRINTED: Final = {
     "Blocking sockets": ["full handshake", "resumed"],
     "asyncio": ["full handshake", "resumed"],
+    "Early data": ["not early", "early"],
     "A session file": ["SessionFile(0 sessions of 0 servers)"],
 }
 """What the programs print that run as they stand there, by the heading of their section."""
