@@ -24,6 +24,8 @@ SESSIONS: Final = (
     "tests/resumption/test_hashes.py",
 )
 
+PSKS: Final = ("tests/handshake/test_external_psks.py", "tests/resumption/test_psk_sessions.py")
+
 NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "wire/": ("tests/wire",),
     "record/": ("tests/record", "tests/handshake/test_hostile_records.py"),
@@ -31,16 +33,18 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "crypto/": ("tests/crypto",),
     "handshake/common/": ("tests/handshake/test_names.py", *CLIENT_13, *SERVER_13, *SERVER_12),
     "handshake/client/adoption": ("tests/handshake/test_adoption.py",),
-    "handshake/client/sessions": SESSIONS,
+    "handshake/client/sessions": (*SESSIONS, *PSKS),
     "handshake/client/tls12/": CLIENT_12,
+    "handshake/client/tls13/": (*CLIENT_13, *PSKS),
     "handshake/client/": CLIENT_13,
     "handshake/tls12/": (*CLIENT_12, *SERVER_12),
     "handshake/tls13/": (*CLIENT_13, *SERVER_13),
     "handshake/server/tls12/rules": (*SESSIONS, "tests/handshake12/test_tickets.py"),
-    "handshake/server/tls13/rules": (*SESSIONS, "tests/handshake/test_hostile_client_answer.py"),
+    "handshake/server/tls13/rules": (*SESSIONS, *PSKS, "tests/handshake/test_hostile_client_answer.py"),
     "handshake/server/tls12/": SERVER_12,
-    "handshake/server/tls13/": SERVER_13,
-    "handshake/server/": SESSIONS,
+    "handshake/server/tls13/": (*SERVER_13, *PSKS),
+    "handshake/server/psks": PSKS,
+    "handshake/server/": (*SESSIONS, *PSKS),
 }
 """By the beginning of a module's name; the first that fits."""
 
