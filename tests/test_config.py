@@ -88,6 +88,8 @@ WRONG_ON_BOTH = [
     ("entropy", b"random", "expected a function"),
     ("key_log", "keys.txt", "expected a function, that takes a line"),
     ("padding", 100, "expected a function, from a length to a length"),
+    ("record_size_limit", 63, "expected an integer from 64 to 16385"),
+    ("record_size_limit", 16_386, "expected an integer from 64 to 16385"),
     ("resumed_certificates", "verify", "expected a ResumedCertificates"),
     ("max_session_age", 604_801, "expected an integer from 1 to 604800"),
     ("require_extended_master_secret", "yes", "expected True or False"),

@@ -208,6 +208,15 @@ class Config:
             "TLS 1.3: from the length of a record's content to the number of zero bytes of padding after it."
         ),
     )
+    record_size_limit: int | None = field(
+        default=None,
+        validator=or_none(is_in_range(64, 16_385)),
+        metadata=says(
+            "Bytes of plaintext in a protected record of the peer's, 64 to 16,385 (RFC 8449): for who has no room for "
+            "more.  TLS 1.3 counts the content type and the padding.  A client with None does not ask, and a server "
+            "with None takes what the version allows.  What the peer asks for is kept to in any case."
+        ),
+    )
     resumed_certificates: ResumedCertificates = field(
         default=ResumedCertificates.REUSE,
         validator=is_a(ResumedCertificates, "a ResumedCertificates"),

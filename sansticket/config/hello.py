@@ -14,6 +14,7 @@ from sansticket.wire.extensions.certificate import PostHandshakeAuth
 from sansticket.wire.extensions.key_exchange import SupportedGroups
 from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
+    RecordSizeLimit,
     SignatureAlgorithms,
     SignatureAlgorithmsCert,
     SupportedVersions,
@@ -28,6 +29,10 @@ from sansticket.wire.extensions.tls12 import (
 
 UNCOMPRESSED: Final = b"\0"
 """The only ECPointFormat in use (RFC 8422 section 5.1.2)."""
+
+
+LARGEST_RECORD: Final[dict[int, int]] = {TLS12: 16_384, TLS13: 16_385}
+"""Bytes of plaintext, which in TLS 1.3 has its content type inside (RFC 8449 section 4)."""
 
 
 def signature_extensions(config: Config, *versions: int) -> tuple[Extension, ...]:
@@ -50,6 +55,8 @@ def fixed_extensions(
         extensions.extend(signature_extensions(config, *versions))
     if config.alpn_protocols:
         extensions.append(ApplicationProtocols(config.alpn_protocols))
+    if config.record_size_limit is not None:
+        extensions.append(RecordSizeLimit(min(config.record_size_limit, LARGEST_RECORD[versions[0]])))
     if TLS12 in versions:
         extensions.extend(extensions12(config))
     if TLS13 in versions:

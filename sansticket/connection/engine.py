@@ -37,6 +37,7 @@ from sansticket.handshake.machine.flight import (
     Establish,
     Flight,
     Learned,
+    LimitRecords,
     LogSecret,
     NoteEarlyData,
     ProtectReads,
@@ -283,12 +284,16 @@ def _stop_protecting_writes(engine: Engine, effect: StopProtectingWrites) -> Non
 
 
 def _read_early_data(engine: Engine, effect: ReadEarlyData) -> None:
-    engine.reader.protect(effect.version.opener(effect.suite, effect.keys))
-    engine.reader.in_early_data = True
+    engine.reader.protect(effect.version.opener(effect.suite, effect.keys), early=True)
 
 
 def _note_early_data(engine: Engine, effect: NoteEarlyData) -> None:
     engine.early_data, engine.early_exporter = effect.outcome, effect.exporter
+
+
+def _limit_records(engine: Engine, effect: LimitRecords) -> None:
+    engine.outbound.writer.max_fragment = effect.writes
+    engine.reader.restrict(effect.reads)
 
 
 def _use_config(engine: Engine, effect: UseConnectionConfig) -> None:
@@ -330,6 +335,7 @@ CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Engine, Any], None]]] = {
     ReadEarlyData: _read_early_data,
     SkipEarlyData: _skip_early_data,
     NoteEarlyData: _note_early_data,
+    LimitRecords: _limit_records,
     UseConnectionConfig: _use_config,
     LogSecret: _log_secret,
     Establish: _establish,

@@ -8,9 +8,7 @@ validity and extensions.  Nobody verifies the signature of an anchor.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, field, frozen
 
@@ -92,49 +90,6 @@ def _authority(
     return builder.sign(ec.derive_private_key(1, ec.SECP256R1()), SHA256())
 
 
-MAX_ACCEPTED: Final = 256
-"""Chains that are remembered of each set of anchors; the one that came first goes first."""
-
-
-def chain_key(chain: Sequence[bytes], *others: object) -> bytes:
-    """32 bytes that stand for the certificates in their order, and for all else that the verdict depends on."""
-    digest = hashlib.sha256(repr(others).encode())
-    for der in chain:
-        digest.update(len(der).to_bytes(4) + der)
-    return digest.digest()
-
-
-class AcceptedChains(Shared):
-    """Chains that were accepted, by ``chain_key``: who shows the same one again is not verified again.
-
-    Verifying is the dearest part of a full handshake, and its verdict on the same certificates, anchors, name and role
-    does not change while all of the path that was found is valid.  Only acceptances are remembered.
-    """
-
-    __slots__ = ("_lock", "_paths")
-
-    def __init__(self) -> None:
-        self._paths: dict[bytes, tuple[list[x509.Certificate], datetime, datetime]] = {}
-        self._lock = Lock()
-
-    def path(self, key: bytes, now: datetime) -> "list[x509.Certificate] | None":
-        """The path that was found for it, if all of it is valid at ``now`` (without time zone: UTC)."""
-        known = self._paths.get(key)
-        if known is None:
-            return None
-        path, begin, end = known
-        moment = now if now.tzinfo is not None else now.replace(tzinfo=UTC)
-        return path.copy() if begin <= moment <= end else None
-
-    def remember(self, key: bytes, path: "list[x509.Certificate]") -> None:
-        begin = max(certificate.not_valid_before_utc for certificate in path)
-        end = min(certificate.not_valid_after_utc for certificate in path)
-        with self._lock:
-            if len(self._paths) >= MAX_ACCEPTED:
-                del self._paths[next(iter(self._paths))]
-            self._paths[key] = path.copy(), begin, end
-
-
 @frozen
 class TrustAnchors(Shared):
     """The certificates at which a chain may end, in DER.
@@ -145,8 +100,6 @@ class TrustAnchors(Shared):
 
     certificates: tuple[bytes, ...] = field(repr=lambda ders: f"<{len(ders)}>", converter=der_tuple)
     """In DER, one at least."""
-    accepted: AcceptedChains = field(init=False, repr=False, eq=False, factory=AcceptedChains)
-    """The chains that led to these anchors; a copy out of a pickle begins without."""
     _roots: Roots = field(init=False, repr=False, eq=False, default=Factory(_plant, takes_self=True))
 
     @classmethod

@@ -195,7 +195,6 @@ def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaP
     raise UnsupportedAlgorithm("RSASSA-PSS parameters that no signature scheme has")
 
 
-@lru_cache(maxsize=16)
 def signing_key_of(der: bytes, min_rsa_bits: int = MIN_RSA_BITS) -> PublicKey:
     """The key of a peer's certificate, which it signs the handshake with, whoever verifies the chain.
 

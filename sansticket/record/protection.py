@@ -82,10 +82,11 @@ def record_stop(buffer: bytes | bytearray, start: int) -> int:
 class Direction:
     """What all four directions share.
 
-    ``sequence`` is the number of the next record, ``replace_at`` that from which on new keys are due.
+    ``sequence`` is the number of the next record, ``replace_at`` that from which on new keys are due.  ``limit`` bounds
+    the content that is opened, in bytes; what TLS 1.3 hides with it, but for the content type, counts.
     """
 
-    __slots__ = ("_aead", "_iv", "_keys", "_suite", "replace_at", "sequence")
+    __slots__ = ("_aead", "_iv", "_keys", "_suite", "limit", "replace_at", "sequence")
 
     def __init__(self, suite: SuiteParameters, keys: TrafficKeys, sequence: int = 0) -> None:
         self._suite = suite
@@ -93,6 +94,7 @@ class Direction:
         self._aead = suite.aead(keys.key)
         self._iv = int.from_bytes(keys.iv)
         self.sequence: int = sequence
+        self.limit: int = MAX_PLAINTEXT
         self.replace_at: int = suite.record_limit - RECORDS_IN_RESERVE
 
     @property

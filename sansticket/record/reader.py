@@ -56,6 +56,8 @@ class RecordReader:
     ``amid_message``: the owner holds the beginning of a handshake message, so that no other record may come, not
     even an empty one (RFC 9846 section 5.1).
 
+    ``limit`` bounds the content of a protected record, in bytes (63 to 2^14): see ``restrict``.
+
     A record costs its content, padding included, and at least 1, so that a flood of empty ones ends too.
     Zero means that such records are not expected; what exceeds the budget is TOO_MUCH_EARLY_DATA.
     """
@@ -63,6 +65,7 @@ class RecordReader:
     in_handshake: bool = True
     in_early_data: bool = field(default=False, init=False)
     amid_message: bool = False
+    limit: int = MAX_PLAINTEXT
     _opener: Opener | None = field(default=None, init=False)
     _buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
     _offset: int = field(default=0, init=False)
@@ -97,10 +100,20 @@ class RecordReader:
         """The bytes that ``buffered`` counts, as they came."""
         return bytes(self._buffer[self._offset :])
 
-    def protect(self, opener: Opener | None) -> None:
+    def protect(self, opener: Opener | None, *, early: bool = False) -> None:
         """Open with these keys all records that were not given out yet."""
         self._opener = opener
-        self.in_early_data = False
+        self.in_early_data = early
+        self.restrict(self.limit)
+
+    def restrict(self, limit: int) -> None:
+        """Take no more than ``limit`` bytes of content from a protected record; padding counts as content.
+
+        Whoever sends early data has not heard of it.
+        """
+        self.limit = limit
+        if self._opener is not None and not self.in_early_data:
+            self._opener.limit = limit
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer."""
@@ -280,6 +293,7 @@ class RecordReader:
     def __setstate__(self, state: dict[str, object]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        self.restrict(self.limit)
 
 
 _SLOTS: Final = tuple(attribute.name for attribute in fields(RecordReader))

@@ -8,7 +8,6 @@ from sansticket.errors import Fault, Reason
 from sansticket.record.protection import (
     HEADER_LENGTH,
     MAX_EMPTY_RECORDS,
-    MAX_PLAINTEXT,
     MAX_SEQUENCE,
     TAG_LENGTH,
     TYPE_BYTE,
@@ -106,7 +105,7 @@ class Opener(Direction):
                 except InvalidTag:
                     content[:] = bytes(length)  # what is there now is not authentic
                     break
-                if length > MAX_PLAINTEXT or (not length and empty == MAX_EMPTY_RECORDS):
+                if length > self.limit or (not length and empty == MAX_EMPTY_RECORDS):
                     break
                 empty = 0 if length else empty + 1
                 filled += length
@@ -132,7 +131,7 @@ class Opener(Direction):
         return nonce, skipped, sequence.to_bytes(8) + header[:3] + length.to_bytes(2)
 
     def _accept(self, content_type: int, length: int) -> None:
-        if length > MAX_PLAINTEXT:
-            raise Fault(Reason.RECORD_OVERFLOW, f"{length} bytes inside, at most {MAX_PLAINTEXT}")
+        if length > self.limit:
+            raise Fault(Reason.RECORD_OVERFLOW, f"{length} bytes inside, at most {self.limit}")
         check_content(content_type, length)
         self.sequence += 1

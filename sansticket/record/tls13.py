@@ -11,7 +11,6 @@ from sansticket.record.protection import (
     HEADER_LENGTH,
     MAX_CIPHERTEXT,
     MAX_EMPTY_RECORDS,
-    MAX_PLAINTEXT,
     MAX_SEQUENCE,
     RECORD_HEADER,
     TAG_LENGTH,
@@ -91,10 +90,10 @@ class Opener(Direction):
             inner = self._aead.decrypt((self._iv ^ sequence).to_bytes(12), body, header)
         except InvalidTag:
             raise self._bad_mac() from None
-        if inner and inner[-1] == APPLICATION_DATA and len(inner) <= MAX_PLAINTEXT + 1:
+        if inner and inner[-1] == APPLICATION_DATA and len(inner) <= self.limit + 1:
             content = APPLICATION_DATA, inner[:-1]  # by far the most frequent
         else:
-            content = _strip_padding(inner)
+            content = _strip_padding(inner, self.limit)
         self.sequence = sequence + 1
         return content
 
@@ -106,7 +105,7 @@ class Opener(Direction):
         record too many: ``open`` says what it is.  ``empty`` counts the empty records in a row, so far.
         ``room`` must be as long as the rest of ``buffer``; only what is filled is authentic.
         """
-        iv, decrypt_into = self._iv, self._aead.decrypt_into
+        iv, decrypt_into, limit = self._iv, self._aead.decrypt_into, self.limit
         sequence, filled, end = self.sequence, 0, len(buffer)
         with memoryview(buffer) as view:
             while end - start > HEADER_LENGTH and sequence <= MAX_SEQUENCE:
@@ -126,8 +125,8 @@ class Opener(Direction):
                     break
                 length -= TAG_LENGTH + 1
                 if plaintext[-1] != APPLICATION_DATA:
-                    length = _padded_data(bytes(plaintext))
-                if not 0 <= length <= MAX_PLAINTEXT or (not length and empty == MAX_EMPTY_RECORDS):
+                    length = _padded_data(bytes(plaintext), limit)
+                if not 0 <= length <= limit or (not length and empty == MAX_EMPTY_RECORDS):
                     break
                 empty = 0 if length else empty + 1
                 filled += length
@@ -137,16 +136,16 @@ class Opener(Direction):
         return start, filled, empty
 
 
-def _padded_data(inner: bytes) -> int:
+def _padded_data(inner: bytes, limit: int) -> int:
     """Bytes of content of application data with padding; -1 if it is anything else."""
     content = inner.rstrip(b"\0")
-    return len(content) - 1 if content[-1:] == b"\x17" and len(inner) <= MAX_PLAINTEXT + 1 else -1
+    return len(content) - 1 if content[-1:] == b"\x17" and len(inner) <= limit + 1 else -1
 
 
-def _strip_padding(inner: bytes) -> tuple[int, bytes]:
+def _strip_padding(inner: bytes, limit: int) -> tuple[int, bytes]:
     """Type and content of any TLSInnerPlaintext (RFC 9846 section 5.2)."""
-    if len(inner) > MAX_PLAINTEXT + 1:
-        raise Fault(Reason.RECORD_OVERFLOW, f"{len(inner)} bytes inside, at most {MAX_PLAINTEXT + 1}")
+    if len(inner) > limit + 1:
+        raise Fault(Reason.RECORD_OVERFLOW, f"{len(inner)} bytes inside, at most {limit + 1}")
     content = inner.rstrip(b"\0")
     if not content:
         raise Fault(Reason.NO_CONTENT_TYPE, f"{len(inner)} zero bytes")

@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sansticket.crypto import verification
-from sansticket.crypto.anchors import MAX_ACCEPTED, AcceptedChains, chain_key
 from sansticket.crypto.certificates import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.crypto.inspection import is_named
 from sansticket.crypto.verification import check_validity
@@ -607,96 +605,3 @@ def test_an_identity_is_for_its_names() -> None:
     ) in server_identity().certificate.extensions.get_extension_for_class(
         x509.SubjectAlternativeName
     ).value.get_values_for_type(x509.IPAddress)
-
-
-# --- chains that were accepted before ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def searches(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """One for each path that is searched for."""
-    done: list[None] = []
-    search = verification._path
-
-    def counted(*arguments: Any) -> Any:
-        done.append(None)
-        return search(*arguments)
-
-    monkeypatch.setattr(verification, "_path", counted)
-    return done
-
-
-def fresh_anchors() -> TrustAnchors:
-    """Which have not accepted anything yet."""
-    return TrustAnchors.from_der(anchors().certificates)
-
-
-def test_a_chain_that_was_accepted_is_not_verified_again(searches: list[None]) -> None:
-    chain, trusted = server_credential().chain, fresh_anchors()
-    first = verify_server_chain(chain, trusted, NAME, NOW)
-    first_found = list(first)
-    first.clear()  # the caller's list is the caller's
-    for moment in (NOW, NOW.replace(tzinfo=None), NOW + DAY):
-        assert verify_server_chain(list(chain), trusted, NAME, moment) == first_found
-    assert len(searches) == 1
-    verify_server_chain(chain, pickle.loads(pickle.dumps(trusted)), NAME, NOW)
-    assert len(searches) == 2
-
-
-def test_anything_else_is_verified(searches: list[None]) -> None:
-    identity = server_credential()
-    trusted = fresh_anchors()
-    verify_server_chain(identity.chain, trusted, NAME, NOW)
-    with pytest.raises(Fault):
-        verify_server_chain(identity.chain, trusted, "other.example", NOW)
-    with pytest.raises(Fault):
-        verify_client_chain(identity.chain, trusted, NOW)
-    with pytest.raises(Fault):
-        verify_server_chain((*identity.chain[:-1], flipped(identity.chain[-1])), trusted, NAME, NOW)
-    verify_server_chain(identity.chain, trusted, None, NOW)
-    verify_server_chain(identity.chain, trusted, NAME, NOW, 4096)
-    with pytest.raises(Fault):
-        verify_server_chain(identity.chain, anchors_of(root()), NAME, NOW)
-    assert len(searches) == 7
-
-
-def test_the_end_of_the_first_certificate_of_the_path_is_the_end(searches: list[None]) -> None:
-    trusted = fresh_anchors()
-    identity = server_credential()
-    path = verify_server_chain(identity.chain, trusted, NAME, NOW)
-    last = min(certificate.not_valid_after_utc for certificate in path)
-    first = max(certificate.not_valid_before_utc for certificate in path)
-    verify_server_chain(identity.chain, trusted, NAME, last)
-    assert len(searches) == 1
-    second = datetime.timedelta(seconds=1)
-    for moment in (last + second, first - second):
-        with pytest.raises(Fault) as caught:
-            verify_server_chain(identity.chain, trusted, NAME, moment)
-        assert caught.value.reason is Reason.CERTIFICATE_EXPIRED
-
-
-def test_what_is_refused_is_not_remembered(searches: list[None]) -> None:
-    trusted = fresh_anchors()
-    for _ in range(2):
-        with pytest.raises(Fault):
-            verify_server_chain(expired_credential().chain, trusted, NAME, NOW)
-    assert len(searches) == 2
-
-
-def test_chains_are_remembered_within_a_bound() -> None:
-    accepted = AcceptedChains()
-    path = verify_server_chain(server_credential().chain, anchors(), NAME, NOW)
-    keys = [chain_key((bytes([number % 256]),), number) for number in range(MAX_ACCEPTED + 10)]
-    assert len(set(keys)) == len(keys)
-    for key in keys:
-        accepted.remember(key, path)
-    known = [accepted.path(key, NOW) is not None for key in keys]
-    assert known == [False] * 10 + [True] * MAX_ACCEPTED
-
-
-def test_where_one_certificate_ends_and_the_next_begins_counts() -> None:
-    assert (
-        len({chain_key(chain) for chain in ((b"ab", b"c"), (b"a", b"bc"), (b"abc",), (b"ab", b"c", b""))})
-        == 4
-    )
-    assert len({chain_key((b"a",), name) for name in (None, "None", b"None", "")}) == 4

@@ -31,6 +31,7 @@ from sansticket.wire.extensions.key_exchange import (
 from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
     Cookie,
+    MaxFragmentLength,
     RecordSizeLimit,
     SelectedVersion,
     ServerNameAck,
@@ -213,6 +214,7 @@ EXTENSIONS = [
     case("an unknown one", Reason.UNSOLICITED_EXTENSION, (UNKNOWN,)),
     case("early data", Reason.UNSOLICITED_EXTENSION, (EarlyData(),)),
     case("record_size_limit", Reason.UNSOLICITED_EXTENSION, (RecordSizeLimit(64),)),
+    case("max_fragment_length", Reason.UNSOLICITED_EXTENSION, (MaxFragmentLength(1),)),
     case("tickets to come", Reason.UNSOLICITED_EXTENSION, (TicketRequestHint(1),)),
     case("one of ServerHello", Reason.FORBIDDEN_EXTENSION, (SelectedVersion(0x0304),)),
     case("one of ClientHello", Reason.FORBIDDEN_EXTENSION, (SignatureAlgorithms((0x0403,)),)),

@@ -26,6 +26,8 @@ from sansticket.wire.extensions.base import UnknownExtension
 from sansticket.wire.extensions.key_exchange import SupportedGroups
 from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
+    MaxFragmentLength,
+    RecordSizeLimit,
     ServerNameList,
     SignatureAlgorithms,
     SupportedVersions,
@@ -95,6 +97,9 @@ HELLOS = [
     case("only older versions", Reason.UNSUPPORTED_VERSION, with_(SupportedVersions((0x0302, 0x0301)))),
     case("only newer versions", Reason.UNSUPPORTED_VERSION, with_(SupportedVersions((0x0305, 0x2A2A)))),
     case("session id too long", Reason.MALFORMED_MESSAGE, with_long_session_id),
+    case("record_size_limit below 64", Reason.ILLEGAL_VALUE, with_(RecordSizeLimit(63))),
+    case("record_size_limit of one byte", Reason.MALFORMED_MESSAGE, with_(UnknownExtension(28, b"\x40"))),
+    case("max_fragment_length 5", Reason.ILLEGAL_VALUE, with_(MaxFragmentLength(5))),
     case("compression alone", Reason.ILLEGAL_VALUE, changed(compression_methods=b"\x01")),
     case("no compression method", Reason.MALFORMED_MESSAGE, changed(compression_methods=b"")),
     case("compressed points alone", Reason.ILLEGAL_VALUE, with_(EcPointFormats(b"\x01\x02"))),

@@ -29,6 +29,7 @@ from sansticket.wire.extensions.key_exchange import (
 )
 from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
+    MaxFragmentLength,
     RecordSizeLimit,
     SelectedVersion,
     ServerNameAck,
@@ -104,7 +105,7 @@ HELLOS = [
     case("no uncompressed points", Reason.ILLEGAL_VALUE, with_(EcPointFormats(b"\x01\x02"))),
     case("an unknown extension", Reason.UNSOLICITED_EXTENSION, with_(UNKNOWN)),
     case("record_size_limit", Reason.UNSOLICITED_EXTENSION, with_(RecordSizeLimit(64))),
-    case("max_fragment_length", Reason.UNSOLICITED_EXTENSION, with_(UnknownExtension(1, b"\x01"))),
+    case("max_fragment_length", Reason.UNSOLICITED_EXTENSION, with_(MaxFragmentLength(1))),
     case("a status to come", Reason.UNSOLICITED_EXTENSION, with_(StatusRequestAck())),
     case("signature algorithms", Reason.FORBIDDEN_EXTENSION, with_(SignatureAlgorithms((0x0403,)))),
     case("TLS 1.2 in supported_versions", Reason.ILLEGAL_VALUE, with_(SelectedVersion(0x0303))),

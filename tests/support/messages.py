@@ -74,6 +74,7 @@ EXTENSIONS: Final[dict[type[x.Extension], SearchStrategy[x.Extension]]] = {
     x.ServerNameList: st.builds(x.ServerNameList, _host_names()),
     x.ServerNameAck: st.builds(x.ServerNameAck),
     x.ApplicationProtocols: st.builds(x.ApplicationProtocols, tuples_of(blob(1), 1)),
+    x.MaxFragmentLength: st.builds(x.MaxFragmentLength, st.integers(1, 4)),
     x.RecordSizeLimit: st.builds(x.RecordSizeLimit, st.integers(64, 0xFFFF)),
     x.Padding: st.builds(x.Padding, st.integers(0, 600)),
     x.SupportedVersions: st.builds(x.SupportedVersions, numbers()),

@@ -104,6 +104,7 @@ BODIES: list[tuple[Extension, str]] = [
     (x.Padding(3), "000000"),
     (x.ExtendedMasterSecret(), ""),
     (x.CompressCertificate((2,)), "02 0002"),
+    (x.MaxFragmentLength(4), "04"),
     (x.RecordSizeLimit(64), "0040"),
     (x.SessionTicketExtension(b"tick"), "7469636b"),
     (
@@ -189,6 +190,10 @@ def test_the_bytes_are_those_of_the_documents(extension: Extension, body: str) -
         (x.PreSharedKeyOffer, "0007 0001 61 00000000 0000", Reason.MALFORMED_MESSAGE),
         (x.PreSharedKeyOffer, "0008 0001 61 00000000 00 0021 20" + "00" * 32, Reason.MALFORMED_MESSAGE),
         # the rest
+        (x.MaxFragmentLength, "00", Reason.ILLEGAL_VALUE),
+        (x.MaxFragmentLength, "05", Reason.ILLEGAL_VALUE),
+        (x.MaxFragmentLength, "", Reason.MALFORMED_MESSAGE),
+        (x.MaxFragmentLength, "0102", Reason.MALFORMED_MESSAGE),
         (x.RecordSizeLimit, "003f", Reason.ILLEGAL_VALUE),
         (x.Padding, "000001", Reason.ILLEGAL_VALUE),
         (x.CertificateStatusResponse, "02 000001 00", Reason.ILLEGAL_VALUE),

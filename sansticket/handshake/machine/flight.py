@@ -92,6 +92,17 @@ class NoteEarlyData:
 
 
 @define
+class LimitRecords:
+    """From here on our records have at most ``writes`` bytes of content, and the peer's at most ``reads``.
+
+    The latter where records are protected; padding counts as content.
+    """
+
+    writes: int
+    reads: int
+
+
+@define
 class UseConnectionConfig:
     config: ServerConfig
 
@@ -131,6 +142,7 @@ Effect = (
     | ReadEarlyData
     | SkipEarlyData
     | NoteEarlyData
+    | LimitRecords
     | UseConnectionConfig
     | LogSecret
     | Establish
@@ -236,6 +248,9 @@ class Flight:
 
     def note_early_data(self, outcome: EarlyDataOutcome, exporter: Exporter | None = None) -> None:
         self.effects.append(NoteEarlyData(outcome, exporter))
+
+    def limit_records(self, writes: int, reads: int) -> None:
+        self.effects.append(LimitRecords(writes, reads))
 
     def use_config(self, config: ServerConfig) -> None:
         self.logs_secrets = config.key_log is not None  # for all that follows in this step

@@ -33,6 +33,7 @@ from sansticket.wire.extensions.key_exchange import (
 from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
     Cookie,
+    MaxFragmentLength,
     Padding,
     RecordSizeLimit,
     SelectedVersion,
@@ -74,6 +75,7 @@ __all__ = [
     "KeyShareEntry",
     "KeyShareOffer",
     "KeyShareRetry",
+    "MaxFragmentLength",
     "OidFilters",
     "Padding",
     "PostHandshakeAuth",

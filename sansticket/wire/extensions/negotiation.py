@@ -11,7 +11,15 @@ from sansticket.wire.cursor import (
     whole_vector16,
 )
 from sansticket.wire.extensions.base import Extension, illegal
-from sansticket.wire.extensions.shapes import few_numbers16, filled16, names8, nothing, number16, numbers16
+from sansticket.wire.extensions.shapes import (
+    few_numbers16,
+    filled16,
+    names8,
+    nothing,
+    number8,
+    number16,
+    numbers16,
+)
 
 HOST_NAME: Final = 0
 """The only NameType there is (RFC 6066 section 3)."""
@@ -78,6 +86,27 @@ class ApplicationProtocols(Extension):
     BODY = names8
     RECURS = True
     protocols: tuple[bytes, ...]
+
+
+@frozen
+class MaxFragmentLength(Extension):
+    """max_fragment_length (RFC 6066 section 4): 1 to 4 stand for 2^9 to 2^12 bytes of content in a record."""
+
+    TYPE = ExtensionType.MAX_FRAGMENT_LENGTH
+    BODY = number8
+    code: int
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        (code,) = cls.BODY.read(body)
+        if not 1 <= code <= 4:
+            raise illegal(f"max_fragment_length {code}")
+        return cls(code)
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return int(2 ** (8 + self.code))
 
 
 @frozen

@@ -19,6 +19,7 @@ from sansticket.handshake.client.tls12.finished import (
 )
 from sansticket.handshake.client.tls12.flight import WaitCertificate
 from sansticket.handshake.common.names import selected_protocol
+from sansticket.handshake.common.sizes import sizes_agreed
 from sansticket.handshake.common.versions import check_downgrade
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
@@ -57,6 +58,9 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
         server_name=offer.server_name,
     )
     session = resumed_session(offer, message, hellos)
+    sizes = sizes_agreed(offer.config, message, TLS12)
+    if sizes is not None:
+        sizes.keep(flight)
     flight.learn(version=TLS12, alpn_protocol=hellos.alpn_protocol, session=session)
     handshake = ClientHandshake(
         offer=offer,

@@ -41,6 +41,7 @@ from sansticket.handshake.common.certificates import (
 )
 from sansticket.handshake.common.names import selected_protocol
 from sansticket.handshake.common.signing import AskSignature
+from sansticket.handshake.common.sizes import sizes_agreed
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
@@ -139,6 +140,9 @@ class WaitEncryptedExtensions(State):
         hint = message.find(TicketRequestHint)
         alpn_protocol = selected_protocol(offer.config, message)
         flight.learn(alpn_protocol=alpn_protocol)
+        sizes = sizes_agreed(offer.config, message, ProtocolVersion.TLS_1_3)
+        if sizes is not None:
+            sizes.keep(flight)
         before = self.handshake
         handshake = ClientHandshake(
             before.offer,

@@ -128,6 +128,8 @@ def send_server_hello(
         server_name=negotiated.server_name,
     )
     transcript = Transcript(suite.hash_name, (negotiated.raw_hello, flight.send(hello)))
+    if negotiated.record_sizes is not None:
+        negotiated.record_sizes.keep(flight)
     return ServerHandshake(negotiated, outcome, hellos, session_id, transcript)
 
 
@@ -149,6 +151,8 @@ def hello_extensions(negotiated: Negotiated, outcome: Outcome) -> list[Extension
         extensions.append(TICKET_PROMISED)
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
+    if negotiated.record_sizes is not None:
+        extensions.append(negotiated.record_sizes.answer)
     return extensions
 
 

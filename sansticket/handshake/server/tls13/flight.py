@@ -133,6 +133,8 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     if negotiated.share is None or not negotiated.config.credentials:
         check_key(negotiated, outcome)
     handshake = send_server_hello(negotiated, outcome, flight)
+    if negotiated.record_sizes is not None:
+        negotiated.record_sizes.keep(flight)
     handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome)))
     if outcome.session is not None:
         flight.learn(session=outcome.session, peer_certificates=outcome.session.peer_certificates)
@@ -199,6 +201,8 @@ def encrypted_extensions(negotiated: Negotiated, outcome: Outcome) -> EncryptedE
         extensions.append(ServerNameAck())
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
+    if negotiated.record_sizes is not None:
+        extensions.append(negotiated.record_sizes.answer)
     if negotiated.hello.find(TicketRequest) is not None:
         extensions.append(TicketRequestHint(min(outcome.record.tickets_to_follow or 0, 255)))
     return EncryptedExtensions(tuple(extensions))

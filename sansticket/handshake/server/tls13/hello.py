@@ -18,6 +18,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.common.names import select_protocol, server_name_of
+from sansticket.handshake.common.sizes import sizes_asked_for
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.server import search
@@ -96,6 +97,7 @@ def negotiate(
         offers_psk_ke=config.takes_psks and can_do_without(hello),
         ticket_numbers=ticket_numbers(config, hello, resumes=resumes),
         early_data=early_data,
+        record_sizes=sizes_asked_for(config, hello, TLS13),
     )
     flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
     return search.begin(Rules.of(negotiated), flight)

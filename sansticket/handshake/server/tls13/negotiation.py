@@ -11,6 +11,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.config.tickets import NoTickets
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
+from sansticket.handshake.common.sizes import RecordSizes
 from sansticket.keys.transcript import Transcript
 from sansticket.text import listed
 from sansticket.tickets.decision import TicketCounts
@@ -70,6 +71,7 @@ class Negotiated:
     ticket_numbers: TicketNumbers
     early_data: bool
     """The client offers some, or did before a HelloRetryRequest."""
+    record_sizes: RecordSizes | None
 
     @property
     def retried(self) -> bool:

@@ -1,0 +1,94 @@
+"""Small extensions with programs that have them: GnuTLS and OpenSSL, over loopback."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from sansticket import ProtocolVersion
+from sansticket.codes import ContentType
+from tests.interop.test_openssl_command import Files, files
+from tests.support.command import Command, s_client
+from tests.support.configs import client_config, server_config
+from tests.support.loopback import Line, OurServer, dial, echo, free_port
+from tests.support.peers import require
+
+__all__ = ["files"]
+
+TLS12: Final = ProtocolVersion.TLS_1_2
+TLS13: Final = ProtocolVersion.TLS_1_3
+LINE: Final = "0123456789abcdef" * 20 + "\n"
+"""GnuTLS's programs lose what does not fit into a record of theirs."""
+PAYLOAD: Final = b"0123456789abcdef" * 2000
+
+each_version = pytest.mark.parametrize("version", [TLS13, TLS12])
+
+
+def gnutls(program: str, version: int, *arguments: object) -> Command:
+    priority = f"NORMAL:-VERS-ALL:+VERS-TLS1.{version - 0x0301}"
+    return Command(program, "--priority", priority, *map(str, arguments))
+
+
+def gnutls_server(version: int, files: Files, port: int, *arguments: object) -> Command:
+    return gnutls(
+        *("gnutls-serv", version, "--echo", "--port", port, "-a"),
+        *("--x509certfile", files.chain, "--x509keyfile", files.key, *arguments),
+    )
+
+
+def gnutls_client(version: int, files: Files, port: int, *arguments: object) -> Command:
+    return gnutls(
+        *("gnutls-cli", version, "127.0.0.1", "--port", port, "--x509cafile", files.ca),
+        *("--sni-hostname", "server.example", "--verify-hostname", "server.example", *arguments),
+    )
+
+
+def largest_data(line: Line) -> int:
+    """Bytes of the largest body of a record of application data that went over the wire first."""
+    wire, largest = bytes(line._wire), 0
+    while len(wire) > 5:
+        length = int.from_bytes(wire[3:5])
+        largest = max(largest, length if wire[0] == ContentType.APPLICATION_DATA else 0)
+        wire = wire[5 + length :]
+    return largest
+
+
+@each_version
+def test_gnutls_server_keeps_to_our_record_size_limit(files: Files, version: int) -> None:
+    """Its Certificate does not fit into one record, nor does its CertificateVerify beside that."""
+    require("GnuTLS")
+    port = free_port()
+    with gnutls_server(version, files, port) as server:
+        server.wait_for("IPv4 0.0.0.0 port")
+        config: Any = client_config(record_size_limit=700, versions=(version,))
+        with dial(port, config) as line:
+            assert echo(line, LINE.encode()) == LINE.encode()
+            assert line.connection._engine.reader.limit == 700 - (version == TLS13)
+            line.close()
+
+
+@each_version
+def test_gnutls_client_asks_for_smaller_records(files: Files, version: int) -> None:
+    """It asks with both extensions, of which record_size_limit counts; our flight is longer than that."""
+    require("GnuTLS")
+    with OurServer(server_config(versions=(version,))) as server:
+        with gnutls_client(version, files, server.port, "--recordsize", 512) as client:
+            client.give_and_take(LINE)
+            client.end_input()
+            assert client.wait_for_end() == 0, client.end
+        (visit,) = server.visits()
+    assert visit.connection._engine.outbound.writer.max_fragment == 512
+    assert version == TLS12 or 512 < largest_data(visit) <= 512 + 1 + 16
+
+
+@each_version
+def test_openssl_client_asks_for_max_fragment_length(files: Files, version: int) -> None:
+    name = "-tls1_3" if version == TLS13 else "-tls1_2"
+    with OurServer(server_config(versions=(version,))) as server:
+        with s_client(server.port, files.ca, "-maxfraglen", "512", "-quiet", version=name) as client:
+            client.give_and_take(PAYLOAD.decode())
+            client.end_input()
+        (visit,) = server.visits()
+    assert visit.connection._engine.outbound.writer.max_fragment == 512
+    assert visit.connection._engine.outbound.writer.max_fragment < largest_data(visit) <= 512 + 1 + 24
