@@ -101,6 +101,7 @@ class NamedGroup(IntEnum):
     X448 = 0x001E
     SECP256R1_MLKEM768 = 0x11EB
     X25519_MLKEM768 = 0x11EC
+    SECP384R1_MLKEM1024 = 0x11ED
 
 
 class SignatureScheme(IntEnum):

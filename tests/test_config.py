@@ -189,6 +189,7 @@ OPTIONAL = {
     "session_id_context",
     "verification_label",
     "replay",
+    "record_size_limit",
 }
 
 

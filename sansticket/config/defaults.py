@@ -52,9 +52,12 @@ DEFAULT_GROUPS: Final = (
     NamedGroup.SECP521R1,
     NamedGroup.X448,
     NamedGroup.SECP256R1_MLKEM768,
+    NamedGroup.SECP384R1_MLKEM1024,
 )
 
-TLS_1_3_ONLY_GROUPS: Final = frozenset((NamedGroup.X25519_MLKEM768, NamedGroup.SECP256R1_MLKEM768))
+TLS_1_3_ONLY_GROUPS: Final = frozenset(
+    (NamedGroup.X25519_MLKEM768, NamedGroup.SECP256R1_MLKEM768, NamedGroup.SECP384R1_MLKEM1024)
+)
 """A share of these does not fit into a ServerKeyExchange."""
 
 DEFAULT_SIGNATURE_SCHEMES: Final = (

@@ -21,6 +21,7 @@ Numbers = tuple[int, ...]
 CLASSICAL_HALVES: Final[Mapping[int, int]] = {
     NamedGroup.X25519_MLKEM768: NamedGroup.X25519,
     NamedGroup.SECP256R1_MLKEM768: NamedGroup.SECP256R1,
+    NamedGroup.SECP384R1_MLKEM1024: NamedGroup.SECP384R1,
 }
 
 

@@ -312,10 +312,10 @@ class Connection:
     def export_keying_material(self, label: str, context: bytes | None, length: int) -> bytes:
         """Keying material of this connection for another purpose (RFC 9846 section 7.5, RFC 5705).
 
-        ``label`` has 1 to 249 ASCII characters, ``length`` is in bytes.  In TLS 1.2 no ``context`` is not the
-        same as an empty one.  LocalProtocolError before the end of the handshake, out of range, after the end of
-        the connection, whose secrets are forgotten, and in TLS 1.2 without extended master secret (RFC 7627
-        section 5.4).
+        ``label`` has 1 to 249 ASCII characters, in TLS 1.2 any number of them; ``length`` is in bytes.  In TLS 1.2
+        no ``context`` is not the same as an empty one.  LocalProtocolError before the end of the handshake, out of
+        range, after the end of the connection, whose secrets are forgotten, and in TLS 1.2 without extended master
+        secret (RFC 7627 section 5.4).
         """
         established = self._engine.established
         exporter = established.exporter if established is not None else None

@@ -8,7 +8,7 @@ Three kinds of groups:
 
 - x25519 and x448 (RFC 7748): a share is the u-coordinate.
 - the NIST curves: a share is an uncompressed point; the secret is its x-coordinate.
-- hybrids with ML-KEM-768 (draft-ietf-tls-ecdhe-mlkem): shares and secrets of the two halves joined.
+- hybrids with ML-KEM-768 and ML-KEM-1024 (draft-ietf-tls-ecdhe-mlkem): shares and secrets of the two halves joined.
 
 What can be wrong with a share (its length, a point off the curve, a point of small order that would make
 the secret zero, an ML-KEM key out of range) is ``Reason.BAD_KEY_SHARE``.
@@ -24,7 +24,12 @@ from typing import Any, Final, Protocol, TypeVar
 from attrs import field
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import (
+    MLKEM768PrivateKey,
+    MLKEM768PublicKey,
+    MLKEM1024PrivateKey,
+    MLKEM1024PublicKey,
+)
 
 from sansticket.codes import NamedGroup
 from sansticket.errors import Fault, Reason
@@ -132,46 +137,61 @@ class _NistCurve(_DiffieHellman[ec.EllipticCurvePrivateKey]):
             raise _bad_share(self.curve.name) from None
 
 
-class _MlKem768(Group[MLKEM768PrivateKey]):
-    """ML-KEM-768 alone (FIPS 203), of use in hybrids only."""
+MlKemPrivateKey = MLKEM768PrivateKey | MLKEM1024PrivateKey
+
+
+class _MlKem(Group[MlKemPrivateKey]):
+    """ML-KEM alone (FIPS 203), of use in hybrids only.  The lengths are bytes."""
 
     seed_length = 64
-    encapsulation_key_length = 1184
-    ciphertext_length = 1088
+
+    def __init__(
+        self,
+        name: str,
+        private_key: type[MlKemPrivateKey],
+        public_key: type[MLKEM768PublicKey | MLKEM1024PublicKey],
+        encapsulation_key_length: int,
+        ciphertext_length: int,
+    ) -> None:
+        self.name = name
+        self.private_key = private_key
+        self.public_key = public_key
+        self.encapsulation_key_length = encapsulation_key_length
+        self.ciphertext_length = ciphertext_length
 
     def make_private(self, entropy: Entropy) -> bytes:
         return entropy(self.seed_length)
 
-    def load(self, private: bytes) -> MLKEM768PrivateKey:
-        return MLKEM768PrivateKey.from_seed_bytes(private)
+    def load(self, private: bytes) -> MlKemPrivateKey:
+        return self.private_key.from_seed_bytes(private)
 
-    def public(self, key: MLKEM768PrivateKey) -> bytes:
+    def public(self, key: MlKemPrivateKey) -> bytes:
         return key.public_key().public_bytes_raw()
 
-    def exchange(self, key: MLKEM768PrivateKey, share: bytes) -> bytes:
+    def exchange(self, key: MlKemPrivateKey, share: bytes) -> bytes:
         """A ciphertext for another key gives an unrelated secret, and a Finished that does not verify."""
         try:
             return key.decapsulate(share)
         except ValueError:
-            raise _bad_share("ML-KEM-768") from None
+            raise _bad_share(self.name) from None
 
     def respond(self, share: bytes, entropy: Entropy) -> tuple[bytes, bytes]:
         try:
-            secret, ciphertext = MLKEM768PublicKey.from_public_bytes(share).encapsulate()
+            secret, ciphertext = self.public_key.from_public_bytes(share).encapsulate()
         except ValueError:  # wrong length or a coefficient out of range (FIPS 203 section 7.2)
-            raise _bad_share("ML-KEM-768") from None
+            raise _bad_share(self.name) from None
         return ciphertext, secret
 
 
 class _Hybrid(Group[tuple[Any, Any]]):
-    """ML-KEM-768 joined with a curve: secure as long as one of them is (draft-ietf-tls-ecdhe-mlkem).
+    """ML-KEM joined with a curve: secure as long as one of them is (draft-ietf-tls-ecdhe-mlkem).
 
     ``mlkem_first`` is the order of the halves, in the shares and in the secret alike.
     """
 
-    def __init__(self, curve: _X25519 | _NistCurve, mlkem_first: bool) -> None:
+    def __init__(self, curve: _X25519 | _NistCurve, mlkem: _MlKem, mlkem_first: bool) -> None:
         self.curve = curve
-        self.mlkem = _MlKem768()
+        self.mlkem = mlkem
         self.mlkem_first = mlkem_first
 
     def _join(self, mlkem: bytes, curve: bytes) -> bytes:
@@ -223,15 +243,19 @@ P521_ORDER: Final = int(
     16,
 )
 _P256: Final = _NistCurve(ec.SECP256R1(), P256_ORDER)
+_P384: Final = _NistCurve(ec.SECP384R1(), P384_ORDER)
+_ML_KEM_768: Final = _MlKem("ML-KEM-768", MLKEM768PrivateKey, MLKEM768PublicKey, 1184, 1088)
+_ML_KEM_1024: Final = _MlKem("ML-KEM-1024", MLKEM1024PrivateKey, MLKEM1024PublicKey, 1568, 1568)
 
 GROUPS: Final[dict[int, Group[Any]]] = {
     NamedGroup.X25519: _X25519(),
     NamedGroup.SECP256R1: _P256,
-    NamedGroup.SECP384R1: _NistCurve(ec.SECP384R1(), P384_ORDER),
+    NamedGroup.SECP384R1: _P384,
     NamedGroup.SECP521R1: _NistCurve(ec.SECP521R1(), P521_ORDER),
     NamedGroup.X448: _X448(),
-    NamedGroup.X25519_MLKEM768: _Hybrid(_X25519(), mlkem_first=True),
-    NamedGroup.SECP256R1_MLKEM768: _Hybrid(_P256, mlkem_first=False),
+    NamedGroup.X25519_MLKEM768: _Hybrid(_X25519(), _ML_KEM_768, mlkem_first=True),
+    NamedGroup.SECP256R1_MLKEM768: _Hybrid(_P256, _ML_KEM_768, mlkem_first=False),
+    NamedGroup.SECP384R1_MLKEM1024: _Hybrid(_P384, _ML_KEM_1024, mlkem_first=False),
 }
 """Every group sansticket knows, by its number.  ``supported`` says which of them work here."""
 

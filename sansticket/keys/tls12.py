@@ -95,10 +95,10 @@ class MasterSecret:
         """Keying material for the application (RFC 5705 section 4).
 
         ``context`` has at most 65535 bytes; None and an empty one give different results here, unlike in
-        TLS 1.3.  ``length`` is at least 1.  Out of range, or a label that the protocol uses itself:
-        LocalProtocolError.
+        TLS 1.3.  ``length`` is at least 1, the label may be empty.  Out of range, or a label that the protocol uses
+        itself: LocalProtocolError.
         """
-        if not label or label in _RESERVED_LABELS:
+        if label in _RESERVED_LABELS:
             raise LocalProtocolError(f"{quoted(label)} cannot be an exporter label")
         if length < 1:
             raise LocalProtocolError(f"an exporter gives 1 byte or more, not {length}")

@@ -20,7 +20,7 @@ from tests.support.edits import flipped
 from tests.support.rfc8448 import RESUMED, RETRY, SIMPLE, Trace
 
 ALL = list(NamedGroup)
-HYBRIDS = [NamedGroup.X25519_MLKEM768, NamedGroup.SECP256R1_MLKEM768]
+HYBRIDS = [NamedGroup.X25519_MLKEM768, NamedGroup.SECP256R1_MLKEM768, NamedGroup.SECP384R1_MLKEM1024]
 CURVES = {
     NamedGroup.SECP256R1: (ec.SECP256R1(), P256_ORDER),
     NamedGroup.SECP384R1: (ec.SECP384R1(), P384_ORDER),
@@ -35,6 +35,7 @@ LENGTHS = {
     NamedGroup.SECP521R1: (133, 133, 66),
     NamedGroup.X25519_MLKEM768: (1184 + 32, 1088 + 32, 64),
     NamedGroup.SECP256R1_MLKEM768: (65 + 1184, 65 + 1088, 64),
+    NamedGroup.SECP384R1_MLKEM1024: (97 + 1568, 97 + 1568, 80),
 }
 
 
@@ -101,7 +102,8 @@ def test_in_a_hybrid_answer_only_the_half_of_the_curve_does(group: NamedGroup) -
     if group == NamedGroup.X25519_MLKEM768:
         assert first[1088:] == second[1088:]
     else:
-        assert first[:65] == second[:65]
+        point = LENGTHS[group][1] - (1088 if group == NamedGroup.SECP256R1_MLKEM768 else 1568)
+        assert first[:point] == second[:point]
 
 
 @pytest.mark.parametrize("group", ALL)
@@ -252,8 +254,9 @@ def test_points_of_small_order(group: NamedGroup) -> None:
 def test_hybrid_shares_with_one_bad_half(group: NamedGroup) -> None:
     exchange = generate(group, os.urandom)
     share, _ = respond(group, exchange.public, os.urandom)
-    zero_first = group == NamedGroup.SECP256R1_MLKEM768
-    curve = 65 if zero_first else 32
+    zero_first = group != NamedGroup.X25519_MLKEM768
+    lattice = b"\xff" * (1568 if group == NamedGroup.SECP384R1_MLKEM1024 else 1184)
+    curve = LENGTHS[group][0] - len(lattice)
     bad_curve = bytes(curve)
 
     def with_bad_curve(joined: bytes) -> bytes:
@@ -264,8 +267,7 @@ def test_hybrid_shares_with_one_bad_half(group: NamedGroup) -> None:
     with pytest.raises(Fault, match="share"):
         exchange.finish(with_bad_curve(share))
     # Coefficients of an encapsulation key are below 3329, so all ones is no key (FIPS 203 section 7.2).
-    lattice = b"\xff" * 1184
-    out_of_range = exchange.public[:65] + lattice if zero_first else lattice + exchange.public[-32:]
+    out_of_range = exchange.public[:curve] + lattice if zero_first else lattice + exchange.public[-32:]
     with pytest.raises(Fault, match="ML-KEM"):
         respond(group, out_of_range, os.urandom)
 
@@ -283,9 +285,19 @@ def test_a_ciphertext_for_another_key_gives_another_secret(group: NamedGroup) ->
 
 
 def test_a_ml_kem_ciphertext_of_the_wrong_length() -> None:
-    half = groups._MlKem768()
-    with pytest.raises(Fault, match="ML-KEM"):
-        half.exchange(half.load(bytes(64)), bytes(1087))
+    for half in (groups._ML_KEM_768, groups._ML_KEM_1024):
+        with pytest.raises(Fault, match=half.name):
+            half.exchange(half.load(bytes(64)), bytes(half.ciphertext_length - 1))
+
+
+def test_a_client_of_the_library_understands_our_answer_with_ml_kem_1024() -> None:
+    """The curve comes first, in shares and secret alike (draft-ietf-tls-ecdhe-mlkem section 4)."""
+    key, curve = mlkem.MLKEM1024PrivateKey.generate(), ec.generate_private_key(ec.SECP384R1())
+    point = curve.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    offer = point + key.public_key().public_bytes_raw()
+    share, secret = respond(NamedGroup.SECP384R1_MLKEM1024, offer, os.urandom)
+    theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), share[:97])
+    assert secret == curve.exchange(ec.ECDH(), theirs) + key.decapsulate(share[97:])
 
 
 @given(st.sampled_from(ALL), st.binary(max_size=140))
@@ -304,7 +316,8 @@ def test_a_library_without_ml_kem_supports_the_others(monkeypatch: pytest.Monkey
     def missing(data: bytes) -> None:
         raise UnsupportedAlgorithm("no ML-KEM here")
 
-    monkeypatch.setattr(groups.MLKEM768PrivateKey, "from_seed_bytes", missing)
+    for kind in (groups._ML_KEM_768, groups._ML_KEM_1024):
+        monkeypatch.setattr(kind, "load", missing)
     groups.supported.cache_clear()
     try:
         assert groups.supported() == set(NamedGroup) - set(HYBRIDS)

@@ -19,7 +19,7 @@ from sansticket.commands import Close
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.defaults import DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS, TLS_1_3_ONLY_GROUPS
 from sansticket.crypto.certificates import Credential
-from sansticket.errors import Reason
+from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import (
     ConnectionTerminated,
     HandshakeCompleted,
@@ -34,7 +34,7 @@ from sansticket.wire.messages.tls13 import CertificateVerify
 from tests.support.certificates import authority, client_identity, new_authority, server_identity
 from tests.support.configs import server_config
 from tests.support.credentials import anchors, client_credential, server_credential
-from tests.support.foreign import FOREIGN, Foreign, Meeting, Stdlib, our_client, our_server
+from tests.support.foreign import FOREIGN, Foreign, Meeting, Newer, Stdlib, our_client, our_server
 from tests.support.pair import every
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -469,3 +469,18 @@ def test_a_handshake_byte_by_byte(foreign: Foreign) -> None:
         our_server(foreign, foreign.client(authority(), version=TLS12), cut=every(1)),
     ):
         check(meeting)
+
+
+# --- keying material ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", [None, b"", b"context"])
+@pytest.mark.parametrize("label", ["", "x", "EXPORTER-of-a-test"])
+def test_an_exporter_may_have_no_label(label: str, context: bytes | None) -> None:
+    """RFC 5705 section 4 has nothing against it, and OpenSSL does it; in TLS 1.3 a label is longer than its prefix."""
+    meeting = our_server(Newer(), Newer().client(authority(), version=TLS12))
+    ours = meeting.ours.export_keying_material(label, context, 40)
+    assert ours == meeting.theirs.tls.export_keying_material(label.encode(), 40, context)
+    newer = our_server(Newer(), Newer().client(authority()))
+    with pytest.raises(LocalProtocolError, match="has 1 to 249 bytes, not 0"):
+        newer.ours.export_keying_material("", context, 40)

@@ -31,6 +31,7 @@ from tests.support.configs import server_config
 from tests.support.credentials import anchors, credential_of, server_credential
 from tests.support.foreign import FOREIGN, TLS12, TLS13, Foreign, Meeting, Newer, our_client, our_server
 from tests.support.pss import pss_identity
+from tests.support.pyopenssl_peer import context as newer_context
 
 SUITES: Final = {
     CipherSuite.AES_128_GCM_SHA256: "p256",
@@ -71,6 +72,10 @@ IN_CERTIFICATES: Final = SignatureScheme.ECDSA_SECP256R1_SHA256
 
 WITHOUT_CERTIFICATES: Final = {scheme for scheme in TLS_1_3_ONLY_SCHEMES if SCHEMES[scheme] not in KEYS}
 """Schemes for which the oldest ``cryptography`` that we support cannot make certificates."""
+
+
+ONLY_IF_NAMED: Final = {NamedGroup.SECP384R1_MLKEM1024}
+"""Groups that OpenSSL has and does not use by itself."""
 
 
 def versions_of_group(group: NamedGroup) -> list[ProtocolVersion]:
@@ -149,8 +154,9 @@ def check_group(meeting: Meeting, group: int, version: int = TLS13, *, retried: 
 
 @each_group_and_version
 def test_a_group_at_once_as_client(foreign: Foreign, group: NamedGroup, version: int) -> None:
+    named = group if group in ONLY_IF_NAMED else None
     context = foreign.server(
-        server_identity("rsa"), version=version
+        server_identity("rsa"), group=named, version=version
     )  # TLS 1.2: a key on a curve needs its group
     check_group(our_client(foreign, context, groups=(group,), versions=(version,)), group, version)
 
@@ -175,6 +181,8 @@ def test_a_group_after_a_retry_as_client(foreign: Foreign, group: NamedGroup) ->
 @each_group
 def test_a_group_after_a_retry_as_server(foreign: Foreign, group: NamedGroup) -> None:
     context = foreign.client(authority())
+    if group in ONLY_IF_NAMED:
+        context = newer_context(authority=authority(), groups=("X25519", foreign.groups[group]))
     unasked = {NamedGroup.X25519, our_server(foreign, context).ours.group}  # what this client sends shares of
     check_group(our_server(foreign, context, groups=(group,)), group, retried=group not in unasked)
 

@@ -173,6 +173,7 @@ class Newer(Foreign):
         NamedGroup.X448: "X448",
         NamedGroup.X25519_MLKEM768: "X25519MLKEM768",
         NamedGroup.SECP256R1_MLKEM768: "SecP256r1MLKEM768",
+        NamedGroup.SECP384R1_MLKEM1024: "SecP384r1MLKEM1024",
     }
 
     def server(
