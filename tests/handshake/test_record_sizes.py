@@ -15,7 +15,9 @@ from sansticket import (
     ConnectionTerminated,
     ProtocolVersion,
     Reason,
+    ReplayRecorder,
     SendData,
+    SendEarlyData,
     UpdateKeys,
 )
 from sansticket.codes import ContentType
@@ -242,3 +244,19 @@ def asked(version: int, edits: dict[Any, Any], **server: Any) -> tuple[RecordWri
         client.begin()
         heard = [m for m in client.heard if isinstance(m, ServerHello)]
     return client.victim._engine.outbound.writer, heard[0].extensions
+
+
+def test_early_data_is_not_held_to_a_limit_that_its_sender_does_not_know() -> None:
+    server = server_config(
+        max_early_data=20_000, record_size_limit=64, replay=ReplayRecorder(since=float("-inf"))
+    )
+    client = client_config(early_data=True, record_size_limit=100)
+    first = ConnectionPair(client, server)
+    first.pump()
+    pair = ConnectionPair(client, server, session=received(first)[0])
+    pair.client.send(SendEarlyData(PAYLOAD[:5000]))
+    pair.pump()
+    assert b"".join(event.data for event in pair.events("server", EarlyDataReceived)) == PAYLOAD[:5000]
+    pair.send("client", SendData(PAYLOAD))
+    assert pair.data("server") == PAYLOAD
+    assert pair.server._engine.reader.limit == 63
