@@ -13,6 +13,7 @@ from sansticket import (
     AlertDescription,
     ClientAuthentication,
     ConnectionTerminated,
+    EarlyDataReceived,
     ProtocolVersion,
     Reason,
     ReplayRecorder,
