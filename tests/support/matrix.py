@@ -337,7 +337,7 @@ module says.
 """
 
 TAIL: Final = """
-0-RTT has no column: sansticket neither sends nor accepts early data.
+0-RTT has no column: `tests/interop/test_early_data.py` has early data with OpenSSL, GnuTLS and NSS, both ways.
 """
 
 
