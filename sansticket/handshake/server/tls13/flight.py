@@ -133,8 +133,6 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     if negotiated.share is None or not negotiated.config.credentials:
         check_key(negotiated, outcome)
     handshake = send_server_hello(negotiated, outcome, flight)
-    if negotiated.record_sizes is not None:
-        negotiated.record_sizes.keep(flight)
     handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome)))
     if outcome.session is not None:
         flight.learn(session=outcome.session, peer_certificates=outcome.session.peer_certificates)
@@ -190,6 +188,8 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, traffic.client))
     flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.client)
     flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.server)
+    if negotiated.record_sizes is not None:
+        negotiated.record_sizes.keep(flight)
     return ServerHandshake(negotiated, outcome, transcript, secret, traffic)
 
 
