@@ -16,7 +16,7 @@ from itertools import pairwise
 from textwrap import fill
 from typing import Any
 
-from attrs import fields, has
+from attrs import Attribute, fields, has
 
 from sansticket.values import DOC
 
@@ -52,7 +52,17 @@ def docs_in_metadata(owner: type[Any]) -> dict[str, str]:
     """The docs of the fields, inherited ones too, that have them in their metadata."""
     if not has(owner):
         return {}
-    return {field.name: field.metadata[DOC] for field in fields(owner) if DOC in field.metadata}
+    return {
+        field.name: f"{field.metadata[DOC]}{bounds_of(field)}"
+        for field in fields(owner)
+        if DOC in field.metadata
+    }
+
+
+def bounds_of(field: Attribute[Any]) -> str:
+    """What the validator of a number says of it."""
+    low, high = (getattr(field.validator, name, None) for name in ("low", "high"))
+    return "" if low is None or high is None else f"  From {low:,} to {high:,}."
 
 
 def docs_below_fields(owner: type[Any]) -> dict[str, str]:

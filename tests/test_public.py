@@ -10,14 +10,18 @@ import pydoc
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import sansticket
 from sansticket.commands import AbortHandshake
+from sansticket.config.checks import InRange
 from sansticket.debug.states import SIDES, reachable
+from sansticket.errors import ConfigError
 from sansticket.field_docs import FieldDocs, docs_below_fields
 from sansticket.handshake.machine.state import Asking
 from sansticket.handshake.machine.transitions import accepted_by
@@ -108,10 +112,28 @@ def test_help_shows_every_field_with_its_docs(name: str) -> None:
             described = re.search(rf"^ \|  +{field}\n((?: \|      .*\n)+)", text, re.MULTILINE)
             assert described is not None, field
             said = re.sub(r"^ \|", "", described[1], flags=re.MULTILINE)
-            assert said.split() == docs.split()
+            words = said.split()
+            assert words[: len(docs.split())] == docs.split()
+            assert " ".join(words[len(docs.split()) :]) == bounds_in_words(owner, field)
         else:
             declaring = next(base for base in owner.__mro__ if field in inspect.get_annotations(base))
             assert f"``{field}" in (declaring.__doc__ or ""), f"{name}.{field} is not documented"
+
+
+def bounds_in_words(owner: type[Any], name: str) -> str:
+    """What ``help`` adds to the docs of a number: the bounds that its validator has, found by trying."""
+    validator = attrs.fields_dict(owner)[name].validator if attrs.has(owner) else None
+    if not isinstance(validator, InRange):
+        return ""
+    for value, fits in (
+        (validator.low, True),
+        (validator.low - 1, False),
+        (validator.high, True),
+        (validator.high + 1, False),
+    ):
+        with nullcontext() if fits else pytest.raises(ConfigError, match=name):
+            validator(None, attrs.fields_dict(owner)[name], value)
+    return f"From {validator.low:,} to {validator.high:,}."
 
 
 def test_events_and_commands_document_each_field() -> None:

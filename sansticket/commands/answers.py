@@ -237,7 +237,7 @@ def _is_signature(command: Command, attribute: Attribute[Any], value: Any) -> No
 
 @frozen
 class ProvideSignature(Command):
-    """Answers ``Sign``."""
+    """Answers ``Sign``: the signature of ``Sign.message``, in the form that TLS has for ``Sign.scheme``."""
 
     signature: bytes = field(validator=_is_signature, metadata=says(f"At most {MAX_SIGNATURE:,} bytes."))
 

@@ -20,6 +20,7 @@ from attrs import Attribute, field, fields, frozen
 
 from sansticket.config.answers import Answers, are_answers, as_answers
 from sansticket.config.checks import (
+    InRange,
     are,
     as_numbers,
     as_strings_of_bytes,
@@ -29,7 +30,6 @@ from sansticket.config.checks import (
     is_a,
     is_flag,
     is_function,
-    is_in_range,
     is_some_of,
     or_none,
 )
@@ -226,7 +226,7 @@ class Config:
     )
     max_session_age: int = field(
         default=MAX_LIFETIME,
-        validator=is_in_range(1, MAX_LIFETIME),
+        validator=InRange(1, MAX_LIFETIME),
         metadata=says(
             "Seconds since the last full handshake after which a session is not resumed any more, however often it was "
             "renewed.  A client offers no older one.  The default, seven days, is the most that RFC 9846 section 4.7.1 "
@@ -252,7 +252,7 @@ class Config:
     )
     max_handshake_message: int = field(
         default=LARGEST_CLIENT_HELLO,
-        validator=is_in_range(16_384, 0xFFFFFF),
+        validator=InRange(16_384, 0xFFFFFF),
         metadata=says(
             "Bytes of a handshake message with its header, 16,384 to 16,777,215.  The default is the largest "
             "ClientHello that can be written; one with the largest ticket that fits has 64 KiB and a little more, "
@@ -261,19 +261,19 @@ class Config:
     )
     max_buffered: int = field(
         default=262_144,
-        validator=is_in_range(16_640, 1 << 40),
+        validator=InRange(16_640, 1 << 40),
         metadata=says("Bytes that may arrive while a question is open."),
     )
     max_certificates: int = field(
         default=10,
-        validator=is_in_range(1, 100),
+        validator=InRange(1, 100),
         metadata=says(
             "Certificates in the peer's chain, 1 to 100; OpenSSL's default depth is 100, GnuTLS's 16."
         ),
     )
     min_rsa_bits: int = field(
         default=signatures.MIN_RSA_BITS,
-        validator=is_in_range(512, 16_384),
+        validator=InRange(512, 16_384),
         metadata=says(
             "Bits of an RSA key in our own certificates and in the peer's, whoever verifies, 512 to 16384: see "
             "``docs/certificates.md``.  Authorities have 2048 or more in any case, unless ``VerifyPeer`` is answered."

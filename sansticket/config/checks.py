@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from reprlib import repr as short
 from typing import Any, Final
 
-from attrs import Attribute
+from attrs import Attribute, frozen
 
 from sansticket.errors import ConfigError
 from sansticket.text import quoted
@@ -91,13 +91,15 @@ def is_a(kind: type | tuple[type, ...], expected: str) -> Validator:
 is_flag: Final = is_a(bool, "True or False")
 
 
-def is_in_range(low: int, high: int) -> Validator:
-    """An integer from ``low`` to ``high``, both included."""
+@frozen
+class InRange:
+    """The validator of an integer from ``low`` to ``high``, both included; ``help()`` shows the bounds."""
 
-    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
-        check_range(attribute.name, value, low, high)
+    low: int
+    high: int
 
-    return validate
+    def __call__(self, config: object, attribute: Attribute[Any], value: Any) -> None:
+        check_range(attribute.name, value, self.low, self.high)
 
 
 def is_function(expected: str) -> Validator:

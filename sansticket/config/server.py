@@ -8,7 +8,7 @@ from typing import Any
 from attrs import Attribute, Factory, field, frozen
 
 from sansticket.config.base import Config, validate
-from sansticket.config.checks import has_length, is_a, is_flag, is_in_range, or_none
+from sansticket.config.checks import InRange, has_length, is_a, is_flag, or_none
 from sansticket.config.choices import ClientAuthentication, TicketFlush
 from sansticket.config.defaults import (
     MAX_LIFETIME,
@@ -71,7 +71,7 @@ class ServerConfig(Config):
     )
     num_tickets: int = field(
         default=2,
-        validator=is_in_range(0, MAX_NUM_TICKETS),
+        validator=InRange(0, MAX_NUM_TICKETS),
         metadata=says(
             "TLS 1.3 tickets after a full handshake; after a resumption at most one of them "
             "(SSL_CTX_set_num_tickets(3)).  Two are what most servers send, and what most clients keep.  Not more "
@@ -80,7 +80,7 @@ class ServerConfig(Config):
     )
     max_tickets_requested: int = field(
         default=8,
-        validator=is_in_range(0, 255),
+        validator=InRange(0, 255),
         metadata=says(
             "The most that a client's ticket_request can raise ``num_tickets`` to (RFC 9149 asks for a limit)."
         ),
@@ -92,7 +92,7 @@ class ServerConfig(Config):
     )
     ticket_lifetime: int = field(
         default=7200,
-        validator=is_in_range(1, MAX_LIFETIME),
+        validator=InRange(1, MAX_LIFETIME),
         metadata=says(
             "Seconds.  Two hours is libssl's default; seven days the most that RFC 9846 section 4.7.1 allows."
         ),
@@ -142,7 +142,7 @@ class ServerConfig(Config):
 
     max_early_data: int = field(
         default=0,
-        validator=is_in_range(0, MAX_EARLY_DATA),
+        validator=InRange(0, MAX_EARLY_DATA),
         metadata=says(
             "TLS 1.3: bytes of early data that tickets allow, 0 to 4,294,967,295.  0: they say nothing of early data, "
             "and none is accepted.  More needs a protection from replay: ``single_use_tickets``, ``replay`` or an "

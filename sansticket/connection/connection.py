@@ -6,8 +6,9 @@ Three methods do everything.  What happens behind them is in ``engine``; who dec
 from __future__ import annotations
 
 from copy import copy
+from operator import index
 from types import NoneType
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 from sansticket.commands import Abort, Close, Command, FlushTickets, SendData, SendEarlyData
 from sansticket.config.base import Config
@@ -204,7 +205,7 @@ class Connection:
     def __deepcopy__(self, memo: object) -> Self:
         return copy(self)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         """The connection itself, for another process, with its secrets, the config and all that it refers to.
 
         It goes along as a whole, with what is in ``data_to_send``: the original is at its end, and raises
@@ -215,7 +216,7 @@ class Connection:
         you have written yourself.
         """
         application = self._engine.application
-        if application is not None and not can_be_pickled(application):
+        if application is not None and not can_be_pickled(application, index(protocol)):
             application = None
         connection = _restored, (type(self), exported(self._engine))
         return connection if application is None else (*connection, application)

@@ -19,7 +19,6 @@ from sansticket.connection.engine import Engine, SessionKeeper
 from sansticket.connection.outbound import Outbound
 from sansticket.crypto.signatures import PublicKey, RsaPssPublicKey
 from sansticket.errors import LocalProtocolError
-from sansticket.events import ConnectionFacts
 from sansticket.events.base import belongs_to
 from sansticket.handshake.machine.state import Ended
 
@@ -108,16 +107,11 @@ def give_application(engine: Engine, application: Any) -> None:
 
 
 class ConnectionPickler(Pickler):
-    """Knows what to do with the library's public keys, which cannot be pickled, and with what is the application's.
-
-    That goes with the connection and not in it: it may refer to the connection, and then one pickle has both.
-    """
+    """Knows what to do with the library's public keys, which cannot be pickled."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, LIBRARY_PUBLIC_KEYS):
             return _public_key, (value.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),)
-        if isinstance(value, ConnectionFacts) and value.application is not None:
-            return evolve(value, application=None).__reduce_ex__(PROTOCOL)
         return NotImplemented
 
 
@@ -128,10 +122,10 @@ class _Trial(Pickler):
         return "connection" if isinstance(getattr(value, "_engine", None), Engine) else None
 
 
-def can_be_pickled(value: object) -> bool:
-    """Whether all of it can, connections apart.  A socket or a task cannot."""
+def can_be_pickled(value: object, protocol: int) -> bool:
+    """Whether all of it can, connections apart.  A socket or a task cannot, nor what has ``__slots__`` before 2."""
     try:
-        _Trial(BytesIO(), PROTOCOL).dump(value)
+        _Trial(BytesIO(), protocol).dump(value)
     except Exception:  # whatever the object's own methods raise
         return False
     return True

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from sansticket.text import quoted
 from sansticket.tickets.session import Session
+from sansticket.values import Shared
 
 
 @frozen
-class ConnectionFacts:
+class ConnectionFacts(Shared):
     """What is known of a connection when it says something: more and more as its handshake goes on.
 
     ``server_name``, ``alpn_protocol`` and ``version`` are None until they are settled, or where there is none;
@@ -19,7 +21,8 @@ class ConnectionFacts:
     says nothing of whose key it is before ``HandshakeCompleted``.  ``session`` is the session that is resumed.
 
     ``application`` is what was given to the connection: the ``arg`` that the callbacks of the manual get beside
-    their ``SSL *``.  It can be anything, and is never looked at.
+    their ``SSL *``.  It can be anything, and is never looked at.  Copies refer to it too.  A pickle of an event goes
+    without it: it may be a socket, or have the connection itself, which a pickle would take along.
     """
 
     server_name: str | None = None
@@ -38,6 +41,12 @@ class ConnectionFacts:
     """The ``application`` argument of the connection."""
     psk_identity: bytes | None = field(default=None, repr=quoted)
     """The external PSK that authenticates, or did when the session was made; None without one."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        known = {
+            one.name: getattr(self, one.name) for one in fields(ConnectionFacts) if one.name != "application"
+        }
+        return partial(ConnectionFacts, **known), ()
 
 
 NOTHING_KNOWN: Final = ConnectionFacts()

@@ -10,7 +10,7 @@ from sansticket.crypto.verification import TrustAnchors
 from sansticket.events.base import Question
 from sansticket.psk import ImportedIdentity
 from sansticket.text import quoted
-from sansticket.tickets.decision import FoundBy, TicketStatus
+from sansticket.tickets.decision import FoundBy, TicketReturn, TicketStatus, default_return
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.hello import ClientHello
 
@@ -62,6 +62,11 @@ class DecideTicket(Question):
     """What the ticket holds."""
     index: int
     """From 0."""
+
+    @property
+    def default_return(self) -> TicketReturn:
+        """What stands in ``ResolveTicket`` if nobody says otherwise."""
+        return default_return(self.status)
 
 
 @frozen

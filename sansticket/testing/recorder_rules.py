@@ -52,7 +52,7 @@ class Recorder(Protocol):
 
 
 class BlockingRecorder(Protocol):
-    """The same for threads."""
+    """``Recorder`` for threads: its method returns when it is known."""
 
     def claim(self, key: bytes, until: float) -> bool:
         """True for one caller with this key, and for nobody else until the time ``until``, or for longer."""

@@ -62,7 +62,7 @@ class SessionStore(Protocol):
 
 
 class BlockingSessionStore(Protocol):
-    """The same for threads."""
+    """``SessionStore`` for threads: its methods return when it is done."""
 
     def put(self, session: Session) -> None:
         """Keep a session under its ``session_id``, until it expires."""

@@ -93,7 +93,7 @@ _DEFAULTS: Final = {
 }
 
 
-def default_return(status: TicketStatus, version: int) -> TicketReturn:
+def default_return(status: TicketStatus) -> TicketReturn:
     """What happens when nobody is asked.
 
     The manual's table has no version in it: a resumption renews its ticket in TLS 1.3 and not in 1.2 because
@@ -137,13 +137,13 @@ class Decision:
     """The alert to send on ABORT, if not ``internal_error``."""
 
     @classmethod
-    def by_default(cls, status: TicketStatus, version: int, usable: bool) -> Self:
+    def by_default(cls, status: TicketStatus, usable: bool) -> Self:
         """The decision when nobody is asked: stateful tickets, external PSKs, and configs without an answer.
 
         A session that was found by its id, or a PSK that was found, is SUCCESS_RENEW; one that was not is
         NO_DECRYPT.
         """
-        return cls(status, default_return(status, version), usable)
+        return cls(status, default_return(status), usable)
 
 
 @value

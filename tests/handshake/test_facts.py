@@ -6,9 +6,12 @@ import copy
 import pickle
 import threading
 from collections.abc import Callable
+from threading import Lock
+from types import NoneType
 from typing import Any, Final
 
 import pytest
+from attrs import evolve
 
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import (
@@ -41,7 +44,7 @@ from sansticket.events import (
     TicketReceived,
     VerifyPeer,
 )
-from sansticket.tickets.decision import default_return
+from sansticket.events.base import belongs_to
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential, server_credential
 from tests.support.pair import ConnectionPair
@@ -54,6 +57,12 @@ TLS_1_2: Final = ProtocolVersion.TLS_1_2
 
 class User:
     """What an application might hang on a connection; two of them are never equal."""
+
+
+class Slotted:
+    """What cannot be pickled below protocol 2."""
+
+    __slots__ = ("name",)
 
 
 @pytest.fixture
@@ -155,7 +164,7 @@ def test_a_resumption_knows_its_session_when_it_is_decided(world: World, version
 
     def decide(question: DecideTicket) -> Any:
         before.append(question.connection)
-        return ResolveTicket(default_return(question.status, version))
+        return ResolveTicket(question.default_return)
 
     def prepare(question: PrepareTicket) -> Any:
         after.append(question.connection)
@@ -335,6 +344,41 @@ def test_a_pickle_takes_an_application_that_has_the_connection(of_the_applicatio
     pair.server = server
     pair.send("server", UseConfig(server_config()))
     assert pair.event("server", HandshakeCompleted).connection.application is server.application
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_application_with_slots(protocol: int) -> None:
+    """Below protocol 2 it cannot be pickled; the connection goes without it, and is not lost."""
+    pair = ConnectionPair(client_config(), server_config())
+    pair.server.application = Slotted()
+    loaded = pickle.loads(pickle.dumps(pair.server, protocol))
+    assert isinstance(loaded.application, Slotted if protocol >= 2 else NoneType)
+    assert loaded.state == "WaitClientHello"
+
+
+@pytest.mark.parametrize("application", [Lock(), object(), None])
+def test_events_can_be_copied_and_pickled_whatever_the_application_is(
+    asked: ConnectionPair, application: Any
+) -> None:
+    """A question can go to another process; what only makes sense in this one stays."""
+    question = asked.server.pending
+    assert question is not None
+    belongs_to(question, evolve(question.connection, application=application, server_name=NAME))
+    loaded = pickle.loads(pickle.dumps(question))
+    assert loaded == question
+    assert loaded.connection == evolve(question.connection, application=None)
+    for duplicate in (copy.copy(question), copy.deepcopy(question)):
+        assert duplicate == question
+        assert duplicate.connection is question.connection
+
+
+def test_a_pickle_of_a_question_does_not_take_the_connection_of_its_application(
+    asked: ConnectionPair,
+) -> None:
+    asked.server.application = [asked.server]
+    before = asked.server.state
+    pickle.dumps(asked.server.pending)
+    assert asked.server.state == before
 
 
 def test_a_pickle_takes_an_application_that_has_other_connections() -> None:

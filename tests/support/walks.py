@@ -8,6 +8,7 @@ room again, by the same one and with nothing in between, is one step.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -41,7 +42,8 @@ def walk(act: Callable[[], object], value: object = None, until: str | None = No
             return
         if over or value is None or any(holds(given, value) for given in _arguments(frame)):
             step = _caller(frame), here
-            if over or (step[0] != step[1] and step not in steps[-1:]):
+            ends = over and value is not None  # where the value has no need to be
+            if ends or (step[0] != step[1] and step not in steps[-1:]):
                 steps.append(step)
 
     before = sys.getprofile()
@@ -80,11 +82,16 @@ def _arguments(frame: FrameType) -> list[Any]:
 
 
 def _room(frame: FrameType) -> str | None:
-    _, found, path = frame.f_code.co_filename.rpartition(FOLDER)
-    if not found or not path.endswith(".py"):
-        return None
-    room = room_of(path.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
-    return ".".join(room.split(".")[:2])
+    """By the first two parts of its name; what attrs has made is where its class is."""
+    name = frame.f_code.co_filename
+    if (made := re.match(r"<attrs generated methods sansticket\.([\w.]+)\.\w+>", name)) is not None:
+        module = made[1]
+    else:
+        _, found, path = name.rpartition(FOLDER)
+        if not found or not path.endswith(".py"):
+            return None
+        module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    return ".".join(room_of(module).split(".")[:2])
 
 
 def _caller(frame: FrameType) -> str:

@@ -86,7 +86,7 @@ def test_the_measured_table(
     answer: TicketReturn | None,
     cell: str,
 ) -> None:
-    given_answer = default_return(status, version) if answer is None else answer
+    given_answer = default_return(status) if answer is None else answer
     assert _cell(resolve([Decision(status, given_answer, usable, fault)], version)) == cell
 
 
@@ -95,7 +95,7 @@ def test_how_many_tickets(n: int) -> None:
     """With and without something to decide; libssl has no upper limit either."""
     assert _cell(resolve([], TLS_1_3, n)) == f"f{n}"
     assert _cell(resolve([], TLS_1_2, n)) == "f0"
-    default = Decision.by_default(SUCCESS_RENEW, TLS_1_3, True)
+    default = Decision.by_default(SUCCESS_RENEW, True)
     assert _cell(resolve([default], TLS_1_3, n)) == f"r{min(1, n)}"
     assert _cell(resolve([Decision(NO_DECRYPT, IGNORE_RENEW, False)], TLS_1_3, n)) == f"f{n}"
     assert _cell(resolve([Decision(NO_DECRYPT, IGNORE_RENEW, False)], TLS_1_2, n)) == "f1"
@@ -106,7 +106,7 @@ def test_how_many_tickets(n: int) -> None:
 VALID = {answer: Decision(SUCCESS_RENEW, answer, True) for answer in TicketReturn}
 BAD = {answer: Decision(NO_DECRYPT, answer, False) for answer in TicketReturn}
 EXPIRED = {answer: Decision(SUCCESS_RENEW, answer, False) for answer in TicketReturn}
-EXT = Decision.by_default(SUCCESS_RENEW, TLS_1_3, True)
+EXT = Decision.by_default(SUCCESS_RENEW, True)
 
 
 @pytest.mark.parametrize(
@@ -239,13 +239,13 @@ def test_what_follows_the_winner_does_not_matter(decisions: list[Decision], n: i
 @pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
 def test_defaults(version: ProtocolVersion) -> None:
     """As in the manual; and a default is always an allowed answer."""
-    assert {status: default_return(status, version) for status in STATUSES} == {
+    assert {status: default_return(status) for status in STATUSES} == {
         EMPTY: IGNORE_RENEW,
         NO_DECRYPT: IGNORE_RENEW,
         SUCCESS: USE,
         SUCCESS_RENEW: USE_RENEW,
     }
-    assert all(may_return(status, default_return(status, version)) for status in STATUSES)
+    assert all(may_return(status, default_return(status)) for status in STATUSES)
 
 
 def test_use_needs_a_session() -> None:

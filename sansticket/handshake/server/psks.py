@@ -104,7 +104,7 @@ def judged(before: Search[After], psk: ExternalPsk, flight: Flight) -> After:
     record = IdentityRecord(before.index, checks=judgement.checks, psk_identity=psk.identity)
     if judgement.passed:
         return conclude(before, judgement, record, psk, flight)
-    decision = Decision.by_default(TicketStatus.NO_DECRYPT, before.rules.NUMBER, usable=False)
+    decision = Decision.by_default(TicketStatus.NO_DECRYPT, usable=False)
     return search.go_on(before.decided(decision, record, None), flight)
 
 

@@ -157,7 +157,7 @@ def decide(
     """Ask, or take the default; ``checks`` are those that it failed to be something else."""
     if DecideTicket in search.rules.config.answers:
         return search.rules.questions().decide_ticket(search, status, key_name, session, checks)
-    answer = default_return(status, search.rules.NUMBER)
+    answer = default_return(status)
     if session is not None and answer.uses:
         return judged(search, session, FoundBy.TICKET, status, answer, key_name, flight)
     return note(search, Decision(status, answer, usable=False), key_name, checks, None, flight)
@@ -179,7 +179,7 @@ class AskDecideTicket(Asking, Generic[After]):
         return DecideTicket(self.status, self.key_name, self.session, self.search.index)
 
     def default_answer(self, now: float) -> ResolveTicket:
-        return ResolveTicket(default_return(self.status, self.search.rules.NUMBER))
+        return ResolveTicket(default_return(self.status))
 
     def on_resolve_ticket(self, command: ResolveTicket, flight: Flight) -> After:
         answer = command.ticket_return
@@ -266,7 +266,7 @@ class AskLookUpSession(Asking, Generic[After]):
 
 def found(search: Search[After], session: Session, found_by: FoundBy, flight: Flight) -> After:
     status = reported_status(TicketStatus.SUCCESS, search.rules.NUMBER)
-    answer = default_return(status, search.rules.NUMBER)
+    answer = default_return(status)
     return judged(search, session, found_by, status, answer, b"", flight)
 
 
@@ -284,7 +284,7 @@ def unknown_id(search: Search[After], checks: tuple[Check, ...], flight: Flight)
     status = TicketStatus.NO_DECRYPT
     if not rules.IDS_ARE_TICKETS:
         return go_on(search.undecided(IdentityRecord(search.index, status=status, checks=checks)), flight)
-    decision = Decision.by_default(status, rules.NUMBER, usable=False)
+    decision = Decision.by_default(status, usable=False)
     return note(search, decision, b"", checks, None, flight)
 
 

@@ -70,7 +70,10 @@ class TicketKey:
         return cls(random_bytes(entropy, KEY_NAME_LENGTH), random_bytes(entropy, SECRET_LENGTH), now)
 
     def seal(self, plaintext: bytes, entropy: Entropy) -> bytes:
-        """A ticket under this key, with a new salt."""
+        """A ticket under this key, with a new salt: ``OVERHEAD`` bytes more than ``plaintext``.
+
+        ConfigError ``entropy`` if ``entropy`` gives another number of bytes than it is asked for.
+        """
         salt = random_bytes(entropy, SALT_LENGTH)
         header = self.name + salt
         return header + AESGCM(hmac_digest("sha256", self.secret, salt)).encrypt(_NONCE, plaintext, header)

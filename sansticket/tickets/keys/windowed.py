@@ -117,7 +117,7 @@ class WindowedTicketKeys:
         return self._at(now).sealing
 
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
-        """A ticket under the key of this window."""
+        """A ticket under the key of this window; see ``TicketKeys.seal``."""
         return self._at(now).sealing.seal(plaintext, entropy)
 
     def open(self, ticket: bytes, now: float) -> OpenedTicket:
