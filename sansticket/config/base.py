@@ -210,7 +210,7 @@ class Config:
     )
     record_size_limit: int | None = field(
         default=None,
-        validator=or_none(is_in_range(64, 16_385)),
+        validator=or_none(InRange(64, 16_385)),
         metadata=says(
             "Bytes of plaintext in a protected record of the peer's, 64 to 16,385 (RFC 8449): for who has no room for "
             "more.  TLS 1.3 counts the content type and the padding.  A client with None does not ask, and a server "
