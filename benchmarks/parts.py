@@ -10,6 +10,7 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from benchmarks.contenders import Contender, Pair, check
+from benchmarks.first_byte import as_operation, median_first_byte, visits
 from benchmarks.floor import Floor, FloorPair
 from benchmarks.floor12 import Floor12
 from benchmarks.footprint import FLOOR_MODULES, idle_memory, import_times
@@ -130,6 +131,19 @@ def _memory(contender: Contender | Floor) -> str:
     return f"Idle server connection, {contender.name}: {resident}, of which Python {traced:.1f} KiB"
 
 
+def first_byte(plan: Plan) -> str:
+    """What early data saves, and what it costs."""
+    kinds = visits()
+    measured = measure({name: as_operation(make) for name, make in kinds.items()}, plan)
+    base = measured["ssl, resumed"]
+    rows = [
+        [name, f"{median_first_byte(make, plan.rounds):.1f} ms", f"{measured[name].times(base):.2f}"]
+        for name, make in kinds.items()
+    ]
+    head = ["", "first byte", "CPU time of both sides / ssl, resumed"]
+    return "First byte of an answer, over a link of 50 ms there and back\n\n" + table(head, rows)
+
+
 def recorder(plan: Plan) -> str:
     """A million hellos in the window: as many are forgotten as come."""
     measured = recorder_costs()
@@ -164,6 +178,7 @@ PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "memory-ours": memory_ours,
     "memory-ssl": memory_ssl,
     "memory-pyopenssl": memory_pyopenssl,
+    "first-byte": first_byte,
     "recorder": recorder,
     "imports": imports,
 }
