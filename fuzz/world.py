@@ -13,14 +13,14 @@ from functools import cache
 from hashlib import shake_256
 from typing import Any, Final, Literal
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sansticket.codes import NamedGroup, ProtocolVersion
+from sansticket.codes import NamedGroup, ProtocolVersion, PskKeyExchangeMode
 from sansticket.commands import (
     Close,
     Command,
@@ -39,6 +39,7 @@ from sansticket.crypto.verification import TrustAnchors
 from sansticket.events import (
     AdmitSession,
     DecideTicket,
+    LookUpPsk,
     PrepareTicket,
     Question,
     SelectConfig,
@@ -47,6 +48,7 @@ from sansticket.events import (
     VerifyPeer,
 )
 from sansticket.handshake.machine.state import Asking
+from sansticket.psk import ExternalPsk, PskRole, import_psk
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 
@@ -61,6 +63,7 @@ SIDES: Final[tuple[Side, Side]] = ("client", "server")
 ASKED: Final[tuple[type[Question], ...]] = (
     SelectConfig,
     DecideTicket,
+    LookUpPsk,
     AdmitSession,
     PrepareTicket,
     Sign,
@@ -184,21 +187,30 @@ SHORT_TALK: Final[tuple[tuple[Side, Command], ...]] = (
     ("client", Close()),
 )
 
+
+def psks(role: PskRole) -> dict[str, Any]:
+    """One as it is, which may do without a key exchange, and one that is imported."""
+    modes = (PskKeyExchangeMode.PSK_DHE_KE, PskKeyExchangeMode.PSK_KE)
+    imported = import_psk(b"gate", bytes(range(32)), role=role, context=b"client=gate")
+    return {"psks": [ExternalPsk(b"sensor", bytes(range(32, 64)), role=role, modes=modes), *imported]}
+
+
 ASKS_FOR_CERTIFICATE: Final = {"client_authentication": ClientAuthentication.OPTIONAL}
 TLS_1_2: Final = {"versions": (ProtocolVersion.TLS_1_2,)}
 
 
 @frozen
 class Conversation:
-    """What the server has otherwise than by default, and whether the client comes back with a session."""
+    """What server and client have otherwise than by default, and whether the client comes back with a session."""
 
     name: str
     server: dict[str, Any]
     resumes: bool = False
+    client: dict[str, Any] = Factory(dict)
 
     @property
     def talk(self) -> tuple[tuple[Side, Command], ...]:
-        return SHORT_TALK if "versions" in self.server else TALK
+        return SHORT_TALK if "versions" in self.server or "psks" in self.server else TALK
 
     def open(self) -> tuple[ClientConnection, ServerConnection]:
         sessions: list[Session] = []
@@ -209,7 +221,7 @@ class Conversation:
         return self._connections(sessions[:2])
 
     def _connections(self, sessions: list[Session]) -> tuple[ClientConnection, ServerConnection]:
-        return ClientConnection(client_config(), NAME, sessions), ServerConnection(
+        return ClientConnection(client_config(**self.client), NAME, sessions), ServerConnection(
             server_config(**self.server)
         )
 
@@ -222,6 +234,9 @@ CONVERSATIONS: Final = (
     Conversation("full12", TLS_1_2),
     Conversation("resumed12", TLS_1_2, resumes=True),
     Conversation("certificate12", {**TLS_1_2, **ASKS_FOR_CERTIFICATE}),
+    Conversation("psk", psks(PskRole.SERVER), client=psks(PskRole.CLIENT)),
+    Conversation("resumed psk", psks(PskRole.SERVER), resumes=True, client=psks(PskRole.CLIENT)),
+    Conversation("other psk", {}, client=psks(PskRole.CLIENT)),
 )
 
 Step = tuple[Side, bytes | Command, list[Any]]

@@ -11,6 +11,7 @@ from attrs import frozen
 from sansticket.codes import ProtocolVersion
 from sansticket.crypto.inspection import parse_errors
 from sansticket.debug import words
+from sansticket.text import quoted
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.tickets.session import FORMAT, Session, SessionFormatError
 
@@ -79,6 +80,8 @@ def describe(session: Session, *, client: bool, secrets: bool = False) -> Iterat
     yield "server name", _ascii(session.server_name.encode()) if session.server_name is not None else "none"
     yield "ALPN", _ascii(session.alpn) if session.alpn is not None else "none"
     yield "peer's certificates", _certificates(session.peer_certificates)
+    if session.psk_identity is not None:
+        yield "external PSK", quoted(session.psk_identity)
     if session.session_id:
         yield "session id", session.session_id.hex()
     yield (

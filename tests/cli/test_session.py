@@ -86,6 +86,13 @@ def test_every_form_says_the_same(output: Output, files: Path, name: str, title:
     assert rows(lines)["peer's certificates"].startswith("1, the first is CN=server.example, valid until 20")
 
 
+@pytest.mark.parametrize("form", ["native", "PEM"])
+def test_a_session_of_an_external_psk(output: Output, files: Path, form: str) -> None:
+    session = evolve(CLIENT, psk_identity=b"sensor\x1b", peer_certificates=())
+    (files / "psk").write_bytes(session.to_bytes() if form == "native" else session.to_openssl_pem())
+    assert rows(output("session", files / "psk"))["external PSK"] == r"b'sensor\x1b'"
+
+
 @pytest.mark.parametrize("name", ["client.pem", "client.bin", "server.pem", "server.bin"])
 def test_secrets_are_not_shown_unless_asked_for(output: Output, files: Path, name: str) -> None:
     secrets = [CLIENT.secret.hex(), CLIENT.ticket.hex(), "secret notes", SERVER.app_data.hex(), "0x89abcdef"]

@@ -27,10 +27,13 @@ from sansticket import (
     DataReceived,
     DecideTicket,
     Event,
+    ExternalPsk,
     FlushTickets,
     FoundBy,
     HandshakeCompleted,
+    ImportedIdentity,
     IssueTicket,
+    LookUpPsk,
     LookUpSession,
     NamedGroup,
     OpenSSLTicketKey,
@@ -39,8 +42,11 @@ from sansticket import (
     PrepareTicket,
     ProtectTicket,
     ProtocolVersion,
+    ProvidePsk,
     ProvideSession,
     ProvideSignature,
+    PskKeyExchangeMode,
+    PskRole,
     Question,
     RejectPeer,
     ResolveTicket,
@@ -71,6 +77,7 @@ from sansticket import (
     UseConfig,
     VerifyPeer,
     WindowedTicketKeys,
+    import_psk,
 )
 from sansticket.config import Answer
 
@@ -185,6 +192,21 @@ kept: Mapping[type[Question], Answer] = {VerifyPeer: ASK, Sign: Service()}
 ClientConfig(answers=kept)
 ClientConfig(answers={**kept, VerifyPeer: whatever})
 
+# --- external PSKs ---
+
+
+def look_up(question: LookUpPsk) -> ProvidePsk:
+    if question.imported is not None:
+        return ProvidePsk(question.imported.derive(bytes(16), role=PskRole.SERVER))
+    return ProvidePsk(None, "not yet")
+
+
+one = ExternalPsk(b"sensor-7", bytes(16), role=PskRole.CLIENT, modes=[PskKeyExchangeMode.PSK_DHE_KE])
+ClientConfig(psks=[one, *import_psk(b"gate", bytes(16), role=PskRole.CLIENT, context=b"client=gate")])
+ServerConfig(answers={LookUpPsk: look_up})
+said = ImportedIdentity.parse(one.identity)
+context: bytes = said.context if said is not None else b""
+
 # --- connections, commands and events ---
 
 
@@ -192,6 +214,8 @@ def serve(config: ServerConfig, data: bytes) -> bytes:
     connection = ServerConnection(config)
     for event in connection.receive_data(data):
         match event:
+            case HandshakeCompleted(psk_identity=bytes(identity)):
+                print(identity.hex(), connection.psk_identity)
             case HandshakeCompleted(alpn_protocol=protocol):
                 connection.send(SendData(protocol or b"none"))
             case DataReceived(data=received):

@@ -8,11 +8,13 @@ from sansticket import (
     Command,
     Credential,
     DecideTicket,
+    ExternalPsk,
     IssueTicket,
     OpenSSLTicketKeys,
     PrepareTicket,
     ProvideSession,
     ProvideSignature,
+    PskRole,
     ResolveTicket,
     SealTicket,
     SendData,
@@ -52,6 +54,9 @@ ServerConfig(
     answers={1: 2},  # wrong
 )
 ServerConfig(credentials=["chain.pem"])  # wrong
+ServerConfig(psks=[(b"sensor-7", bytes(16))])  # wrong
+ExternalPsk("sensor-7", bytes(16), role=PskRole.SERVER)  # wrong
+ExternalPsk(b"sensor-7", bytes(16))  # wrong
 ServerConfig(alpn_protocols=["h2"])  # wrong
 ServerConfig(alpn_protocols=b"h2")  # wrong
 ServerConfig(versions=0x0304)  # wrong
