@@ -22,7 +22,7 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
-from sansticket.text import MAX_PIECE, printable
+from sansticket.text import MAX_PIECE, printable, quoted
 from sansticket.tickets.session import Session
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareOffer, KeyShareRetry
 from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameList
@@ -159,7 +159,7 @@ def event(happened: Event) -> str:
             return ", ".join(
                 part
                 for part in (
-                    "resumed" if happened.resumed else "full",
+                    _how(happened),
                     version(happened.version),
                     suite(happened.cipher_suite),
                     group(happened.group),
@@ -180,6 +180,12 @@ def event(happened: Event) -> str:
         case ConnectionTerminated():
             return str(happened)
     return ""
+
+
+def _how(happened: HandshakeCompleted) -> str:
+    if happened.record.psk_identity is not None:
+        return f"external PSK {quoted(happened.record.psk_identity)}"
+    return "resumed" if happened.resumed else "full"
 
 
 def _ticket(session: Session) -> str:

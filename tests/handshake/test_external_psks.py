@@ -20,6 +20,7 @@ from sansticket.events import (
     ConnectionTerminated,
     DataReceived,
     DecideTicket,
+    EarlyDataReceived,
     HandshakeCompleted,
     LookUpPsk,
     OpenTicket,
@@ -34,7 +35,7 @@ from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.wire.extensions.certificate import PostHandshakeAuth
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareOffer, SupportedGroups
-from sansticket.wire.extensions.negotiation import SignatureAlgorithms
+from sansticket.wire.extensions.negotiation import Cookie, SignatureAlgorithms
 from sansticket.wire.extensions.resumption import (
     EarlyData,
     PreSharedKeyOffer,
@@ -228,8 +229,23 @@ def test_a_retry_that_leaves_no_psk() -> ConnectionTerminated:
     pair = meet(client, {"groups": (23,), "cipher_suites": [0x1302]})
     end = ended(pair, "client")
     assert end.alert == AlertDescription.HANDSHAKE_FAILURE
-    assert "the retry settled sha384" in end.detail
+    assert "a retry that settled sha384" in end.detail
     return end
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_retry_with_a_cookie_that_leaves_no_room(alone: bool) -> None:
+    """The PSK is left out; where nothing else authenticates that is the end."""
+    name = bytes(15_000)
+    server = psk_server(psks=[ours(name)], groups=(29, 23), **(NO_CERTIFICATES if alone else {}))
+    server.retry(23, (Cookie(bytes(52_000)),))
+    if alone:
+        server.assert_refused(Reason.PSK_REQUIRED)
+        return
+    assert server.hello.find(PreSharedKeyOffer) is None
+    server.session = None
+    completed = next(one for one in server.complete().events if isinstance(one, HandshakeCompleted))
+    assert "size FAILED (15055 bytes, room for" in str(completed.record)
 
 
 # --- identities --------------------------------------------------------------------------------------------------
@@ -476,10 +492,12 @@ def test_no_key_share_and_no_psk_that_does_without(psks: list[ExternalPsk]) -> H
 # --- early data ----------------------------------------------------------------------------------------------------
 
 
-def test_early_data_under_an_external_psk_is_refused() -> None:
+@pytest.mark.parametrize("allowed", [False, True])
+def test_early_data_under_an_external_psk_is_refused(allowed: bool) -> None:
     """There is no age, and so no window in which a replay could be found: it is skipped, and the handshake goes on."""
+    once = {"ticket_keys": None, "session_cache": SessionCache(), "single_use_tickets": True}
     client = HostileClient(
-        quick_server(psks=[theirs()]),
+        quick_server(psks=[theirs()], **({**once, "max_early_data": 16_384} if allowed else {})),
         sessions=(as_session(ours()),),
         label=b"ext binder",
         edits={ClientHello: lambda hello: [evolve(hello, extensions=(EarlyData(), *hello.extensions))]},
@@ -489,7 +507,13 @@ def test_early_data_under_an_external_psk_is_refused() -> None:
     client.listen()
     client.say_finished().listen()
     assert client.victim.psk_identity == b"sensor-7"
-    assert not [event for event in client.events if isinstance(event, DataReceived)]
+    assert not [event for event in client.events if isinstance(event, DataReceived | EarlyDataReceived)]
+
+
+def test_a_client_offers_no_early_data_with_an_external_psk() -> None:
+    hello = hello_of(psks=[ours()], early_data=True)
+    assert hello.find(PreSharedKeyOffer) is not None
+    assert hello.find(EarlyData) is None
 
 
 # --- the question --------------------------------------------------------------------------------------------------

@@ -114,35 +114,34 @@ class ClientOffer:
         return evolve(self, hello=evolve(self.hello, extensions=extensions), early_data=outcome)
 
     def after_retry(self, transcript: Transcript, hash_name: str) -> ClientOffer:
-        """For the second hello: only what has the hash that the retry has settled (RFC 9846 section 4.3.11), and
-        sessions that fit beside what it brings.  The record says which were left out, and why."""
-        psks = tuple([psk for psk in self.psks if psk.hash_name == hash_name])
-        room = room_in(self.hello) - (OFFER_OVERHEAD if self.sessions or psks else 0) - size_of_psks(psks)
-        left: list[Session] = []
+        """For the second hello: only what has the hash that the retry has settled (RFC 9846 section 4.3.11), and fits
+        beside what it brings; PSKs before sessions, since there is nothing in their place."""
+        room = room_in(self.hello) - (OFFER_OVERHEAD if self.sessions or self.psks else 0)
+        psks: list[ExternalPsk] = []
+        sessions: list[Session] = []
         records = list(self.identities)
-        for session in self.sessions:
-            failed = left_out(session, hash_name, room)
-            if failed is None:
-                left.append(session)
-                room -= size_of(session)
-                continue
-            place = self.place_of(session)
-            records[place] = evolve(records[place], checks=(*records[place].checks, failed))
-        if not left and not psks and self.config.psk_only:
-            raise Fault(Reason.PSK_REQUIRED, f"the retry settled {hash_name}, which none of ours has")
         for psk in self.psks:
-            if psk not in psks:
-                place = self.place_of_psk(psk)
-                why = Check("hash", False, f"{psk.hash_name}; the retry settled {hash_name}")
-                records[place] = evolve(records[place], checks=(*records[place].checks, why))
-        return evolve(
-            self,
-            transcript=transcript,
-            sessions=tuple(left),
-            identities=tuple(records),
-            psks=psks,
-            retried=True,
-        )
+            size = size_of_psks((psk,))
+            failed = left_out(psk.hash_name, size, psk.hash_name, hash_name, room)
+            if failed is None:
+                psks.append(psk)
+                room -= size
+            else:
+                note(records, self.place_of_psk(psk), failed)
+        for session in self.sessions:
+            suite, size = session.cipher_suite, size_of(session)
+            failed = left_out(SUITES[suite].hash_name, size, f"suite {suite:#06x}", hash_name, room)
+            if failed is None:
+                sessions.append(session)
+                room -= size
+            else:
+                note(records, self.place_of(session), failed)
+        if not sessions and not psks and self.config.psk_only:
+            raise Fault(
+                Reason.PSK_REQUIRED, f"after a retry that settled {hash_name} none of ours can be offered"
+            )
+        offer = evolve(self, transcript=transcript, sessions=tuple(sessions), psks=tuple(psks))
+        return evolve(offer, identities=tuple(records), retried=True)
 
     def sent(self, flight: Flight) -> ClientOffer:
         """Send the hello; the transcript has it then."""
@@ -197,13 +196,18 @@ class ClientOffer:
         return truncated + len(binders).to_bytes(2) + binders
 
 
-def left_out(session: Session, hash_name: str, room: int) -> Check | None:
-    """Why a session that was in the first hello cannot be in the second, if it cannot."""
-    if SUITES[session.cipher_suite].hash_name != hash_name:
-        return Check("hash", False, f"suite {session.cipher_suite:#06x}; the retry settled {hash_name}")
-    if size_of(session) > room:
-        return Check("size", False, f"{size_of(session)} bytes, room for {max(room, 0)} in the second hello")
+def left_out(its_hash: str, size: int, named: str, hash_name: str, room: int) -> Check | None:
+    """Why what was in the first hello cannot be in the second, if it cannot."""
+    if its_hash != hash_name:
+        return Check("hash", False, f"{named}; the retry settled {hash_name}")
+    if size > room:
+        return Check("size", False, f"{size} bytes, room for {max(room, 0)} in the second hello")
     return None
+
+
+def note(records: list[IdentityRecord], place: int, failed: Check) -> None:
+    """The record says what was left out, and why."""
+    records[place] = evolve(records[place], checks=(*records[place].checks, failed))
 
 
 def obfuscated_age(session: Session, now: float) -> int:
