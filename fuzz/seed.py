@@ -27,6 +27,9 @@ from sansticket.connection.engine import Engine
 from sansticket.events import TicketIssued, TicketReceived
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.transitions import Input, name_of
+from sansticket.tickets.keys.go.codec import GoCodec
+from sansticket.tickets.keys.openssl import OpenSSLTicketKey
+from sansticket.tickets.keys.programs.layouts import PROGRAMS, write_files
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
 
@@ -62,6 +65,7 @@ class Seeds:
             self._add_messages(conversation)
             self._add_streams(conversation)
         self._add_scripts()
+        self._add_key_files()
         self._add_certificates()
 
     def add(self, target: str, name: str, data: bytes) -> None:
@@ -99,6 +103,7 @@ class Seeds:
             self.add("session", f"{conversation.name}-{number}", session.to_bytes())
             self.add("openssl_session", f"{conversation.name}-{number}-der", session.to_openssl_der())
             self.add("openssl_session", f"{conversation.name}-{number}-pem", session.to_openssl_pem())
+            self.add("go_session", f"{conversation.name}-{number}", GoCodec().encode(session))
 
     def _add_streams(self, conversation: Conversation) -> None:
         """What each side gets, from the beginning to the end."""
@@ -119,6 +124,14 @@ class Seeds:
                 if connection.cipher_suite is not None or connection.pending is not None:
                     place = place_number(side, (name, state))
                     self.add(f"{side}_messages", f"script-{name}-{state}", bytes((place,)) + everything)
+
+    def _add_key_files(self) -> None:
+        """Each program's, with as many keys as it needs, of the size that it has."""
+        for program in PROGRAMS:
+            size = 16 if program in ("node", "traffic_server") else 32
+            numbers = range(1, 4) if program == "haproxy" else (1,)
+            keys = [OpenSSLTicketKey(bytes((number,)) * 16, bytes(size), bytes(size)) for number in numbers]
+            self.add("key_files", program, write_files(program, tuple(keys))[0])
 
     def _add_certificates(self) -> None:
         for how in range(4):

@@ -48,6 +48,11 @@ def _are_ticket_keys(config: object, attribute: Attribute[Any], keys: Any) -> No
     for name in ("seal", "open", "codec"):
         if isinstance(keys, type) or not hasattr(keys, name):
             raise ConfigError(attribute.name, f"{keys!r:.80} has no {name}; expected TicketKeys, or None")
+    for name in ("keeps_issue_time", "keeps_verified_chain", "encode", "decode"):
+        if not hasattr(keys.codec, name):
+            raise ConfigError(
+                attribute.name, f"the codec of {keys!r:.80} has no {name}; expected a SessionCodec"
+            )
 
 
 @frozen(kw_only=True, slots=False)

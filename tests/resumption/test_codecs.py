@@ -13,6 +13,7 @@ from sansticket import (
     NATIVE,
     AcceptPeer,
     ClientAuthentication,
+    ConfigError,
     Encounter,
     OpenSSLTicketKey,
     OpenSSLTicketKeys,
@@ -194,3 +195,19 @@ def test_without_a_path_there_is_none(world: World, version: int, why: str) -> N
     client = world.client(versions=[version], credentials=[client_credential()])
     first = world.connect(config, client=client)
     assert not any(event.session.verified_chain for event in first.events("server", TicketIssued))
+
+
+@pytest.mark.parametrize("lacking", ["keeps_issue_time", "keeps_verified_chain", "encode", "decode"])
+def test_what_is_no_codec(world: World, lacking: str) -> None:
+    """Said when the config is made, and not in the middle of a handshake."""
+
+    class Some:
+        keeps_issue_time = keeps_verified_chain = False
+        encode = decode = None
+
+    delattr(Some, lacking)
+    some: Any = Some()
+    with pytest.raises(
+        ConfigError, match=rf"^ticket_keys: the codec of .* has no {lacking}; expected a SessionCodec"
+    ):
+        world.server(ticket_keys=keys_with(some, world))

@@ -95,7 +95,7 @@ class GoCodec:
             issued_at=created_at,
             peer_certificates=chain if path else (),
             verified_chain=path,
-            extended_master_secret=extended_master_secret,
+            extended_master_secret=extended_master_secret and version == ProtocolVersion.TLS_1_2,
             # What follows, in a later version of Go, is nothing that changes the rest.
             group=source.number(2) if version == ProtocolVersion.TLS_1_2 and source.left else 0,
         )
