@@ -23,7 +23,7 @@ Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache
                 adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
-                GoTicketKeys, GoTicketKey, CaddyTicketKeys,
+                GoTicketKeys, GoTicketKey, CaddyTicketKeys, GnuTLSTicketKeys,
                 nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check,
                 EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
@@ -132,6 +132,7 @@ from sansticket.tickets.decision import resolve as resolve
 from sansticket.tickets.early_data import EarlyDataOutcome as EarlyDataOutcome
 from sansticket.tickets.early_data import EarlyDataReason as EarlyDataReason
 from sansticket.tickets.early_data import EarlyDataStatus as EarlyDataStatus
+from sansticket.tickets.keys.gnutls import GnuTLSTicketKeys as GnuTLSTicketKeys
 from sansticket.tickets.keys.go.caddy import CaddyTicketKeys as CaddyTicketKeys
 from sansticket.tickets.keys.go.keys import GoTicketKey as GoTicketKey
 from sansticket.tickets.keys.go.keys import GoTicketKeys as GoTicketKeys
