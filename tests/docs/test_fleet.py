@@ -81,6 +81,12 @@ def test_servers_in_go_and_caddy(names: dict[str, Any]) -> None:
         assert resumed(connect(other, received(connect(one))[0]))
 
 
+def test_from_gnutls(names: dict[str, Any]) -> None:
+    PAGE.run("From GnuTLS", names)
+    one, other = (names["beside_gnutls"](bytes(range(64)), bytes(range(32))) for _ in range(2))
+    assert resumed(connect(other, received(connect(one))[0]))
+
+
 def test_keys_of_your_own(names: dict[str, Any]) -> None:
     PAGE.run("Keys of your own", names)
     keys = names["SmallKeys"].generate(time.time(), os.urandom)
