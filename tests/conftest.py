@@ -4,10 +4,12 @@ Examples are random at home and reproducible in CI; deadlines would only make sl
 """
 
 import os
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import libraries
 from tests.support.left_out import left_out
 
 settings.register_profile("home", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -19,10 +21,37 @@ if os.environ.get("SANSTICKET_QUICK"):
     settings.load_profile("quick")
 
 
+LIBRARY: Final = "library"
+passed: Final[set[tuple[str, str]]] = set()
+"""Libraries and columns of docs/libraries.md that a test of this run has shown."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-libraries", action="store_true", help="write docs/libraries.md from this run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in item.iter_markers(LIBRARY):
+            name, *columns = mark.args
+            item.user_properties += [(LIBRARY, (name, column)) for column in columns]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        passed.update(tuple(value) for kind, value in report.user_properties if kind == LIBRARY)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--write-libraries") and session.testsfailed == 0:
+        libraries.write(passed)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What was left out, and which command does it."""
     skipped = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ())]
-    lines = left_out(skipped, config.option.markexpr, quick=bool(os.environ.get("SANSTICKET_QUICK")))
+    lines = libraries.not_installed()
+    lines += left_out(skipped, config.option.markexpr, quick=bool(os.environ.get("SANSTICKET_QUICK")))
     if lines:
         terminalreporter.section("left out")
         for line in lines:

@@ -376,6 +376,7 @@ def test_alpn(pair: tuple[House, House]) -> None:
 # --- tickets --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.library("asyncio", "client", "server", "resumes")
 @pytest.mark.parametrize("server", [OURS, STDLIB], ids=lambda house: house.name)
 @pytest.mark.parametrize("version", [TLS12, TLS13], ids=["1.2", "1.3"])
 def test_a_store_resumes_by_itself(server: House, version: ssl.TLSVersion) -> None:

@@ -10,8 +10,7 @@ import smtplib
 import socket
 import ssl
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -25,7 +24,8 @@ from sansticket_wrappers.requests import ContextAdapter
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config
 from tests.support.http_server import http_server
-from tests.support.sockets import SIDES, accept, beside, for_server
+from tests.support.sockets import SIDES, accept, for_server
+from tests.support.talking import converse, talking
 from tests.support.vsftpd import CONTENT, vsftpd
 
 
@@ -76,6 +76,12 @@ def with_requests(tls: SSLContext, port: int) -> bytes:
         return session.get(f"https://127.0.0.1:{port}/", timeout=PATIENCE).content
 
 
+@pytest.mark.library("http.client", "client", "resumes")
+@pytest.mark.library("http.server", "server", "resumes")
+@pytest.mark.library("urllib.request", "client", "resumes")
+@pytest.mark.library("urllib3", "client", "resumes")
+@pytest.mark.library("httpx, blocking", "client", "resumes")
+@pytest.mark.library("requests", "client", "resumes")
 @pytest.mark.parametrize("get", [with_http_client, with_urllib, with_urllib3, with_httpx, with_requests])
 def test_http(get: Callable[[SSLContext, int], bytes], server: ssl.SSLContext) -> None:
     tls = context()
@@ -91,34 +97,7 @@ def was_resumed(sock: object) -> bool | None:
 # --- mail ----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def talking(act: Callable[[socket.socket], None], times: int) -> Iterator[int]:
-    """The port of a server that is done after that many connections."""
-
-    def serve() -> None:
-        for _ in range(times):
-            sock, _ = listener.accept()
-            sock.settimeout(PATIENCE)
-            act(sock)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, beside(serve):
-        listener.settimeout(PATIENCE / 2)
-        yield listener.getsockname()[1]
-
-
-def converse(sock: socket.socket, greeting: bytes, replies: dict[bytes, bytes]) -> None:
-    """Line by line, by the first word, until the last reply was given."""
-    if greeting:
-        sock.sendall(greeting)
-    last = list(replies)[-1]
-    with sock.makefile("rb", buffering=0) as lines:
-        for line in iter(lines.readline, b""):
-            word = next(word for word in replies if word in line.upper())
-            sock.sendall(replies[word].replace(b"TAG", line.split()[0]))
-            if word == last:
-                break
-
-
+@pytest.mark.library("smtplib", "client", "resumes")
 def test_smtp(server: ssl.SSLContext) -> None:
     """STARTTLS: in clear first, on the same socket."""
     hello = b"250-mail.example\r\n250 STARTTLS\r\n"
@@ -137,6 +116,7 @@ def test_smtp(server: ssl.SSLContext) -> None:
                 assert was_resumed(client.sock) == resumed
 
 
+@pytest.mark.library("imaplib", "client", "resumes")
 def test_imap(server: ssl.SSLContext) -> None:
     def serve(sock: socket.socket) -> None:
         replies = {
@@ -155,6 +135,7 @@ def test_imap(server: ssl.SSLContext) -> None:
                 assert was_resumed(client.sock) == resumed
 
 
+@pytest.mark.library("poplib", "client", "resumes")
 def test_pop3(server: ssl.SSLContext) -> None:
     def serve(sock: socket.socket) -> None:
         with accept(server, sock) as secure:
@@ -172,6 +153,7 @@ def test_pop3(server: ssl.SSLContext) -> None:
 # --- FTP -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.library("ftplib", "client", "resumes")
 def test_ftp_with_data_connections_that_resume(server: ssl.SSLContext) -> None:
     reused: list[bool] = []
 

@@ -317,6 +317,7 @@ def asyncio_reactor() -> Any:
     return AsyncioSelectorReactor(asyncio.new_event_loop())
 
 
+@pytest.mark.library("Twisted", "client", "server", "resumes")
 @pytest.mark.parametrize("new_reactor", [UsualReactor, SelectReactor, asyncio_reactor])
 def test_the_second_connection_resumes(new_reactor: Callable[[], Any]) -> None:
     async def main(reactor: Any) -> None:

@@ -205,6 +205,7 @@ def test_a_handshake_that_does_not_come(run: Any, pair: tuple[House, House]) -> 
     run(main)
 
 
+@pytest.mark.library("AnyIO", "client", "server", "resumes")
 @pytest.mark.parametrize("server", [OURS, STDLIB], ids=lambda house: house.name)
 def test_a_store_resumes_by_itself(run: Any, server: House) -> None:
     context = SSLContext(client_config(session_store=ClientSessionStore()))

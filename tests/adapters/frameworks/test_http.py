@@ -172,12 +172,14 @@ async def ask_with_httpx(port: int, context: ssl.SSLContext) -> None:
             assert response.content == BODY + b"question"
 
 
+@pytest.mark.library("aiohttp", "client", "server", "resumes")
 def test_aiohttp(port: int) -> None:
     client = Client()
     ask_with_aiohttp(port, client.context)
     assert client.resumed == [False, True]
 
 
+@pytest.mark.library("httpx, asynchronous", "client", "resumes")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_httpx(port: int, backend: str) -> None:
     client = Client()
@@ -188,6 +190,7 @@ def test_httpx(port: int, backend: str) -> None:
     assert client.resumed == [False, True]
 
 
+@pytest.mark.library("uvicorn", "server")
 @pytest.mark.parametrize("house", [OURS, STDLIB], ids=lambda house: house.name)
 def test_uvicorn(house: House) -> None:
     """Asked by aiohttp and httpx, by way of our contexts or the standard library's."""

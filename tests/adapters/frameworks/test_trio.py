@@ -95,6 +95,7 @@ def test_echo_on_loopback(pair: tuple[House, House], version: ssl.TLSVersion) ->
     run(main)
 
 
+@pytest.mark.library("Trio", "client", "server", "resumes")
 @pytest.mark.parametrize("server", [OURS, STDLIB], ids=lambda house: house.name)
 def test_a_store_resumes_by_itself(server: House) -> None:
     context = SSLContext(client_config(session_store=ClientSessionStore()))

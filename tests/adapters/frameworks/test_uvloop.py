@@ -51,6 +51,11 @@ def test_it_is_uvloop() -> None:
     with_asyncio.run(main())
 
 
+@pytest.mark.library("uvloop", "client", "server", "resumes")
+def test_the_second_connection_resumes() -> None:
+    with_asyncio.test_a_store_resumes_by_itself(OURS, TLS13)
+
+
 async def shake(end: End, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """The handshake of a peer that we hold in our hands, over a plain stream."""
     while not end.step():
