@@ -28,7 +28,8 @@ Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSS
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check,
                 EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
 Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, SessionNotAdopted; Reason, ALERTS
-Registries      AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
+Registries      AlertDescription, CertificateCompression, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
+                SignatureScheme
 
 help(sansticket.ClientConfig) and so on say what each is, field by field.  Public are these, and what
 sansticket.events, .commands, .config, .adapters, .testing and .verifiers.pyopenssl list in their __all__; every
@@ -37,6 +38,7 @@ there is no __all__ here, because help() would then print every class of all of 
 """
 
 from sansticket.codes import AlertDescription as AlertDescription
+from sansticket.codes import CertificateCompression as CertificateCompression
 from sansticket.codes import CipherSuite as CipherSuite
 from sansticket.codes import NamedGroup as NamedGroup
 from sansticket.codes import ProtocolVersion as ProtocolVersion

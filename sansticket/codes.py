@@ -128,6 +128,14 @@ class SignatureScheme(IntEnum):
     MLDSA87 = 0x0906
 
 
+class CertificateCompression(IntEnum):
+    """Algorithms by which a Certificate is compressed (RFC 8879 section 7.3)."""
+
+    ZLIB = 1
+    BROTLI = 2
+    ZSTD = 3
+
+
 class PskKeyExchangeMode(IntEnum):
     """How a pre-shared key is used: alone, or with a key exchange (RFC 9846 section 4.3.9)."""
 

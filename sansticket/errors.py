@@ -105,6 +105,7 @@ class Reason(Enum):
 
     # certificates
     CERTIFICATE_MALFORMED = "malformed certificate"
+    CERTIFICATE_COMPRESSION = "compressed certificate does not decompress"
     CERTIFICATE_UNSUPPORTED = "certificate of an unsupported kind"
     CERTIFICATE_EXPIRED = "certificate expired or not yet valid"
     CERTIFICATE_REVOKED = "certificate revoked"
@@ -185,6 +186,7 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.BINDER_COUNT: Alert.ILLEGAL_PARAMETER,
     Reason.BAD_PSK_SELECTION: Alert.ILLEGAL_PARAMETER,
     Reason.CERTIFICATE_MALFORMED: Alert.BAD_CERTIFICATE,
+    Reason.CERTIFICATE_COMPRESSION: Alert.BAD_CERTIFICATE,
     Reason.CERTIFICATE_UNSUPPORTED: Alert.UNSUPPORTED_CERTIFICATE,
     Reason.CERTIFICATE_EXPIRED: Alert.CERTIFICATE_EXPIRED,
     Reason.CERTIFICATE_REVOKED: Alert.CERTIFICATE_REVOKED,

@@ -88,6 +88,9 @@ WRONG_ON_BOTH = [
     ("entropy", b"random", "expected a function"),
     ("key_log", "keys.txt", "expected a function, that takes a line"),
     ("padding", 100, "expected a function, from a length to a length"),
+    ("certificate_compression", [4], "4 is not one that sansticket knows"),
+    ("certificate_compression", "zlib", "'zlib'; expected a sequence, each a number"),
+    ("certificate_compression", [1, 1], "one is named twice"),
     ("record_size_limit", 63, "expected an integer from 64 to 16385"),
     ("record_size_limit", 16_386, "expected an integer from 64 to 16385"),
     ("resumed_certificates", "verify", "expected a ResumedCertificates"),
@@ -198,7 +201,10 @@ def is_right(kind: type, name: str, value: object) -> bool:
     if value is None:
         return name in OPTIONAL or (name == "trust_anchors" and kind is ServerConfig)
     if value == {}:
-        return name in {"answers", "alpn_protocols", "key_shares", "psks"} or (name, kind) == (
+        return name in {"answers", "alpn_protocols", "key_shares", "psks", "certificate_compression"} or (
+            name,
+            kind,
+        ) == (
             "credentials",
             ClientConfig,
         )

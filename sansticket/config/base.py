@@ -28,6 +28,7 @@ from sansticket.config.checks import (
     check_items,
     has_length,
     is_a,
+    is_any_of,
     is_flag,
     is_function,
     is_some_of,
@@ -61,6 +62,7 @@ from sansticket.events import Sign, VerifyPeer
 from sansticket.psk import ExternalPsk, PskRole
 from sansticket.text import quoted
 from sansticket.values import says
+from sansticket.wire.compression import available
 
 
 def _as_credentials(values: Iterable[Credential]) -> tuple[Credential, ...]:
@@ -206,6 +208,16 @@ class Config:
         validator=or_none(is_function("from a length to a length, or None")),
         metadata=says(
             "TLS 1.3: from the length of a record's content to the number of zero bytes of padding after it."
+        ),
+    )
+    certificate_compression: tuple[int, ...] = field(
+        default=(),
+        converter=as_numbers,
+        validator=is_any_of(available),
+        metadata=says(
+            "TLS 1.3: algorithms of ``CertificateCompression`` by which certificates may be compressed (RFC 8879), the "
+            "peer's and ours, if the peer knows one.  Those whose package is installed: zlib always, brotli and zstd "
+            "with the extra ``compression``."
         ),
     )
     record_size_limit: int | None = field(

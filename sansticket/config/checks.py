@@ -123,6 +123,15 @@ def is_some_of(known: Callable[[], Collection[int]]) -> Validator:
     return validate
 
 
+def is_any_of(known: Callable[[], Collection[int]]) -> Validator:
+    """Numbers, perhaps none, each of those that are known."""
+
+    def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
+        check_known(attribute.name, value, known() if value else ())
+
+    return validate
+
+
 def are(kind: type, expected: str) -> Validator:
     """A tuple of instances of a class."""
 

@@ -10,7 +10,7 @@ from sansticket.config.base import Config
 from sansticket.config.derived import TLS12, TLS13, Numbers, schemes_in_chains
 from sansticket.psk import ExternalPsk
 from sansticket.wire.extensions.base import Extension
-from sansticket.wire.extensions.certificate import PostHandshakeAuth
+from sansticket.wire.extensions.certificate import CompressCertificate, PostHandshakeAuth
 from sansticket.wire.extensions.key_exchange import SupportedGroups
 from sansticket.wire.extensions.negotiation import (
     ApplicationProtocols,
@@ -60,6 +60,8 @@ def fixed_extensions(
     if TLS12 in versions:
         extensions.extend(extensions12(config))
     if TLS13 in versions:
+        if config.certificate_compression:
+            extensions.append(CompressCertificate(config.certificate_compression))
         extensions.extend((SupportedVersions(versions), PskKeyExchangeModes(modes)))
         if post_handshake_auth:
             extensions.append(PostHandshakeAuth())

@@ -7,6 +7,7 @@ and every command.
 
 from __future__ import annotations
 
+import zlib
 from typing import Final
 
 import pytest
@@ -67,6 +68,7 @@ from sansticket.wire.messages.tls13 import (
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
+    CompressedCertificate,
     EncryptedExtensions,
     EndOfEarlyData,
     Finished,
@@ -101,6 +103,7 @@ MESSAGE_SAMPLES: Final[dict[type[Message], Message]] = {
         EncryptedExtensions(()),
         CertificateRequest(b"", (SignatureAlgorithms((0x0403,)),)),
         Certificate(b"", (CertificateEntry(server_credential().chain[0]),)),
+        CompressedCertificate(1, 20, zlib.compress(bytes(20))),
         CertificateVerify(0x0403, b"signature"),
         Finished(bytes(32)),
         EndOfEarlyData(),

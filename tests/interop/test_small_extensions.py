@@ -8,8 +8,9 @@ import pytest
 
 from sansticket import ProtocolVersion
 from sansticket.codes import ContentType
+from sansticket.wire.compression import compressed_once
 from tests.interop.test_openssl_command import Files, files
-from tests.support.command import Command, s_client
+from tests.support.command import PATIENCE, Command, s_client
 from tests.support.configs import client_config, server_config
 from tests.support.loopback import Line, OurServer, dial, echo, free_port
 from tests.support.peers import require
@@ -92,3 +93,17 @@ def test_openssl_client_asks_for_max_fragment_length(files: Files, version: int)
         (visit,) = server.visits()
     assert visit.connection._engine.outbound.writer.max_fragment == 512
     assert visit.connection._engine.outbound.writer.max_fragment < largest_data(visit) <= 512 + 1 + 24
+
+
+@pytest.mark.matrix
+def test_boringssl_reads_our_compressed_certificate(files: Files) -> None:
+    """As Chrome does, it takes brotli and nothing else."""
+    require("curl-cffi")
+    from curl_cffi import requests
+
+    compressed_once.cache_clear()
+    with OurServer(server_config(certificate_compression=[1, 2])) as server:
+        url = f"https://127.0.0.1:{server.port}/"
+        answer = requests.get(url, verify=str(files.ca), impersonate="chrome", timeout=PATIENCE)
+    assert answer.status_code == 200
+    assert compressed_once.cache_info().misses == 1

@@ -72,7 +72,7 @@ FORBIDDEN_MODULES: Final = frozenset(
 
 LIBRARIES: Final = frozenset({"attr", "attrs", "cryptography", "_typeshed"})
 """What the package needs beside the standard library (``_typeshed`` is for type checkers).  ``verifiers`` may import
-pyOpenSSL, which is an extra."""
+pyOpenSSL, which is an extra, and the compression of certificates brotli and zstandard, which are another."""
 
 CLOCK_AND_RANDOMNESS: Final = (
     "time",
@@ -161,9 +161,10 @@ def _import_problem(module: Module, target: str) -> str | None:
     root = target.partition(".")[0]
     if root in FORBIDDEN_MODULES and not (root == "ssl" and module.room == "adapters"):
         return f"imports {target}: no sockets, TLS or event loops here"
-    if root not in LIBRARIES | sys.stdlib_module_names and not (
-        root == "OpenSSL" and module.room == "verifiers"
-    ):
+    extra = (root == "OpenSSL" and module.room == "verifiers") or (
+        root in ("brotli", "zstandard") and module.name == "wire.compression"
+    )
+    if root not in LIBRARIES | sys.stdlib_module_names and not extra:
         return f"imports {target}: the package needs no such library"
     return None
 

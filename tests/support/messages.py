@@ -186,6 +186,7 @@ MESSAGES: Final[dict[type[Message], SearchStrategy[Message]]] = {
     m.EncryptedExtensions: st.builds(m.EncryptedExtensions, extensions_of(m.EncryptedExtensions)),
     m.CertificateRequest: st.builds(m.CertificateRequest, blob(), extensions_of(m.CertificateRequest)),
     m.Certificate: st.builds(m.Certificate, blob(), _entries()),
+    m.CompressedCertificate: st.builds(m.CompressedCertificate, u16, st.integers(0, 0xFFFFFF), blob(1)),
     m.CertificateVerify: st.builds(m.CertificateVerify, u16, blob()),
     m.Finished: st.builds(m.Finished, st.sampled_from([12, 32, 48]).flatmap(lambda n: blob(n, n))),
     m.EndOfEarlyData: st.builds(m.EndOfEarlyData),

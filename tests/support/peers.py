@@ -25,6 +25,7 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
     "Node.js": lambda: shutil.which("node") is not None,
     "h2o": lambda: _found("h2o") is not None,
     "lighttpd": lambda: _found("lighttpd") is not None,
+    "curl-cffi": lambda: None not in map(find_spec, ("curl_cffi", "brotli")),
     "curl": lambda: shutil.which("curl") is not None,
     "haproxy": lambda: _found("haproxy") is not None,
     "nginx": lambda: _found("nginx") is not None,

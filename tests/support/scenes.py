@@ -15,7 +15,14 @@ from typing import Any, Final
 
 from attrs import define, evolve, field, frozen
 
-from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme
+from sansticket.codes import (
+    CertificateCompression,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    PskKeyExchangeMode,
+    SignatureScheme,
+)
 from sansticket.commands import (
     AcceptPeer,
     Close,
@@ -349,6 +356,7 @@ EARLY_SERVER: Final[dict[str, Any]] = {
     "alpn_protocols": (b"h2",),
     "answers": {ClaimEarlyData: lambda _: EarlyDataClaimed()},  # so that a conversation can be forked here
 }
+COMPRESSION: Final = (CertificateCompression.ZLIB,)
 WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
 
 SCENES: Final[tuple[Scene, ...]] = (
@@ -371,6 +379,11 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene(
         "no client certificate",
         server={**WITH_CLIENT, "client_authentication": ClientAuthentication.OPTIONAL},
+    ),
+    Scene(
+        "compressed certificates",
+        client={"credentials": [client_credential()], "certificate_compression": COMPRESSION},
+        server={**WITH_CLIENT, "certificate_compression": COMPRESSION},
     ),
     Scene(
         "client certificate, resumed",

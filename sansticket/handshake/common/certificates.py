@@ -103,6 +103,8 @@ class ShowCertificate:
 
     credential: Credential
     scheme: int
+    compression: int | None = None
+    """By which algorithm the certificate is compressed: TLS 1.3 only."""
 
     def tell(self, flight: Flight) -> None:
         """There is nothing to be said."""

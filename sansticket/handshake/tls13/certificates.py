@@ -19,29 +19,67 @@ from sansticket.handshake.common.certificates import (
 )
 from sansticket.keys.transcript import Transcript
 from sansticket.text import quoted
-from sansticket.wire.extensions.certificate import CertificateAuthorities
+from sansticket.wire.compression import ALGORITHMS, compressed_once, decompressed
+from sansticket.wire.extensions.certificate import CertificateAuthorities, CompressCertificate
 from sansticket.wire.extensions.negotiation import SignatureAlgorithms
+from sansticket.wire.messages.base import ExtensionsMessage
 from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateEntry,
     CertificateRequest,
     CertificateVerify,
+    CompressedCertificate,
 )
 
 
 def certificate_request(config: Config, context: bytes) -> CertificateRequest:
     """Ask the client for a certificate, naming the authorities that we trust (RFC 9846 section 4.4.2)."""
     extensions = signature_extensions(config, ProtocolVersion.TLS_1_3)
+    if config.certificate_compression:
+        extensions = (*extensions, CompressCertificate(config.certificate_compression))
     names = named_authorities(config)
     if names:
         extensions = (*extensions, CertificateAuthorities(names))
     return CertificateRequest(context, extensions)
 
 
-def certificate_message(context: bytes, credential: Credential | None) -> Certificate:
-    """Our chain; an empty one where a client has none that fits."""
+def compression_for(config: Config, asked: ExtensionsMessage) -> int | None:
+    """Our most preferred algorithm that the peer can undo (RFC 8879 section 3)."""
+    if not config.certificate_compression:
+        return None
+    offered = asked.find(CompressCertificate)
+    theirs = offered.algorithms if offered is not None else ()
+    return next((one for one in config.certificate_compression if one in theirs), None)
+
+
+def shown(
+    context: bytes, credential: Credential | None, algorithm: int | None = None
+) -> Certificate | CompressedCertificate:
+    """Our chain, compressed if that makes it shorter; an empty one where a client has none that fits.
+
+    What depends on a request is not remembered.
+    """
     chain = credential.chain if credential is not None else ()
-    return Certificate(context, tuple(CertificateEntry(der) for der in chain))
+    message = Certificate(context, tuple([CertificateEntry(der) for der in chain]))
+    if algorithm is None:
+        return message
+    body = message.encode()[4:]
+    compressed = compressed_once(algorithm, body) if not context else ALGORITHMS[algorithm].compress(body)
+    smaller = CompressedCertificate(algorithm, len(body), compressed)
+    return smaller if len(smaller.encode()) < len(body) + 4 else message
+
+
+def undone(message: CompressedCertificate, config: Config) -> Certificate:
+    """The Certificate that the peer has compressed, within the bound for a message (RFC 8879 section 4)."""
+    if not config.certificate_compression:
+        raise Fault(
+            Reason.UNEXPECTED_MESSAGE, "CompressedCertificate, and we did not offer compress_certificate"
+        )
+    if message.algorithm not in config.certificate_compression:
+        raise Fault(Reason.ILLEGAL_VALUE, f"compression algorithm {message.algorithm}, which was not offered")
+    if message.length + 4 > config.max_handshake_message:
+        raise Fault(Reason.MESSAGE_TOO_LARGE, f"a Certificate of {message.length} bytes")
+    return Certificate.decode(decompressed(message.algorithm, message.compressed, message.length))
 
 
 def answer_request(message: CertificateRequest, config: Config) -> ShowCertificate | ShowNothing:
@@ -62,7 +100,9 @@ def answer_request(message: CertificateRequest, config: Config) -> ShowCertifica
         if scheme is not None:
             fitting.append((credential, scheme))
     chosen = preferred(fitting, message)
-    return ShowCertificate(*chosen) if chosen is not None else ShowNothing(why_withheld(config, wanted))
+    if chosen is None:
+        return ShowNothing(why_withheld(config, wanted))
+    return ShowCertificate(*chosen, compression_for(config, message))
 
 
 def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:

@@ -15,6 +15,7 @@ MESSAGES_OF_TLS13: Final[dict[int, Callable[[bytes], Message]]] = {
     HandshakeType.END_OF_EARLY_DATA: tls13.EndOfEarlyData.decode,
     HandshakeType.ENCRYPTED_EXTENSIONS: tls13.EncryptedExtensions.decode,
     HandshakeType.CERTIFICATE: tls13.Certificate.decode,
+    HandshakeType.COMPRESSED_CERTIFICATE: tls13.CompressedCertificate.decode,
     HandshakeType.CERTIFICATE_REQUEST: tls13.CertificateRequest.decode,
     HandshakeType.CERTIFICATE_VERIFY: tls13.CertificateVerify.decode,
     HandshakeType.FINISHED: tls13.Finished.decode,

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final, Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from sansticket.codes import HandshakeType
 from sansticket.errors import Fault, Reason
@@ -113,6 +113,28 @@ class Certificate(Message):
     def encode(self) -> bytes:
         entries = b"".join([entry.encode() for entry in self.entries])
         return frame(self.TYPE, vector8(self.context) + vector24(entries))
+
+
+@frozen
+class CompressedCertificate(Message):
+    """RFC 8879 section 4: the body of a Certificate, whose ``length`` in bytes is said beforehand."""
+
+    TYPE: ClassVar[HandshakeType] = HandshakeType.COMPRESSED_CERTIFICATE
+    algorithm: int
+    length: int
+    compressed: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        reader = Reader(body)
+        algorithm = reader.u16()
+        length = reader.u24()
+        compressed = reader.vector24(1)
+        reader.finish()
+        return cls(algorithm, length, compressed)
+
+    def encode(self) -> bytes:
+        return frame(self.TYPE, u16(self.algorithm) + self.length.to_bytes(3) + vector24(self.compressed))
 
 
 @frozen

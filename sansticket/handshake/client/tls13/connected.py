@@ -24,7 +24,7 @@ from sansticket.events import TicketReceived
 from sansticket.handshake.common.certificates import ShowCertificate
 from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.tls13.certificates import answer_request, certificate_message
+from sansticket.handshake.tls13.certificates import answer_request, shown
 from sansticket.handshake.tls13.connected import Connected
 from sansticket.handshake.tls13.finished import finished_message
 from sansticket.keys.tls13 import resumption_psk
@@ -70,10 +70,11 @@ class ClientConnected(Connected):
         if not flight.can_send:
             return self
         answer.tell(flight)
-        credential = answer.credential if isinstance(answer, ShowCertificate) else None
-        transcript = transcript.plus(flight.send(certificate_message(message.context, credential)))
         if isinstance(answer, ShowCertificate):
+            certificate = shown(message.context, answer.credential, answer.compression)
+            transcript = transcript.plus(flight.send(certificate))
             return AskSignAgain(answer.credential, answer.scheme, self, transcript)
+        transcript = transcript.plus(flight.send(shown(message.context, None)))
         return self.with_answer_finished(transcript, flight)
 
     def with_answer_finished(self, transcript: Transcript, flight: Flight) -> ClientConnected:

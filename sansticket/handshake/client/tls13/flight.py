@@ -8,15 +8,17 @@ ClientConnected
 
 Transitions (``python -m tools.transitions --write``):
 
-    WaitEncryptedExtensions   EncryptedExtensions  WaitCertificateOrRequest, WaitServerFinished
-    WaitCertificateOrRequest  Certificate          WaitCertificateVerify
-                              CertificateRequest   WaitCertificate
-    WaitCertificate           Certificate          WaitCertificateVerify
-    WaitCertificateVerify     CertificateVerify    AskVerifyPeer
-    AskVerifyPeer             AcceptPeer           WaitServerFinished
-                              RejectPeer           the end
-    WaitServerFinished        Finished             AskSign, ClientConnected
-    AskSign                   ProvideSignature     ClientConnected
+    WaitEncryptedExtensions   EncryptedExtensions    WaitCertificateOrRequest, WaitServerFinished
+    WaitCertificateOrRequest  Certificate,
+                              CompressedCertificate  WaitCertificateVerify
+                              CertificateRequest     WaitCertificate
+    WaitCertificate           Certificate,
+                              CompressedCertificate  WaitCertificateVerify
+    WaitCertificateVerify     CertificateVerify      AskVerifyPeer
+    AskVerifyPeer             AcceptPeer             WaitServerFinished
+                              RejectPeer             the end
+    WaitServerFinished        Finished               AskSign, ClientConnected
+    AskSign                   ProvideSignature       ClientConnected
 """
 
 from __future__ import annotations
@@ -48,9 +50,10 @@ from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.handshake.tls13.certificates import (
     answer_request,
-    certificate_message,
     chain_of,
     check_certificate_verify,
+    shown,
+    undone,
 )
 from sansticket.handshake.tls13.finished import check_finished, finished_message
 from sansticket.keys.tls13 import (
@@ -74,6 +77,7 @@ from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateRequest,
     CertificateVerify,
+    CompressedCertificate,
     EncryptedExtensions,
     EndOfEarlyData,
     Finished,
@@ -189,6 +193,11 @@ class WaitCertificateOrRequest(State):
     def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
         return take_certificate(self.handshake, None, message, flight)
 
+    def on_compressed_certificate(
+        self, message: CompressedCertificate, flight: Flight
+    ) -> WaitCertificateVerify:
+        return self.on_certificate(undone(message, self.handshake.offer.config), flight)
+
 
 @value
 class WaitCertificate(State):
@@ -199,6 +208,11 @@ class WaitCertificate(State):
 
     def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
         return take_certificate(self.handshake, self.answer, message, flight)
+
+    def on_compressed_certificate(
+        self, message: CompressedCertificate, flight: Flight
+    ) -> WaitCertificateVerify:
+        return self.on_certificate(undone(message, self.handshake.offer.config), flight)
 
 
 def take_certificate(
@@ -291,13 +305,13 @@ class WaitServerFinished(State):
             case None:
                 return finished.complete(flight)
             case ShowNothing():
-                return finished.plus(flight.send(certificate_message(b"", None))).complete(flight)
+                return finished.plus(flight.send(shown(b"", None))).complete(flight)
             case EndEarlyData():
                 finished = finished.plus(flight.send(EndOfEarlyData()))
                 flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, handshake.traffic.client))
                 return finished.complete(flight)
-            case ShowCertificate(credential=credential):
-                finished = finished.plus(flight.send(certificate_message(b"", credential)))
+            case ShowCertificate(credential=credential, compression=compression):
+                finished = finished.plus(flight.send(shown(b"", credential, compression)))
                 return AskSign(credential, self.answer.scheme, finished)
 
 

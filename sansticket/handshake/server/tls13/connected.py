@@ -6,6 +6,7 @@ Tickets are made lazily, one after the other, and each may wait for the applicat
 Transitions (``python -m tools.transitions --write``):
 
     ServerConnected   Certificate,
+                      CompressedCertificate,
                       IssueTicket,
                       KeyUpdate,
                       RequestClientCertificate,
@@ -74,6 +75,7 @@ from sansticket.handshake.tls13.certificates import (
     certificate_request,
     chain_of,
     check_certificate_verify,
+    undone,
 )
 from sansticket.handshake.tls13.connected import Connected
 from sansticket.handshake.tls13.finished import check_finished
@@ -85,6 +87,7 @@ from sansticket.wire.extensions.resumption import EarlyDataLimit
 from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateVerify,
+    CompressedCertificate,
     Finished,
     KeyUpdate,
     NewSessionTicket,
@@ -207,6 +210,9 @@ class ServerConnected(Connected):
         else:
             response = CertificateProved(transcript, ())
         return evolve(self, requests=others, response=response)
+
+    def on_compressed_certificate(self, message: CompressedCertificate, flight: Flight) -> ServerConnected:
+        return self.on_certificate(undone(message, self.config), flight)
 
     def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyAgain:
         shown = self.response

@@ -8,13 +8,14 @@ WaitClientFinished  the client may send application data, and tickets follow
 
 Transitions (``python -m tools.transitions --write``):
 
-    AskSign                      ProvideSignature   WaitClientFinished, WaitClientCertificate
-    WaitClientCertificate        Certificate        WaitClientCertificateVerify, WaitClientFinished
-    WaitClientCertificateVerify  CertificateVerify  AskVerifyPeer
-    AskVerifyPeer                AcceptPeer         WaitClientFinished
-                                 RejectPeer         the end
-    WaitClientFinished           Finished           ServerConnected, AskPrepareTicket, AskProtectTicket
-                                 SendData           WaitClientFinished
+    AskSign                      ProvideSignature       WaitClientFinished, WaitClientCertificate
+    WaitClientCertificate        Certificate,
+                                 CompressedCertificate  WaitClientCertificateVerify, WaitClientFinished
+    WaitClientCertificateVerify  CertificateVerify      AskVerifyPeer
+    AskVerifyPeer                AcceptPeer             WaitClientFinished
+                                 RejectPeer             the end
+    WaitClientFinished           Finished               ServerConnected, AskPrepareTicket, AskProtectTicket
+                                 SendData               WaitClientFinished
 """
 
 from __future__ import annotations
@@ -51,10 +52,12 @@ from sansticket.handshake.server.tls13.connected import (
 )
 from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
 from sansticket.handshake.tls13.certificates import (
-    certificate_message,
     certificate_request,
     chain_of,
     check_certificate_verify,
+    compression_for,
+    shown,
+    undone,
 )
 from sansticket.handshake.tls13.finished import check_finished, finished_message
 from sansticket.keys.tls13 import (
@@ -88,6 +91,7 @@ from sansticket.wire.messages.hello import ServerHello
 from sansticket.wire.messages.tls13 import (
     Certificate,
     CertificateVerify,
+    CompressedCertificate,
     EncryptedExtensions,
     Finished,
 )
@@ -143,7 +147,8 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     if negotiated.config.client_authentication is not ClientAuthentication.NONE:
         handshake = handshake.plus(flight.send(certificate_request(negotiated.config, b"")))
     credential, scheme = select_credential(negotiated)
-    handshake = handshake.plus(flight.send(certificate_message(b"", credential)))
+    compression = compression_for(negotiated.config, negotiated.hello)
+    handshake = handshake.plus(flight.send(shown(b"", credential, compression)))
     return AskSign(credential, scheme, handshake)
 
 
@@ -290,6 +295,11 @@ class WaitClientCertificate(State):
         if config.client_authentication is ClientAuthentication.REQUIRED:
             raise Fault(Reason.CERTIFICATE_REQUIRED)
         return WaitClientFinished(finished, ())
+
+    def on_compressed_certificate(
+        self, message: CompressedCertificate, flight: Flight
+    ) -> WaitClientCertificateVerify | WaitClientFinished:
+        return self.on_certificate(undone(message, self.finished.handshake.negotiated.config), flight)
 
 
 @value
