@@ -27,6 +27,7 @@ SESSIONS: Final = (
 PSKS: Final = ("tests/handshake/test_external_psks.py", "tests/resumption/test_psk_sessions.py")
 
 NEAREST: Final[dict[str, tuple[str, ...]]] = {
+    "tickets/stores/replay": ("tests/tickets/test_replay.py",),
     "wire/": ("tests/wire",),
     "record/": ("tests/record", "tests/handshake/test_hostile_records.py"),
     "connection/": ("tests/handshake/test_hostile_records.py", *CLIENT_13, *SERVER_13),
