@@ -13,14 +13,16 @@ from sansticket.errors import ConfigError
 from sansticket.events import Question
 from sansticket.inputs import random_bytes
 from sansticket.text import quoted
+from sansticket.values import Shared
 
 VERIFIER_LENGTH: Final = 32
 
 
-class Answers(dict[type[Question], Answering]):
+class Answers(Shared, dict[type[Question], Answering]):
     """The answers of a config, which do not change.
 
-    Configs that are made from it with ``evolve``, without other answers, share them.
+    Configs that are made from it with ``evolve``, without other answers, share them, and so do its copies.  Out of a
+    pickle come others: a function is found there by its name, and may be another one by now.
     """
 
     verifier: bytes | None = None
@@ -28,8 +30,8 @@ class Answers(dict[type[Question], Answering]):
 
     def know_verifier(self, entropy: Callable[[int], bytes]) -> None:
         """Draw ``verifier``, unless there is one."""
-        if self.verifier is None:
-            self.verifier = random_bytes(entropy, VERIFIER_LENGTH)
+        if self.verifier is None:  # and the first counts, where two threads come at once
+            self.__dict__.setdefault("verifier", random_bytes(entropy, VERIFIER_LENGTH))
 
     def _unchanging(self, *changes: Any, **more: Any) -> Any:
         raise TypeError("the answers of a config do not change; expected another config, made with evolve")
@@ -39,13 +41,7 @@ class Answers(dict[type[Question], Answering]):
     clear = pop = popitem = setdefault = update = _unchanging
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (dict(self), self.verifier)
-
-
-def _restored(values: dict[type[Question], Answering], verifier: bytes | None) -> Answers:
-    answers = Answers(values)
-    answers.verifier = verifier
-    return answers
+        return Answers, (dict(self),)
 
 
 def as_answers(values: Mapping[type[Question], Answer]) -> Answers:

@@ -297,6 +297,10 @@ class Config:
         if VerifyPeer in self.answers and self.verification_label is None:
             self.answers.know_verifier(self.entropy)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields.  What follows from them may be another thing where they are read."""
+        return {one.name: getattr(self, one.name) for one in fields(type(self))}
+
     def _check(self) -> None:
         """The rules over several fields.  Each field by itself is right already."""
         self._check_versions()
@@ -355,6 +359,8 @@ class Config:
         """Stands for the application where it verifies, and for ``otherwise`` where it does not."""
         if VerifyPeer not in self.answers:
             return otherwise
+        if self.verification_label is None:
+            self.answers.know_verifier(self.entropy)  # there is one, but out of a pickle
         return application(self.verification_label, self.answers.verifier)
 
     @property

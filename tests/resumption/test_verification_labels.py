@@ -7,6 +7,7 @@ is none under the very same answers: by hand, through a store, with shared ticke
 from __future__ import annotations
 
 import pickle
+import sys
 from copy import copy, deepcopy
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from sansticket import (
 from sansticket.adapters import SSLContext
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import NOW, anchors, client_credential
+from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.pair import ConnectionPair
 from tests.support.sessions import repeatable_entropy
 from tests.support.ssl_objects import NAME, shaken
@@ -105,11 +107,35 @@ def test_without_a_label_a_policy_is_that_of_these_answers(make: Any, answer: An
     known = policies_of(config)
     assert policies_of(evolve(config, max_buffered=20_000)) == known
     assert policies_of(copy(config)) == policies_of(deepcopy(config)) == known
-    assert policies_of(pickle.loads(pickle.dumps(config))) == known
+    assert policies_of(deepcopy(evolve(config, max_buffered=20_000))) == known
     assert policies_of(make(answers={VerifyPeer: answer})) != known
     assert policies_of(evolve(config, answers={**config.answers})) != known
     assert policies_of(evolve(config, answers={VerifyPeer: strict})) != known
     assert policies_of(evolve(config, answers={})) != known
+
+
+@pytest.mark.parametrize("make", [client_config, server_config])
+@pytest.mark.parametrize("answer", [lax, ASK])
+def test_out_of_a_pickle_come_other_answers(make: Any, answer: Any) -> None:
+    """A function is found by its name: it may accept something else there, and who answers ``ASK`` is unknown."""
+    config = make(answers={VerifyPeer: answer})
+    known = policies_of(config)
+    other, twin = pickle.loads(pickle.dumps([config, evolve(config, max_buffered=20_000)]))
+    assert other.answers == config.answers
+    assert policies_of(other) != known
+    assert len(policies_of(other)) == len(known)
+    assert policies_of(other) == policies_of(twin) == policies_of(evolve(other, max_buffered=30_000))
+    assert policies_of(pickle.loads(pickle.dumps(other))) not in {known, policies_of(other)}
+    labelled = evolve(config, verification_label=b"any")
+    assert policies_of(pickle.loads(pickle.dumps(labelled))) == policies_of(labelled)
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+def test_a_forked_process_has_the_same_answers() -> None:
+    """They are in the same memory: workers resume each other's sessions."""
+    config = server_config(answers={VerifyPeer: lax})
+    assert forked(lambda: policies_of(config)) == policies_of(config)
 
 
 @pytest.mark.parametrize("make", [client_config, server_config])
@@ -211,6 +237,38 @@ def test_who_accepts_everything_opens_no_door_to_who_refuses(version: int) -> No
     session = session_of(connect(client(version), ours))
     pair = connect(client(version, strict), ours, session)
     assert not any(isinstance(event, HandshakeCompleted) for event in pair.client_events)
+
+
+@VERSIONS
+def test_who_became_strict_between_pickle_and_load(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, one = server(version), client(version)
+    session = session_of(connect(one, ours))
+    pickled = pickle.dumps(one)
+    monkeypatch.setattr(sys.modules[__name__], "lax", strict)
+    pair = connect(pickle.loads(pickled), ours, session)
+    assert not any(isinstance(event, HandshakeCompleted) for event in pair.client_events)
+
+
+@VERSIONS
+def test_a_server_that_became_strict_between_pickle_and_load(
+    version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = TicketKeyRing.generate(NOW.timestamp(), repeatable_entropy(1))
+    one = server(
+        version,
+        answers={VerifyPeer: lax},
+        client_authentication=ClientAuthentication.REQUIRED,
+        ticket_keys=keys,
+    )
+    shows = client_config(credentials=[client_credential()], groups=GROUPS)
+    session = session_of(connect(shows, one))
+    assert resumed(connect(shows, one, session))
+    pickled = pickle.dumps(one)
+    monkeypatch.setattr(sys.modules[__name__], "lax", strict)
+    there = pickle.loads(pickled)
+    pair = connect(shows, there, session)
+    assert not pair.server.resumed
+    assert pair.server.state == "Ended"
 
 
 @VERSIONS

@@ -17,6 +17,7 @@ from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import AUTO_CLEAR_EVERY, CacheMode, SessionCache
 from sansticket.tickets.stores.claims import BATCH
+from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.sessions import NOW, ORDINARY, numbered
 from tests.support.work import steps
 
@@ -406,6 +407,49 @@ def test_an_external_copy_of_a_forgotten_claim_is_not_claimed() -> None:
     assert cache.claim(numbered(2), NOW)
     assert cache.admit(first, NOW)
     assert cache.take(first.session_id, NOW) is None
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+@pytest.mark.parametrize("mode", [CacheMode.SERVER, CacheMode.SERVER | CacheMode.NO_INTERNAL])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_forked_process_claims_nothing_that_the_other_can(mode: CacheMode, known: bool) -> None:
+    """Known to the cache, or found by it in a store that gives it to both."""
+    hooks = Hooks(drops=False)
+    cache = hooks.cache(mode=mode)
+    if known:
+        cache.keep(numbered(1), NOW)
+    hooks.store[numbered(1).session_id] = numbered(1)
+
+    def in_a_worker() -> tuple[Any, ...]:
+        found = cache.get(numbered(1).session_id, NOW)
+        return found, cache.take(numbered(1).session_id, NOW), cache.take(numbered(1).session_id, NOW)
+
+    assert forked(in_a_worker) == (numbered(1), None, None)
+    assert cache.take(numbered(1).session_id, NOW) == numbered(1)
+    assert cache.take(numbered(1).session_id, NOW) is None
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+def test_a_forked_process_claims_what_came_there() -> None:
+    """And what a store gave to it alone; what came before stays the other's, whatever came since."""
+    cache = SessionCache()
+    for number in range(3):
+        cache.add(numbered(number), NOW)
+
+    def in_a_worker() -> list[bool]:
+        cache.add(numbered(3), NOW)
+        cache.add(numbered(1), NOW)
+        return [
+            *(cache.claim(numbered(number), NOW) for number in (0, 1, 2, 3, 3, 4)),
+            cache.claim(numbered(5), NOW, taken=True),
+            cache.claim(numbered(5), NOW, taken=True),
+        ]
+
+    assert forked(in_a_worker) == [False, True, False, True, False, False, True, False]
+    assert forked(lambda: forked(lambda: cache.claim(numbered(2), NOW))) is False
+    assert [cache.claim(numbered(number), NOW) for number in range(3)] == [True] * 3
 
 
 @pytest.mark.parametrize("drops", [False, True])

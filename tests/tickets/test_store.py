@@ -17,7 +17,10 @@ from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.tickets.stores.client import ClientSessionStore, Reservation, StoreKey
+from tests.support.configs import client_config, server_config
+from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.inputs import WRONG_BYTES
+from tests.support.pair import ConnectionPair
 from tests.support.records import DUPLICATES
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, numbered, sessions
 from tests.support.work import steps
@@ -274,6 +277,53 @@ def test_what_was_lent_once_comes_back_once(duplicate: Callable[[Reservation], R
     assert reserved(store) == numbered(1)
     assert not twin.give_back(NOW)
     assert reserved(twin._store) is None
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+def test_a_forked_process_shows_no_ticket_that_the_other_can_show() -> None:
+    store = holding(numbered_12(1, issued_at=NOW - 1), numbered(1), numbered(2))
+    lent = store.reserve(KEY, NOW)
+    assert lent is not None
+
+    def in_a_worker() -> tuple[Any, ...]:
+        given_back = lent.give_back(NOW), lent.refused(), lent.used()
+        written = len(ClientSessionStore.from_bytes(store.to_bytes()))
+        first = reserved(store), len(store), store.room(KEY, NOW)
+        store.put(KEY, numbered(3), NOW)
+        own = store.reserve(KEY, NOW)
+        assert own is not None
+        back = own.give_back(NOW)
+        return given_back, written, first, own.session, back, [reserved(store) for _ in range(2)]
+
+    lasting = numbered_12(1, issued_at=NOW - 1)
+    assert forked(in_a_worker) == (
+        (False, False, False),
+        1,
+        (lasting, 1, 3),
+        numbered(3),
+        True,
+        [numbered(3), lasting],
+    )
+    assert lent.give_back(NOW)
+    assert {reserved(store), reserved(store)} == {numbered(1), numbered(2)}
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2])
+def test_connections_of_a_forked_process(version: int) -> None:
+    """The client's ticket is offered by one of two processes, the server's session claimed in one."""
+    store, server = ClientSessionStore(), server_config(versions=[version])
+    client = client_config(versions=[version], session_store=store)
+
+    def resumes() -> bool:
+        pair = ConnectionPair(client, server)
+        pair.pump()
+        return pair.client.resumed
+
+    assert not resumes()
+    assert [forked(resumes), resumes()] == [version == ProtocolVersion.TLS_1_2, True]
 
 
 @pytest.mark.parametrize(

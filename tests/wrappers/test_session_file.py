@@ -24,6 +24,7 @@ from sansticket.connection.client import ClientConnection
 from sansticket_wrappers.session_file import SessionFile, disk
 from tests.support.command import ROOT, Command
 from tests.support.configs import client_config, server_config
+from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.pair import ConnectionPair
 from tests.support.sessions import NOW, ORDINARY_12, numbered
 
@@ -382,3 +383,23 @@ def test_what_a_process_left_that_died_while_it_wrote(path: Path) -> None:
     holding(path, numbered(1))
     assert tickets(path) == numbers(1)
     assert not Path(f"{path}.new").exists()
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+def test_a_forked_process_takes_from_the_file_too(path: Path) -> None:
+    """There a session is once, whoever takes it; what the other has taken is gone from it."""
+    store = holding(path, numbered(1), numbered(2), numbered(3))
+
+    def in_a_worker() -> bytes:
+        own = store.reserve(KEY, NOW)
+        assert own is not None
+        other = store.reserve(KEY, NOW)
+        assert other is not None
+        assert other.give_back(NOW)
+        return own.session.ticket
+
+    taken = [forked(in_a_worker)]
+    while (reservation := store.reserve(KEY, NOW)) is not None:
+        taken.append(reservation.session.ticket)
+    assert sorted(taken) == numbers(1, 2, 3)

@@ -21,7 +21,7 @@ This holds for one process.  Where several share a store, the store must decide:
 
 A copy must not be able to claim what the original can.  ``copy`` and ``deepcopy`` therefore give the cache itself, as
 for a lock; and out of a pickle comes a cache that knows the same sessions, gives them to everybody, and claims none
-but those that are new in it.
+but those that are new in it.  A forked process has such a copy too.
 
 No call works through more than two times ``BATCH`` sessions with the lock held, however many expired.  Hooks are called
 without it: they may use the cache.
@@ -32,6 +32,8 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from copy import deepcopy
 from enum import Flag
+from math import inf
+from os import getpid
 from threading import Lock
 from typing import Any, Final
 
@@ -128,6 +130,8 @@ class SessionCache(Shared):
         self._expiry = Expiry()  # some of its sessions may be gone
         self._claims = Claims(remembered_claims)
         self._came = 0  # how many sessions came, that is the order of the next
+        self._process = getpid()
+        self._here_since = 0  # the order of the first that came in this process
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -144,6 +148,7 @@ class SessionCache(Shared):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._process = getpid()
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -240,10 +245,14 @@ class SessionCache(Shared):
 
         ``taken``: the external store has given it to this caller alone, and removed it.  Then only an id that is
         remembered is refused, and the hook is not called for the store's sake.
+
+        In a process that was forked nothing can be claimed but what came to the cache there, or was ``taken``: the
+        other process claims the rest.
         """
         with self._lock:
+            self._know_process()
             kept = self._kept.pop(session.session_id, None)
-            trusted = taken or (kept is not None and not kept.external)
+            trusted = taken or (kept is not None and not kept.external and kept.order >= self._here_since)
             claimed = not session.expired(now) and self._claims.record(session, now, trusted=trusted)
         self._tell([session] if kept is not None or (claimed and not taken) else [])
         return claimed
@@ -303,7 +312,15 @@ class SessionCache(Shared):
 
     # Called with the lock held
 
+    def _know_process(self) -> None:
+        """After a fork, what came before it is the other's to claim."""
+        if self._process != getpid():
+            self._process = getpid()
+            self._here_since = self._came
+            self._claims.forgotten_until = inf
+
     def _next(self) -> int:
+        self._know_process()
         self._came += 1
         return self._came - 1
 

@@ -32,6 +32,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import inf
+from os import getpid
 from threading import Lock
 from typing import Any, Final, Self
 
@@ -94,22 +95,25 @@ class Reservation(Shared):
     Each method returns False if something had been said before.
 
     It is a loan, and stays one: ``copy`` and ``deepcopy`` give the reservation itself, whose first word counts
-    whoever says it.  Out of a pickle it comes settled, and gives nothing back: the original can.
+    whoever says it.  Out of a pickle, and in a process that was forked, it is settled, and gives nothing back: the
+    original can.
     """
 
-    __slots__ = ("_open", "_store", "key", "session")
+    __slots__ = ("_open", "_process", "_store", "key", "session")
 
     def __init__(self, store: "ClientSessionStore", key: StoreKey, session: Session) -> None:
         self.key: StoreKey = key
         self.session: Session = session
         self._store = store
         self._open = True
+        self._process = getpid()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key}, {self.session})"
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        return None, {"key": self.key, "session": self.session, "_store": self._store, "_open": False}
+        slots = {"key": self.key, "session": self.session, "_store": self._store}
+        return None, {**slots, "_open": False, "_process": self._process}
 
     def used(self) -> bool:
         """The server resumed the session.  A TLS 1.2 session stays in the store."""
@@ -135,7 +139,7 @@ class Reservation(Shared):
 
     def _close(self) -> bool:
         was_open, self._open = self._open, False
-        return was_open
+        return was_open and self._process == getpid()
 
 
 @define
@@ -179,7 +183,8 @@ class ClientSessionStore(Shared):
 
     A TLS 1.3 ticket is in one place only: ``copy`` and ``deepcopy`` give the store itself, as for a lock, and a
     pickle holds its bounds and its TLS 1.2 sessions, which may be shown by many.  To take all of it to the next run
-    of a program there is ``to_bytes``; read that in one place, once.
+    of a program there is ``to_bytes``; read that in one place, once.  A forked process knows what a pickle knows, and
+    what came to the store there.
     """
 
     def __init__(self, *, per_server: int = 4, servers: int = 256) -> None:
@@ -195,6 +200,7 @@ class ClientSessionStore(Shared):
         self._servers = servers
         self._sessions: OrderedDict[StoreKey, _Kept] = OrderedDict()
         self._count = 0
+        self._process = getpid()
         self._lock: AbstractContextManager[object] = Lock()
         """Each operation is one ``with`` of it: what reads and writes a store that others share stands in its place."""
 
@@ -297,7 +303,20 @@ class ClientSessionStore(Shared):
 
     # Called with the lock held
 
+    def _know_process(self) -> None:
+        """After a fork, the TLS 1.3 sessions that came before it are the other's to show."""
+        if self._process == getpid():
+            return
+        self._process = getpid()
+        for key, kept in tuple(self._sessions.items()):
+            lasting = [session for session in kept.sessions if not _single_use(session)]
+            self._count -= len(kept.sessions) - len(lasting)
+            kept.sessions = lasting
+            if not lasting:
+                del self._sessions[key]
+
     def _written(self, wanted: Callable[[Session], bool] = lambda session: True) -> bytes:
+        self._know_process()
         parts = [bytes((FORMAT,))]
         for key, kept in self._sessions.items():
             sessions = [vector(session.to_bytes()) for session in kept.sessions if wanted(session)]
@@ -328,6 +347,7 @@ class ClientSessionStore(Shared):
 
     def _pruned(self, key: StoreKey, now: float) -> _Kept | None:
         """What is left of one key when what has expired is dropped."""
+        self._know_process()
         kept = self._sessions.get(key)
         if kept is None:
             return None

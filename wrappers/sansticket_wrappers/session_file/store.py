@@ -68,6 +68,9 @@ class SessionFile(ClientSessionStore):
 
     # Called when no other thread and process is at it
 
+    def _know_process(self) -> None:
+        """Whoever has the file takes sessions from it, forked or not: there they are once."""
+
     def _load(self) -> None:
         content = read(self._path)
         if content is not None and content == self._content:
