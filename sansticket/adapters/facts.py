@@ -112,14 +112,14 @@ class Facts(ssl.SSLObject):
         """
         chain, config = self.get_unverified_chain(), self._profile.live
         anchors = config.trust_anchors
-        if not chain or not self._profile.verifies or anchors is None:
+        if self._connection is None or not chain or not self._profile.verifies or anchors is None:
             return chain
         moment = datetime.fromtimestamp(self._completed_at, UTC)
         try:
             if self._server_side:
                 path = verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
             else:
-                name = self._server_hostname if self._profile.checks_name else None
+                name = self._connection.server_name if self._profile.checks_name else None
                 path = verify_server_chain(chain, anchors, name, moment, config.min_rsa_bits)
         except Fault:
             return []

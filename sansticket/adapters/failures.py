@@ -166,7 +166,7 @@ def _verification_failed(
 ) -> ssl.SSLCertVerificationError:
     code, message = VERIFY_CODES[event.reason]
     if event.reason is Reason.CERTIFICATE_NAME_MISMATCH and server_name is not None:
-        code, message = ADDRESS_MISMATCH if is_ip_address(server_name) else (code, message)
+        code, message = ADDRESS_MISMATCH if is_ip_address(server_name.partition("%")[0]) else (code, message)
         message = message.format(server_name)
     error = _named(
         ssl.SSLCertVerificationError,

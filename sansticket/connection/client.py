@@ -67,7 +67,8 @@ class StoreKeeper(SessionKeeper):
 class ClientConnection(Connection):
     """A client's connection.  Its first flight is in ``data_to_send`` as soon as it is made.
 
-    ``server_name`` is verified against the server's certificate and sent as SNI (an IP address is only verified).
+    ``server_name`` is verified against the server's certificate and sent as SNI (an IP address is only
+    verified, without the zone that it may have).
     ``session`` is one session to offer, or several in the order of preference; those that cannot be used
     (expired, of another name, suite or verification policy) are not offered, and the record says why.
 

@@ -97,7 +97,12 @@ def signed_with(certificate: "x509.Certificate") -> frozenset[Scheme]:
 
 
 def is_ip_address(server_name: str) -> bool:
-    """Whether a name is an IP address in text; it then goes into no server_name extension (RFC 6066)."""
+    """Whether a name is an IP address in text; it then goes into no server_name extension (RFC 6066).
+
+    One with a zone is none: no certificate is for an interface of one of its clients.
+    """
+    if "%" in server_name:
+        return False
     if ":" not in server_name and not server_name[-1:].isdigit():
         return False  # no top-level domain ends in a digit, every IPv4 address does
     try:

@@ -676,3 +676,13 @@ def test_a_certificate_may_come_after_the_ciphers_that_go_with_it() -> None:
             context.load_cert_chain(chain, private_key)
         context.set_ciphers("aRSA")
         assert context.config.usable_versions == (ProtocolVersion.TLS_1_2,)
+
+
+def test_the_zone_of_an_address_is_no_part_of_what_is_verified() -> None:
+    identity = authority().issue("fe80::1")
+    client, server = OURS.client(), OURS.server(identity=identity)
+    link = shaken(client, server, server_hostname="fe80::1%eth0")
+    assert link.client.tls.server_hostname == "fe80::1%eth0"
+    assert link.client.tls.get_verified_chain() == [*identity.chain_der, authority().der]
+    with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
+        shaken(client, server, server_hostname="fe80::2%eth0")

@@ -239,6 +239,8 @@ def test_names_in_daily_use_that_are_no_host_names_of_old(server_name: str) -> N
         "bücher.example",
         "x" * 64,
         "a." * 127 + "a",
+        "fe80::1%eth0",
+        "fe80::1%a\nb",
     ],
 )
 def test_server_names_that_can_be_no_name(server_name: str) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sansticket.config.choices import ASK
 from sansticket.connection.client import ClientConnection
 from sansticket.errors import ConfigError, Fault, Reason
-from sansticket.events import HandshakeCompleted, SelectConfig
+from sansticket.events import ConnectionTerminated, HandshakeCompleted, SelectConfig, VerifyPeer
 from sansticket.handshake.common.names import is_dns_name, server_name_of
+from sansticket.verifiers.pyopenssl import ServerVerifier
 from sansticket.wire.extensions.negotiation import ServerNameList
 from sansticket.wire.messages.hello import ClientHello
 from tests.support.certificates import authority
@@ -44,6 +45,7 @@ WRONG = {
     "a dot at the end": "server.example.",
     "an IPv4 address": "192.0.2.1",
     "an IPv6 address": "2001:db8::1",
+    "an IPv6 address with a zone": "fe80::1%eth0",
     "an IPv6 address in brackets": "[2001:db8::1]",
     "a port": "server.example:443",
     "a wildcard": "*.server.example",
@@ -64,6 +66,45 @@ def test_a_name_goes_all_the_way(name: str) -> None:
     pair.pump()
     for events in (pair.client_events, pair.server_events):
         assert next(e for e in events if isinstance(e, HandshakeCompleted)).server_name == name
+
+
+@pytest.mark.parametrize("zone", ["eth0", "1", "wlan-0.7_x", "25eth0"])
+@pytest.mark.parametrize("version", [0x0303, 0x0304])
+@pytest.mark.parametrize("answers", [{}, {VerifyPeer: ServerVerifier()}])
+def test_the_zone_of_an_address_is_for_us_alone(version: int, zone: str, answers: dict[type, object]) -> None:
+    """Whoever verifies is asked for the address; it is no name for SNI, and events show none of it."""
+    credential = credential_of(authority().issue("a test", "fe80::1"))
+    client = client_config(versions=[version], answers=answers)
+    for right, address in ((True, f"FE80::1%{zone}"), (False, f"fe80::2%{zone}")):
+        pair = ConnectionPair(client, server_config(credentials=[credential]), server_name=address)
+        pair.pump()
+        assert pair.server.server_name is None
+        if right:
+            assert pair.client.server_name == "fe80::1"
+        else:
+            assert pair.event("client", ConnectionTerminated).reason is Reason.CERTIFICATE_NAME_MISMATCH
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fe80::1%",
+        "fe80::1%a\nb",
+        "fe80::1% a",
+        "fe80::1%\0",
+        "fe80::1%\x1b[31m",
+        "fe80::1%b\xfc",
+        "192.0.2.1%eth0",
+        "server.example%eth0",
+        "%eth0",
+        ":%eth0",
+        "fe80::1%a.\n",
+    ],
+)
+def test_what_is_no_zone(name: str) -> None:
+    with pytest.raises(ConfigError, match="server_name: ") as caught:
+        ClientConnection(client_config(), name)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("what", WRONG)

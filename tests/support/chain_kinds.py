@@ -258,6 +258,11 @@ def _within(permitted: object, excluded: object = None) -> Callable[[], Chain]:
     return lambda: below(CA, (_constrained(permitted, excluded), True))
 
 
+def _odd_name_within() -> Chain:
+    constraint = _constrained(x509.DNSName("example")), True
+    return below(CA, constraint, name="my_service.example", own=[san("my_service.example")])
+
+
 AUTHORITIES: Final = (
     Kind("basicConstraints not critical", BOTH, lambda: below((CA[0], False), usage("key_cert_sign"))),
     Kind(
@@ -307,6 +312,7 @@ AUTHORITIES: Final = (
         BOTH,
         lambda: below(CA, (_constrained(x509.DNSName("example")), False)),
     ),
+    Kind("name constraint kept: a domain, for a name with underscore", OPENSSL, lambda: _odd_name_within()),
     Kind("name constraint excludes the domain", NEITHER, _within(None, x509.DNSName("example"))),
     Kind("name constraint with a leading dot", OPENSSL, _within(x509.DNSName(".example"))),
     Kind(

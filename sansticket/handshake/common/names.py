@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import Final
 
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
@@ -12,6 +14,9 @@ from sansticket.text import quoted
 from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameList
 from sansticket.wire.messages.base import ExtensionsMessage
 from sansticket.wire.messages.hello import ClientHello
+
+_ZONE: Final = re.compile(r"(?<=[0-9a-f:])%[!-~]+\Z")
+"""Of an IPv6 address in text (RFC 4007 section 11)."""
 
 
 @lru_cache(maxsize=256)
@@ -27,8 +32,9 @@ def is_dns_name(name: str) -> bool:
 
 
 def normal_name(server_name: str) -> str:
-    """The name that a client was given as it is sent, compared and verified: lower case, no dot at the end.
+    """The name that a client was given as it is sent, compared and verified: lower case, no dot at the end, no zone.
 
+    The zone of an IPv6 address says through which of our interfaces it is reached, and is nobody else's concern.
     ConfigError ``server_name`` for what is neither a DNS name nor an IP address.
     """
     name = server_name.lower().removesuffix(".")
@@ -37,6 +43,8 @@ def normal_name(server_name: str) -> str:
             "server_name",
             f"{quoted(server_name)}; expected 1 to {MAX_NAME} ASCII characters (IDNA A-labels for other scripts)",
         )
+    if ":" in name:
+        name = _ZONE.sub("", name)
     if not is_dns_name(name) and not is_ip_address(name):
         raise ConfigError("server_name", f"{quoted(server_name)}; expected a host name or an IP address")
     return name
