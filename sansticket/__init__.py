@@ -8,7 +8,7 @@ Connections     ClientConnection, ServerConnection, Connection, ConnectionFacts
 Configs         ClientConfig, ServerConfig, Config, ClientAuthentication, ResumedCertificates, TicketFlush, ASK
 Certificates    Credential, TrustAnchors
 Events          Event, HandshakeCompleted, DataReceived, TicketIssued, TicketReceived, KeysUpdated, PeerAuthenticated,
-                CertificateWithheld, PeerClosed, ConnectionTerminated;
+                TicketWithheld, CertificateWithheld, PeerClosed, ConnectionTerminated;
                 EarlyDataAccepted, EarlyDataRejected, EarlyDataReceived, EarlyDataEnded
 Questions       Question, each with its answers, which are commands (AbortHandshake answers all)
                 SelectConfig: UseConfig; VerifyPeer: AcceptPeer, RejectPeer; Sign: ProvideSignature;
@@ -118,6 +118,7 @@ from sansticket.events import SelectConfig as SelectConfig
 from sansticket.events import Sign as Sign
 from sansticket.events import TicketIssued as TicketIssued
 from sansticket.events import TicketReceived as TicketReceived
+from sansticket.events import TicketWithheld as TicketWithheld
 from sansticket.events import VerifyPeer as VerifyPeer
 from sansticket.field_docs import show_field_docs
 from sansticket.handshake.client.adoption import SessionNotAdopted as SessionNotAdopted

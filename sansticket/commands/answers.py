@@ -206,8 +206,8 @@ class SealTicket(Command):
     """Answers ``PrepareTicket``.  ``app_data`` None keeps what the session carries (an inherited value too).
 
     Data that makes a ticket of more than 57,344 bytes (TLS 1.2: 65,535) is a LocalProtocolError: no client could show
-    it.  When the session does not fit although no data was given (a long certificate chain, inherited data), this
-    ticket is not sent.
+    it.  When a function of the config gave it, or when the session does not fit although no data was given (a long
+    certificate chain, inherited data), this ticket is not sent, and ``TicketWithheld`` says why.
     """
 
     app_data: bytes | None = field(
@@ -221,7 +221,8 @@ class SealTicket(Command):
 @frozen
 class TicketProtected(Command):
     """Answers ``ProtectTicket``, with 1 to 57,344 bytes, which a client has room for in its hello (TLS 1.2: 65,535).
-    LocalProtocolError for more.  None: this ticket is not sent, and the connection goes on."""
+    LocalProtocolError for more; or no ticket, where a function of the config gave it, and ``TicketWithheld`` says why.
+    None: this ticket is not sent, and the connection goes on."""
 
     ticket: bytes | None = field(
         validator=is_bytes_or_none,

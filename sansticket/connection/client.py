@@ -24,7 +24,7 @@ from sansticket.handshake.client.start import normal_server_name, start
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.early_data import NOT_WANTED
 from sansticket.tickets.session import Session
-from sansticket.tickets.stores.client import StoreVisit
+from sansticket.tickets.stores.visit import StoreVisit
 
 
 def _sessions(given: Session | Sequence[Session] | None) -> tuple[Session, ...]:

@@ -21,6 +21,7 @@ from sansticket.events import (
     PeerAuthenticated,
     TicketIssued,
     TicketReceived,
+    TicketWithheld,
 )
 from sansticket.text import MAX_PIECE, printable, quoted
 from sansticket.tickets.session import Session
@@ -171,7 +172,7 @@ def event(happened: Event) -> str:
             return f"ticket {ordinal} of this connection, {session.lifetime} s"
         case TicketReceived(session=session):
             return _ticket(session)
-        case CertificateWithheld(why=why):
+        case CertificateWithheld(why=why) | TicketWithheld(why=why):
             return why
         case KeysUpdated(by_peer=by_peer):
             return "the peer's" if by_peer else "ours"

@@ -27,6 +27,7 @@ from sansticket.events.happenings import (
     PeerClosed,
     TicketIssued,
     TicketReceived,
+    TicketWithheld,
 )
 from sansticket.events.questions import (
     AdmitSession,
@@ -71,5 +72,6 @@ __all__ = [
     "Sign",
     "TicketIssued",
     "TicketReceived",
+    "TicketWithheld",
     "VerifyPeer",
 ]

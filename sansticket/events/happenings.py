@@ -79,6 +79,18 @@ class TicketIssued(Event):
 
 
 @frozen
+class TicketWithheld(Event):
+    """Server: a ticket was to be made, and there is none, since no client could show it.  ``why``, in words.
+
+    Data of a function for ``PrepareTicket``, a ticket of one for ``ProtectTicket``, a session with a long chain of
+    certificates, or what keys of the application's own have made of it, is too large or empty.  The connection goes on.
+    """
+
+    why: str
+    """A sentence for people: sizes, and nothing of the data."""
+
+
+@frozen
 class TicketReceived(Event):
     """Client: the server sent a ticket.  ``session`` can be offered once, to the same server.
 

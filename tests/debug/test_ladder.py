@@ -19,6 +19,7 @@ from sansticket import (
     Reason,
     SendData,
     ServerConnection,
+    TicketWithheld,
     UpdateKeys,
 )
 from sansticket.codes import CipherSuite
@@ -161,6 +162,7 @@ def test_words_for_events() -> None:
     assert words.event(DataReceived(b"x" * 25)) == f"25 bytes, '{'x' * 24}'..."
     assert words.event(KeysUpdated(by_peer=True)) == "the peer's"
     assert words.event(CertificateWithheld("because")) == "because"
+    assert words.event(TicketWithheld("because")) == "because"
     assert words.event(PeerAuthenticated((b"",))) == "1 certificate"
     assert words.event(PeerClosed()) == ""
     ended = ConnectionTerminated(Reason.BAD_FINISHED, AlertDescription.DECRYPT_ERROR)

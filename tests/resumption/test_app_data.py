@@ -5,6 +5,7 @@ SSL_CTX_set_session_ticket_cb(3): gen_cb is ``PrepareTicket``, and SSL_SESSION_s
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from sansticket.commands import (
     ResolveTicket,
     SealTicket,
     SendData,
+    TicketNotOpened,
     TicketOpened,
     TicketProtected,
 )
@@ -24,12 +26,21 @@ from sansticket.config.choices import ASK
 from sansticket.config.server import ServerConfig
 from sansticket.crypto.groups import supported
 from sansticket.errors import LocalProtocolError, Reason
-from sansticket.events import DecideTicket, OpenTicket, PrepareTicket, ProtectTicket, TicketIssued
+from sansticket.events import (
+    DecideTicket,
+    OpenTicket,
+    PrepareTicket,
+    ProtectTicket,
+    TicketIssued,
+    TicketReceived,
+    TicketWithheld,
+)
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.keys.protection import NATIVE, OpenedTicket
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
+from tests.support.configs import client_config, server_config
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import (
     World,
@@ -214,13 +225,53 @@ def test_not_bytes(data: Any) -> None:
         SealTicket(data)
 
 
-def test_too_large_from_a_function_is_the_end(world: World) -> None:
+def withheld(pair: ConnectionPair) -> list[str]:
+    return [event.why for event in pair.events("server", TicketWithheld)]
+
+
+def test_too_large_from_a_function_costs_the_ticket(world: World) -> None:
+    """There is no caller who could be told; the others leave, and so does the data behind a ticket on request."""
     pair = world.connect(sealing(world.server(), b"fits", bytes(70_000)))
-    assert len(received(pair)) == 1
-    assert ending(pair).reason is Reason.ANSWER_FAILED
-    assert ending(pair).alert == AlertDescription.INTERNAL_ERROR
-    assert isinstance(ending(pair).cause, LocalProtocolError)
-    assert "70000 bytes of app_data" in str(ending(pair).cause)
+    why = r"SealTicket with 70000 bytes of app_data makes a ticket of \d{5} bytes; expected at most 57344"
+    assert outcome(pair) == (False, 1)
+    assert [event.session.app_data for event in pair.events("server", TicketIssued)] == [b"fits"]
+    assert [re.fullmatch(why, said) is not None for said in withheld(pair)] == [True]
+    pair.server.send(IssueTicket(2))
+    pair.send("server", SendData(b"all is well"))
+    assert pair.data("client") == b"all is well"
+    assert (len(received(pair)), len(withheld(pair))) == (1, 3)
+    assert pair.server.state == "tls13.ServerConnected"
+
+
+@pytest.mark.parametrize("version", [0x0303, 0x0304])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {PrepareTicket: lambda question: SealTicket(bytes(70_000))},
+        {PrepareTicket: lambda question: SealTicket(bytes(MAX_FIELD + 1))},
+        {ProtectTicket: lambda question: TicketProtected(bytes(70_000))},
+        {ProtectTicket: lambda question: TicketProtected(b"")},
+    ],
+    ids=["data", "more data than a session can have", "ticket", "empty ticket"],
+)
+def test_a_function_that_gives_too_much_in_both_versions(version: int, answers: Any) -> None:
+    elsewhere = {"ticket_keys": None} if ProtectTicket in answers else {}
+    opens = {OpenTicket: lambda question: TicketNotOpened()} if ProtectTicket in answers else {}
+    config = server_config(versions=[version], answers={**opens, **answers}, **elsewhere)
+    pair = ConnectionPair(client_config(versions=[version]), config)
+    pair.pump()
+    pair.send("server", SendData(b"all is well"))
+    assert pair.data("client") == b"all is well"
+    assert pair.events("client", TicketReceived) == []
+    assert len(withheld(pair)) == (1 if version == 0x0303 else 2)
+    assert all("expected" in why and why.isprintable() for why in withheld(pair))
+
+
+def test_who_is_asked_is_told_and_no_event_says_it_again(world: World) -> None:
+    pair = world.connect(world.server(answers={PrepareTicket: ASK}))
+    assert not fits(pair, 70_000)
+    pair.send("server", SealTicket())
+    assert withheld(pair) == []
 
 
 class LargeSessions:
@@ -296,6 +347,7 @@ def test_keys_that_make_no_ticket_that_fits(world: World, size: int) -> None:
     """Too much, or nothing: that ticket is not sent, and the connection goes on; what was given to it is refused."""
     pair = world.connect(world.server(ticket_keys=Sealer(size)))
     assert outcome(pair) == (False, 0)
+    assert withheld(pair) == [f"SealTicket makes a ticket of {size} bytes; expected at most 57344"] * 2
     pair.send("client", SendData(b"all is well"))
     assert pair.data("server") == b"all is well"
     pair = world.connect(world.server(ticket_keys=Sealer(size), answers={PrepareTicket: ASK}))

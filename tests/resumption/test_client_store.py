@@ -18,7 +18,7 @@ from sansticket.errors import ConfigError, Reason
 from sansticket.events import DecideTicket, HandshakeCompleted, TicketReceived
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.session import Session
-from sansticket.tickets.stores.client import StoreVisit
+from sansticket.tickets.stores.visit import StoreVisit
 from tests.support.credentials import client_credential, server_credential
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import NAME, World, ending, failed_checks, outcome, received, record, resumed

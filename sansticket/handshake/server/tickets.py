@@ -1,7 +1,8 @@
 """The making of a ticket, in both versions: the data that the application puts in, the encoding, the protection.
 
 A ticket that no client can show is none: it must fit into a ClientHello, beside the largest key shares, a server
-name and the protocols.  So what is too large is refused where it is made.
+name and the protocols.  So what is too large is refused where it is made, to the caller who gave it; where nobody can
+be told (a function of the config gave it, or nobody) that ticket is not made, and ``TicketWithheld`` says so.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from attrs import evolve, field
 
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import SealTicket, TicketProtected
+from sansticket.config.choices import ASK
 from sansticket.config.server import ServerConfig
 from sansticket.config.tickets import SealedTickets
 from sansticket.errors import LocalProtocolError
+from sansticket.events import PrepareTicket, ProtectTicket, TicketWithheld
 from sansticket.handshake.common.certificates import verified_path
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.encoding import MAX_FIELD
@@ -48,8 +51,8 @@ class ToBeProtected:
 
 @value
 class NotMade:
-    """There can be no such ticket, though the application gave no data: a chain of certificates is too long, or keys of
-    its own gave too much or nothing."""
+    """There can be no such ticket, and nobody who could be told: a chain of certificates is too long, keys of the
+    application's own gave too much or nothing, or a function of the config gave too much data."""
 
 
 Prepared = Sealed | ToBeProtected | NotMade
@@ -58,11 +61,11 @@ Prepared = Sealed | ToBeProtected | NotMade
 def prepare(session: Session, command: SealTicket, config: ServerConfig, flight: Flight) -> Prepared:
     """The ticket that stands for ``session``: its id if it has one, or the session itself under our keys.
 
-    LocalProtocolError for data of which there can be no ticket.
+    LocalProtocolError for data of which there can be no ticket, if a caller gave it.
     """
     if command.app_data is not None:
         if len(command.app_data) > MAX_FIELD:
-            return unfit(session, command, len(command.app_data))
+            return unfit(session, command, len(command.app_data), config, flight)
         session = evolve(session, app_data=command.app_data)
     if session.session_id:
         return Sealed(session, session.session_id)
@@ -71,30 +74,41 @@ def prepare(session: Session, command: SealTicket, config: ServerConfig, flight:
         session = evolve(session, verified_chain=verified_path(config, session.peer_certificates, flight.now))
     plaintext = codec.encode(session)
     if len(plaintext) > MAX_TICKET[session.version]:
-        return unfit(session, command, len(plaintext))
+        return unfit(session, command, len(plaintext), config, flight)
     if not isinstance(config.tickets, SealedTickets):
         return ToBeProtected(session, plaintext)
     ticket = config.tickets.keys.seal(plaintext, flight.now, flight.entropy)
     if not 0 < len(ticket) <= MAX_TICKET[session.version]:
-        return unfit(session, command, len(ticket))
+        return unfit(session, command, len(ticket), config, flight)
     return Sealed(session, ticket)
 
 
-def unfit(session: Session, command: SealTicket, size: int) -> NotMade:
-    """New data is refused to whoever gave it; where nobody gave any there is no such ticket."""
-    if command.app_data is None:
-        return NotMade()
-    raise LocalProtocolError(
-        f"SealTicket with {len(command.app_data)} bytes of app_data makes a ticket of {size} bytes; "
-        f"expected at most {MAX_TICKET[session.version]}"
+def unfit(session: Session, command: SealTicket, size: int, config: ServerConfig, flight: Flight) -> NotMade:
+    """New data is refused to a caller who gave it; otherwise there is no such ticket."""
+    given = (
+        "SealTicket"
+        if command.app_data is None
+        else f"SealTicket with {len(command.app_data)} bytes of app_data"
     )
+    why = f"{given} makes a ticket of {size} bytes; expected at most {MAX_TICKET[session.version]}"
+    if command.app_data is not None and config.answers.get(PrepareTicket) is ASK:
+        raise LocalProtocolError(why)
+    flight.emit(TicketWithheld(why))
+    return NotMade()
 
 
-def accepted(command: TicketProtected, session: Session) -> bytes | None:
-    """The ticket that keys elsewhere have made, None if they made none.  LocalProtocolError for one of another size."""
-    limit = MAX_TICKET[session.version]
-    if command.ticket is not None and not 0 < len(command.ticket) <= limit:
-        raise LocalProtocolError(
-            f"TicketProtected has a ticket of {len(command.ticket)} bytes; expected 1 to {limit}, or None"
-        )
-    return command.ticket
+def accepted(
+    command: TicketProtected, session: Session, config: ServerConfig, flight: Flight
+) -> bytes | None:
+    """The ticket that keys elsewhere have made, None if they made none.
+
+    One of another size is none either, or LocalProtocolError if a caller gave it.
+    """
+    ticket, limit = command.ticket, MAX_TICKET[session.version]
+    if ticket is None or 0 < len(ticket) <= limit:
+        return ticket
+    why = f"TicketProtected has a ticket of {len(ticket)} bytes; expected 1 to {limit}, or None"
+    if config.answers.get(ProtectTicket) is ASK:
+        raise LocalProtocolError(why)
+    flight.emit(TicketWithheld(why))
+    return None

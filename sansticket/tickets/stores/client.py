@@ -9,7 +9,7 @@ server refuses it.
 One at a time, since some servers look at the first identity only; the freshest, which has the longest to live and
 whose key is the least likely to be gone: most other clients do so too (docs/peers.md).
 
-A connection whose config has a store does all of that by itself, through a ``StoreVisit``; ``put`` and
+A connection whose config has a store does all of that by itself, through a ``StoreVisit`` (``visit``); ``put`` and
 ``reserve`` are for those who want to do it otherwise.
 
 The store is bounded: ``per_server`` sessions of one server, of which the stalest goes first, and ``servers``
@@ -49,9 +49,6 @@ FORMAT: Final = 1
 
 MAX_LIFETIME: Final = 604_800
 """RFC 9846 section 4.7.1: a client uses no TLS 1.3 ticket for longer than seven days, in seconds."""
-
-MAX_REQUESTED: Final = 255
-"""A ticket_request has one byte for each of its counts."""
 
 
 @frozen
@@ -133,7 +130,7 @@ class Reservation(Shared):
         with self._store._lock:
             if not self._close():
                 return False
-            if _single_use(self.session):
+            if single_use(self.session):
                 self._store._insert(self.key, self.session, now)
             return True
 
@@ -206,7 +203,7 @@ class ClientSessionStore(Shared):
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
-            data = self._written(lambda session: not _single_use(session))
+            data = self._written(lambda session: not single_use(session))
         return {"data": data, "per_server": self._per_server, "servers": self._servers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -243,7 +240,7 @@ class ClientSessionStore(Shared):
                 return None
             self._sessions.move_to_end(key)
             session = kept.sessions[-1]
-            if _single_use(session):
+            if single_use(session):
                 self._take_out(key, kept, -1)
             return Reservation(self, key, session)
 
@@ -309,7 +306,7 @@ class ClientSessionStore(Shared):
             return
         self._process = getpid()
         for key, kept in tuple(self._sessions.items()):
-            lasting = [session for session in kept.sessions if not _single_use(session)]
+            lasting = [session for session in kept.sessions if not single_use(session)]
             self._count -= len(kept.sessions) - len(lasting)
             kept.sessions = lasting
             if not lasting:
@@ -378,67 +375,8 @@ class ClientSessionStore(Shared):
         return number
 
 
-class StoreVisit:
-    """What one connection does with a store: it takes a session, brings those that come, and says what became of them.
-
-    Not thread-safe: it belongs to its connection.
-    """
-
-    __slots__ = ("_key", "_lasting", "_reservation", "_store")
-
-    def __init__(self, store: ClientSessionStore, key: StoreKey) -> None:
-        self._store = store
-        self._key = key
-        self._reservation: Reservation | None = None
-        self._lasting: list[Session] = []  # in the store now, and gone from it if the connection fails
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._key})"
-
-    def take(self, now: float) -> Session | None:
-        """A session to offer, if there is one."""
-        self._reservation = self._store.reserve(self._key, now)
-        return None if self._reservation is None else self._reservation.session
-
-    def ticket_request(self, now: float) -> tuple[int, int]:
-        """The numbers of tickets to ask for, after a full handshake and after a resumption (RFC 9149 section 3).
-
-        As many as there is room for in either case: a server that has fewer reasons to send any sends fewer.
-        """
-        room = min(self._store.room(self._key, now), MAX_REQUESTED)
-        return room, room
-
-    def brought(self, session: Session, now: float) -> None:
-        """The server sent a session."""
-        if self._store.put(self._key, session, now):
-            self._lasting = [*self._lasting, session][-self._store.per_server :]
-
-    def resumed(self, resumed: bool) -> None:
-        """The handshake is done; a session that was taken and not resumed is of no more use."""
-        taken = self._reservation
-        if taken is None:
-            return
-        _ = taken.used() if resumed else taken.refused()
-        if resumed and not _single_use(taken.session):
-            self._lasting = [taken.session]
-
-    def ended(self, now: float, *, silent: bool, failed: bool) -> None:
-        """The connection is over.
-
-        ``silent``: nothing of it was ever written to the server, so a session that was taken goes back.
-        ``failed``: by an alert, of either side; the sessions that came with the connection go too (RFC 9846
-        section 6.2), and one that was taken, if it did not get through the handshake or is one of TLS 1.2, which
-        stays in the store until then (RFC 5246 section 7.2.2).
-        """
-        taken = self._reservation
-        if taken is not None:
-            _ = taken.give_back(now) if silent else taken.refused() if failed else taken.used()
-        for session in self._lasting if failed else ():
-            self._store.drop(self._key, session)
-        self._lasting = []
-
-
-def _single_use(session: Session) -> bool:
+def single_use(session: Session) -> bool:
+    """Whether it is shown once, and is then used up."""
     return session.version >= ProtocolVersion.TLS_1_3
 
 

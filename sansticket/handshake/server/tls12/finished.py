@@ -179,7 +179,7 @@ class AskProtectTicket(Asking):
         return TicketProtected(None)
 
     def on_ticket_protected(self, command: TicketProtected, flight: Flight) -> AfterOurFinished:
-        ticket = accepted(command, self.session)
+        ticket = accepted(command, self.session, self.keyed.handshake.negotiated.config, flight)
         if ticket is None:
             return take_back(self.keyed, flight).finish(flight)
         return send_ticket(self.keyed, self.session, ticket, flight).finish(flight)

@@ -371,7 +371,7 @@ class AskProtectTicket(Asking):
         return TicketProtected(None)
 
     def on_ticket_protected(self, command: TicketProtected, flight: Flight) -> AfterHandshake:
-        ticket = accepted(command, self.session)
+        ticket = accepted(command, self.session, self.connected.config, flight)
         if ticket is None:
             return go_on(self.connected, self.batch.one_less(), flight)
         return sent(self.connected, self.batch, self.session, ticket, flight)
