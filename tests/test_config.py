@@ -523,4 +523,6 @@ def test_answers_do_not_change(change: Callable[[Any], object]) -> None:
         assert answers == {VerifyPeer: print}
     loaded = pickle.loads(pickle.dumps(config))
     assert loaded.answers == config.answers
-    assert loaded.verification_policy != config.verification_policy, "functions are found by their names there"
+    assert loaded.verification_policy != config.verification_policy, (
+        "functions are found by their names there"
+    )
