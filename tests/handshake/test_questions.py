@@ -286,7 +286,7 @@ class Boom(Exception):
     pass
 
 
-FORGIVEN: Final = (LookUpSession, AdmitEarlyData, ClaimEarlyData)
+FORGIVEN: Final = (LookUpSession, LookUpPsk, AdmitEarlyData, ClaimEarlyData)
 """The questions whose function may fail."""
 
 
@@ -365,6 +365,21 @@ def test_a_look_up_that_raises(way: str) -> None:
     (done,) = (event for event in one.events["server"] if isinstance(event, HandshakeCompleted))
     assert not done.resumed
     assert "found FAILED (the look-up failed: Boom)" in str(done.record)
+    assert "secret" not in str(done.record)
+
+
+def test_a_look_up_of_a_psk_that_raises() -> None:
+    """It is not known; then the next is tried, and in the end the certificate."""
+
+    def answer(question: Question, connection: Connection, keys: Keys) -> Command:
+        if isinstance(question, LookUpPsk):
+            raise Boom("secret")
+        return answer_to(question, connection, keys)
+
+    one = play(named("external PSK elsewhere"), "server", "function", answer=answer)
+    (done,) = (event for event in one.events["server"] if isinstance(event, HandshakeCompleted))
+    assert done.psk_identity is None
+    assert "psk FAILED (the look-up failed: Boom)" in str(done.record)
     assert "secret" not in str(done.record)
 
 

@@ -19,10 +19,14 @@ from sansticket import (
     Command,
     Connection,
     Event,
+    ExternalPsk,
     IssueTicket,
+    LookUpPsk,
     LookUpSession,
     PrepareTicket,
+    ProvidePsk,
     ProvideSession,
+    PskRole,
     Reason,
     SealTicket,
     SelectConfig,
@@ -481,6 +485,29 @@ def test_an_answer_that_does_not_come_costs_a_full_handshake(
     run(main())
     assert asked
     assert ("the store is broken" in caplog.text) == fails
+
+
+@pytest.mark.parametrize("how", ["found", "raises", "too late"])
+def test_a_psk_that_a_coroutine_looks_up(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Or does not: then there is the certificate."""
+    key = bytes(range(32))
+
+    async def look_up(question: LookUpPsk) -> Command:
+        if how == "raises":
+            raise LookupError("the store is broken")
+        if how == "too late":
+            await asyncio.sleep(PATIENCE)
+        return ProvidePsk(ExternalPsk(question.identity, key, role=PskRole.SERVER))
+
+    async def main() -> None:
+        client = client_config(psks=[ExternalPsk(b"sensor-7", key, role=PskRole.CLIENT)])
+        patience = PATIENCE if how == "found" else 0.01
+        async with serving(server_config(), answers={LookUpPsk: look_up}, answer_timeout=patience) as port:
+            answer, connection = await ask(port, config=client)
+        assert (answer, connection.psk_identity) == (b"HELLO", b"sensor-7" if how == "found" else None)
+
+    run(main())
+    assert ("the store is broken" in caplog.text) == (how == "raises")
 
 
 def test_what_one_connection_answers_goes_before_what_all_answer() -> None:
