@@ -69,9 +69,10 @@ def test_name_of_a_session(wrong: Any) -> None:
 @pytest.mark.parametrize(
     "wrong", [5, "chain", b"chain", [b"chain"], None, True, 1.5, (5,), ("chain",), (None,)]
 )
-def test_certificates_of_a_session(wrong: Any) -> None:
-    with pytest.raises(SessionFormatError, match="peer_certificates is of another type"):
-        evolve(ORDINARY, peer_certificates=wrong)
+@pytest.mark.parametrize("field", ["peer_certificates", "verified_chain"])
+def test_certificates_of_a_session(field: str, wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match=f"{field} is of another type"):
+        evolve(ORDINARY, **{field: wrong})
 
 
 @pytest.mark.parametrize("field", NUMBERS)

@@ -46,6 +46,13 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "handshake/server/tls13/": (*SERVER_13, *PSKS),
     "handshake/server/psks": PSKS,
     "handshake/server/": (*SESSIONS, *PSKS),
+    "tickets/keys/": (
+        "tests/tickets/test_go_keys.py",
+        "tests/tickets/test_gnutls_keys.py",
+        "tests/tickets/test_programs.py",
+        "tests/tickets/test_openssl_keys.py",
+        "tests/resumption/test_codecs.py",
+    ),
 }
 """By the beginning of a module's name; the first that fits."""
 
