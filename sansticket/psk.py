@@ -46,6 +46,18 @@ def _is_identity(psk: object, attribute: Attribute[Any], value: Any) -> None:
         raise ConfigError(attribute.name, f"{len(value)} bytes; expected 1 to {MAX_IDENTITY}")
 
 
+def _is_context(psk: object, attribute: Attribute[Any], value: Any) -> None:
+    check_bytes(attribute.name, value)
+    if len(value) > MAX_IDENTITY:
+        raise ConfigError(attribute.name, f"{len(value)} bytes; expected at most {MAX_IDENTITY}")
+
+
+def _is_code(psk: object, attribute: Attribute[Any], value: Any) -> None:
+    check_kind(attribute.name, value, int, "a number of the registry")
+    if not 0 <= value < 1 << 16:
+        raise ConfigError(attribute.name, f"{value}; expected 0 to 65535")
+
+
 def _is_key(psk: object, attribute: Attribute[Any], value: Any) -> None:
     check_bytes(attribute.name, value)
     if len(value) < MIN_KEY:
@@ -137,19 +149,19 @@ class ExternalPsk:
 
 @frozen
 class ImportedIdentity:
-    """What the identity of an imported PSK says (RFC 9258 section 5.1)."""
+    """What the identity of an imported PSK says (RFC 9258 section 5.1).  ConfigError names what cannot be."""
 
     external_identity: bytes = field(repr=quoted, validator=_is_identity)
     """The name of the key that was imported, 1 to 65,535 bytes."""
 
-    context: bytes = field(default=b"", repr=quoted)
-    """To what it is bound: best the names of both sides in their roles (RFC 9258 appendix A)."""
+    context: bytes = field(default=b"", repr=quoted, validator=_is_context)
+    """To what it is bound: best the names of both sides in their roles (RFC 9258 appendix A), 0 to 65,535 bytes."""
 
-    target_protocol: int = ProtocolVersion.TLS_1_3
-    """A number of ``ProtocolVersion``."""
+    target_protocol: int = field(default=ProtocolVersion.TLS_1_3, validator=_is_code)
+    """A number of ``ProtocolVersion``, 16 bits."""
 
-    target_kdf: int = KdfIdentifier.HKDF_SHA256
-    """A number of ``KdfIdentifier``."""
+    target_kdf: int = field(default=KdfIdentifier.HKDF_SHA256, validator=_is_code)
+    """A number of ``KdfIdentifier``, 16 bits."""
 
     def encode(self) -> bytes:
         """As it is on the wire."""
@@ -162,6 +174,7 @@ class ImportedIdentity:
 
         Nothing in it says that it is one: other bytes may look like that too.
         """
+        check_bytes("identity", identity)
         external, rest = _vector(identity)
         context, rest = _vector(rest or b"")
         if not external or context is None or rest is None or len(rest) != 4:

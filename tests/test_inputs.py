@@ -15,7 +15,9 @@ from sansticket import (
     ClientConfig,
     ClientConnection,
     Credential,
+    ImportedIdentity,
     IssueTicket,
+    OpenedTicket,
     ProvideSession,
     ProvideSignature,
     RejectPeer,
@@ -24,10 +26,14 @@ from sansticket import (
     SendData,
     ServerConfig,
     Session,
+    SessionCache,
     SessionFormatError,
+    TicketKey,
+    TicketKeyRing,
     TicketNotOpened,
     TicketOpened,
     TicketProtected,
+    TicketStatus,
     TrustAnchors,
     UpdateKeys,
     UseConfig,
@@ -76,14 +82,14 @@ def test_certificates_of_a_session(field: str, wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("field", NUMBERS)
-@pytest.mark.parametrize("wrong", ["7200", [7200], None, 7200.0, b"7200"])
+@pytest.mark.parametrize("wrong", ["7200", [7200], None, 7200.0, b"7200", True, False])
 def test_numbers_of_a_session(field: str, wrong: Any) -> None:
     with pytest.raises(SessionFormatError, match=f"{field} is of another type"):
         evolve(ORDINARY, **{field: wrong})
 
 
 @pytest.mark.parametrize("field", ["issued_at", "authenticated_at"])
-@pytest.mark.parametrize("wrong", ["7200", [7200], None, b"7200"])
+@pytest.mark.parametrize("wrong", ["7200", [7200], None, b"7200", True, False])
 def test_times_of_a_session(field: str, wrong: Any) -> None:
     with pytest.raises(SessionFormatError, match="finite number of seconds"):
         evolve(ORDINARY, **{field: wrong})
@@ -105,6 +111,54 @@ def test_encodings_of_sessions(wrong: Any) -> None:
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_encodings_in_a_buffer(kind: Callable[[bytes], Any]) -> None:
     assert Session.from_bytes(kind(ORDINARY.to_bytes())) == ORDINARY
+
+
+# --- sources of tickets, and what they give ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, bytearray(32)])
+def test_names_of_keys_to_retire(wrong: Any) -> None:
+    """Whoever wants to be rid of a key is told that it is still there."""
+    ring = TicketKeyRing(
+        [TicketKey(b"n" * 16, bytes(range(32)), 0.0), TicketKey(b"o" * 16, bytes(range(32, 64)), 0.0)]
+    )
+    with pytest.raises(ConfigError, match=r"name: a value of type .*; expected bytes"):
+        ring.retire(wrong)
+    assert ring.retire(b"o" * 16)
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, bytearray(32)])
+def test_opened_tickets(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^key_name: .*; expected bytes"):
+        OpenedTicket(TicketStatus.SUCCESS, wrong, b"")
+    with pytest.raises(ConfigError, match=r"^status: .*; expected a TicketStatus"):
+        OpenedTicket(wrong, b"", b"")
+    if wrong is not None:
+        with pytest.raises(ConfigError, match=r"^plaintext: .*; expected bytes"):
+            OpenedTicket(TicketStatus.SUCCESS, b"", wrong)
+
+
+@pytest.mark.parametrize("hook", ["on_new", "on_remove", "on_get"])
+@pytest.mark.parametrize("wrong", [0, 1, "print", [print], True, False, 1.5])
+def test_hooks_of_a_cache(hook: str, wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{hook}: a value of type .*; expected a function or None"):
+        SessionCache(**{hook: wrong})
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, bytearray(32), bytes(65_536)])
+def test_contexts_of_imported_identities(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^context: .*; expected "):
+        ImportedIdentity(b"name", wrong)
+    if not isinstance(wrong, bytes):
+        with pytest.raises(ConfigError, match=r"^identity: .*; expected bytes"):
+            ImportedIdentity.parse(wrong)
+
+
+@pytest.mark.parametrize("field", ["target_protocol", "target_kdf"])
+@pytest.mark.parametrize("wrong", ["772", [772], None, True, 772.0, -1, 1 << 16, 10**30])
+def test_numbers_of_imported_identities(field: str, wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{field}: .*; expected "):
+        ImportedIdentity(b"name", **{field: wrong})
 
 
 # --- commands ------------------------------------------------------------------------------------------------

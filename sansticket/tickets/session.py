@@ -88,6 +88,8 @@ _HEAD = 15  # bytes from the format to issued_at
 def _milliseconds(seconds: float) -> float:
     """``seconds`` rounded to what the encoding keeps, so that decoding gives back an equal session."""
     try:
+        if seconds.__class__ is bool:
+            raise TypeError
         return round(seconds * 1000.0) / 1000
     except (ValueError, OverflowError, TypeError):
         raise SessionFormatError("a time must be a finite number of seconds") from None
@@ -192,11 +194,17 @@ class Session:
             and isinstance(path, tuple)
             and not [one for one in (*chain, *path) if not isinstance(one, bytes)]
             and isinstance(self.version, int)
+            and self.version.__class__ is not bool
             and isinstance(self.cipher_suite, int)
+            and self.cipher_suite.__class__ is not bool
             and isinstance(self.lifetime, int)
+            and self.lifetime.__class__ is not bool
             and isinstance(self.age_add, int)
+            and self.age_add.__class__ is not bool
             and isinstance(self.max_early_data, int)
+            and self.max_early_data.__class__ is not bool
             and isinstance(self.group, int)
+            and self.group.__class__ is not bool
             and self.extended_master_secret.__class__ is bool
         )
 
@@ -204,7 +212,8 @@ class Session:
         """The name of the first field that is of another type."""
         for names, kind in _TYPES:
             for name in names:
-                if not isinstance(getattr(self, name), kind):
+                value = getattr(self, name)
+                if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
                     return name
         return "peer_certificates" if not _are_certificates(self.peer_certificates) else "verified_chain"
 

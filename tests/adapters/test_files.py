@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sansticket import ClientAuthentication, ClientConfig, VerifyPeer
+from sansticket import ClientAuthentication, ClientConfig, Credential, SignatureScheme, VerifyPeer
 from sansticket.adapters import SSLContext
+from sansticket.adapters.members.credentials import completed
 from sansticket.commands import AcceptPeer
 from tests.support.certificates import Identity, authority, new_authority, server_identity
+from tests.support.chains import san
 from tests.support.configs import server_config
+from tests.support.credentials import anchors, issue
 from tests.support.peers import require
 from tests.support.ssl_objects import NAME, OURS, STDLIB, House, Link, shaken
 
@@ -207,3 +211,31 @@ def chain_shown(context: Any, side: str) -> list[bytes]:
         )
     )
     return list(shaken(context, other).server.tls.get_unverified_chain())
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_a_short_key_where_the_context_says_so(side: str, tmp_path: Path) -> None:
+    """It is loaded, shown, and its chain completed, under the bound of the context; under another it is refused."""
+    key = rsa.generate_private_key(65537, 1024)
+    issued = Identity((issue(authority(), NAME, key.public_key(), [san(NAME)]),), key)
+    file = tmp_path / "short.pem"
+    file.write_bytes(issued.chain_pem + issued.key_pem)
+    context = SSLContext(ssl.PROTOCOL_TLS_SERVER if side == "server" else ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(ssl.SSLError) as caught:
+        context.load_cert_chain(file)
+    assert caught.value.reason == "EE_KEY_TOO_SMALL"
+    context.configure(min_rsa_bits=1024)
+    context.load_cert_chain(file)
+    context.load_verify_locations(cadata=authority().der)
+    (credential,) = context.config.credentials
+    assert credential.chain == (*issued.chain_der, authority().der)
+    assert credential.min_rsa_bits == 1024
+
+
+def test_a_chain_that_is_completed_changes_nothing_else() -> None:
+    identity = authority().issue(NAME)
+    schemes = (SignatureScheme.ECDSA_SECP256R1_SHA256,)
+    given = Credential(identity.chain_der, identity.key, schemes, must_match_issuer=True, min_rsa_bits=3072)
+    whole = completed(given, anchors())
+    assert whole.chain == (*identity.chain_der, authority().der)
+    assert (whole.schemes, whole.must_match_issuer, whole.min_rsa_bits) == (schemes, True, 3072)

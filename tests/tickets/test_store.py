@@ -329,7 +329,7 @@ def test_connections_of_a_forked_process(version: int) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        *(("example.com", port) for port in ("443", [443], None, 443.0)),
+        *(("example.com", port) for port in ("443", [443], None, 443.0, True, False)),
         *((name,) for name in (5, [b"name"], None, True, 1.5, b"example.com", bytearray(b"name"))),
         *(("example.com", 443, alpn) for alpn in (5, "h2", [b"h2"], None, True, 1.5, b"h2", ("h2",), (5,))),
         *(("example.com", 443, (), policy) for policy in WRONG_BYTES),

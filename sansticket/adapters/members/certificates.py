@@ -28,8 +28,12 @@ class CertificateMembers(Members):
     def load_cert_chain(
         self, certfile: StrPath, keyfile: StrPath | None = None, password: Password = None
     ) -> None:
-        """A chain and its private key from PEM files.  One more for each kind of key, as in OpenSSL."""
-        self._settings.add_credential(read_credential(certfile, keyfile, password))
+        """A chain and its private key from PEM files.  One more for each kind of key, as in OpenSSL.
+
+        An RSA key has the ``min_rsa_bits`` of the context: ``configure`` sets them before.
+        """
+        bits = self._settings["min_rsa_bits"]
+        self._settings.add_credential(read_credential(certfile, keyfile, password, bits))
 
     def load_verify_locations(
         self,

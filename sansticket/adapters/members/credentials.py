@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from attrs import evolve
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -37,7 +38,7 @@ def completed(credential: Credential, anchors: TrustAnchors) -> Credential:
         path.append(issuer)
     chain = tuple(each.public_bytes(Encoding.DER) for each in path)
     try:
-        return Credential(chain, credential.private_key, credential.schemes)
+        return evolve(credential, chain=chain)
     except ConfigError:
         return credential  # an anchor that may verify, but is not to be shown
 

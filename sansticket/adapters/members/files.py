@@ -52,7 +52,9 @@ REJECTED: Final = 0xA0
 """The tag of the purposes for which a certificate is not trusted."""
 
 
-def read_credential(certfile: StrPath, keyfile: StrPath | None, password: Password) -> Credential:
+def read_credential(
+    certfile: StrPath, keyfile: StrPath | None, password: Password, min_rsa_bits: int
+) -> Credential:
     """What ``SSLContext.load_cert_chain`` reads: the key is in the file of the chain if there is no other."""
     if not callable(password):
         _password(password)  # what can be none is refused also where none is needed
@@ -60,7 +62,8 @@ def read_credential(certfile: StrPath, keyfile: StrPath | None, password: Passwo
     key = chain if keyfile is None else _read("keyfile", keyfile)
     pem = _pem(_chain_of(chain))
     try:
-        return Credential.from_pem(pem, key, _password(password) if b"ENCRYPTED" in key else None)
+        secret = _password(password) if b"ENCRYPTED" in key else None
+        return Credential.from_pem(pem, key, secret, min_rsa_bits=min_rsa_bits)
     except ConfigError as error:
         if "does not belong" in str(error):
             raise failure("KEY_VALUES_MISMATCH", library="X509") from error

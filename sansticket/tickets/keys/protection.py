@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy as Entropy
-from sansticket.inputs import check_kind
+from sansticket.inputs import check_bytes, check_kind
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.wire.messages.hello import ClientHello
@@ -23,7 +23,7 @@ KEY_NAME_LENGTH = 16
 
 @frozen
 class OpenedTicket:
-    """What came of opening a ticket."""
+    """What came of opening a ticket.  ConfigError names a field that is of another type."""
 
     status: TicketStatus
     """What came of it."""
@@ -34,6 +34,14 @@ class OpenedTicket:
 
     plaintext: bytes | None = field(default=None, repr=False)
     """What was sealed; None unless the status says that it was decrypted."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.status.__class__ is not TicketStatus:
+            check_kind("status", self.status, TicketStatus, "a TicketStatus")
+        if self.key_name.__class__ is not bytes:
+            check_bytes("key_name", self.key_name)
+        if self.plaintext is not None and self.plaintext.__class__ is not bytes:
+            check_bytes("plaintext", self.plaintext)
 
     @classmethod
     def failed(cls, ticket: bytes) -> "OpenedTicket":

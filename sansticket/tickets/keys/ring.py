@@ -247,8 +247,10 @@ class TicketKeyRing:
     def retire(self, name: bytes) -> bool:
         """Forget the key called ``name``: none of its tickets opens again.  False if there is no such key.
 
-        The current key cannot be retired (``ConfigError``): rotate first.
+        The current key cannot be retired (``ConfigError``): rotate first.  What is no bytes is no name of a key, and a
+        ConfigError too.
         """
+        check_bytes("name", name)
         with self._lock:
             keys = self._keys
             if name == keys.current.name:

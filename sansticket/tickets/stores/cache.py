@@ -117,6 +117,9 @@ class SessionCache(Shared):
         check_kind("size", size, int, "a number")
         check_kind("mode", mode, CacheMode, "a CacheMode")
         check_kind("remembered_claims", remembered_claims, int, "a number")
+        for name, hook in (("on_new", on_new), ("on_remove", on_remove), ("on_get", on_get)):
+            if hook is not None and not callable(hook):
+                raise ConfigError(name, f"a value of type {type(hook).__name__}; expected a function or None")
         if size < 0:
             raise ConfigError("size", "must be 0 (no limit) or more")
         if remembered_claims < 1:

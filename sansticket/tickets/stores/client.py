@@ -75,7 +75,7 @@ class StoreKey:
             ("alpn", self.alpn, tuple),
             ("policy", self.policy, bytes),
         ):
-            if not isinstance(value, kind):
+            if not isinstance(value, kind) or isinstance(value, bool):
                 raise SessionFormatError(
                     f"{name} of a store key is of another type; expected {kind.__name__}"
                 )
