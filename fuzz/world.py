@@ -24,9 +24,11 @@ from sansticket.codes import NamedGroup, ProtocolVersion, PskKeyExchangeMode
 from sansticket.commands import (
     Close,
     Command,
+    EarlyDataClaimed,
     IssueTicket,
     RequestClientCertificate,
     SendData,
+    SendEarlyData,
     UpdateKeys,
 )
 from sansticket.config.choices import ASK, Answer, ClientAuthentication
@@ -37,7 +39,9 @@ from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.events import (
+    AdmitEarlyData,
     AdmitSession,
+    ClaimEarlyData,
     DecideTicket,
     LookUpPsk,
     PrepareTicket,
@@ -65,6 +69,7 @@ ASKED: Final[tuple[type[Question], ...]] = (
     DecideTicket,
     LookUpPsk,
     AdmitSession,
+    AdmitEarlyData,
     PrepareTicket,
     Sign,
     VerifyPeer,
@@ -197,6 +202,19 @@ def psks(role: PskRole) -> dict[str, Any]:
 
 ASKS_FOR_CERTIFICATE: Final = {"client_authentication": ClientAuthentication.OPTIONAL}
 TLS_1_2: Final = {"versions": (ProtocolVersion.TLS_1_2,)}
+EARLY: Final[tuple[tuple[Side, Command], ...]] = (("client", SendEarlyData(b"an early question")),)
+
+
+def claimed(question: ClaimEarlyData) -> EarlyDataClaimed:
+    """Each time, so that forks go on alike."""
+    return EarlyDataClaimed()
+
+
+EARLY_DATA: Final[dict[str, Any]] = {
+    "max_early_data": 1000,
+    "half_rtt": True,
+    "answers": {**dict.fromkeys((SelectConfig, AdmitSession, AdmitEarlyData), ASK), ClaimEarlyData: claimed},
+}
 
 
 @frozen
@@ -210,13 +228,17 @@ class Conversation:
 
     @property
     def talk(self) -> tuple[tuple[Side, Command], ...]:
+        return EARLY + self.late_talk if self.client.get("early_data") else self.late_talk
+
+    @property
+    def late_talk(self) -> tuple[tuple[Side, Command], ...]:
         return SHORT_TALK if "versions" in self.server or "psks" in self.server else TALK
 
     def open(self) -> tuple[ClientConnection, ServerConnection]:
         sessions: list[Session] = []
         if self.resumes:
             earlier = self._connections([])
-            for _, _, events in converse(*earlier, self.talk[:3]):
+            for _, _, events in converse(*earlier, self.late_talk[:3]):
                 sessions += [event.session for event in events if isinstance(event, TicketReceived)]
         return self._connections(sessions[:2])
 
@@ -237,6 +259,13 @@ CONVERSATIONS: Final = (
     Conversation("psk", psks(PskRole.SERVER), client=psks(PskRole.CLIENT)),
     Conversation("resumed psk", psks(PskRole.SERVER), resumes=True, client=psks(PskRole.CLIENT)),
     Conversation("other psk", {}, client=psks(PskRole.CLIENT)),
+    Conversation("early", EARLY_DATA, resumes=True, client={"early_data": True}),
+    Conversation(
+        "early and retry",
+        {**EARLY_DATA, "groups": (NamedGroup.SECP256R1,)},
+        resumes=True,
+        client={"early_data": True},
+    ),
 )
 
 Step = tuple[Side, bytes | Command, list[Any]]
@@ -247,8 +276,11 @@ def converse(
 ) -> Iterator[Step]:
     """Play it record by record; yields every input right after it was taken: whose, what, and the events."""
     sides: dict[Side, Connection] = {"client": client, "server": server}
+    early = [step for step in talk if isinstance(step[1], SendEarlyData)]
+    for side, command in early:
+        yield side, command, sides[side].send(command)
     yield from _carry(sides)
-    for side, command in talk:
+    for side, command in talk[len(early) :]:
         yield side, command, sides[side].send(command)
         yield from _answer(side, sides[side])
         yield from _carry(sides)

@@ -30,6 +30,7 @@ from sansticket.events import (
 from sansticket.keys.tls13 import EarlySecret
 from sansticket.psk import ExternalPsk, PskRole, import_psk
 from sansticket.tickets.decision import TicketReturn
+from sansticket.tickets.early_data import EarlyDataReason
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
@@ -507,6 +508,8 @@ def test_early_data_under_an_external_psk_is_refused(allowed: bool) -> None:
     client.listen()
     client.say_finished().listen()
     assert client.victim.psk_identity == b"sensor-7"
+    reason = EarlyDataReason.EXTERNAL_PSK if allowed else EarlyDataReason.DISABLED
+    assert client.victim.early_data_reason is reason
     assert not [event for event in client.events if isinstance(event, DataReceived | EarlyDataReceived)]
 
 

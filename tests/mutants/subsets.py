@@ -26,6 +26,8 @@ SESSIONS: Final = (
 
 PSKS: Final = ("tests/handshake/test_external_psks.py", "tests/resumption/test_psk_sessions.py")
 
+EARLY_DATA: Final = ("tests/early_data",)
+
 NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "tickets/stores/replay": ("tests/tickets/test_replay.py",),
     "wire/": ("tests/wire",),
@@ -34,6 +36,9 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "crypto/": ("tests/crypto",),
     "handshake/common/": ("tests/handshake/test_names.py", *CLIENT_13, *SERVER_13, *SERVER_12),
     "handshake/client/adoption": ("tests/handshake/test_adoption.py",),
+    "handshake/client/early_data": EARLY_DATA,
+    "handshake/client/tls13/early_data": EARLY_DATA,
+    "handshake/server/tls13/early_data": (*EARLY_DATA, *PSKS),
     "handshake/client/sessions": (*SESSIONS, *PSKS),
     "handshake/client/tls12/": CLIENT_12,
     "handshake/client/tls13/": (*CLIENT_13, *PSKS),
@@ -57,7 +62,8 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
 """By the beginning of a module's name; the first that fits."""
 
 WIDER: Final = tuple(
-    f"tests/{room}" for room in ("handshake", "handshake12", "resumption", "crypto", "record", "wire")
+    f"tests/{room}"
+    for room in ("handshake", "handshake12", "resumption", "early_data", "crypto", "record", "wire")
 )
 """For what the nearest have not noticed."""
 

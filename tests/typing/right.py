@@ -11,10 +11,13 @@ from sansticket import (
     ASK,
     Abort,
     AbortHandshake,
+    AcceptEarlyData,
     AcceptPeer,
+    AdmitEarlyData,
     AdmitSession,
     AlertDescription,
     CipherSuite,
+    ClaimEarlyData,
     ClaimSession,
     ClientAuthentication,
     ClientConfig,
@@ -26,6 +29,14 @@ from sansticket import (
     Credential,
     DataReceived,
     DecideTicket,
+    EarlyDataAccepted,
+    EarlyDataClaimed,
+    EarlyDataEnded,
+    EarlyDataNotClaimed,
+    EarlyDataReason,
+    EarlyDataReceived,
+    EarlyDataRejected,
+    EarlyDataStatus,
     Event,
     ExternalPsk,
     FlushTickets,
@@ -48,12 +59,15 @@ from sansticket import (
     PskKeyExchangeMode,
     PskRole,
     Question,
+    RefuseEarlyData,
     RejectPeer,
+    ReplayRecorder,
     ResolveTicket,
     ResumedCertificates,
     SealTicket,
     SelectConfig,
     SendData,
+    SendEarlyData,
     ServerConfig,
     ServerConnection,
     Session,
@@ -132,6 +146,45 @@ def decide(question: DecideTicket) -> Command:
 
 def prepare(question: PrepareTicket) -> SealTicket:
     return SealTicket(app_data=question.session.app_data or b"user")
+
+
+def admit_early(question: AdmitEarlyData) -> AcceptEarlyData | RefuseEarlyData:
+    fresh = question.drift < 1 and question.limit <= 1000
+    return AcceptEarlyData() if fresh else RefuseEarlyData(f"{question.age} s")
+
+
+def claim_early(question: ClaimEarlyData) -> EarlyDataClaimed | EarlyDataNotClaimed:
+    new = (question.key, question.until) not in claimed
+    return EarlyDataClaimed() if new else EarlyDataNotClaimed("seen before")
+
+
+claimed: set[tuple[bytes, float]] = set()
+ServerConfig(
+    credentials=[credential],
+    max_early_data=1000,
+    early_data_window=[5, 2.5],
+    replay=ReplayRecorder(),
+    half_rtt=True,
+    answers={AdmitEarlyData: admit_early, ClaimEarlyData: claim_early},
+)
+
+
+def send_early(config: ClientConfig, session: Session) -> int:
+    connection = ClientConnection(config, "www.example", session)
+    if connection.early_data is EarlyDataStatus.OFFERED:
+        connection.send(SendEarlyData(bytearray(connection.early_data_left)))
+    reason: EarlyDataReason | None = connection.early_data_reason
+    lost = 0
+    for event in connection.receive_data(b""):
+        match event:
+            case EarlyDataRejected(reason=reason, bytes_sent=sent):
+                lost += sent
+            case EarlyDataAccepted() | EarlyDataEnded():
+                pass
+            case EarlyDataReceived(data=data):
+                lost -= len(data)
+    print(reason, connection.export_early_keying_material("label", None, 16))
+    return lost
 
 
 def whatever(question: Question) -> AbortHandshake:

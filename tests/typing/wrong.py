@@ -15,9 +15,11 @@ from sansticket import (
     ProvideSession,
     ProvideSignature,
     PskRole,
+    RefuseEarlyData,
     ResolveTicket,
     SealTicket,
     SendData,
+    SendEarlyData,
     ServerConfig,
     ServerConnection,
     Session,
@@ -126,6 +128,11 @@ Session.from_bytes("session")  # wrong
 # --- commands and connections ---
 
 SendData("text")  # wrong
+SendEarlyData("text")  # wrong
+RefuseEarlyData(why=b"no")  # wrong
+ServerConfig(max_early_data="1 kB")  # wrong
+ServerConfig(replay={})  # wrong
+ClientConfig(early_data="yes")  # wrong
 IssueTicket("2")  # wrong
 UpdateKeys(request_peer="yes")  # wrong
 UseConfig(ClientConfig())  # wrong
