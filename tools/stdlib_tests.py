@@ -1,0 +1,175 @@
+"""The standard library's own tests of TLS, as they are in this interpreter, with our context in place of its own.
+
+    python -m tools.stdlib_tests            what became of each
+    python -m tools.stdlib_tests --write    writes docs/stdlib-tests.md, if every failure has its reason here
+
+Outside CI: it takes some minutes, and what an interpreter brings along is not ours to keep green.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import platform
+import re
+import ssl
+import subprocess
+import sys
+import unittest
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+from sansticket_wrappers.blocking import SSLContext
+from tools.stdlib_reasons import REASONS
+
+PAGE: Final = Path(__file__).parent.parent / "docs/stdlib-tests.md"
+MODULES: Final = (
+    *("test_ssl", "test_ftplib", "test_asyncio.test_sslproto", "test_imaplib", "test_poplib"),
+    *("test_httplib", "test_smtplib"),
+)
+LIMIT: Final = 900
+"""Seconds that one module may take."""
+
+MARK: Final = "the result is "
+"""Begins the lines that speak of results: the tests print, too."""
+
+OUTCOMES: Final = ("passed", "skipped", "failed")
+
+
+@frozen
+class Result:
+    module: str
+    test: str
+    """Its class and its method."""
+    outcome: str
+    error: str = ""
+    """The last line of what it said."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it fails, as far as that is known."""
+        found = (sentence for pattern, sentence in REASONS if re.fullmatch(pattern, self.test))
+        return next(found, None)
+
+
+# --- in a process of its own -----------------------------------------------------------------------------------
+
+
+class Telling(unittest.TestResult):
+    """Tells the parent of each test when it is done; a test with subtests fails once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, tuple[str, str]] = {}
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        self._note(test, "skipped", reason)
+
+    def addError(self, test: unittest.TestCase, err: Any) -> None:
+        self._note(test, "failed", f"{err[0].__name__}: {err[1]}")
+
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:
+        self.addError(test, err)
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:
+        if err is not None:
+            self.addError(test, err)
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        self._tell(test.id(), *self._said.pop(test.id(), ("passed", "")))
+
+    def _note(self, test: Any, outcome: str, error: str) -> None:
+        if isinstance(test, unittest.TestCase):
+            self._said[test.id()] = (outcome, error)
+        else:  # what a class or a module begins with
+            self._tell(test.id(), outcome, error)
+
+    def _tell(self, name: str, outcome: str, error: str) -> None:
+        line = json.dumps([name.partition("test.")[2], outcome, error.strip().splitlines()[:1]])
+        print(f"\n{MARK}{line}", flush=True)
+
+
+def run(module: str) -> None:
+    """The tests of one module, with our context."""
+    support: Any = importlib.import_module("test.support")
+    support.use_resources = []  # nothing that reaches out
+    ssl.SSLContext = SSLContext  # type: ignore[assignment, misc]  # this is what it is about
+    suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"test.{module}"))
+    suite.run(Telling())
+
+
+# --- in the parent ---------------------------------------------------------------------------------------------
+
+
+def results(module: str) -> Iterator[Result]:
+    """A module that does not come to its end has failed, too."""
+    command = [sys.executable, "-m", "tools.stdlib_tests", "--run", module]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LIMIT, errors="replace", check=False
+        )
+        output, end = done.stdout, f"exit status {done.returncode}" if done.returncode else ""
+    except subprocess.TimeoutExpired as expired:
+        output, end = (expired.stdout or b"").decode(errors="replace"), f"no end after {LIMIT} s"
+    for line in output.splitlines():
+        if line.startswith(MARK):
+            test, outcome, error = json.loads(line.removeprefix(MARK))
+            yield Result(module, test.removeprefix(f"{module}."), outcome, *error)
+    if end:
+        yield Result(module, module, "failed", end)
+
+
+def page(found: Iterable[Result]) -> str:
+    found = list(found)
+    rows = []
+    for module in MODULES:
+        counts = Counter(result.outcome for result in found if result.module == module)
+        rows.append(f"| {module} | {' | '.join(str(counts[outcome]) for outcome in OUTCOMES)} |\n")
+    failures: dict[str, list[str]] = {}
+    for result in found:
+        if result.outcome == "failed":
+            failures.setdefault(result.reason or "?", []).append(f"`{result.test}`")
+    reasons = [f"- {reason}\n  {', '.join(tests)}\n" for reason, tests in failures.items()]
+    head = HEAD.format(version=platform.python_version())
+    return "".join((head, *rows, "\n## What fails, and why\n\n", *reasons))
+
+
+HEAD: Final = """\
+# The standard library's tests, with our context
+
+Written by `python -m tools.stdlib_tests --write`, on Python {version}: its own tests of what uses TLS, as they are
+installed with it, after `ssl.SSLContext = sansticket_wrappers.blocking.SSLContext`. They are run in no CI: they take
+minutes, and belong to whoever makes the interpreter. What is skipped they skip by themselves (no network, another
+OpenSSL).
+
+| module | passed | skipped | failed |
+|---|---|---|---|
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", metavar="MODULE", help=argparse.SUPPRESS)
+    parser.add_argument("--write", action="store_true", help="write docs/stdlib-tests.md")
+    options = parser.parse_args()
+    if options.run:
+        run(options.run)
+        return 0
+    with ThreadPoolExecutor(2) as pool:
+        found = [result for some in pool.map(lambda module: [*results(module)], MODULES) for result in some]
+    unexplained = [result for result in found if result.outcome == "failed" and result.reason is None]
+    for result in unexplained:
+        print(f"{result.test}: {result.error}")
+    if options.write and not unexplained:
+        PAGE.write_text(page(found), encoding="utf-8")
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
