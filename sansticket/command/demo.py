@@ -20,7 +20,6 @@ from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.commands import Close, SendData
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.client import ClientConfig
-from sansticket.config.defaults import DEFAULT_GROUPS
 from sansticket.config.server import ServerConfig
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
@@ -78,7 +77,7 @@ class Demo:
             versions=versions,
             credentials=[authority.issue(NAME, ExtendedKeyUsageOID.SERVER_AUTH)],
             alpn_protocols=[b"demo/1"],
-            groups=[NamedGroup.SECP384R1] if options.retry else DEFAULT_GROUPS,
+            groups=[NamedGroup.SECP384R1] if options.retry else self.client_config.groups,
             client_authentication=ClientAuthentication.REQUIRED if asks else ClientAuthentication.NONE,
             trust_anchors=anchors if asks else None,
             num_tickets=options.tickets,

@@ -120,13 +120,13 @@ class Config:
     groups: tuple[int, ...] = field(
         factory=_default_groups,
         converter=as_numbers,
-        validator=is_some_of(lambda: groups.supported()),
+        validator=is_some_of(lambda: groups.supported(), groups.NEWER),
         metadata=says("``DEFAULT_GROUPS``, less those that the installed ``cryptography`` cannot do."),
     )
     signature_schemes: tuple[int, ...] = field(
         factory=_default_signature_schemes,
         converter=as_numbers,
-        validator=is_some_of(lambda: signatures.supported()),
+        validator=is_some_of(lambda: signatures.supported(), signatures.NEWER),
         metadata=says(
             "``DEFAULT_SIGNATURE_SCHEMES``, less those that the installed ``cryptography`` cannot do."
         ),

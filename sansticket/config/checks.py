@@ -7,13 +7,15 @@ validator, which comes after them, complains of that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from reprlib import repr as short
+from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import Attribute, frozen
 
 from sansticket.errors import ConfigError
+from sansticket.library import Newer
 from sansticket.text import quoted
 
 Validator = Callable[[object, "Attribute[Any]", Any], None]
@@ -40,11 +42,15 @@ def check_items(field: str, values: Any, kind: type, expected: str) -> None:
         check_type(field, value, kind, expected)
 
 
-def check_known(field: str, values: Any, known: Collection[int]) -> None:
-    """Different numbers, each of those that are known; perhaps none."""
+def check_known(
+    field: str, values: Any, known: Collection[int], newer: Mapping[int, Newer] = MappingProxyType({})
+) -> None:
+    """Different numbers, each of those that are known; perhaps none.  ``newer``: what some need to be known."""
     check_items(field, values, int, "a number")
     for value in values:
         if value not in known:
+            if value in newer and not newer[value].installed:
+                raise ConfigError(field, f"{quoted(value)}: {newer[value].lacking}")
             raise ConfigError(
                 field,
                 f"{quoted(value)} is not one that sansticket knows; expected of {[int(k) for k in known]}",
@@ -112,11 +118,13 @@ def is_function(expected: str) -> Validator:
     return validate
 
 
-def is_some_of(known: Callable[[], Collection[int]]) -> Validator:
+def is_some_of(
+    known: Callable[[], Collection[int]], newer: Mapping[int, Newer] = MappingProxyType({})
+) -> Validator:
     """At least one number, each of those that are known; what is known may be costly to find out."""
 
     def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
-        check_known(attribute.name, value, known())
+        check_known(attribute.name, value, known(), newer)
         if not value:
             raise ConfigError(attribute.name, "empty; expected at least one")
 

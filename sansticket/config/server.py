@@ -22,7 +22,9 @@ from sansticket.config.questions import Lacking, ServerTraits, check_asked, lack
 from sansticket.config.tickets import StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
 from sansticket.events import ClaimEarlyData, ClaimSession, LookUpPsk, LookUpSession, OpenTicket, VerifyPeer
+from sansticket.library import SSL_SESSIONS
 from sansticket.psk import PskRole
+from sansticket.tickets.keys.openssl import OpenSSLCodec
 from sansticket.tickets.keys.protection import TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.policy import TicketPolicy
@@ -53,6 +55,8 @@ def _are_ticket_keys(config: object, attribute: Attribute[Any], keys: Any) -> No
             raise ConfigError(
                 attribute.name, f"the codec of {keys!r:.80} has no {name}; expected a SessionCodec"
             )
+    if isinstance(keys.codec, OpenSSLCodec) and not SSL_SESSIONS.installed:
+        raise SSL_SESSIONS.error(attribute.name)
 
 
 @frozen(kw_only=True, slots=False)

@@ -21,6 +21,7 @@ from sansticket.crypto.inspection import (
     names_of,
     parse_errors,
     public_key_of,
+    require_installed,
     require_strength,
     signed_with,
 )
@@ -157,8 +158,9 @@ class Credential(Shared):
 
         try:
             certificates = x509.load_pem_x509_certificates(chain_pem)
+            require_installed(certificates[0])
             key: Any = load_pem_private_key(key_pem, password)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm, Fault) as error:
             raise ConfigError("credentials", str(error)) from error
         chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
         return cls(chain, key, must_match_issuer=must_match_issuer, min_rsa_bits=min_rsa_bits)

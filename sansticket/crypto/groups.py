@@ -24,15 +24,17 @@ from typing import Any, Final, Protocol, TypeVar
 from attrs import field
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
-from cryptography.hazmat.primitives.asymmetric.mlkem import (
+
+from sansticket.codes import NamedGroup
+from sansticket.errors import Fault, Reason
+from sansticket.library import (
+    ML_KEM,
     MLKEM768PrivateKey,
     MLKEM768PublicKey,
     MLKEM1024PrivateKey,
     MLKEM1024PublicKey,
+    Newer,
 )
-
-from sansticket.codes import NamedGroup
-from sansticket.errors import Fault, Reason
 from sansticket.values import value
 
 Entropy = Callable[[int], bytes]
@@ -259,13 +261,18 @@ GROUPS: Final[dict[int, Group[Any]]] = {
 }
 """Every group sansticket knows, by its number.  ``supported`` says which of them work here."""
 
+NEWER: Final[dict[int, Newer]] = {
+    group: ML_KEM for group, kind in GROUPS.items() if isinstance(kind, _Hybrid)
+}
+"""What a group needs that not every version of the library has."""
+
 
 @lru_cache(maxsize=1)
 def supported() -> frozenset[int]:
     """The groups that the installed ``cryptography`` can do.
 
-    A build on another cryptographic library than its own may lack some: FIPS providers refuse x448, an
-    old OpenSSL has no ML-KEM.
+    An older one has no ML-KEM, see ``NEWER``.  A build on another cryptographic library than its own may lack
+    some: FIPS providers refuse x448, an old OpenSSL has no ML-KEM.
     """
     return frozenset(group for group in GROUPS if _works(group))
 

@@ -23,12 +23,14 @@ from sansticket.codes import SignatureScheme as Scheme
 from sansticket.crypto.der import EXTENSIONS, SEQUENCE, content_of, element, elements
 from sansticket.crypto.signatures import (
     MIN_RSA_BITS,
+    NEWER,
     PublicKey,
     RsaPssPublicKey,
     rsa_bits_of,
     schemes_of,
 )
 from sansticket.errors import ConfigError, Fault, Reason
+from sansticket.library import ML_DSA
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -165,8 +167,10 @@ def unreadable(error: Exception) -> Fault:
 
     The library has no exception of its own for the unknown; a TypeError is about the kind of a key.
     """
-    unknown = isinstance(error, UnsupportedAlgorithm | TypeError) or "nsupported" in str(error)
-    return Fault(Reason.CERTIFICATE_UNSUPPORTED if unknown else Reason.CERTIFICATE_MALFORMED, str(error))
+    text = str(error)
+    unknown = isinstance(error, UnsupportedAlgorithm | TypeError) or "nsupported" in text
+    unknown = unknown or text.startswith("Unknown key type")  # a ValueError before version 47
+    return Fault(Reason.CERTIFICATE_UNSUPPORTED if unknown else Reason.CERTIFICATE_MALFORMED, text)
 
 
 def public_key_of(der: bytes) -> PublicKey:
@@ -180,11 +184,19 @@ def public_key_of(der: bytes) -> PublicKey:
         if certificate.public_key_algorithm_oid.dotted_string == _ID_RSASSA_PSS:
             key = _rsa_pss_key(certificate, key)
     except parse_errors() as error:
+        require_installed(certificate)
         raise unreadable(error) from None
     if not schemes_of(key, tls13=True) and not schemes_of(key, tls13=False):
         raise Fault(Reason.CERTIFICATE_UNSUPPORTED, f"no signature scheme for a {type(key).__name__}")
     public_key: PublicKey = key
     return public_key
+
+
+def require_installed(certificate: "x509.Certificate") -> None:
+    """Fault CERTIFICATE_UNSUPPORTED for a kind of key that a newer library than the installed one has."""
+    needed = _SIGNATURES.get(certificate.public_key_algorithm_oid.dotted_string, ())
+    if not ML_DSA.installed and any(scheme in NEWER for scheme in needed):
+        raise Fault(Reason.CERTIFICATE_UNSUPPORTED, ML_DSA.lacking)
 
 
 def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaPssPublicKey:

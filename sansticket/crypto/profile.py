@@ -5,7 +5,8 @@ ask, not what an authority has to write:
 
 - whether an extension that is understood is critical does not matter (section 4.2: that is for those who do not
   understand it).  Understood are also certificatePolicies, policyConstraints and inhibitAnyPolicy (see ``policies``)
-  and cRLDistributionPoints (nothing is fetched: whoever wants revocation has ``sansticket.verifiers``);
+  and cRLDistributionPoints (nothing is fetched: whoever wants revocation has ``sansticket.verifiers``), but for
+  ``library.CRITICAL_POLICIES``;
 - an authority has basicConstraints with cA; its keyUsage, if it is there, allows to sign certificates (section 6.1.4
   (k) and (n)); its extendedKeyUsage, if it is there, has the purpose or any;
 - a leaf's keyUsage, if it is there, has digitalSignature (RFC 9846 section 4.5.1.2), its extendedKeyUsage the purpose
@@ -16,6 +17,8 @@ ask, not what an authority has to write:
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from sansticket.library import CRITICAL_POLICIES
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -104,11 +107,14 @@ def _common(policy: "ExtensionPolicy") -> "ExtensionPolicy":
         x509.AuthorityKeyIdentifier,
         x509.SubjectKeyIdentifier,
         x509.AuthorityInformationAccess,
-        x509.CertificatePolicies,
-        x509.PolicyConstraints,
-        x509.InhibitAnyPolicy,
-        x509.CRLDistributionPoints,
     )
+    if CRITICAL_POLICIES.installed:
+        harmless += (
+            x509.CertificatePolicies,
+            x509.PolicyConstraints,
+            x509.InhibitAnyPolicy,
+            x509.CRLDistributionPoints,
+        )
     for kind in harmless:
         policy = policy.may_be_present(kind, Criticality.AGNOSTIC, None)
     return policy

@@ -16,18 +16,28 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Literal, cast
 
-import cryptography
 from attrs import frozen
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 
 from sansticket.codes import SignatureScheme as Scheme
 from sansticket.errors import Fault, Reason
+from sansticket.library import (
+    INSTALLED,
+    ML_DSA,
+    MLDSA44PrivateKey,
+    MLDSA44PublicKey,
+    MLDSA65PrivateKey,
+    MLDSA65PublicKey,
+    MLDSA87PrivateKey,
+    MLDSA87PublicKey,
+    Newer,
+)
 
-MlDsaPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
-MlDsaPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+MlDsaPrivateKey = MLDSA44PrivateKey | MLDSA65PrivateKey | MLDSA87PrivateKey
+MlDsaPublicKey = MLDSA44PublicKey | MLDSA65PublicKey | MLDSA87PublicKey
 EdPrivateKey = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 EdPublicKey = ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 
@@ -70,13 +80,16 @@ _HASHES: Final[dict[int, HashAlgorithm]] = {
 _FIXED: Final[tuple[tuple[tuple[type, type], Scheme], ...]] = (
     ((ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey), Scheme.ED25519),
     ((ed448.Ed448PrivateKey, ed448.Ed448PublicKey), Scheme.ED448),
-    ((mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey), Scheme.MLDSA44),
-    ((mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey), Scheme.MLDSA65),
-    ((mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey), Scheme.MLDSA87),
+    ((MLDSA44PrivateKey, MLDSA44PublicKey), Scheme.MLDSA44),
+    ((MLDSA65PrivateKey, MLDSA65PublicKey), Scheme.MLDSA65),
+    ((MLDSA87PrivateKey, MLDSA87PublicKey), Scheme.MLDSA87),
 )
 """The kinds of keys that have a single scheme."""
 
 _TLS13_ONLY: Final = (Scheme.MLDSA44, Scheme.MLDSA65, Scheme.MLDSA87)
+
+NEWER: Final[dict[int, Newer]] = dict.fromkeys(_TLS13_ONLY, ML_DSA)
+"""What a scheme needs that not every version of the library has."""
 
 
 _KINDS: Final[dict[type, str]] = {}
@@ -155,14 +168,15 @@ def rsa_bits_of(key: object) -> int | None:
 def supported() -> frozenset[int]:
     """The schemes that the installed ``cryptography`` can verify, for handshakes of TLS 1.3 or 1.2.
 
-    A build on another cryptographic library than its own may lack Ed25519, Ed448 or ML-DSA.
+    An older one has no ML-DSA, see ``NEWER``.  A build on another cryptographic library than its own may lack
+    Ed25519, Ed448 or ML-DSA.
     """
     probes: dict[Scheme, Callable[[], object]] = {
         Scheme.ED25519: lambda: ed25519.Ed25519PublicKey.from_public_bytes(bytes(32)),
         Scheme.ED448: lambda: ed448.Ed448PublicKey.from_public_bytes(bytes(57)),
-        Scheme.MLDSA44: lambda: mldsa.MLDSA44PublicKey.from_public_bytes(bytes(1312)),
-        Scheme.MLDSA65: lambda: mldsa.MLDSA65PublicKey.from_public_bytes(bytes(1952)),
-        Scheme.MLDSA87: lambda: mldsa.MLDSA87PublicKey.from_public_bytes(bytes(2592)),
+        Scheme.MLDSA44: lambda: MLDSA44PublicKey.from_public_bytes(bytes(1312)),
+        Scheme.MLDSA65: lambda: MLDSA65PublicKey.from_public_bytes(bytes(1952)),
+        Scheme.MLDSA87: lambda: MLDSA87PublicKey.from_public_bytes(bytes(2592)),
     }
     return frozenset((*_HASHES, *(scheme for scheme, probe in probes.items() if _works(probe))))
 
@@ -174,8 +188,7 @@ def verifiable_in_chains() -> frozenset[int]:
     Its path validation takes no authorities with keys for Ed25519, Ed448 and RSASSA-PSS alone; ML-DSA from version 50.
     """
     usual = (*_RSAE_SCHEMES, *_PKCS1_SCHEMES, *_CURVE_SCHEMES.values())
-    newer = int(cryptography.__version__.partition(".")[0]) >= 50
-    return frozenset((*usual, *_TLS13_ONLY)) & supported() if newer else frozenset(usual)
+    return frozenset((*usual, *_TLS13_ONLY)) & supported() if INSTALLED >= 50 else frozenset(usual)
 
 
 def _works(probe: Callable[[], object]) -> bool:

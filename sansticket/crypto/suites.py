@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from sansticket.codes import CipherSuite
 from sansticket.crypto.hkdf import HASH_LENGTHS
+from sansticket.library import AEAD_INTO
 
 Tls12Authentication = Literal["ecdsa", "rsa"]
 
@@ -35,6 +36,30 @@ class Aead(Protocol):
     def decrypt_into(
         self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
     ) -> int: ...
+
+
+class _Copying:
+    """An AEAD of a library that cannot write into a buffer."""
+
+    def __init__(self, aead: AESGCM | ChaCha20Poly1305) -> None:
+        self.encrypt = aead.encrypt
+        self.decrypt = aead.decrypt
+
+    def encrypt_into(
+        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
+    ) -> int:
+        buf[:] = self.encrypt(nonce, data, additional)
+        return len(buf)
+
+    def decrypt_into(
+        self, nonce: bytes, data: bytes | memoryview, additional: bytes, buf: memoryview, /
+    ) -> int:
+        buf[:] = self.decrypt(nonce, data, additional)
+        return len(buf)
+
+
+def _aead(kind: type[AESGCM | ChaCha20Poly1305]) -> Callable[[bytes], Aead]:
+    return kind if AEAD_INTO.installed else lambda key: _Copying(kind(key))
 
 
 @frozen
@@ -87,7 +112,7 @@ def _gcm(
         suite,
         hash_name,
         key_length,
-        AESGCM,
+        _aead(AESGCM),
         GCM_RECORD_LIMIT,
         authentication,
         explicit_nonce=authentication is not None,
@@ -95,7 +120,7 @@ def _gcm(
 
 
 def _chacha20(suite: CipherSuite, authentication: Tls12Authentication | None = None) -> SuiteParameters:
-    return SuiteParameters(suite, "sha256", 32, ChaCha20Poly1305, SEQUENCE_LIMIT, authentication)
+    return SuiteParameters(suite, "sha256", 32, _aead(ChaCha20Poly1305), SEQUENCE_LIMIT, authentication)
 
 
 SUITES: Final[dict[int, SuiteParameters]] = {

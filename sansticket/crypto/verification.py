@@ -21,6 +21,7 @@ from sansticket.crypto.diagnosis import WRONG_ORDER, all_valid, diagnose, in_wro
 from sansticket.crypto.inspection import (
     RSA_KEYS,
     check_server_name,
+    extension_of,
     is_host_name,
     is_ip_address,
     load,
@@ -34,6 +35,7 @@ from sansticket.crypto.policies import check_policies
 from sansticket.crypto.profile import Role, extension_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
 from sansticket.errors import Fault, Reason
+from sansticket.library import DIRECTORY_CONSTRAINTS
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -153,6 +155,20 @@ def _check_path(path: "list[x509.Certificate]", min_rsa_bits: int) -> None:
             require_strength(certificate.public_key(), min_rsa_bits)
     for certificate in path[:-1]:
         require_readable(certificate)
+    if not DIRECTORY_CONSTRAINTS.installed:
+        _refuse_directory_constraints(path[1:])
+
+
+def _refuse_directory_constraints(issuers: "Sequence[x509.Certificate]") -> None:
+    """Newer libraries refuse them by themselves, since they cannot say whether they are kept; older ones do not ask."""
+    from cryptography import x509
+
+    for certificate in issuers:
+        constraints = extension_of(certificate, x509.NameConstraints)
+        if constraints is not None:
+            names = (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
+            if any(isinstance(name, x509.DirectoryName) for name in names):
+                raise Fault(Reason.CERTIFICATE_INVALID, "name constraints for directories are not compared")
 
 
 def _subject(server_name: str) -> "Subject | None":

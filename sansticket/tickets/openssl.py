@@ -23,21 +23,26 @@ A client's session is told from a server's by its ticket ([10]), unless the call
   not, since nothing becomes of it without ``adopt_session``.
 
 In PEM the label is ``SSL SESSION PARAMETERS``.  This module takes long to import (it needs certificates): use it
-through ``Session.to_openssl_der`` and its relatives.
+through ``Session.to_openssl_der`` and its relatives.  ConfigError ``cryptography`` where the installed one is too old.
 """
 
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from math import floor
-from typing import Annotated, Final, TypedDict
+from typing import TYPE_CHECKING, Annotated, Final, TypedDict
 
 from cryptography import x509
-from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.codes import ProtocolVersion
 from sansticket.crypto.inspection import parse_errors
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.encoding import SessionFormatError, octets
+
+if TYPE_CHECKING or SSL_SESSIONS.installed:
+    from cryptography.hazmat import asn1
+else:
+    raise SSL_SESSIONS.error("cryptography")
 
 FORMAT: Final = 1
 """SSL_SESSION_ASN1_VERSION."""

@@ -13,13 +13,19 @@ from attrs import evolve
 
 from sansticket import ClientConfig, Session, TrustAnchors
 from sansticket.__main__ import main
-from sansticket.tickets import openssl
+from sansticket.library import SSL_SESSIONS
 from tests.cli.conftest import Failure, Output
 from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE, ROOT, example, s_client
 from tests.support.credentials import root, subordinate, with_chain
+from tests.support.newer import needs
 from tests.support.peers import require
 from tests.support.sessions import ORDINARY, ORDINARY_12
+
+if SSL_SESSIONS.installed:
+    from sansticket.tickets import openssl
+
+pytestmark = needs(SSL_SESSIONS)
 
 CLIENT = evolve(
     ORDINARY,

@@ -21,11 +21,13 @@ from sansticket import GoTicketKey, OpenSSLTicketKey, OpenSSLTicketKeys, Session
 from sansticket.__main__ import main
 from sansticket.command.key_files import KeyFiles, read_keys, rotate
 from sansticket.command.ticket_layouts import opens_under_zeros
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.keys.ring import TicketKey
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from tests.cli.conftest import Failure, Output
 from tests.support.command import PATIENCE, ROOT
 from tests.support.edits import flipped
+from tests.support.newer import needs, require
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy
 
 
@@ -45,6 +47,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def sealed(key: bytes, session: Session = ORDINARY) -> bytes:
+    require(SSL_SESSIONS)
     keys = OpenSSLTicketKeys.from_files("nginx", key)
     return keys.seal(keys.codec.encode(session), NOW, os.urandom)
 
@@ -346,6 +349,7 @@ def test_whose_layout_a_ticket_has(failure: Failure, files: Path, ticket: bytes,
     assert failure("ticket-keys", "open", ticket.hex(), files / "current.key").endswith(f"; {said}")
 
 
+@needs(SSL_SESSIONS)
 @pytest.mark.parametrize(
     ("program", "opens"),
     [("node", "nginx"), ("nginx", "node or traffic_server"), ("traffic_server", "nginx")],
@@ -474,6 +478,7 @@ def test_a_wrong_command_line(refusal: Failure, arguments: list[str], why: str) 
 # --- files of other programs -----------------------------------------------------------------------------------
 
 
+@needs(SSL_SESSIONS)
 @pytest.mark.parametrize(
     ("program", "size", "described"),
     [

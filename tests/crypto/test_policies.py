@@ -6,10 +6,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sansticket.crypto import profile
 from sansticket.crypto.verification import verify_server_chain
 from sansticket.errors import Fault, Reason
+from sansticket.library import CRITICAL_POLICIES, Newer
 from tests.support.certificates import KEYS, Authority, authority
 from tests.support.credentials import CA, NOW, anchors_of, issue, root, subordinate
+from tests.support.newer import needs
 
 NAME = "server.example"
 ONE, TWO, ANY = "1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.99999.2", "2.5.29.32.0"
@@ -48,6 +51,7 @@ def verified(leaf: list[Extension], *issuers: list[Extension]) -> None:
     verify_server_chain([own.public_bytes(Encoding.DER), *chain], anchors_of(top), NAME, NOW)
 
 
+@needs(CRITICAL_POLICIES)
 @pytest.mark.parametrize(
     "path",
     [
@@ -68,6 +72,7 @@ def test_paths_that_have_what_they_must_have(path: Any) -> None:
     verified(*path)
 
 
+@needs(CRITICAL_POLICIES)
 @pytest.mark.parametrize(
     "path",
     [
@@ -89,15 +94,34 @@ def test_paths_that_have_not(path: Any) -> None:
     assert caught.value.reason is Reason.CERTIFICATE_INVALID
 
 
+@needs(CRITICAL_POLICIES)
 def test_a_certificate_that_is_its_own_anchor_needs_no_policy() -> None:
     name = x509.SubjectAlternativeName([x509.DNSName(NAME)])
     itself: Authority = root("itself", ((name, False), required(0)))
     verify_server_chain([itself.der], anchors_of(itself), NAME, NOW)
 
 
+@needs(CRITICAL_POLICIES)
 def test_what_an_anchor_requires_is_its_own_affair() -> None:
     """RFC 5280 section 6.1: the extensions of an anchor are not part of the path."""
     top = root("requires", (CA, required(0)))
     name = x509.SubjectAlternativeName([x509.DNSName(NAME)])
     own = issue(top, "leaf", KEYS["p256"]().public_key(), [(name, False)])
     verify_server_chain([own.public_bytes(Encoding.DER)], anchors_of(top, authority()), NAME, NOW)
+
+
+def test_a_library_that_cannot_be_told_of_policies_refuses_the_critical(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As versions before 49 do, whose verifier refuses what is critical and unknown to it."""
+    monkeypatch.setattr(profile, "CRITICAL_POLICIES", Newer("it", 1000))
+    profile.extension_policies.cache_clear()
+    policies = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(ONE), None)])
+    try:
+        verified([(policies, False)])
+        for extension in ((policies, True), required(0)):
+            with pytest.raises(Fault) as caught:
+                verified([extension])
+            assert caught.value.reason is Reason.CERTIFICATE_INVALID
+    finally:
+        profile.extension_policies.cache_clear()

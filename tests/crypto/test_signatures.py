@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, x25519
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +23,9 @@ from sansticket.crypto.signatures import (
     verify,
 )
 from sansticket.errors import Fault, Reason
+from sansticket.library import ML_DSA, MLDSA44PrivateKey, MLDSA65PrivateKey, MLDSA87PrivateKey
 from tests.support.edits import flipped
+from tests.support.newer import each, needs
 from tests.support.rfc8448 import LEAF, RETRY, SIMPLE, Trace
 
 MESSAGE = b"what is signed"
@@ -35,10 +37,10 @@ PRIVATE: dict[str, Any] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
     "ed448": ed448.Ed448PrivateKey.generate(),
     "rsa": rsa.generate_private_key(65537, 2048),
-    "mldsa44": mldsa.MLDSA44PrivateKey.generate(),
-    "mldsa65": mldsa.MLDSA65PrivateKey.generate(),
-    "mldsa87": mldsa.MLDSA87PrivateKey.generate(),
 }
+ML_DSA_KEYS = {"mldsa44": MLDSA44PrivateKey, "mldsa65": MLDSA65PrivateKey, "mldsa87": MLDSA87PrivateKey}
+if ML_DSA.installed:
+    PRIVATE |= {name: kind.generate() for name, kind in ML_DSA_KEYS.items()}
 PUBLIC: dict[str, Any] = {name: key.public_key() for name, key in PRIVATE.items()}
 PRIVATE["rsa-pss"] = PRIVATE["rsa"]
 PUBLIC["rsa-pss"] = RsaPssPublicKey(PUBLIC["rsa"])
@@ -76,8 +78,9 @@ TLS12: dict[str, tuple[Scheme, ...]] = {
     "mldsa65": (),
     "mldsa87": (),
 }
+EACH = each(TLS13, dict.fromkeys(ML_DSA_KEYS, ML_DSA))
 CASES = [
-    (name, scheme, tls13)
+    pytest.param(name, scheme, tls13, marks=[needs(ML_DSA)] if name in ML_DSA_KEYS else ())
     for tls13, table in ((True, TLS13), (False, TLS12))
     for name, schemes in table.items()
     for scheme in schemes
@@ -91,7 +94,7 @@ def refused(reason: Reason, *arguments: Any) -> None:
     assert caught.value.reason is reason
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", EACH)
 def test_the_schemes_of_each_kind_of_key(name: str) -> None:
     assert schemes_of(PUBLIC[name], tls13=True) == TLS13[name]
     assert schemes_of(PUBLIC[name], tls13=False) == TLS12[name]
@@ -101,8 +104,10 @@ def test_the_schemes_of_each_kind_of_key(name: str) -> None:
 
 
 def test_every_scheme_that_is_not_for_old_certificates_has_a_key() -> None:
-    covered = {scheme for _, scheme, _ in CASES}
-    assert covered == set(Scheme) - {Scheme.RSA_PKCS1_SHA1, Scheme.ECDSA_SHA1} == supported()
+    covered = {scheme for table in (TLS13, TLS12) for schemes in table.values() for scheme in schemes}
+    assert covered == set(Scheme) - {Scheme.RSA_PKCS1_SHA1, Scheme.ECDSA_SHA1}
+    assert {scheme for name in PUBLIC for scheme in (*TLS13[name], *TLS12[name])} == supported()
+    assert covered - supported() == (set() if ML_DSA.installed else set(signatures.NEWER))
 
 
 @pytest.mark.parametrize(("name", "scheme", "tls13"), CASES)
@@ -133,7 +138,7 @@ def test_a_signature_is_the_one_that_the_scheme_s_name_says(name: str, scheme: S
 
 
 @pytest.mark.parametrize("tls13", [True, False])
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", EACH)
 def test_schemes_that_do_not_fit_the_key(name: str, tls13: bool) -> None:
     table = TLS13 if tls13 else TLS12
     signable = {*table[name], *(table["rsa"] + PSS if name.startswith("rsa") else ())}
@@ -182,14 +187,16 @@ def test_a_library_without_ml_dsa_supports_the_others(monkeypatch: pytest.Monkey
         raise UnsupportedAlgorithm("no ML-DSA here")
 
     for kind in ("MLDSA44PublicKey", "MLDSA65PublicKey", "MLDSA87PublicKey"):
-        monkeypatch.setattr(getattr(signatures.mldsa, kind), "from_public_bytes", missing)
+        monkeypatch.setattr(getattr(signatures, kind), "from_public_bytes", missing)
     supported.cache_clear()
     try:
         without = supported()
     finally:
         monkeypatch.undo()
         supported.cache_clear()
-    assert supported() - without == {Scheme.MLDSA44, Scheme.MLDSA65, Scheme.MLDSA87}
+    ml_dsa = {Scheme.MLDSA44, Scheme.MLDSA65, Scheme.MLDSA87}
+    assert without == supported() - ml_dsa
+    assert set(signatures.NEWER) == ml_dsa
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import pickle
 
 import pytest
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from sansticket.codes import CipherSuite
 from sansticket.crypto.suites import SUITES, TrafficKeys
+from sansticket.library import AEAD_INTO
 
 SIGNALS = {CipherSuite.EMPTY_RENEGOTIATION_INFO_SCSV, CipherSuite.FALLBACK_SCSV}
 
@@ -22,7 +24,10 @@ def test_a_suite_is_what_its_name_says(number: CipherSuite) -> None:
     assert name.endswith("_" + parameters.hash_name.upper())
     assert parameters.hash_length == {"sha256": 32, "sha384": 48}[parameters.hash_name]
     assert parameters.key_length == (16 if "AES_128" in name else 32)
-    assert parameters.aead.__name__ == ("AESGCM" if "GCM" in name else "ChaCha20Poly1305")  # type: ignore[attr-defined]
+    ours, theirs = parameters.aead, AESGCM if "GCM" in name else ChaCha20Poly1305
+    key, nonce = bytes(parameters.key_length), bytes(12)
+    assert ours(key).encrypt(nonce, b"text", b"") == theirs(key).encrypt(nonce, b"text", b"")
+    assert AEAD_INTO.installed is (ours is theirs)
     authentication = "ecdsa" if "ECDSA" in name else "rsa" if "RSA" in name else None
     assert parameters.tls12_authentication == authentication
     assert parameters.explicit_nonce == ("GCM" in name and "ECDHE" in name)

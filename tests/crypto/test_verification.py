@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from sansticket.crypto import verification
 from sansticket.crypto.certificates import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.crypto.inspection import is_named
 from sansticket.crypto.verification import check_validity
 from sansticket.errors import ConfigError, Fault, Reason
+from sansticket.library import CRITICAL_POLICIES, Newer
 from tests.support.certificates import KEYS, Authority, Identity, authority, client_identity, server_identity
 from tests.support.credentials import (
     CA,
@@ -493,8 +495,11 @@ def test_extensions_that_cannot_be_read() -> None:
     refused(Reason.CERTIFICATE_MALFORMED, [leaf(authority(), [(broken(SAN), False)])])
     for oid in (KEY_USAGE, PURPOSE):
         refused(Reason.CERTIFICATE_MALFORMED, [leaf(authority(), [names(NAME), (broken(oid), False)])])
-    for oid in (BASIC_CONSTRAINTS, AUTHORITY_KEY, POLICIES):
+    for oid in (BASIC_CONSTRAINTS, AUTHORITY_KEY):
         refused(Reason.CERTIFICATE_MALFORMED, [leaf(authority(), [names(NAME), (broken(oid), True)])])
+    # A library that cannot be told of policies does not look into them.
+    reason = Reason.CERTIFICATE_MALFORMED if CRITICAL_POLICIES.installed else Reason.CERTIFICATE_INVALID
+    refused(reason, [leaf(authority(), [names(NAME), (broken(POLICIES), True)])])
 
 
 @pytest.mark.parametrize("oid", [BASIC_CONSTRAINTS, AUTHORITY_KEY, SCTS, POLICIES])
@@ -607,3 +612,17 @@ def test_an_identity_is_for_its_names() -> None:
     ) in server_identity().certificate.extensions.get_extension_for_class(
         x509.SubjectAlternativeName
     ).value.get_values_for_type(x509.IPAddress)
+
+
+def test_name_constraints_for_directories_are_refused_where_the_library_reads_over_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As versions before 49 do.  One that is not critical, since newer ones refuse the others before."""
+    subtree = [x509.DirectoryName(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "else")]))]
+    for constraints in (x509.NameConstraints(subtree, None), x509.NameConstraints(None, subtree)):
+        middle = subordinate(authority(), extensions=(CA, (constraints, False)))
+        chain = [leaf(middle, [names(NAME)]), middle.der]
+        monkeypatch.setattr(verification, "DIRECTORY_CONSTRAINTS", Newer("it", 1))
+        verify_server_chain(chain, anchors_of(authority()), NAME, NOW)
+        monkeypatch.setattr(verification, "DIRECTORY_CONSTRAINTS", Newer("it", 1000))
+        assert "directories" in refused(Reason.CERTIFICATE_INVALID, chain, anchors_of(authority()))

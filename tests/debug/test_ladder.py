@@ -41,6 +41,7 @@ from sansticket.wire.messages.tls12 import (
 )
 from sansticket.wire.messages.tls13 import Finished, KeyUpdate, NewSessionTicket
 from tests.support.configs import client_config, server_config
+from tests.support.newer import SHARES
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_messages_and_events_in_their_order(talk: tuple[TracedPair, KeyLog]) -> 
     told = [line for line in lines if line.startswith(("client", "* ", "<-- ")) or line.endswith("-->")]
     beginnings = [
         "client",
-        "ClientHello: to server.example, shares of X25519_MLKEM768 and X25519 ---",
+        f"ClientHello: to server.example, shares of {SHARES} ---",
         "<-- 88 B ---",
         "<-- 1 B ---",
         "ChangeCipherSpec ---",

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from attrs import evolve
 
-from sansticket.tickets import openssl
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
 from tests.differential import libssl_ticket
 from tests.differential.deviations import comparable
@@ -33,6 +33,12 @@ from tests.differential.scenario import (
     story,
 )
 from tests.differential.test_differential import OF_OUR_CLIENT
+from tests.support.newer import needs
+
+if SSL_SESSIONS.installed:
+    from sansticket.tickets import openssl
+
+pytestmark = needs(SSL_SESSIONS)
 
 SHARED: Final = OpenSSLTicketKey.from_bytes(libssl_ticket.KEYS)
 

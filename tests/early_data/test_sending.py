@@ -22,6 +22,7 @@ from sansticket.events import (
     TicketReceived,
 )
 from sansticket.handshake.client.early_data import why_not
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.client import ClientSessionStore
@@ -33,6 +34,7 @@ from tests.support.configs import client_config
 from tests.support.early_data import EARLY_DATA, LIMIT, EarlyServer, World, another_world, early_data_of
 from tests.support.hostile import CHANGE_CIPHER_SPEC
 from tests.support.hostile_server import HostileServer
+from tests.support.newer import needs
 from tests.support.pair import ConnectionPair
 from tests.support.refusals import refused
 from tests.support.state_samples import records
@@ -433,10 +435,13 @@ def test_a_session_goes_back_that_was_never_shown(world: World) -> None:
     "form",
     [
         lambda session: Session.from_bytes(session.to_bytes()),
-        lambda session: evolve(
-            Session.from_openssl_der(session.to_openssl_der()),
-            session_id_context=session.session_id_context,
-            issued_at=session.issued_at,
+        pytest.param(
+            lambda session: evolve(
+                Session.from_openssl_der(session.to_openssl_der()),
+                session_id_context=session.session_id_context,
+                issued_at=session.issued_at,
+            ),
+            marks=needs(SSL_SESSIONS),
         ),
     ],
     ids=["native", "OpenSSL"],

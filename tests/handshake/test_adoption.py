@@ -21,6 +21,7 @@ from sansticket import (
     VerifyPeer,
     adopt_session,
 )
+from sansticket.library import SSL_SESSIONS
 from tests.support.certificates import authority, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import (
@@ -32,7 +33,10 @@ from tests.support.credentials import (
     subordinate,
     with_chain,
 )
+from tests.support.newer import needs
 from tests.support.pair import ConnectionPair
+
+pytestmark = needs(SSL_SESSIONS)
 
 NAME = "server.example"
 SERVER = server_config()

@@ -17,8 +17,10 @@ from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event
+from sansticket.library import ML_KEM
 from tests.support.certificates import KEYS
 from tests.support.credentials import server_credential
+from tests.support.newer import needs
 from tests.support.pair import Cut, Side, every, whole
 from tests.support.scenes import SCENES, SHORT_TALK, Input, Scene, named, perform, without_cuts
 
@@ -196,7 +198,7 @@ def test_two_runs_are_the_same(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"groups": (NamedGroup.X25519_MLKEM768,)},
+        pytest.param({"groups": (NamedGroup.X25519_MLKEM768,)}, marks=needs(ML_KEM)),
         {"credentials": [server_credential("rsa")]},
         *([{"credentials": [server_credential("mldsa44")]}] if "mldsa44" in KEYS else []),
     ],

@@ -19,6 +19,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import ALERTS, ConfigError, Reason
 from sansticket.events import ConnectionTerminated, HandshakeCompleted
+from sansticket.library import ML_DSA, ML_KEM
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.tickets.stores.client import ClientSessionStore
@@ -34,6 +35,7 @@ from sansticket.wire.messages.hello import ClientHello
 from tests.support.certificates import KEYS as KINDS
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential, server_credential
+from tests.support.newer import needs
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import failed_checks, received, record, resumed
 from tests.support.resumption12 import World12, in_clear
@@ -45,7 +47,7 @@ GROUPS: Final = (
     NamedGroup.X25519,
     NamedGroup.SECP256R1,
     NamedGroup.SECP384R1,
-    NamedGroup.X25519_MLKEM768,
+    *([NamedGroup.X25519_MLKEM768] if ML_KEM.installed else []),
 )
 SCHEMES: Final = (
     SignatureScheme.ECDSA_SECP256R1_SHA256,
@@ -215,7 +217,7 @@ def test_one_hello_for_all_versions(versions: tuple[int, ...]) -> None:
     )
     assert named is None or named.versions == tuple(sorted(versions, reverse=True))
     assert groups is not None
-    assert bool(set(groups.groups) & TLS_1_3_ONLY_GROUPS) == tls13
+    assert bool(set(groups.groups) & TLS_1_3_ONLY_GROUPS) == (tls13 and ML_KEM.installed)
     assert schemes is not None
     assert (set(schemes.schemes) >= PKCS1) == tls12
     assert tls12 or not set(schemes.schemes) & PKCS1
@@ -226,8 +228,8 @@ def test_one_hello_for_all_versions(versions: tuple[int, ...]) -> None:
     "change",
     [
         {"cipher_suites": [CipherSuite.AES_128_GCM_SHA256]},
-        {"groups": [NamedGroup.X25519_MLKEM768]},
-        {"signature_schemes": [SignatureScheme.MLDSA65]},
+        pytest.param({"groups": [NamedGroup.X25519_MLKEM768]}, marks=needs(ML_KEM)),
+        pytest.param({"signature_schemes": [SignatureScheme.MLDSA65]}, marks=needs(ML_DSA)),
     ],
 )
 def test_a_version_without_suite_group_or_scheme_is_not_offered(change: dict[str, Any]) -> None:

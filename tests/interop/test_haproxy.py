@@ -21,12 +21,16 @@ from sansticket import (
     Session,
 )
 from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.keys.openssl import HAPROXY_CONTEXT
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.loopback import Line, OurServer, dial
+from tests.support.newer import needs
 from tests.support.peers import require, tool
+
+pytestmark = needs(SSL_SESSIONS)
 
 CONFIGURATION = """
 defaults

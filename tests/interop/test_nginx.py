@@ -27,13 +27,17 @@ from sansticket import (
     Session,
 )
 from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.keys.openssl import nginx_session_id_context
 from tests.support.certificates import Identity, authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
 from tests.support.loopback import Line, OurServer, dial, echo
+from tests.support.newer import needs
 from tests.support.peers import require, tool
+
+pytestmark = needs(SSL_SESSIONS)
 
 CONFIGURATION = """
 daemon off;

@@ -21,13 +21,17 @@ from sansticket import (
     SessionNotAdopted,
     adopt_session,
 )
+from sansticket.library import SSL_SESSIONS
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.command import Command, s_client, s_server
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors_of, root
 from tests.support.loopback import Line, OurServer, dial, echo
+from tests.support.newer import needs
 from tests.support.peers import require
 from tests.support.sessions import ORDINARY, ORDINARY_12
+
+pytestmark = needs(SSL_SESSIONS)
 
 VERSIONS = {"-tls1_3": ProtocolVersion.TLS_1_3, "-tls1_2": ProtocolVersion.TLS_1_2}
 NAME = "server.example"

@@ -32,7 +32,9 @@ from sansticket import (
     VerifyPeer,
 )
 from sansticket.events import PrepareTicket, TicketIssued
+from sansticket.library import SSL_SESSIONS
 from tests.support.credentials import anchors, client_credential
+from tests.support.newer import needs
 from tests.support.resumption import World, failed_checks, received, record, resumed
 
 VERSIONS = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
@@ -108,6 +110,7 @@ def remote(keys: OpenSSLTicketKeys) -> dict[Any, Any]:
     return {OpenTicket: open_ticket, ProtectTicket: protect}
 
 
+@needs(SSL_SESSIONS)
 @every_version
 def test_tickets_of_remote_keys_in_another_encoding(world: World, version: int) -> None:
     """A server with the keys and one whose keys are elsewhere resume each other's sessions."""
@@ -119,6 +122,7 @@ def test_tickets_of_remote_keys_in_another_encoding(world: World, version: int) 
         assert resumed(world.connect(other, world.session(one, client=client), client=client))
 
 
+@needs(SSL_SESSIONS)
 def test_a_plaintext_of_another_encoding_did_not_decrypt(world: World) -> None:
     keys = OpenSSLTicketKeys([OpenSSLTicketKey.generate(os.urandom)])
     config = world.server(

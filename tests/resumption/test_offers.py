@@ -24,6 +24,7 @@ from sansticket.crypto.inspection import end_of_validity
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import DecideTicket, HandshakeCompleted, VerifyPeer
 from sansticket.handshake.client.offer import room_in
+from sansticket.library import ML_KEM
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keys.protection import Encounter, SessionCodec
 from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
@@ -34,6 +35,7 @@ from sansticket.wire.extensions.negotiation import Cookie
 from tests.support.certificates import authority
 from tests.support.credentials import anchors, client_credential, credential_of, server_credential
 from tests.support.hostile_server import HostileServer
+from tests.support.newer import needs
 from tests.support.pair import ConnectionPair, Side
 from tests.support.resumption import NAME, Clock, World, checks, failed_checks, received, record, resumed
 
@@ -344,7 +346,7 @@ def test_a_retry_leaves_room_for_less(world: World) -> None:
     [
         (65_400, (NamedGroup.X25519,)),
         (65_520, (NamedGroup.X25519,)),
-        (64_500, (NamedGroup.X25519_MLKEM768, NamedGroup.X25519)),
+        pytest.param(64_500, (NamedGroup.X25519_MLKEM768, NamedGroup.X25519), marks=needs(ML_KEM)),
     ],
 )
 def test_a_cookie_that_no_hello_has_room_for(world: World, size: int, groups: tuple[int, ...]) -> None:

@@ -28,7 +28,8 @@ PACKAGE: Final = "sansticket"
 
 ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("codes", "field_docs", "text", "values"),
-    ("errors", "inputs"),
+    ("errors",),
+    ("inputs", "library"),
     ("wire",),
     ("crypto",),
     ("record",),

@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import cryptography
 from attrs import frozen
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -32,7 +32,9 @@ KEYS: Final[dict[str, Callable[[], Any]]] = {
 }
 """The kinds of keys an identity can have."""
 
-if int(cryptography.__version__.partition(".")[0]) >= 49:  # 48 has the signatures, but not in certificates
+if int(version("cryptography").partition(".")[0]) >= 49:  # 48 has the signatures, but not in certificates
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
     KEYS["mldsa44"] = mldsa.MLDSA44PrivateKey.generate
     KEYS["mldsa65"] = mldsa.MLDSA65PrivateKey.generate
     KEYS["mldsa87"] = mldsa.MLDSA87PrivateKey.generate

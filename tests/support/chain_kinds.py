@@ -70,7 +70,9 @@ def _identity(key: str) -> Kind:
 
 
 def _authority(key: str, verdict: Verdict) -> Kind:
-    return Kind(f"authority with a key of the kind {key}", verdict, own_root(CA, make_key=KEYS[key]))
+    return Kind(
+        f"authority with a key of the kind {key}", verdict, own_root(CA, make_key=lambda: KEYS[key]())
+    )
 
 
 def _short(bits: int) -> Callable[[], rsa.RSAPrivateKey]:

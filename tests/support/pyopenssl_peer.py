@@ -8,14 +8,18 @@ algorithms; the binding beneath it has, by the names of SSL_CTX_set1_groups_list
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from OpenSSL import SSL, crypto
 
+from sansticket.library import Newer
 from tests.support.certificates import Authority, Identity
 from tests.support.memory import MemoryPeer, run
+from tests.support.newer import require
 
 __all__ = ["PyOpenSSLPeer", "context", "run"]
+
+GROUPS: Final = Newer("pyOpenSSL with groups that are chosen", 47)
 
 _lib: Any = SSL._lib  # type: ignore[attr-defined]
 
@@ -47,11 +51,12 @@ def context(
         store.add_cert(as_x509(authority))
         made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
     if groups:
+        require(GROUPS)
         _set_list(_lib.SSL_CTX_set1_curves_list, made, groups)
     if signature_algorithms:
         _set_list(_lib.SSL_CTX_set1_sigalgs_list, made, signature_algorithms)
     if cipher_suites:
-        made.set_tls13_ciphersuites(":".join(cipher_suites).encode())
+        _set_list(_lib.SSL_CTX_set_ciphersuites, made, cipher_suites)
     if alpn:
         made.set_alpn_protos(list(alpn))
         made.set_alpn_select_callback(lambda _, offered: next(p for p in alpn if p in offered))

@@ -12,11 +12,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
-from sansticket.tickets import openssl
-from sansticket.tickets.openssl import SslSession
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.session import Session, SessionFormatError
 from tests.support.certificates import client_identity, server_identity
+from tests.support.newer import needs
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, sessions
+
+if SSL_SESSIONS.installed:
+    from sansticket.tickets import openssl
+    from sansticket.tickets.openssl import SslSession
+
+pytestmark = needs(SSL_SESSIONS)
 
 
 @frozen
@@ -167,7 +173,7 @@ def test_a_peers_certificate_must_be_one() -> None:
 # --- lifetimes and times -------------------------------------------------------------------------------------
 
 
-def fields(of: Session = ORDINARY, **changes: object) -> SslSession:
+def fields(of: Session = ORDINARY, **changes: object) -> "SslSession":
     """The fields of a session with others put in."""
     made = openssl.decode(of.to_openssl_der())
     for name, value in changes.items():

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansticket.errors import ConfigError
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.openssl import (
     OpenSSLTicketKey,
@@ -27,6 +28,7 @@ from sansticket.tickets.keys.protection import OpenedTicket
 from sansticket.tickets.session import Session, SessionFormatError
 from tests.support.certificates import client_identity
 from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
+from tests.support.newer import needs
 from tests.support.records import DUPLICATES
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy
 
@@ -242,6 +244,7 @@ def test_repr_and_copies() -> None:
 CODEC = OpenSSLTicketKeys.codec
 
 
+@needs(SSL_SESSIONS)
 def test_the_plaintext_is_an_ssl_session() -> None:
     plaintext = CODEC.encode(ORDINARY)
     assert plaintext == ORDINARY.to_openssl_der()
@@ -249,6 +252,7 @@ def test_the_plaintext_is_an_ssl_session() -> None:
     assert CODEC.decode(CODEC.encode(ORDINARY_12), NOW) == ORDINARY_12
 
 
+@needs(SSL_SESSIONS)
 def test_the_one_time_is_that_of_the_last_full_handshake() -> None:
     """A renewed ticket ends when it should, and its time for ``max_session_age`` is not lost."""
     renewed = evolve(ORDINARY, issued_at=NOW + 5000.7, authenticated_at=NOW, lifetime=2200)
@@ -259,22 +263,26 @@ def test_the_one_time_is_that_of_the_last_full_handshake() -> None:
     assert not decoded.expired(NOW + 7199)
 
 
+@needs(SSL_SESSIONS)
 def test_a_clock_that_was_set_back() -> None:
     odd = evolve(ORDINARY, issued_at=NOW, authenticated_at=NOW + 100_000)
     decoded = CODEC.decode(CODEC.encode(odd), NOW)
     assert decoded == ORDINARY
 
 
+@needs(SSL_SESSIONS)
 def test_a_lifetime_that_no_session_has() -> None:
     odd = evolve(ORDINARY, lifetime=0xFFFFFFFF, authenticated_at=NOW - 1000)
     assert CODEC.decode(CODEC.encode(odd), NOW).lifetime == 0xFFFFFFFF
 
 
+@needs(SSL_SESSIONS)
 def test_a_session_id_in_a_ticket_means_nothing() -> None:
     """libssl's TLS 1.3 tickets have one; it is in no cache of ours."""
     assert CODEC.decode(CODEC.encode(evolve(ORDINARY, session_id=bytes(32))), NOW) == ORDINARY
 
 
+@needs(SSL_SESSIONS)
 def test_a_missing_time_is_now() -> None:
     from sansticket.tickets import openssl
 
@@ -283,17 +291,20 @@ def test_a_missing_time_is_now() -> None:
     assert CODEC.decode(openssl.encode(made), NOW + 9).issued_at == NOW + 9
 
 
+@needs(SSL_SESSIONS)
 def test_a_clients_session_is_not_what_a_ticket_holds() -> None:
     with pytest.raises(SessionFormatError, match="client"):
         CODEC.decode(evolve(ORDINARY, ticket=b"ticket").to_openssl_der(), NOW)
 
 
+@needs(SSL_SESSIONS)
 def test_of_a_chain_the_leaf_is_left() -> None:
     chain = client_identity().chain_der
     session = evolve(ORDINARY, peer_certificates=(*chain, *chain))
     assert CODEC.decode(CODEC.encode(session), NOW).peer_certificates == chain[:1]
 
 
+@needs(SSL_SESSIONS)
 @given(plaintext=st.binary(max_size=100))
 def test_anything_else_is_no_session(plaintext: bytes) -> None:
     with pytest.raises(SessionFormatError):
