@@ -5,12 +5,23 @@ check with the numbers behind it.  A client tells the same about what it offered
 a short text for people; the fields are for programs.
 """
 
+from typing import Final
+
 from attrs import field
 
-from sansticket.text import MAX_PIECE, printable, quoted
+from sansticket.text import MAX_PIECE, MAX_TEXT, printable, quoted
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.early_data import NOT_OFFERED, NOT_WANTED, EarlyDataOutcome
 from sansticket.values import value
+
+MAX_RECORD: Final = 4 * MAX_TEXT
+"""Characters of a whole record; a server looks at eight identities at most, for each of which a tenth of it will do."""
+
+MAX_REPR: Final = 2 * MAX_TEXT
+"""Characters of the ``repr`` of all its identities: the fields are for programs."""
+
+_INDENT: Final = len("\n  ")
+_AND_MORE: Final = len("and 65535 more identities")
 
 
 @value
@@ -85,9 +96,11 @@ class IdentityRecord:
 
 @value
 class ResumptionRecord:
-    """The account of one handshake."""
+    """The account of one handshake.  Its ``str`` has at most 4,000 characters, in lines of at most 1,000."""
 
-    identities: tuple[IdentityRecord, ...] = ()
+    identities: tuple[IdentityRecord, ...] = field(
+        default=(), repr=lambda identities: printable(repr(identities), MAX_REPR)
+    )
     """In the order in which they were offered."""
 
     winner: int | None = None
@@ -118,7 +131,14 @@ class ResumptionRecord:
         tickets = "" if number is None else f", {number} ticket{'' if number == 1 else 's'} to follow"
         why = self.why.removeprefix(f"{outcome}, ")
         first = f"{outcome}{tickets}" + (f": {why}" if why else "")
-        lines = [printable(first), *map(str, self.identities)]
-        if self.early_data not in (NOT_OFFERED, NOT_WANTED):
-            lines.append(str(self.early_data))
-        return "\n  ".join(lines)
+        last = [] if self.early_data in (NOT_OFFERED, NOT_WANTED) else [printable(str(self.early_data))]
+        lines = [printable(first)]
+        room = MAX_RECORD - sum(len(line) + _INDENT for line in (*lines, *last)) - _AND_MORE - _INDENT
+        for place, identity in enumerate(self.identities):
+            text = str(identity)
+            room -= len(text) + _INDENT
+            if room < 0:
+                lines.append(f"and {len(self.identities) - place} more identities")
+                break
+            lines.append(text)
+        return "\n  ".join(lines + last)

@@ -189,6 +189,20 @@ def test_subjects_of_certificates(subject: str, issuer: str) -> None:
     assert unfit(pair.server_events) == []
 
 
+@pytest.mark.parametrize("number", [1, 8, 60])
+def test_many_tickets(number: int) -> None:
+    """Whoever shows many, which somebody else has sealed or which are for other names, makes no long texts by it."""
+    world = World()
+    session = world.session(world.server())
+    other = evolve(session, server_name="x" * 255)
+    pair = world.connect(
+        world.server(), session=[session, *[evolve(session, ticket=bytes([n]) * 133) for n in range(number)]]
+    )
+    assert unfit(pair.client_events + pair.server_events) == []
+    pair = world.connect(world.server(), session=[other] * number)
+    assert unfit(pair.client_events + pair.server_events) == []
+
+
 SESSION_NAMES = ["other\n.example", "\x1b[2Jx", "\u202ex", "é" * 127, "x" * 255]
 
 

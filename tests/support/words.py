@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from sansticket.adapters.failures import terminated
 from sansticket.debug import words
 from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted
 from sansticket.text import MAX_TEXT
-from sansticket.tickets.records import ResumptionRecord
+from sansticket.tickets.records import MAX_RECORD, ResumptionRecord
 
 
 def texts_of(event: Event) -> Iterator[str]:
@@ -37,18 +37,20 @@ def lines_of(record: ResumptionRecord) -> Iterator[str]:
         yield line.strip()
 
 
-def unfit(events: Iterable[Event]) -> list[str]:
+def unfit(events: Sequence[Event]) -> list[str]:
     """Texts with a control character in them, or above their bound.
 
-    The ``repr`` of an event has no bound of its own: it is that of its fields, and those of a peer are pieces.
+    The ``repr`` of an event has the bounds of its fields, most of which are pieces; a record may be longer than a text.
     """
-    return [
+    found = [
         f"{type(event).__name__}: {len(text)} characters, {text[:300]!r}"
         for event in events
         for text in texts_of(event)
         if not text.isprintable() or len(text) > (MAX_REPR if text == repr(event) else MAX_TEXT)
     ]
+    records = [str(event.record) for event in events if isinstance(event, HandshakeCompleted)]
+    return found + [text for text in records if len(text) > MAX_RECORD]
 
 
-MAX_REPR = 4 * MAX_TEXT
-"""A record tells of at most eight identities, in a few checks each; nothing else is half as long."""
+MAX_REPR = 9 * MAX_TEXT
+"""Identities in 2,000 characters, two reasons, a session, and two protocols of 255 bytes each."""

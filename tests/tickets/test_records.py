@@ -1,7 +1,9 @@
 """The account of a handshake reads as a short text."""
 
+from sansticket.text import MAX_TEXT
 from sansticket.tickets.decision import TicketReturn, TicketStatus
-from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
+from sansticket.tickets.early_data import EarlyDataOutcome, EarlyDataReason, EarlyDataStatus
+from sansticket.tickets.records import MAX_RECORD, MAX_REPR, Check, IdentityRecord, ResumptionRecord
 
 
 def test_a_resumption() -> None:
@@ -40,6 +42,36 @@ def test_a_full_handshake() -> None:
         "    name FAILED (a.example, not b.example)\n"
         "    passed: hash"
     )
+
+
+def ticket_record(index: int, words: int) -> IdentityRecord:
+    checks = tuple(Check(f"check {number}", number < 4, "x" * words) for number in range(5))
+    return IdentityRecord(index, b"k" * 16, TicketStatus.SUCCESS, TicketReturn.USE, checks)
+
+
+def test_eight_identities_are_shown_as_a_server_sees_them() -> None:
+    record = ResumptionRecord(tuple(ticket_record(index, 50) for index in range(8)), None, 2, "none will do")
+    text = str(record)
+    assert 3_000 < len(text) <= MAX_RECORD
+    assert [f"  identity {index} key" in text for index in range(8)] == [True] * 8
+    assert "more" not in text
+
+
+def test_a_record_has_its_bounds() -> None:
+    """Nobody makes so long a one by wrong identities; what is left out is counted."""
+    early = EarlyDataOutcome(EarlyDataStatus.REJECTED, EarlyDataReason.NOT_ADMITTED, "y" * 5_000)
+    for words in (0, 100, 400, 1_000, 5_000):
+        for number in (1, 8, 9, 1_000):
+            identities = tuple(ticket_record(index, words) for index in range(min(number, 9)))
+            identities += (IdentityRecord(9),) * (number - len(identities))
+            record = ResumptionRecord(identities, None, 2, "z" * 5_000, early_data=early)
+            lines = str(record).split("\n")
+            assert len(str(record)) <= MAX_RECORD
+            assert max(map(len, lines)) <= MAX_TEXT + 4
+            shown = sum(line.startswith("  identity ") for line in lines)
+            more = [line for line in lines if line.startswith("  and ")]
+            assert more == ([] if shown == number else [f"  and {number - shown} more identities"])
+            assert len(repr(record)) < MAX_REPR + 3 * MAX_TEXT
 
 
 def test_nothing_offered() -> None:
