@@ -37,6 +37,7 @@ from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import CacheMode, SessionCache
 from tests.support.configs import answering
 from tests.support.credentials import anchors
+from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import (
@@ -699,3 +700,20 @@ def test_it_needs_something_to_remember_with(world: World) -> None:
     ):
         with pytest.raises(ConfigError, match="single_use_tickets"):
             world.server(**changes)
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+def test_a_session_for_single_use_is_used_by_one_of_two_processes(world: World) -> None:
+    """The worker that cannot tell does a full handshake, and resumes what it has made itself."""
+    config = world.stateful(session_cache=SessionCache(), single_use_tickets=True)
+    session = world.session(config)
+
+    def in_a_worker() -> tuple[bool, bool, bool, bool]:
+        pair = world.connect(config, session)
+        own = received(pair)[0]
+        again = [resumed(world.connect(config, own)) for _ in range(2)]
+        return resumed(pair), "cannot tell whether it was used" in str(record(pair)), *again
+
+    assert forked(in_a_worker) == (False, True, True, False)
+    assert [resumed(world.connect(config, session)) for _ in range(2)] == [True, False]

@@ -62,6 +62,7 @@ from sansticket.tickets.session import MAX_SESSION_ID, Session
 from sansticket.values import value
 
 USED_BEFORE: Final = Check("single use", False, "used before")
+CANNOT_TELL: Final = Check("single use", False, "the cache cannot tell whether it was used before")
 UNKNOWN: Final = Check("found", False, "no session of this id")
 
 
@@ -377,8 +378,11 @@ class AskClaimSession(Asking, Generic[After]):
 def claimed(candidate: Candidate[After], flight: Flight, *, taken: bool) -> After:
     """The cache has to agree.  ``taken``: an external store has given the session to this connection alone."""
     cache = candidate.rules.config.session_cache
-    first = cache is None or cache.claim(candidate.session, flight.now, taken=taken)
-    return settle(candidate, Check("single use", True) if first else USED_BEFORE, flight=flight)
+    session = candidate.session
+    if cache is None or cache.claim(session, flight.now, taken=taken):
+        return settle(candidate, Check("single use", True), flight=flight)
+    known = cache.was_claimed(session.session_id)
+    return settle(candidate, USED_BEFORE if known else CANNOT_TELL, flight=flight)
 
 
 def settle(candidate: Candidate[After], *checks: Check, flight: Flight) -> After:
