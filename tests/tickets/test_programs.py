@@ -14,10 +14,12 @@ import pytest
 from attrs import evolve
 
 from sansticket.errors import ConfigError
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
 from sansticket.tickets.keys.programs.layouts import PROGRAMS
 from tests.support.inputs import WRONG_BYTES
+from tests.support.newer import needs
 from tests.support.sessions import NOW, ORDINARY
 
 NAME = bytes(range(16))
@@ -263,6 +265,7 @@ class Encounter:
         self.server_name = server_name
 
 
+@needs(SSL_SESSIONS)
 def test_a_session_without_a_name_has_the_clients_where_that_is_said() -> None:
     unbound = OpenSSLTicketKeys([LARGE], resume_unbound=True)
     plain = OpenSSLTicketKeys.from_files("nginx", LARGE.to_bytes())

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
 from sansticket.tickets.keys.protection import OpenedTicket, TicketKeys, session_in
 from sansticket.tickets.keys.ring import OVERHEAD, TicketKeyRing
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
+from tests.support.newer import each
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy
 
 Maker = Callable[[int], TicketKeys]
@@ -36,6 +38,10 @@ def openssl_48(seed: int) -> TicketKeys:
 
 
 every_kind = pytest.mark.parametrize("make", [ring, windowed, openssl_80, openssl_48])
+every_codec = pytest.mark.parametrize(
+    "make",
+    each([ring, windowed, openssl_80, openssl_48], dict.fromkeys((openssl_80, openssl_48), SSL_SESSIONS)),
+)
 
 
 def overhead(keys: TicketKeys, plaintext: bytes) -> int:
@@ -115,7 +121,7 @@ def test_tickets_of_one_session_share_only_the_key_name(make: Maker) -> None:
     assert 0.7 < 256 * equal / sum(len(a) - 16 for a, _ in pairs) < 1.3
 
 
-@every_kind
+@every_codec
 def test_the_session_of_a_ticket(make: Maker) -> None:
     keys = make(6)
     opened = keys.open(keys.seal(keys.codec.encode(ORDINARY), NOW, os.urandom), NOW)
@@ -124,13 +130,13 @@ def test_the_session_of_a_ticket(make: Maker) -> None:
     assert repr(keys.codec.encode(ORDINARY)) not in repr(opened)
 
 
-@every_kind
+@every_codec
 @pytest.mark.parametrize("plaintext", [None, b"", b"garbage"])
 def test_a_plaintext_that_is_no_session(make: Maker, plaintext: bytes | None) -> None:
     assert session_in(plaintext, make(6).codec, NOW, ORDINARY.version) is None
 
 
-@every_kind
+@every_codec
 def test_every_prefix_and_more_of_a_plaintext_is_no_session(make: Maker) -> None:
     codec = make(6).codec
     plaintext = codec.encode(ORDINARY)
@@ -139,7 +145,7 @@ def test_every_prefix_and_more_of_a_plaintext_is_no_session(make: Maker) -> None
     assert session_in(plaintext + b"\0", codec, NOW, ORDINARY.version) is None
 
 
-@every_kind
+@every_codec
 def test_a_session_of_the_other_version_counts_as_none(make: Maker) -> None:
     codec = make(6).codec
     assert session_in(codec.encode(ORDINARY_12), codec, NOW, ORDINARY_12.version) == ORDINARY_12
