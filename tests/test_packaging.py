@@ -73,6 +73,6 @@ def test_what_was_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "2 tests with nobody, which is not on this machine",
         "1 test: no /dev/full",
         "our client and server with every other implementation: tox -e interop",
-        "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e cov",
+        "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e thorough",
     ]
     assert left_out([]) == []

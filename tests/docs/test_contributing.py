@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,10 @@ def test_every_environment_of_tox_is_there() -> None:
             assert set(names.split(",")) <= environments, page
         assert set(re.findall(r"tox -m (\w+)", text)) <= set(labels), page
     chosen = set(labels["ci"].split(", ")) | set(tox["tox"]["env_list"].split(", "))
-    runs_elsewhere = {"py313", "py312"}  # by the README's command, and by cov
-    assert chosen == environments - {".pkg"} - runs_elsewhere, "CI runs every environment"
-    assert tox["testenv:cov"]["base_python"].startswith("python3.12,")
+    elsewhere = {"py313", "py312", "py311"}  # the README's command, cov, and lowest with frameworks
+    assert chosen == environments - {".pkg", "thorough"} - elsewhere, "CI runs all but what takes too long"
+    for name, first in (("cov", "3.12"), ("lowest", "3.11"), ("frameworks", "3.11"), ("tests", "3.13")):
+        assert tox[f"testenv:{name}"]["base_python"].startswith(f"python{first},")
+    passed_over = re.findall(r"--ignore (\S+)", tox["testenv:lowest"]["commands"])
+    repeated = tox["testenv:frameworks"]["commands"].split()
+    assert all(any(Path(one).is_relative_to(folder) for folder in repeated) for one in passed_over)

@@ -28,7 +28,9 @@ def left_out(skipped: Iterable[str], markers: str = "", *, quick: bool = False) 
     if "not matrix" in markers:
         lines.append("our client and server with every other implementation: tox -e interop")
     if quick:
-        lines.append("three quarters of hypothesis' examples and of the scenarios for libssl: tox -e cov")
+        lines.append(
+            "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e thorough"
+        )
     return lines
 
 
