@@ -16,7 +16,7 @@ settings.register_profile("home", deadline=None, suppress_health_check=[HealthCh
 settings.register_profile("ci", settings.get_profile("home"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "home")
 if os.environ.get("SANSTICKET_QUICK"):
-    # The same tests on one more interpreter: a quarter of the examples, the full number is tried by ``tox -e thorough``.
+    # A quarter of the examples; the full number is tried by ``tox -e thorough``.
     settings.register_profile("quick", settings(), max_examples=25)
     settings.load_profile("quick")
 
