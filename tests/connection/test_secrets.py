@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Final
@@ -269,5 +270,5 @@ def test_what_was_pickled_is_left_behind_without_secrets(live: Callable[[], Life
     life = live()
     for side in (life.pair.client, life.pair.server):
         side._engine.config = client_config() if side is life.pair.client else server_config()
-        side.__reduce__()
+        side.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
         assert secrets_in(side, life) == []
