@@ -32,6 +32,7 @@ from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential, server_credential
 from tests.support.hostile_server import HostileServer, quick_client
 from tests.support.pair import ConnectionPair
+from tests.support.refusals import refused
 
 ZLIB: Final = CertificateCompression.ZLIB
 CHAIN: Final = server_credential().chain
@@ -119,15 +120,16 @@ def test_an_algorithm_without_its_package(monkeypatch: pytest.MonkeyPatch) -> No
 # --- what is wrong -----------------------------------------------------------------------------------------------
 
 
-def refused(message: CompressedCertificate, reason: Reason, alert: AlertDescription, **config: Any) -> None:
-    """A client does not take this in the place of a Certificate."""
+def shown(message: CompressedCertificate, **config: Any) -> HostileServer:
+    """A server that says this in the place of a Certificate."""
     client = quick_client(**{"certificate_compression": [ZLIB], **config})
-    server = HostileServer(client, {Certificate: lambda _: message}).serve()
-    server.assert_refused(reason)
-    assert server.alerts[-1].description == alert
+    return HostileServer(client, {Certificate: lambda _: message}).serve()
 
 
-BAD: Final = AlertDescription.BAD_CERTIFICATE
+def refuses(message: CompressedCertificate, reason: Reason, alert: AlertDescription, **config: Any) -> None:
+    shown(message, **config).assert_refused(reason, alert, "")
+
+
 ILLEGAL: Final = AlertDescription.ILLEGAL_PARAMETER
 
 
@@ -144,28 +146,29 @@ ILLEGAL: Final = AlertDescription.ILLEGAL_PARAMETER
     ],
     ids=["less", "more", "nothing", "a bomb", "cut", "something after it", "garbage"],
 )
-def test_what_does_not_decompress(message: CompressedCertificate) -> None:
-    refused(message, Reason.CERTIFICATE_COMPRESSION, BAD)
+@refused(Reason.CERTIFICATE_COMPRESSION, AlertDescription.BAD_CERTIFICATE)
+def test_what_does_not_decompress(message: CompressedCertificate) -> HostileServer:
+    return shown(message)
 
 
 def test_what_was_not_offered() -> None:
-    refused(CompressedCertificate(2, 100, b"x"), Reason.ILLEGAL_VALUE, ILLEGAL)
-    refused(CompressedCertificate(0x4001, 100, b"x"), Reason.ILLEGAL_VALUE, ILLEGAL)
+    refuses(CompressedCertificate(2, 100, b"x"), Reason.ILLEGAL_VALUE, ILLEGAL)
+    refuses(CompressedCertificate(0x4001, 100, b"x"), Reason.ILLEGAL_VALUE, ILLEGAL)
     sound = CompressedCertificate(ZLIB, 100, zlib.compress(bytes(100)))
     unexpected = AlertDescription.UNEXPECTED_MESSAGE
-    refused(sound, Reason.UNEXPECTED_MESSAGE, unexpected, certificate_compression=[])
+    refuses(sound, Reason.UNEXPECTED_MESSAGE, unexpected, certificate_compression=[])
 
 
 def test_more_than_a_message_may_have() -> None:
     message = CompressedCertificate(ZLIB, 20_000, zlib.compress(bytes(20_000)))
-    refused(message, Reason.MESSAGE_TOO_LARGE, ILLEGAL, max_handshake_message=16_384)
+    refuses(message, Reason.MESSAGE_TOO_LARGE, ILLEGAL, max_handshake_message=16_384)
 
 
 def test_what_is_no_certificate() -> None:
     zeros = CompressedCertificate(ZLIB, 100, zlib.compress(bytes(100)))
-    refused(zeros, Reason.MALFORMED_MESSAGE, AlertDescription.DECODE_ERROR)
+    refuses(zeros, Reason.MALFORMED_MESSAGE, AlertDescription.DECODE_ERROR)
     empty = CompressedCertificate(ZLIB, 4, zlib.compress(bytes(4)))
-    refused(empty, Reason.NO_SERVER_CERTIFICATE, AlertDescription.DECODE_ERROR)
+    refuses(empty, Reason.NO_SERVER_CERTIFICATE, AlertDescription.DECODE_ERROR)
 
 
 @each_algorithm

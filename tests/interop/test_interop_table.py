@@ -12,7 +12,9 @@ import pytest
 from tests.support.command import ROOT
 from tests.support.matrix import MEANING, TITLES, YES, Cell, Peer, Role, table
 
-MODULES = sorted(path.stem for path in (Path(__file__).parent / "matrix").glob("test_*.py"))
+WITHOUT_A_ROW = {"test_go_tickets"}
+"""Shared keys, and no implementation that the others lack."""
+MODULES = sorted({path.stem for path in (Path(__file__).parent / "matrix").glob("test_*.py")} - WITHOUT_A_ROW)
 
 
 @cache
