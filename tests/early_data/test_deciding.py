@@ -32,6 +32,7 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.early_data import EarlyDataOutcome, EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
 from sansticket.tickets.session import Session
@@ -41,6 +42,7 @@ from tests.support.configs import server_config
 from tests.support.credentials import anchors, client_credential
 from tests.support.early_data import LIMIT, EarlyClient, World, early_data_of, recorder, said
 from tests.support.hostile import APPLICATION_DATA
+from tests.support.newer import each
 from tests.support.pair import ConnectionPair
 
 ACCEPTED = (EarlyDataStatus.ACCEPTED, None)
@@ -89,7 +91,7 @@ def test_a_ticket_after_early_data_allows_some_too(world: World) -> None:
     assert early_data_of(again.server_events) == b"once more"
 
 
-@pytest.mark.parametrize("where", ["ours", "OpenSSL", "cache"])
+@pytest.mark.parametrize("where", each(["ours", "OpenSSL", "cache"], {"OpenSSL": SSL_SESSIONS}))
 def test_whatever_the_tickets_are(world: World, where: str) -> None:
     """The limit is in the ticket, or in the session that is kept."""
     keys: dict[str, dict[str, Any]] = {

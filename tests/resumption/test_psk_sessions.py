@@ -36,7 +36,7 @@ from sansticket import (
 from sansticket.library import SSL_SESSIONS
 from tests.support.credentials import anchors
 from tests.support.hostile_client import HostileClient
-from tests.support.newer import needs
+from tests.support.newer import each, needs
 from tests.support.resumption import NAME, World, failed_checks, received, record, resumed
 
 KEY: Final = bytes(range(32))
@@ -50,7 +50,7 @@ def theirs(identity: bytes = b"sensor-7", key: bytes = KEY) -> ExternalPsk:
     return ExternalPsk(identity, key, role=PskRole.SERVER)
 
 
-@pytest.fixture(params=["sealed", "stored", "of OpenSSL"])
+@pytest.fixture(params=each(["sealed", "stored", "of OpenSSL"], {"of OpenSSL": SSL_SESSIONS}))
 def tickets(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Each way of having tickets."""
     if request.param == "stored":
