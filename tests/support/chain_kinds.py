@@ -327,11 +327,6 @@ AUTHORITIES: Final = (
         _within(x509.DirectoryName(common_name("leaf"))),
     ),
     Kind(
-        "name constraint for directories, broken by the subject",
-        NEITHER,
-        _within(x509.DirectoryName(common_name("somebody else"))),
-    ),
-    Kind(
         "name constraint for URIs, and there is one",
         OPENSSL,
         lambda: below(
