@@ -226,8 +226,9 @@ class AskClaimEarlyData(Asking):
     def default_answer(self, now: float) -> EarlyDataClaimed | EarlyDataNotClaimed:
         one = self.candidate
         replay = one.negotiated.config.replay
-        claimed = replay is not None and replay.claim(one.key, one.arrived)
-        return EarlyDataClaimed() if claimed else EarlyDataNotClaimed()
+        if replay is None or replay.claim(one.key, one.arrived):
+            return EarlyDataClaimed()
+        return EarlyDataNotClaimed()
 
     def answer_after(self, error: Exception) -> EarlyDataNotClaimed:
         """Nobody can tell (RFC 9846 section 8.2)."""
