@@ -16,6 +16,7 @@ from sansticket.events import (
     ConnectionTerminated,
     DataReceived,
     EarlyDataAccepted,
+    EarlyDataReceived,
     EarlyDataRejected,
     HandshakeCompleted,
     PeerClosed,
@@ -514,3 +515,17 @@ def test_a_client_that_wants_none_says_nothing(world: World) -> None:
     assert not client_config().early_data
     pair = ConnectionPair(world.client_config(), world.server_config())
     assert hello_in(pair.client.data_to_send()).find(EarlyData) is None
+
+
+def test_what_comes_early_says_for_whom_it_is(world: World) -> None:
+    """An early request goes to a virtual host before the handshake is complete."""
+    pair = world.pair(early=b"question")
+    pair.carry("client")
+    (event,) = pair.events("server", EarlyDataReceived)
+    facts = event.connection
+    assert (facts.server_name, facts.alpn_protocol, facts.version) == (
+        "server.example",
+        b"h2",
+        ProtocolVersion.TLS_1_3,
+    )
+    assert facts.session is not None
