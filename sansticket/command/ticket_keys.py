@@ -170,7 +170,10 @@ def _add_files(command: argparse.ArgumentParser) -> None:
 def _add_program(
     command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, programs: Iterable[str] = PROGRAMS
 ) -> None:
-    command.add_argument("--program", choices=tuple(programs), help="whose files they are")
+    known = tuple(programs)
+    command.add_argument(
+        "--program", choices=known, metavar="PROGRAM", help=f"whose files they are: {', '.join(known)}"
+    )
 
 
 def make(options: argparse.Namespace) -> Iterable[str]:

@@ -14,6 +14,7 @@ from attrs import Factory, field, frozen
 
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
+from sansticket.inputs import check_bytes
 from sansticket.values import Shared
 
 if TYPE_CHECKING:
@@ -108,9 +109,10 @@ class TrustAnchors(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding
 
+        check_bytes("trust_anchors", pem)
         try:
             certificates = x509.load_pem_x509_certificates(pem)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise ConfigError("trust_anchors", str(error)) from error
         return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates))
 

@@ -36,6 +36,7 @@ from sansticket.crypto.signatures import (
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
+from sansticket.inputs import check_bytes
 from sansticket.values import Shared
 
 __all__ = [
@@ -156,6 +157,8 @@ class Credential(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+        for pem in (chain_pem, key_pem):
+            check_bytes("credentials", pem)
         try:
             certificates = x509.load_pem_x509_certificates(chain_pem)
             require_installed(certificates[0])

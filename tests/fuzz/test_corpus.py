@@ -18,6 +18,10 @@ from fuzz.script import OPERATIONS, perform, step
 from fuzz.seed import Seeds
 from fuzz.world import CONVERSATIONS, SIDES, Conversation, Side, moments, place_number, places
 from sansticket.events import DataReceived, HandshakeCompleted, PeerClosed
+from sansticket.library import SSL_SESSIONS
+from tests.support.newer import needs
+
+pytestmark = needs(SSL_SESSIONS)
 
 
 @cache

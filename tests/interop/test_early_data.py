@@ -321,7 +321,13 @@ def test_gnutlss_is_taken(folder: Path) -> None:
 
 
 def test_nsss_is_taken(folder: Path) -> None:
+    """It sends early what it has read by then, which on a busy machine may be nothing: then it is asked again."""
     require("NSS")
+    assert any(nss_sends_early(folder).startswith(b"POST /close") for _ in range(5))
+
+
+def nss_sends_early(folder: Path) -> bytes:
+    """What tstclnt sends early, on the second of two connections."""
     (folder / "request").write_text("POST /close HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", newline="")
     with EarlyServer(our_server()) as server:
         with Command(
@@ -343,4 +349,4 @@ def test_nsss_is_taken(folder: Path) -> None:
         assert first.connection.early_data is EarlyDataStatus.NOT_OFFERED
         assert second.connection.early_data is EarlyDataStatus.ACCEPTED
         assert isinstance(second, EarlyVisit)
-        assert second.came_early.startswith(b"POST /close")
+        return second.came_early

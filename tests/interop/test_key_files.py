@@ -27,12 +27,17 @@ from sansticket import (
     Session,
 )
 from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.keys.openssl import LIGHTTPD_CONTEXT
 from tests.support.certificates import server_identity
 from tests.support.command import Command
 from tests.support.configs import client_config, server_config
 from tests.support.loopback import Line, OurServer, dial, free_port, wait_for_port
+from tests.support.newer import needs
 from tests.support.peers import require, tool
+
+pytestmark = needs(SSL_SESSIONS)
+
 
 VERSIONS = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
 

@@ -22,6 +22,7 @@ from sansticket.config.defaults import (
     TLS_1_3_ONLY_SCHEMES,
 )
 from sansticket.events import HandshakeCompleted, TicketReceived
+from sansticket.library import ML_KEM
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer
 from sansticket.wire.messages.hello import HelloRetryRequest, ServerHello
 from sansticket.wire.messages.tls12 import ServerKeyExchange
@@ -30,6 +31,7 @@ from tests.support.certificates import KEYS, Identity, authority, client_identit
 from tests.support.configs import server_config
 from tests.support.credentials import anchors, credential_of, server_credential
 from tests.support.foreign import FOREIGN, TLS12, TLS13, Foreign, Meeting, Newer, our_client, our_server
+from tests.support.newer import needs
 from tests.support.pss import pss_identity
 from tests.support.pyopenssl_peer import context as newer_context
 
@@ -82,6 +84,11 @@ def versions_of_group(group: NamedGroup) -> list[ProtocolVersion]:
     return [TLS13] if group in TLS_1_3_ONLY_GROUPS else [TLS12, TLS13]
 
 
+def needed_by(group: NamedGroup) -> list[pytest.MarkDecorator]:
+    """All groups that are for TLS 1.3 alone are hybrids."""
+    return [needs(ML_KEM)] if group in TLS_1_3_ONLY_GROUPS else []
+
+
 def version_of_suite(suite: CipherSuite) -> ProtocolVersion:
     return TLS13 if suite >> 8 == 0x13 else TLS12
 
@@ -104,12 +111,14 @@ def name_of(value: object) -> str:
 each_foreign = pytest.mark.parametrize("foreign", FOREIGN, ids=name_of)
 each_suite = pytest.mark.parametrize("suite", SUITES, ids=name_of)
 each_group = pytest.mark.parametrize(
-    ("foreign", "group"), [(foreign, group) for foreign in FOREIGN for group in foreign.groups], ids=name_of
+    ("foreign", "group"),
+    [pytest.param(foreign, group, marks=needed_by(group)) for foreign in FOREIGN for group in foreign.groups],
+    ids=name_of,
 )
 each_group_and_version = pytest.mark.parametrize(
     ("foreign", "group", "version"),
     [
-        (foreign, group, version)
+        pytest.param(foreign, group, version, marks=needed_by(group))
         for foreign in FOREIGN
         for group in foreign.groups
         for version in versions_of_group(group)

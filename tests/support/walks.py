@@ -84,7 +84,7 @@ def _arguments(frame: FrameType) -> list[Any]:
 def _room(frame: FrameType) -> str | None:
     """By the first two parts of its name; what attrs has made is where its class is."""
     name = frame.f_code.co_filename
-    if (made := re.match(r"<attrs generated methods sansticket\.([\w.]+)\.\w+>", name)) is not None:
+    if (made := re.match(r"<attrs generated \w+ sansticket\.([\w.]+)\.\w+>", name)) is not None:
         module = made[1]
     else:
         _, found, path = name.rpartition(FOLDER)

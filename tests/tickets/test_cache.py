@@ -812,3 +812,12 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 TestCacheMachine = CacheMachine.TestCase
+
+
+def test_what_came_before_another_process_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as after a fork, without one."""
+    cache = SessionCache()
+    cache.add(numbered(1), NOW)
+    monkeypatch.setattr("sansticket.tickets.stores.cache.getpid", lambda: -1)
+    cache.add(numbered(2), NOW)
+    assert [cache.claim(numbered(number), NOW) for number in (1, 2, 2)] == [False, True, False]

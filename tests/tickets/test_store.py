@@ -515,3 +515,17 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStoreMachine = StoreMachine.TestCase
+
+
+def test_what_came_before_another_process_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as after a fork, without one; a server whose sessions are all of that kind is forgotten."""
+    lasting = numbered_12(1, issued_at=NOW - 1)
+    store = holding(lasting, numbered(1), numbered(2))
+    other = StoreKey("other.example")
+    store.put(other, numbered(3), NOW)
+    monkeypatch.setattr("sansticket.tickets.stores.client.getpid", lambda: -1)
+    assert store.reserve(other, NOW) is None
+    assert len(store) == 1
+    assert reserved(store) == lasting
+    store.put(KEY, numbered(4), NOW)
+    assert reserved(store) == numbered(4)
