@@ -252,6 +252,15 @@ def test_what_is_left_when_go_has_renewed_it(session: Session) -> None:
     assert left.extended_master_secret == session.extended_master_secret
 
 
+def test_a_session_that_lives_longer_than_any_of_go() -> None:
+    """There it ends seven days after it was issued, and its time is one that can be read."""
+    for issued_at in (NOW, 279_581_520_710.655):
+        session = evolve(ORDINARY, lifetime=(1 << 32) - 1, issued_at=issued_at)
+        plaintext = GoCodec().encode(session)
+        assert int.from_bytes(plaintext[5:13]) == int(issued_at)
+        assert GoCodec().decode(plaintext, NOW) == session
+
+
 def test_an_entry_that_was_copied_to_another_session_counts_for_nothing() -> None:
     codec, mine, theirs = GoCodec(), ORDINARY, evolve(ORDINARY, secret=bytes(32), server_name="b.example")
     (start, end), (other_start, other_end) = parts_of(codec.encode(mine)), parts_of(codec.encode(theirs))

@@ -60,7 +60,7 @@ class GoCodec:
 
     def encode(self, session: Session) -> bytes:
         tls12 = session.version == ProtocolVersion.TLS_1_2
-        created_at = max(0, floor(session.issued_at) + session.lifetime - LIFETIME)
+        created_at = max(0, floor(session.issued_at) + min(session.lifetime, LIFETIME) - LIFETIME)
         chain, path = session.peer_certificates, session.verified_chain
         parts = [
             session.version.to_bytes(2) + bytes((SERVER,)) + session.cipher_suite.to_bytes(2),
