@@ -62,8 +62,14 @@ def _zstd_compress(data: bytes) -> bytes:
 
 
 def _zstd_decompress(data: bytes, length: int) -> bytes:
+    """Read within the limit first; what stands behind the frame is seen only by the form that has no limit."""
     decompressor = _zstandard().ZstdDecompressor(max_window_size=ZSTD_WINDOW)
     output: bytes = decompressor.stream_reader(data, read_across_frames=False).read(length + 1)
+    if len(output) <= length:
+        frame = decompressor.decompressobj()
+        frame.decompress(data)
+        if not frame.eof or frame.unused_data:
+            raise ValueError("the stream does not end where it should")
     return output
 
 

@@ -186,6 +186,16 @@ def test_a_bomb_stays_small(algorithm: int) -> None:
         tracemalloc.stop()
 
 
+@each_algorithm
+def test_the_stream_ends_where_the_message_does(algorithm: int) -> None:
+    sound = ALGORITHMS[algorithm].compress(bytes(100))
+    assert decompressed(algorithm, sound, 100) == bytes(100)
+    for wrong in (sound + b"x", sound + sound, sound[:-1], b""):
+        with pytest.raises(Fault) as caught:
+            decompressed(algorithm, wrong, 100)
+        assert caught.value.reason is Reason.CERTIFICATE_COMPRESSION
+
+
 @given(st.sampled_from(available()), st.binary(max_size=300), st.integers(0, 300))
 def test_any_bytes(algorithm: int, data: bytes, length: int) -> None:
     try:
