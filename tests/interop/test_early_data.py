@@ -323,10 +323,11 @@ def test_gnutlss_is_taken(folder: Path) -> None:
 def test_nsss_is_taken(folder: Path) -> None:
     """It sends early what it has read by then, which on a busy machine may be nothing: then it is asked again."""
     require("NSS")
-    assert any(nss_sends_early(folder).startswith(b"POST /close") for _ in range(5))
+    database = nss_database(folder)
+    assert any(nss_sends_early(folder, database).startswith(b"POST /close") for _ in range(5))
 
 
-def nss_sends_early(folder: Path) -> bytes:
+def nss_sends_early(folder: Path, database: str) -> bytes:
     """What tstclnt sends early, on the second of two connections."""
     (folder / "request").write_text("POST /close HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", newline="")
     with EarlyServer(our_server()) as server:
@@ -340,7 +341,7 @@ def nss_sends_early(folder: Path) -> bytes:
                 "-p",
                 str(server.port),
                 "-d",
-                nss_database(folder),
+                database,
             ),
             *("-V", "tls1.3:tls1.3", "-u", "-Z", "-A", folder / "request", "-L", "2"),
         ) as client:
