@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.architecture import complaints, parse, read_package
+from tests.support.architecture import VERSIONS_ARE_KNOWN, complaints, parse, read_package
 
 PACKAGE = Path(__file__).parent.parent / "sansticket"
 
@@ -204,3 +204,36 @@ def test_a_folder_with_too_many_files_is_found() -> None:
     assert complaints([*modules, parse("wire", "", is_package=True)]) == [
         "wire:1 has 13 files; at most 12 are found at a glance"
     ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if session.version == TLS12: pass",
+        "x = 1 if version >= ProtocolVersion.TLS_1_3 else 2",
+        "def f() -> bool:\n    return TLS13 in versions",
+        "found = state.VERSION is not TLS_1_2",
+    ],
+)
+def test_a_question_about_the_version_is_found(source: str) -> None:
+    for name in (
+        "connection.engine",
+        "handshake.client.sessions",
+        "tickets.decision",
+        "handshake.server.search",
+    ):
+        (complaint,) = complaints([parse(name, source)])
+        assert "asks which version it is" in complaint
+    for name in (
+        "config.base",
+        "handshake.server.tls12.rules",
+        "handshake.common.versions",
+        "tickets.session",
+    ):
+        assert complaints([parse(name, source)]) == []
+
+
+def test_every_exception_for_versions_is_of_use() -> None:
+    modules = [module.name for module in read_package(PACKAGE)]
+    for known in VERSIONS_ARE_KNOWN:
+        assert any(f"{name}.".startswith(f"{known}.") for name in modules), known

@@ -39,7 +39,6 @@ from sansticket.config.defaults import (
     DEFAULT_CIPHER_SUITES,
     KNOWN_VERSIONS,
     LARGEST_CLIENT_HELLO,
-    MAX_LIFETIME,
     MAX_PROTOCOLS,
     _default_groups,
     _default_signature_schemes,
@@ -61,6 +60,7 @@ from sansticket.errors import ConfigError, Fault
 from sansticket.events import Sign, VerifyPeer
 from sansticket.psk import ExternalPsk, PskRole
 from sansticket.text import quoted
+from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import says
 from sansticket.wire.compression import available
 

@@ -19,9 +19,6 @@ MAX_PROTOCOLS: Final = 32_767
 LARGEST_CLIENT_HELLO: Final = 4 + 2 + 32 + (1 + 32) + (2 + 65_534) + (1 + 255) + (2 + 65_535)
 """Bytes: a header, and every field as long as its vector allows (RFC 9846 section 4.2.2): 131,400."""
 
-MAX_LIFETIME: Final = 604_800
-"""Seven days in seconds: RFC 9846 section 4.7.1."""
-
 ROTATE_AFTER: Final = 86_400
 """A day in seconds.  RFC 9325 section 3.4 has ticket keys replaced regularly, every week for example: whoever learns
 one reads what was sent on the connections that its tickets resumed, and in TLS 1.2, where a ticket holds the master

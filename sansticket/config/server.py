@@ -11,7 +11,6 @@ from sansticket.config.base import Config, validate
 from sansticket.config.checks import InRange, has_length, is_a, is_flag, or_none
 from sansticket.config.choices import ClientAuthentication, TicketFlush
 from sansticket.config.defaults import (
-    MAX_LIFETIME,
     MAX_NUM_TICKETS,
     MAX_SESSION_ID_CONTEXT,
     ROTATE_AFTER,
@@ -30,6 +29,7 @@ from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.policy import TicketPolicy
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.tickets.stores.replay import ReplayRecorder
+from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import says
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sansticket.codes import ProtocolVersion
 from sansticket.config.base import Config
 from sansticket.config.checks import check_type
 from sansticket.config.defaults import MAX_NUM_TICKETS
@@ -15,6 +14,7 @@ from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted
 from sansticket.handshake.server.start import WaitClientHello
 from sansticket.tickets.session import Session
+from sansticket.tickets.versions import RULES
 
 
 class CacheKeeper(SessionKeeper):
@@ -28,7 +28,7 @@ class CacheKeeper(SessionKeeper):
     def heed(self, event: Event, config: Config, now: float) -> None:
         """A session of the cache that was resumed, and not used up, goes too if this connection fails."""
         if isinstance(event, HandshakeCompleted) and event.session is not None and event.session.session_id:
-            used_up = _config_of(config).single_use_tickets and event.version == ProtocolVersion.TLS_1_3
+            used_up = _config_of(config).single_use_tickets and RULES[event.version].used_once
             if not used_up:
                 self._kept.append(event.session)
 

@@ -12,7 +12,7 @@ ECDSA signatures are deterministic (RFC 6979) where the library can, as are Ed25
 RSA-PSS and ML-DSA signatures contain randomness that the library draws itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, Literal, cast
 
@@ -35,6 +35,7 @@ from sansticket.library import (
     MLDSA87PublicKey,
     Newer,
 )
+from sansticket.values import value
 
 MlDsaPrivateKey = MLDSA44PrivateKey | MLDSA65PrivateKey | MLDSA87PrivateKey
 MlDsaPublicKey = MLDSA44PublicKey | MLDSA65PublicKey | MLDSA87PublicKey
@@ -88,6 +89,34 @@ _FIXED: Final[tuple[tuple[tuple[type, type], Scheme], ...]] = (
 
 _TLS13_ONLY: Final = (Scheme.MLDSA44, Scheme.MLDSA65, Scheme.MLDSA87)
 
+
+@value
+class _Table:
+    """The schemes of a version of TLS, best first: for RSA keys, for ECDSA keys by their curve, and those that are the
+    only one of their kind of key."""
+
+    rsa: tuple[Scheme, ...]
+    ecdsa: Mapping[str, tuple[Scheme, ...]]
+    single: frozenset[Scheme]
+
+
+_TABLES: Final[Mapping[bool, _Table]] = {
+    True: _Table(
+        _RSAE_SCHEMES,
+        {curve: (own,) for curve, own in _CURVE_SCHEMES.items()},
+        frozenset(scheme for _, scheme in _FIXED),
+    ),
+    False: _Table(
+        _RSAE_SCHEMES + _PKCS1_SCHEMES,
+        {
+            curve: (own, *(other for other in _CURVE_SCHEMES.values() if other != own))
+            for curve, own in _CURVE_SCHEMES.items()
+        },
+        frozenset(scheme for _, scheme in _FIXED if scheme not in _TLS13_ONLY),
+    ),
+}
+"""By whether it is TLS 1.3.  There a scheme for ECDSA names the curve, in TLS 1.2 the hash alone."""
+
 NEWER: Final[dict[int, Newer]] = dict.fromkeys(_TLS13_ONLY, ML_DSA)
 """What a scheme needs that not every version of the library has."""
 
@@ -112,12 +141,11 @@ def _kind_of(key: object) -> str:
 
 def schemes_of(key: PrivateKey | PublicKey, tls13: bool) -> tuple[Scheme, ...]:
     """The schemes a key can sign handshakes with, best first; none for a key that is of no use."""
-    kind = _kind_of(key)
+    kind, table = _kind_of(key), _TABLES[tls13]
     if kind == "ec":
-        return _ecdsa_schemes(cast(ec.EllipticCurvePublicKey, key).curve.name, tls13)
+        return table.ecdsa.get(cast(ec.EllipticCurvePublicKey, key).curve.name, ())
     if kind == "rsa":
-        schemes = _RSAE_SCHEMES if tls13 else _RSAE_SCHEMES + _PKCS1_SCHEMES
-        return tuple(scheme for scheme in schemes if _is_long_enough(cast(rsa.RSAPublicKey, key), scheme))
+        return tuple(scheme for scheme in table.rsa if _is_long_enough(cast(rsa.RSAPublicKey, key), scheme))
     if isinstance(key, RsaPssPublicKey):
         return tuple(
             scheme
@@ -126,18 +154,8 @@ def schemes_of(key: PrivateKey | PublicKey, tls13: bool) -> tuple[Scheme, ...]:
         )
     for kinds, scheme in _FIXED:
         if isinstance(key, kinds):
-            return (scheme,) if tls13 or scheme not in _TLS13_ONLY else ()
+            return (scheme,) if scheme in table.single else ()
     return ()
-
-
-@lru_cache(maxsize=16)
-def _ecdsa_schemes(curve: str, tls13: bool) -> tuple[Scheme, ...]:
-    best = _CURVE_SCHEMES.get(curve)
-    if best is None:
-        return ()
-    if tls13:
-        return (best,)
-    return (best, *(scheme for scheme in _CURVE_SCHEMES.values() if scheme != best))
 
 
 def _is_long_enough(key: rsa.RSAPrivateKey | rsa.RSAPublicKey, scheme: Scheme) -> bool:

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Self
 
-from sansticket.codes import AlertDescription, ProtocolVersion
+from sansticket.codes import AlertDescription
 from sansticket.errors import ALERTS, Reason
+from sansticket.tickets.versions import RULES
 from sansticket.values import value
 
 
@@ -109,7 +110,7 @@ def reported_status(opened: TicketStatus, version: int) -> TicketStatus:
     and the key that is current counts as SUCCESS_RENEW as well.  A TLS 1.2 ticket is kept until its key has
     been replaced.  What an ``OpenTicket`` answer says is reported as it is.
     """
-    if opened is TicketStatus.SUCCESS and version >= ProtocolVersion.TLS_1_3:
+    if opened is TicketStatus.SUCCESS and RULES[version].used_once:
         return TicketStatus.SUCCESS_RENEW
     return opened
 
@@ -221,7 +222,7 @@ def resolve(decisions: Sequence[Decision], version: int, num_tickets: int | Tick
 
 
 def _counts(decisions: Sequence[Decision], version: int, num_tickets: int | TicketCounts) -> TicketCounts:
-    if version < ProtocolVersion.TLS_1_3:
+    if not RULES[version].counted:
         return TicketCounts(1, 1) if decisions else TicketCounts(0, 0)
     return num_tickets if isinstance(num_tickets, TicketCounts) else TicketCounts.of(num_tickets)
 

@@ -11,7 +11,7 @@ from attrs import fields_dict
 from examples.ticket_probe import main
 from sansticket import ServerConfig, TicketFlush
 from sansticket.handshake.server.tls13.rules import MAX_IDENTITIES
-from sansticket.tickets.stores.client import MAX_LIFETIME
+from sansticket.tickets.versions import MAX_LIFETIME
 from tests.support.documents import Document
 
 PAGE: Final = Document("peers.md")

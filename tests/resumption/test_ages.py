@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sansticket.commands import FlushTickets, IssueTicket, SendData
-from sansticket.config.defaults import MAX_LIFETIME
 from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError
 from sansticket.events import HandshakeCompleted, TicketIssued, TicketReceived
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
+from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.wire.messages.tls13 import NewSessionTicket
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import HostileServer

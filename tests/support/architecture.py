@@ -9,6 +9,9 @@ Each rule is a function from parsed modules to complaints:
   but where a registry has them (``REGISTERED``);
 - no module touches sockets, the standard library's TLS or an event loop (``FORBIDDEN_MODULES``), or a library beside
   ``LIBRARIES``;
+- a module asks which version of the protocol it is only where that is chosen, agreed on or written down
+  (``VERSIONS_ARE_KNOWN``): all others go by what the version says of itself (``handshake.machine.version``,
+  ``tickets.versions``);
 - no module reads the clock or the system's randomness (``CLOCK_AND_RANDOMNESS``): both are handed in, and
   ``config`` alone names them, as default values, without calling them.
 
@@ -89,6 +92,29 @@ CLOCK_AND_RANDOMNESS: Final = (
 )
 """Dotted names; everything inside a name is meant too."""
 
+VERSIONS_ARE_KNOWN: Final = (
+    "adapters",
+    "command",
+    "config",
+    "debug",
+    "handshake.client.start",
+    "handshake.client.tls12",
+    "handshake.client.tls13",
+    "handshake.client.wait",
+    "handshake.common.versions",
+    "handshake.server.start",
+    "handshake.server.tls12",
+    "handshake.server.tls13",
+    "psk",
+    "tickets.keys.go",
+    "tickets.openssl",
+    "tickets.session",
+)
+"""What looks at the versions on offer before one is chosen, the rooms of one version, formats with a number in them,
+and what words it for people."""
+
+VERSION_NAMES: Final = frozenset({"TLS12", "TLS13", "TLS_1_2", "TLS_1_3"})
+
 HIDDEN_IMPORTS: Final = ("__import__", "importlib", "builtins.__import__")
 """Imports that this reader could not see; only the front door may be lazy."""
 
@@ -149,6 +175,7 @@ def _complaints_of(module: Module) -> Iterator[str]:
         if any(character.isdigit() for character in REGISTERED.sub("", name)):
             yield f"{module.name}:{line} has a digit in the name {name}"
     yield from _too_long(module)
+    yield from _questions_about_versions(module)
     for line, name, called in _uses(module):
         if problem := _use_problem(module, name, called):
             yield f"{module.name}:{line} {problem}"
@@ -188,6 +215,18 @@ def _names_of(module: Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ClassDef):
             yield node.lineno, node.name
+
+
+def _questions_about_versions(module: Module) -> Iterator[str]:
+    if any(f"{module.name}.".startswith(f"{known}.") for known in VERSIONS_ARE_KNOWN):
+        return
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        for operand in (node.left, *node.comparators):
+            name = operand.attr if isinstance(operand, ast.Attribute) else getattr(operand, "id", "")
+            if name in VERSION_NAMES:
+                yield f"{module.name}:{node.lineno} asks which version it is: {ast.unparse(node)}"
 
 
 def functions(module: Module) -> Iterator[tuple[int, str, int]]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hmac import compare_digest
+from typing import Final
 
+from sansticket.codes import ProtocolVersion
 from sansticket.config.choices import ResumedCertificates
 from sansticket.config.client import ClientConfig
-from sansticket.config.defaults import MAX_LIFETIME
 from sansticket.crypto.inspection import end_of_validity, is_named
 from sansticket.crypto.suites import SUITES
 from sansticket.events import VerifyPeer
-from sansticket.handshake.client.offer import OFFER_OVERHEAD, TLS12, size_of, size_of_psks
+from sansticket.handshake.client.offer import OFFER_OVERHEAD, size_of, size_of_psks
 from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain, quoted
 from sansticket.tickets.records import Check, IdentityRecord, all_passed
 from sansticket.tickets.session import Session
+from sansticket.tickets.versions import RULES, client_lifetime
+from sansticket.values import value
 
 
 def fit_sessions(
@@ -33,7 +36,7 @@ def fit_sessions(
         size = size_of(session)
         if size > room:
             checks = (*checks, Check("size", False, f"{size} bytes, room for {room}"))
-        if session.version == TLS12 and any(one.version == TLS12 for one in fit):
+        if any(one.version == session.version for one in fit) and not RULES[session.version].several_offered:
             checks = (*checks, Check("place", False, "a hello shows one session of TLS 1.2"))
         records.append(IdentityRecord(index, checks=checks))
         if all_passed(checks):
@@ -66,16 +69,17 @@ def check_session(
     client had then, whether the server asked for one, in the handshake or after it, or did not.  Both are in its
     session id context (``ClientConfig.session_context``).
     """
-    if session.version not in config.usable_versions or not can_be_shown(config, session):
+    own = OWN_RULES[session.version]
+    if session.version not in config.usable_versions or not own.can_be_shown(config, session):
         return (
             Check("version", False, f"version {session.version:#06x}, ticket of {len(session.ticket)} bytes"),
         )
     age = session.age(now)
-    lifetime = session.lifetime if session.version == TLS12 else min(session.lifetime, MAX_LIFETIME)
+    lifetime = client_lifetime(session)
     return (
         Check("expiry", age < lifetime, f"age {age:.3f} s, lifetime {lifetime} s"),
         check_authentication_age(config, session, now),
-        *(check_secret12(config, session) if session.version == TLS12 else check_secret13(config, session)),
+        *own.check_secret(config, session),
         check_name(config, session, server_name),
         *check_context(config, session),
         *check_certificates(config, session, server_name, now),
@@ -134,14 +138,16 @@ def check_name(config: ClientConfig, session: Session, server_name: str | None) 
     return Check("name", certified, names if certified else f"{names}, which the certificate is not for")
 
 
-def can_be_shown(config: ClientConfig, session: Session) -> bool:
-    """It has a ticket; in TLS 1.2 an id does as well."""
-    if session.version == TLS12:
-        return bool(session.session_id or (session.ticket and config.tickets_in_tls12))
+def has_id_or_ticket(config: ClientConfig, session: Session) -> bool:
+    """In TLS 1.2 either will do."""
+    return bool(session.session_id or (session.ticket and config.tickets_in_tls12))
+
+
+def has_ticket(config: ClientConfig, session: Session) -> bool:
     return bool(session.ticket)
 
 
-def check_secret13(config: ClientConfig, session: Session) -> tuple[Check, ...]:
+def check_hash(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     """A PSK belongs to a hash (RFC 9846 section 4.3.11)."""
     hashes = {SUITES[suite].hash_name for suite in config.suites_of(session.version)}
     known = session.cipher_suite in SUITES
@@ -149,10 +155,24 @@ def check_secret13(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     return (Check("hash", fits, f"suite {session.cipher_suite:#06x}"),)
 
 
-def check_secret12(config: ClientConfig, session: Session) -> tuple[Check, ...]:
+def check_suite(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     """A master secret belongs to a suite, and is bound to its handshake or dangerous (RFC 7627 section 5.3)."""
     offered = session.cipher_suite in config.suites_of(session.version)
     return (
         Check("suite", offered, f"suite {session.cipher_suite:#06x}"),
         Check("extended master secret", session.extended_master_secret),
     )
+
+
+@value
+class OwnRules:
+    """What only one version asks of a session."""
+
+    can_be_shown: Callable[[ClientConfig, Session], bool]
+    check_secret: Callable[[ClientConfig, Session], tuple[Check, ...]]
+
+
+OWN_RULES: Final[Mapping[int, OwnRules]] = {
+    ProtocolVersion.TLS_1_2: OwnRules(has_id_or_ticket, check_suite),
+    ProtocolVersion.TLS_1_3: OwnRules(has_ticket, check_hash),
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sansticket.codes import ProtocolVersion
 from sansticket.commands import ProvideSignature
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import sign
@@ -28,8 +27,8 @@ class AskSignature(Asking):
         key = self.credential.private_key
         if key is None:
             raise LocalProtocolError("the credential has no private key, and answers has nothing for Sign")
-        tls13 = self.VERSION.number == ProtocolVersion.TLS_1_3
-        return ProvideSignature(sign(key, self.scheme, self.to_be_signed(), tls13=tls13))
+        signature = sign(key, self.scheme, self.to_be_signed(), tls13=self.VERSION.signs_as_tls13)
+        return ProvideSignature(signature)
 
     def to_be_signed(self) -> bytes:
         raise AssertionError(f"{type(self).__name__} must say what is to be signed")

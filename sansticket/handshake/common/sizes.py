@@ -6,20 +6,16 @@ count the type.
 
 from __future__ import annotations
 
-from typing import Final
-
-from sansticket.codes import ProtocolVersion
 from sansticket.config.base import Config
 from sansticket.config.client import ClientConfig
 from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.version import Version
 from sansticket.record.protection import MAX_PLAINTEXT
 from sansticket.values import value
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.negotiation import MaxFragmentLength, RecordSizeLimit
 from sansticket.wire.messages.base import ExtensionsMessage
 from sansticket.wire.messages.hello import ClientHello
-
-TLS13: Final = ProtocolVersion.TLS_1_3
 
 
 @value
@@ -35,7 +31,7 @@ class RecordSizes:
         flight.limit_records(self.writes, self.reads)
 
 
-def sizes_asked_for(config: Config, hello: ClientHello, version: int) -> RecordSizes | None:
+def sizes_asked_for(config: Config, hello: ClientHello, version: Version) -> RecordSizes | None:
     """What a client wants, and a server grants.
 
     max_fragment_length counts where record_size_limit is not (RFC 8449 section 5).
@@ -52,16 +48,16 @@ def sizes_asked_for(config: Config, hello: ClientHello, version: int) -> RecordS
     return None
 
 
-def sizes_agreed(config: ClientConfig, message: ExtensionsMessage, version: int) -> RecordSizes | None:
+def sizes_agreed(config: ClientConfig, message: ExtensionsMessage, version: Version) -> RecordSizes | None:
     """What a server answered to a client that asked."""
     answer = message.find(RecordSizeLimit) if config.record_size_limit is not None else None
     return _limited(config, answer, version) if answer is not None else None
 
 
-def _limited(config: Config, theirs: Extension, version: int) -> RecordSizes:
+def _limited(config: Config, theirs: Extension, version: Version) -> RecordSizes:
     """A limit beyond what the version has is as good as none (RFC 8449 section 4)."""
     assert isinstance(theirs, RecordSizeLimit)
-    hidden = 1 if version == TLS13 else 0
+    hidden = version.hidden_bytes
     ours = min(config.record_size_limit or MAX_PLAINTEXT + hidden, MAX_PLAINTEXT + hidden)
     writes = min(theirs.limit - hidden, MAX_PLAINTEXT)
     return RecordSizes(writes, ours - hidden, RecordSizeLimit(ours))

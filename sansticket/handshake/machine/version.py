@@ -25,7 +25,8 @@ class Version:
     ``messages`` decodes a handshake message by its number, ``alert_for`` gives the alert of a fault, ``is_harmless``
     says whether an alert ends nothing.  ``sealer`` and ``opener`` protect records.  ``has_change_cipher_spec``: that
     record is a step of the handshake, and not just something to be overlooked.  ``updates_keys``: new keys can
-    take the place of those that have protected enough.
+    take the place of those that have protected enough.  ``hidden_bytes``: what a record encrypts beside its content.
+    ``signs_as_tls13``: a signature scheme names the curve with the hash (``crypto.signatures``).
     """
 
     number: ProtocolVersion
@@ -36,6 +37,8 @@ class Version:
     opener: type[Opener]
     has_change_cipher_spec: bool
     updates_keys: bool
+    hidden_bytes: int
+    signs_as_tls13: bool
 
 
 def is_warning(alert: Alert) -> bool:
@@ -57,6 +60,8 @@ TLS_1_2: Final = Version(
     opener=tls12.Opener,
     has_change_cipher_spec=True,
     updates_keys=False,
+    hidden_bytes=0,
+    signs_as_tls13=False,
 )
 
 TLS_1_3: Final = Version(
@@ -68,5 +73,7 @@ TLS_1_3: Final = Version(
     opener=tls13.Opener,
     has_change_cipher_spec=False,
     updates_keys=True,
+    hidden_bytes=1,
+    signs_as_tls13=True,
 )
 """Its rules are also those of the time before the version is settled."""

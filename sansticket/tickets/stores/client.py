@@ -38,17 +38,14 @@ from typing import Any, Final, Self
 
 from attrs import define, field, frozen
 
-from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
 from sansticket.tickets.encoding import SessionFormatError, Source, utf8_length, varint, vector
 from sansticket.tickets.session import Session
+from sansticket.tickets.versions import RULES, client_lifetime
 from sansticket.values import Shared
 
 FORMAT: Final = 1
-
-MAX_LIFETIME: Final = 604_800
-"""RFC 9846 section 4.7.1: a client uses no TLS 1.3 ticket for longer than seven days, in seconds."""
 
 
 @frozen
@@ -377,13 +374,11 @@ class ClientSessionStore(Shared):
 
 def single_use(session: Session) -> bool:
     """Whether it is shown once, and is then used up."""
-    return session.version >= ProtocolVersion.TLS_1_3
+    return RULES[session.version].used_once
 
 
 def _usable(session: Session, now: float) -> bool:
-    if session.expired(now):
-        return False
-    return session.version < ProtocolVersion.TLS_1_3 or session.age(now) < MAX_LIFETIME
+    return session.age(now) < client_lifetime(session)
 
 
 def _came_at(session: Session) -> float:
@@ -392,7 +387,4 @@ def _came_at(session: Session) -> float:
 
 def _ends_at(session: Session) -> float:
     """No later than the moment from which ``_usable`` says no: a millisecond of rounding is left."""
-    lifetime = (
-        session.lifetime if session.version < ProtocolVersion.TLS_1_3 else min(session.lifetime, MAX_LIFETIME)
-    )
-    return session.issued_at + lifetime - 0.002
+    return session.issued_at + client_lifetime(session) - 0.002

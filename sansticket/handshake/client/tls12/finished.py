@@ -21,7 +21,6 @@ from typing import Final, Self
 
 from attrs import evolve, field
 
-from sansticket.config.defaults import MAX_LIFETIME
 from sansticket.events import TicketReceived
 from sansticket.handshake.client.offer import ClientOffer
 from sansticket.handshake.machine.established import Established
@@ -33,6 +32,7 @@ from sansticket.handshake.tls12.states import State
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import value
 from sansticket.wire.messages.hello import HelloRequest
 from sansticket.wire.messages.tls12 import NewSessionTicket

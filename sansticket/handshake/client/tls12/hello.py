@@ -22,6 +22,7 @@ from sansticket.handshake.common.names import selected_protocol
 from sansticket.handshake.common.sizes import sizes_agreed
 from sansticket.handshake.common.versions import check_downgrade
 from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.version import TLS_1_2
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
 from sansticket.text import quoted
 from sansticket.tickets.session import Session
@@ -58,7 +59,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
         server_name=offer.server_name,
     )
     session = resumed_session(offer, message, hellos)
-    sizes = sizes_agreed(offer.config, message, TLS12)
+    sizes = sizes_agreed(offer.config, message, TLS_1_2)
     if sizes is not None:
         sizes.keep(flight)
     flight.learn(version=TLS12, alpn_protocol=hellos.alpn_protocol, session=session)

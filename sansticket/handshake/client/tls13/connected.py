@@ -17,7 +17,6 @@ from attrs import evolve, field
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import ProvideSignature, SendData
 from sansticket.config.client import ClientConfig
-from sansticket.config.defaults import MAX_LIFETIME
 from sansticket.crypto.signatures import certificate_verify_input
 from sansticket.errors import Fault, Reason
 from sansticket.events import TicketReceived
@@ -30,6 +29,7 @@ from sansticket.handshake.tls13.finished import finished_message
 from sansticket.keys.tls13 import resumption_psk
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
+from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import value
 from sansticket.wire.extensions.resumption import EarlyDataLimit
 from sansticket.wire.messages.tls13 import CertificateRequest, CertificateVerify, NewSessionTicket

@@ -144,7 +144,7 @@ class WaitEncryptedExtensions(State):
         hint = message.find(TicketRequestHint)
         alpn_protocol = selected_protocol(offer.config, message)
         flight.learn(alpn_protocol=alpn_protocol)
-        sizes = sizes_agreed(offer.config, message, ProtocolVersion.TLS_1_3)
+        sizes = sizes_agreed(offer.config, message, TLS_1_3)
         if sizes is not None:
             sizes.keep(flight)
         before = self.handshake

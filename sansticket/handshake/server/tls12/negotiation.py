@@ -13,6 +13,7 @@ from sansticket.events import LookUpSession
 from sansticket.handshake.common.certificates import preferred
 from sansticket.handshake.common.names import select_protocol, server_name_of
 from sansticket.handshake.common.sizes import RecordSizes, sizes_asked_for
+from sansticket.handshake.machine.version import TLS_1_2
 from sansticket.handshake.tls12.certificates import curve_is_accepted, scheme_for
 from sansticket.handshake.tls12.keys import TLS12
 from sansticket.text import listed
@@ -89,7 +90,7 @@ def negotiate(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> Neg
         alpn_protocol=select_protocol(config, hello),
         session_id_context=config.effective_session_id_context,
         extended_master_secret=extended_master_secret,
-        record_sizes=sizes_asked_for(config, hello, TLS12),
+        record_sizes=sizes_asked_for(config, hello, TLS_1_2),
     )
 
 

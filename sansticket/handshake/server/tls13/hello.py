@@ -21,6 +21,7 @@ from sansticket.handshake.common.names import select_protocol, server_name_of
 from sansticket.handshake.common.sizes import sizes_asked_for
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
+from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.handshake.server import search
 from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.handshake.server.tls13.negotiation import (
@@ -97,7 +98,7 @@ def negotiate(
         offers_psk_ke=config.takes_psks and can_do_without(hello),
         ticket_numbers=ticket_numbers(config, hello, resumes=resumes),
         early_data=early_data,
-        record_sizes=sizes_asked_for(config, hello, TLS13),
+        record_sizes=sizes_asked_for(config, hello, TLS_1_3),
     )
     flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
     return search.begin(Rules.of(negotiated), flight)
