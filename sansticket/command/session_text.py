@@ -82,6 +82,8 @@ def describe(session: Session, *, client: bool, secrets: bool = False) -> Iterat
     yield "peer's certificates", _certificates(session.peer_certificates)
     if session.psk_identity is not None:
         yield "external PSK", quoted(session.psk_identity)
+    if session.family:
+        yield "family", f"{session.family.hex()}, generation {session.generation}"
     if session.session_id:
         yield "session id", session.session_id.hex()
     yield (

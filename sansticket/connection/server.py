@@ -97,6 +97,14 @@ class ServerConnection(Connection):
         self._engine.num_tickets = number
 
     @property
+    def family(self) -> bytes:
+        """The family of the sessions that this connection issues, see ``Session.family``.
+
+        After a resumption that of the session.  Empty where there are no tickets, and before the handshake is done.
+        """
+        return self._engine.established.family if self._engine.established is not None else b""
+
+    @property
     def session_id_context(self) -> bytes:
         """The context within which this connection's sessions can be resumed."""
         return self._config.effective_session_id_context

@@ -69,6 +69,12 @@ class IdentityRecord:
     psk_identity: bytes | None = field(default=None, repr=quoted)
     """The identity itself where it is that of an external PSK."""
 
+    family: bytes = field(default=b"", repr=bytes.hex)
+    """Of the session that it stands for, see ``Session.family``; empty where there is none, or it is not known."""
+
+    generation: int = 0
+    """Likewise."""
+
     @property
     def passed(self) -> bool:
         """Whether no check failed."""
@@ -80,6 +86,8 @@ class IdentityRecord:
             parts.append(f"external PSK {quoted(self.psk_identity)}")
         if self.key_name:
             parts.append(printable(f"key {self.key_name.hex()}", MAX_PIECE))
+        if self.family:
+            parts.append(f"family {self.family.hex()} generation {self.generation}")
         if self.status is not None:
             parts.append(self.status.name)
         if self.ticket_return is not None:

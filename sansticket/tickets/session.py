@@ -26,6 +26,8 @@ Layout of format 1 (integers big-endian, ``vector`` is a length as varint follow
     peer_certificates   a count as varint, then each certificate as vector; bit 0x0400: not empty
     verified_chain      likewise; bit 0x2000: not empty
     psk_identity        vector      bit 0x4000: not None
+    family              16 bytes    bit 0x8000: not empty; with it
+    generation          4 bytes     also where it is 0, for the same reason as above
 
 Bit 0x0800 says TLS 1.3 (otherwise TLS 1.2), bit 0x1000 extended master secret; the others must be 0.
 Varints are those of ``encoding``.
@@ -49,6 +51,12 @@ MAX_CONTEXT: Final = 32
 MAX_SESSION_ID: Final = 32
 """RFC 5246 section 7.4.1.2: a session id is at most this long, in bytes."""
 
+FAMILY_LENGTH: Final = 16
+"""Bytes of a family's id: drawn at random, no two full handshakes of all servers have the same."""
+
+MAX_GENERATION: Final = (1 << 32) - 1
+"""The last one that is counted."""
+
 _END_OF_TIME: Final = (1 << 48) / 1000
 """The first second that six bytes of milliseconds cannot hold: in the year 10889."""
 
@@ -69,16 +77,18 @@ _TLS_1_3 = 0x0800
 _EXTENDED_MASTER_SECRET = 0x1000
 _VERIFIED_CHAIN = 0x2000
 _PSK_IDENTITY = 0x4000
-_ALL_FLAGS = 0x7FFE
+_FAMILY = 0x8000
+_ALL_FLAGS = 0xFFFE
 
 _BYTES_OR_NONE: Final = (bytes, NoneType)
 _TEXT_OR_NONE: Final = (str, NoneType)
+_FAMILY_LENGTHS: Final = (0, FAMILY_LENGTH)
 
 _TYPES: Final[tuple[tuple[tuple[str, ...], Any], ...]] = (
-    (("secret", "ticket", "session_id", "session_id_context", "app_data"), bytes),
+    (("secret", "ticket", "session_id", "session_id_context", "app_data", "family"), bytes),
     (("alpn", "psk_identity"), _BYTES_OR_NONE),
     (("server_name",), _TEXT_OR_NONE),
-    (("version", "cipher_suite", "lifetime", "age_add", "max_early_data", "group"), int),
+    (("version", "cipher_suite", "lifetime", "age_add", "max_early_data", "group", "generation"), int),
     (("extended_master_secret",), bool),
 )
 
@@ -172,6 +182,15 @@ class Session:
     psk_identity: bytes | None = field(default=None, repr=quoted)
     """The external PSK by which the peers were authenticated when it was made, 1 to 65,535 bytes; TLS 1.3 only."""
 
+    family: bytes = field(default=b"", repr=bytes.hex)
+    """The full handshake from which it comes, through however many resumptions: 16 random bytes that its server drew.
+    Empty on a client, in the formats of other programs, and in what comes from them: nobody knows."""
+
+    generation: int = 0
+    """How many resumptions lie between that handshake and this session, 32 bits: 0 for what the full handshake issued,
+    one more than the resumed session for what a resumption issues.  All tickets of a connection have the same.  0
+    without a family."""
+
     def __attrs_post_init__(self) -> None:
         if not self._has_types():
             raise SessionFormatError(f"{self._other_type()} is of another type")
@@ -187,6 +206,7 @@ class Session:
             and isinstance(self.session_id, bytes)
             and isinstance(self.session_id_context, bytes)
             and isinstance(self.app_data, bytes)
+            and isinstance(self.family, bytes)
             and isinstance(self.alpn, _BYTES_OR_NONE)
             and isinstance(self.psk_identity, _BYTES_OR_NONE)
             and isinstance(self.server_name, _TEXT_OR_NONE)
@@ -205,6 +225,8 @@ class Session:
             and self.max_early_data.__class__ is not bool
             and isinstance(self.group, int)
             and self.group.__class__ is not bool
+            and isinstance(self.generation, int)
+            and self.generation.__class__ is not bool
             and self.extended_master_secret.__class__ is bool
         )
 
@@ -237,6 +259,8 @@ class Session:
             and (psk is None or (0 < len(psk) < 1 << 16 and self.version == _TLS_1_3_CODE))
             and (name is None or (0 < len(name) < 256 if name.isascii() else 0 < utf8_length(name) < 256))
             and len(self.app_data) <= MAX_FIELD
+            and len(self.family) in _FAMILY_LENGTHS
+            and 0 <= self.generation <= (MAX_GENERATION if self.family else 0)
             and all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates)
             and (
                 not self.verified_chain
@@ -283,8 +307,12 @@ class Session:
             return "app_data"
         if not all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates):
             return "peer_certificates"
-        fits = all(0 < len(certificate) <= MAX_FIELD for certificate in self.verified_chain)
-        return "psk_identity" if fits else "verified_chain"
+        if not all(0 < len(certificate) <= MAX_FIELD for certificate in self.verified_chain):
+            return "verified_chain"
+        if len(self.family) not in _FAMILY_LENGTHS:
+            return "family"
+        fits = 0 <= self.generation <= (MAX_GENERATION if self.family else 0)
+        return "psk_identity" if fits else "generation"
 
     def age(self, now: float) -> float:
         """Seconds since the ticket was issued, to the millisecond; 0 when the issuer's clock is ahead."""
@@ -335,6 +363,9 @@ class Session:
         if self.psk_identity is not None:
             flags |= _PSK_IDENTITY
             parts.append(vector(self.psk_identity))
+        if self.family:
+            flags |= _FAMILY
+            parts.append(self.family + self.generation.to_bytes(4))
         head = FORMAT << 112 | flags << 96 | self.cipher_suite << 80 | self.lifetime << 48
         return (head | round(self.issued_at * 1000)).to_bytes(_HEAD) + b"".join(parts)
 
@@ -371,6 +402,8 @@ class Session:
             peer_certificates=source.vectors() if flags & _CERTIFICATES else (),
             verified_chain=source.vectors() if flags & _VERIFIED_CHAIN else (),
             psk_identity=source.vector() if flags & _PSK_IDENTITY else None,
+            family=source.take(FAMILY_LENGTH) if flags & _FAMILY else b"",
+            generation=source.number(4) if flags & _FAMILY else 0,
             extended_master_secret=bool(flags & _EXTENDED_MASTER_SECRET),
         )
         source.finish()

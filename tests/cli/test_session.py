@@ -99,6 +99,14 @@ def test_a_session_of_an_external_psk(output: Output, files: Path, form: str) ->
     assert rows(output("session", files / "psk"))["external PSK"] == r"b'sensor\x1b'"
 
 
+def test_the_lineage_of_a_session(output: Output, files: Path) -> None:
+    session = evolve(CLIENT, ticket=b"", family=bytes(range(16)), generation=3)
+    (files / "family").write_bytes(session.to_bytes())
+    said = rows(output("session", files / "family"))["family"]
+    assert said == "000102030405060708090a0b0c0d0e0f, generation 3"
+    assert "family" not in rows(output("session", files / "client.bin"))
+
+
 @pytest.mark.parametrize("name", ["client.pem", "client.bin", "server.pem", "server.bin"])
 def test_secrets_are_not_shown_unless_asked_for(output: Output, files: Path, name: str) -> None:
     secrets = [CLIENT.secret.hex(), CLIENT.ticket.hex(), "secret notes", SERVER.app_data.hex(), "0x89abcdef"]

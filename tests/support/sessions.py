@@ -59,6 +59,7 @@ def sessions(draw: st.DrawFn) -> Session:
     version = draw(st.sampled_from((ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3)))
     tls13 = version == ProtocolVersion.TLS_1_3
     issued_at = draw(_times)
+    family = draw(st.just(b"") | st.binary(min_size=16, max_size=16))
     return Session(
         version=version,
         cipher_suite=draw(_u16),
@@ -79,4 +80,6 @@ def sessions(draw: st.DrawFn) -> Session:
         extended_master_secret=draw(st.booleans()),
         group=draw(st.just(0) | _u16),
         psk_identity=draw(st.none() | st.binary(min_size=1, max_size=300)) if tls13 else None,
+        family=family,
+        generation=draw(_u32) if family else 0,
     )

@@ -16,6 +16,8 @@ from sansticket.tickets.keys.ring import OVERHEAD
 from sansticket.tickets.session import FORMAT, Session, SessionFormatError
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, sessions
 
+FAMILY = bytes(range(100, 116))
+
 
 @given(sessions())
 def test_encoding_round_trip(session: Session) -> None:
@@ -111,9 +113,11 @@ def test_the_encoding_is_the_documented_one() -> None:
         group=4,
         verified_chain=(b"V",),
         psk_identity=b"P",
+        family=bytes(range(16)),
+        generation=5,
     )
     assert most.to_bytes() == (
-        bytes.fromhex("01 7ffe 1302 00000001 0000000005dc")
+        bytes.fromhex("01 fffe 1302 00000001 0000000005dc")
         + b"\x01S"
         + bytes.fromhex("0000000004e2 00000002 0004 00000003")
         + b"\x01T\x01I\x01A\x02\xc3\xb6\x01C"
@@ -121,6 +125,8 @@ def test_the_encoding_is_the_documented_one() -> None:
         + b"\x02\x01X\x01Y"
         + b"\x01\x01V"
         + b"\x01P"
+        + bytes(range(16))
+        + b"\0\0\0\x05"
     )
 
 
@@ -147,6 +153,8 @@ def test_the_encoding_is_the_documented_one() -> None:
         "4800 00",  # empty PSK identity
         "4000 0170",  # a PSK identity in TLS 1.2
         "8000",
+        "8000" + "00" * 19,  # a family without its generation
+        "8000" + "00" * 21,
     ],
 )
 def test_other_ways_to_say_the_same_are_refused(tail: str) -> None:
@@ -190,6 +198,12 @@ def test_other_ways_to_say_the_same_are_refused(tail: str) -> None:
         {"app_data": bytes(1 << 28)},
         {"peer_certificates": (b"a", b"")},
         {"verified_chain": (b"a", b"")},
+        {"family": bytes(15)},
+        {"family": bytes(17)},
+        {"generation": 1},  # without a family
+        {"generation": -1},
+        {"generation": -1, "family": bytes(16)},
+        {"generation": 1 << 32, "family": bytes(16)},
     ],
     ids=lambda change: f"{next(iter(change))}",
 )
@@ -253,8 +267,13 @@ def test_repr_shows_no_secrets() -> None:
 
 
 def test_copies() -> None:
-    assert copy.deepcopy(ORDINARY) == ORDINARY
-    assert pickle.loads(pickle.dumps(ORDINARY)) == ORDINARY
+    for session in (ORDINARY, evolve(ORDINARY, family=FAMILY, generation=3)):
+        assert copy.deepcopy(session) == session
+        assert pickle.loads(pickle.dumps(session)) == session
+
+
+def test_repr_shows_the_lineage() -> None:
+    assert f"family={FAMILY.hex()}, generation=3" in repr(evolve(ORDINARY, family=FAMILY, generation=3))
 
 
 @pytest.mark.parametrize(
@@ -268,8 +287,34 @@ def test_copies() -> None:
     ],
     ids=["1.3", "1.2", "1.3 renewed", "1.2 renewed", "1.3 early data"],
 )
-def test_a_ticket_has_at_most_160_bytes(session: Session) -> None:
+def test_a_ticket_has_at_most_180_bytes(session: Session) -> None:
     assert len(session.to_bytes()) + OVERHEAD <= 160
+    assert len(evolve(session, family=FAMILY, generation=7).to_bytes()) + OVERHEAD <= 180
+
+
+@pytest.mark.parametrize("generation", [0, 1, 255, 256, (1 << 32) - 1])
+def test_a_lineage_takes_20_bytes_whatever_the_generation(generation: int) -> None:
+    """A ticket's length does not say how often its session was resumed."""
+    session = evolve(ORDINARY, family=FAMILY, generation=generation)
+    assert len(session.to_bytes()) == len(ORDINARY.to_bytes()) + 20
+    assert Session.from_bytes(session.to_bytes()) == session
+
+
+def test_what_was_encoded_before_there_were_families_is_read() -> None:
+    """Written out by hand, as the version before wrote it."""
+    old = bytes.fromhex("01 0840 1301 00001c20 018bcfe56800 01 53 018bcfe56800 02 6832")
+    session = Session.from_bytes(old)
+    assert (session.alpn, session.family, session.generation) == (b"h2", b"", 0)
+    assert session.to_bytes() == old
+
+
+@given(sessions(), st.binary(min_size=16, max_size=16), st.integers(0, (1 << 32) - 1))
+def test_openssl_has_no_place_for_a_lineage(session: Session, family: bytes, generation: int) -> None:
+    session = evolve(session, lifetime=7200, issued_at=NOW, peer_certificates=(), psk_identity=None)
+    session = evolve(session, family=family, generation=generation)
+    back = Session.from_openssl_der(session.to_openssl_der())
+    assert (back.family, back.generation) == (b"", 0)
+    assert session.to_openssl_der() == evolve(session, family=b"", generation=0).to_openssl_der()
 
 
 @given(st.integers(0, (1 << 28) - 1))

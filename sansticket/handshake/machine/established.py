@@ -34,6 +34,9 @@ class Established:
     extended_master_secret: bool = True
     psk_identity: bytes | None = None
     """Of the external PSK that authenticates, or did when the session was made."""
+    family: bytes = b""
+    generation: int = 0
+    """Of the sessions that the connection issues, see ``Session.family``; server only."""
 
     def completed(self, record: ResumptionRecord) -> HandshakeCompleted:
         """The event that says so."""

@@ -410,7 +410,13 @@ def note(
     flight: Flight,
 ) -> After:
     """Enter the decision; on to what is shown next.  An id that cannot be used may say nothing about tickets."""
-    record = IdentityRecord(search.index, key_name, decision.status, decision.ticket_return, checks)
+    status, answer = decision.status, decision.ticket_return
+    if session is None or not session.family:
+        record = IdentityRecord(search.index, key_name, status, answer, checks)
+    else:
+        record = IdentityRecord(
+            search.index, key_name, status, answer, checks, None, session.family, session.generation
+        )
     speaks = decision.usable or decision.fault is not None or search.rules.IDS_ARE_TICKETS
     if speaks or search.now_shown.is_ticket:
         return go_on(search.decided(decision, record, session), flight)

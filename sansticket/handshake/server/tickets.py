@@ -16,13 +16,13 @@ from sansticket.codes import ProtocolVersion
 from sansticket.commands import SealTicket, TicketProtected
 from sansticket.config.choices import ASK
 from sansticket.config.server import ServerConfig
-from sansticket.config.tickets import SealedTickets
+from sansticket.config.tickets import NoTickets, SealedTickets
 from sansticket.errors import LocalProtocolError
 from sansticket.events import PrepareTicket, ProtectTicket, TicketWithheld
 from sansticket.handshake.common.certificates import verified_path
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.encoding import MAX_FIELD
-from sansticket.tickets.session import Session
+from sansticket.tickets.session import FAMILY_LENGTH, MAX_GENERATION, Session
 from sansticket.values import value
 
 MAX_TICKET: Final[Mapping[int, int]] = {ProtocolVersion.TLS_1_3: 57_344, ProtocolVersion.TLS_1_2: 65_535}
@@ -81,6 +81,20 @@ def prepare(session: Session, command: SealTicket, config: ServerConfig, flight:
     if not 0 < len(ticket) <= MAX_TICKET[session.version]:
         return unfit(session, command, len(ticket), config, flight)
     return Sealed(session, ticket)
+
+
+def family_of(resumed: Session | None, config: ServerConfig, flight: Flight) -> bytes:
+    """That of the session that was resumed, known or not; after a full handshake a new one, if there can be tickets."""
+    if resumed is not None:
+        return resumed.family
+    return b"" if isinstance(config.tickets, NoTickets) else flight.entropy(FAMILY_LENGTH)
+
+
+def generation_after(resumed: Session | None) -> int:
+    """Of what a connection issues; without a family there is nothing to be counted."""
+    if resumed is None or not resumed.family:
+        return 0
+    return min(resumed.generation + 1, MAX_GENERATION)
 
 
 def unfit(session: Session, command: SealTicket, size: int, config: ServerConfig, flight: Flight) -> NotMade:

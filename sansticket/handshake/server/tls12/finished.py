@@ -21,7 +21,14 @@ from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import ChangeCipherSpec
 from sansticket.handshake.server.rules import Outcome
-from sansticket.handshake.server.tickets import AS_IT_IS, NotMade, ToBeProtected, accepted, prepare
+from sansticket.handshake.server.tickets import (
+    AS_IT_IS,
+    NotMade,
+    ToBeProtected,
+    accepted,
+    generation_after,
+    prepare,
+)
 from sansticket.handshake.server.tls12.negotiation import Negotiated
 from sansticket.handshake.tls12.connected import ServerConnected
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
@@ -58,15 +65,19 @@ class ServerKeyed:
     keys: Keys
     group: int
     peer_certificates: tuple[bytes, ...] = field(repr=False)
+    family: bytes
+    """Of what the connection issues, or of what it resumed."""
 
     def plus(self, raw: bytes) -> ServerKeyed:
-        return ServerKeyed(self.handshake.plus(raw), self.keys, self.group, self.peer_certificates)
+        handshake = self.handshake.plus(raw)
+        return ServerKeyed(handshake, self.keys, self.group, self.peer_certificates, self.family)
 
     # Our half of the end
 
     def give_ticket(self, flight: Flight) -> ServerKeyed | AskPrepareTicket | AskProtectTicket:
         """The ticket that the ServerHello promised."""
-        session = self.handshake.outcome.session or self.fresh_session(flight.now)
+        resumed = self.handshake.outcome.session
+        session = self.fresh_session(flight.now) if resumed is None else renewed(resumed)
         if PrepareTicket in self.handshake.negotiated.config.answers:
             return AskPrepareTicket(self, session)
         return give(self, session, AS_IT_IS, flight)
@@ -116,6 +127,8 @@ class ServerKeyed:
             authenticated_at=session.authenticated_at if session is not None else now,
             exporter=self.keys.exporter,
             extended_master_secret=hellos.extended_master_secret,
+            family=self.family,
+            generation=generation_after(session),
         )
 
     def fresh_session(self, now: float) -> Session:
@@ -133,6 +146,7 @@ class ServerKeyed:
             peer_certificates=self.peer_certificates,
             extended_master_secret=hellos.extended_master_secret,
             group=self.group,
+            family=self.family,
         )
 
 
@@ -183,6 +197,12 @@ class AskProtectTicket(Asking):
         if ticket is None:
             return take_back(self.keyed, flight).finish(flight)
         return send_ticket(self.keyed, self.session, ticket, flight).finish(flight)
+
+
+def renewed(session: Session) -> Session:
+    """The resumed one, a generation on."""
+    generation = generation_after(session)
+    return session if generation == session.generation else evolve(session, generation=generation)
 
 
 def give(

@@ -33,6 +33,7 @@ from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.common.versions import random_for_tls12
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.server.rules import Outcome
+from sansticket.handshake.server.tickets import family_of
 from sansticket.handshake.server.tls12.finished import (
     AskPrepareTicket,
     AskProtectTicket,
@@ -91,7 +92,7 @@ def resume(
     handshake = send_server_hello(negotiated, outcome, SUITES[session.cipher_suite], session_id, flight)
     keys = Keys.resumed(handshake.hellos, session)
     keys.log(flight)
-    keyed = ServerKeyed(handshake, keys, session.group, session.peer_certificates)
+    keyed = ServerKeyed(handshake, keys, session.group, session.peer_certificates, session.family)
     given = keyed.give_ticket(flight) if outcome.gives_ticket else keyed
     return given.finish_resumed(flight) if isinstance(given, ServerKeyed) else given
 
@@ -235,7 +236,8 @@ class WaitClientKeyExchange(State):
         shared_secret = self.exchange.finish(message.public)
         keys = Keys.exchanged(handshake.hellos, shared_secret, handshake.transcript)
         keys.log(flight)
-        keyed = ServerKeyed(handshake, keys, self.exchange.group, ())
+        family = family_of(None, handshake.negotiated.config, flight)
+        keyed = ServerKeyed(handshake, keys, self.exchange.group, (), family)
         if isinstance(self.certificate, Shown):
             return WaitCertificateVerify(keyed, self.certificate)
         return WaitClientChangeCipherSpec(keyed)

@@ -268,6 +268,8 @@ class ServerConnected(Connected):
             app_data=self.app_data,
             group=established.group,
             psk_identity=established.psk_identity,
+            family=established.family,
+            generation=established.generation,
         )
 
 

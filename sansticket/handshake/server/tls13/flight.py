@@ -44,6 +44,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.handshake.server.rules import Outcome
+from sansticket.handshake.server.tickets import family_of, generation_after
 from sansticket.handshake.server.tls13.connected import (
     AfterHandshake,
     ServerConnected,
@@ -364,7 +365,7 @@ class WaitClientFinished(State):
         flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.client))
         transcript = handshake.transcript.plus(flight.received)
         outcome, negotiated = handshake.outcome, handshake.negotiated
-        established = self.established(flight.now)
+        established = self.established(flight)
         connected = ServerConnected(
             config=negotiated.config,
             established=established,
@@ -395,7 +396,7 @@ class WaitClientFinished(State):
         resolution = resolve(outcome.decisions, TLS13, counts)
         return evolve(outcome.record, tickets_to_follow=resolution.tickets, why=resolution.why)
 
-    def established(self, now: float) -> Established:
+    def established(self, flight: Flight) -> Established:
         negotiated, outcome = self.finished.handshake.negotiated, self.finished.handshake.outcome
         session, psk, share = outcome.session, outcome.psk, negotiated.share
         context, psk_identity = negotiated.session_id_context, None
@@ -412,9 +413,11 @@ class WaitClientFinished(State):
             session_id_context=context,
             peer_certificates=self.peer_certificates,
             resumed_session=session,
-            authenticated_at=session.authenticated_at if session is not None else now,
+            authenticated_at=session.authenticated_at if session is not None else flight.now,
             exporter=Exporter(negotiated.suite.hash_name, self.finished.exporter_secret),
             psk_identity=psk_identity,
+            family=family_of(session, negotiated.config, flight),
+            generation=generation_after(session),
         )
 
 
