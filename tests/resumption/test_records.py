@@ -25,6 +25,7 @@ from tests.support.pair import ConnectionPair
 from tests.support.resumption import START, Clock, World, made_by, received, record
 
 KEY: Final = r"key [0-9a-f]{32}"
+FAMILY: Final = r"family [0-9a-f]{32} generation 0"
 
 
 def text(pair: ConnectionPair, side: Any = "server") -> str:
@@ -119,7 +120,7 @@ def test_what_was_said(world: World) -> None:
         decided = evolve(config, answers={DecideTicket: lambda _, answer=answer: ResolveTicket(answer)})
         first, second, *_ = text(world.connect(decided, session)).splitlines()
         assert first == outcome
-        assert re.match(rf"  identity 0 {KEY} SUCCESS_RENEW -> {answer.name}(: no checks)?$", second)
+        assert re.match(rf"  identity 0 {KEY} {FAMILY} SUCCESS_RENEW -> {answer.name}(: no checks)?$", second)
 
 
 def test_a_resumption_in_full(world: World) -> None:
@@ -128,7 +129,7 @@ def test_a_resumption_in_full(world: World) -> None:
     world.clock.forward(60)
     assert re.fullmatch(
         r"resumed identity 0, 1 ticket to follow: identity 0 is resumed, with renewal\n"
-        rf"  identity 0 {KEY} SUCCESS_RENEW -> USE_RENEW\n"
+        rf"  identity 0 {KEY} {FAMILY} SUCCESS_RENEW -> USE_RENEW\n"
         r"    passed: expiry \(age 60\.000 s, lifetime 7200 s\), "
         r"authentication age \(60\.000 s, at most 604800 s\), context, name \(the same\), client certificate, "
         r"hash \(sha256, now sha256\), age \(the client says 60\.000 s\), binder",

@@ -134,6 +134,8 @@ def test_what_is_kept_of_any_session(session: Session, client: bool, certificate
         peer_certificates=session.peer_certificates[:1],
         verified_chain=(),
         session_id_context=b"" if client else session.session_id_context,
+        family=b"",
+        generation=0,
     )
     der = session.to_openssl_der(client=client)
     assert Session.from_openssl_der(der, client=client) == kept

@@ -157,7 +157,7 @@ class ServerKeyed:
 class AskPrepareTicket(Asking):
     """The promised ticket is about to be made: what data does the application put in?
 
-    ``session`` is a fresh one, or the resumed one, whose time a renewed ticket keeps.
+    ``session`` is a fresh one, or the resumed one a generation on: a renewed ticket keeps its time.
     """
 
     QUESTION = PrepareTicket
