@@ -352,14 +352,11 @@ class Session:
             if value:
                 flags |= bit
                 parts.append(vector(value))
-        if self.peer_certificates:
-            flags |= _CERTIFICATES
-            parts.append(varint(len(self.peer_certificates)))
-            parts.extend(map(vector, self.peer_certificates))
-        if self.verified_chain:
-            flags |= _VERIFIED_CHAIN
-            parts.append(varint(len(self.verified_chain)))
-            parts.extend(map(vector, self.verified_chain))
+        for bit, chain in ((_CERTIFICATES, self.peer_certificates), (_VERIFIED_CHAIN, self.verified_chain)):
+            if chain:
+                flags |= bit
+                parts.append(varint(len(chain)))
+                parts.extend(map(vector, chain))
         if self.psk_identity is not None:
             flags |= _PSK_IDENTITY
             parts.append(vector(self.psk_identity))
