@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -54,6 +55,7 @@ examples:
   python -m sansticket states server                               for a Mermaid block
   python -m sansticket states client --format dot | dot -Tsvg      with Graphviz
   python -m sansticket states --format markdown > docs/states.md   the page in docs/
+  python -m sansticket states --format json                        the model, which docs/model.md explains
 """
 
 
@@ -74,11 +76,17 @@ def demo(options: argparse.Namespace) -> Iterable[str]:
 def states(options: argparse.Namespace) -> Iterable[str]:
     from sansticket.debug import states as pictures
 
+    sides = [options.side] if options.side else pictures.SIDES
+    if options.format == "json":
+        from sansticket.debug.model import document
+
+        yield json.dumps(document(sides), indent=2)
+        return
     if options.format == "markdown":
         yield from pictures.page()
         return
     draw = pictures.dot if options.format == "dot" else pictures.mermaid
-    for side in [options.side] if options.side else pictures.SIDES:
+    for side in sides:
         yield from draw(side)
 
 
@@ -141,7 +149,7 @@ def _add_demo(commands: Commands) -> None:
 def _add_states(commands: Commands) -> None:
     states_ = commands.add_parser(
         "states",
-        help="the state machines of client and server, as Mermaid, Graphviz or a page",
+        help="the state machines of client and server, as Mermaid, Graphviz, a page or JSON",
         description=STATES,
         epilog=EXAMPLES_OF_STATES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -152,10 +160,10 @@ def _add_states(commands: Commands) -> None:
     )
     states_.add_argument(
         "--format",
-        choices=("mermaid", "dot", "markdown"),
+        choices=("mermaid", "dot", "markdown", "json"),
         default="mermaid",
         help="mermaid: a diagram that many forges draw (default); dot: for Graphviz; markdown: a page with both "
-        "diagrams and a table of the states",
+        "diagrams and a table of the states; json: the model of both sides, for programs",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from sansticket import __version__
 from sansticket.__main__ import INTERRUPTED, main, parser
 from sansticket.command import demo
 from sansticket.debug import states
+from sansticket.debug.model import document
 from tests.support.command import PATIENCE, ROOT
 
 Output = Callable[..., list[str]]
@@ -116,6 +118,11 @@ def test_states(output: Output) -> None:
     assert output("states", "client", "--format", "dot") == list(states.dot("client"))
     assert output("states") == [*states.mermaid("client"), *states.mermaid("server")]
     assert output("states", "--format", "markdown") == list(states.page())
+    assert json.loads("\n".join(output("states", "--format", "json"))) == json.loads(json.dumps(document()))
+    assert json.loads("\n".join(output("states", "client", "--format", "json"))).keys() == {
+        "format",
+        "client",
+    }
 
 
 @pytest.mark.parametrize(
