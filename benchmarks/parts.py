@@ -18,6 +18,7 @@ from benchmarks.harness import Operation, Plan, measure
 from benchmarks.ours import Ours
 from benchmarks.recorder import recorder_costs
 from benchmarks.report import table
+from benchmarks.revocations import revocation_costs
 from benchmarks.stdlib import Stdlib
 from sansticket import CipherSuite
 
@@ -155,6 +156,21 @@ def recorder(plan: Plan) -> str:
     return f"ReplayRecorder, {measured.hellos} hellos in the window\n\n" + table(["", "", "goal"], rows)
 
 
+def revocations(plan: Plan) -> str:
+    """What a list of many costs a handshake, a process and a network."""
+    measured = revocation_costs()
+    rows = [
+        ["a look-up", f"{measured.look_up:.2f} µs", "≤ 2 µs"],
+        ["one more", f"{measured.add:.1f} µs", ""],
+        ["in memory", f"{measured.memory / 1e6:.2f} MB", "≤ 3 MB"],
+        ["written", f"{measured.written / 1e6:.2f} MB", "≤ 3 MB"],
+        ["to write it", f"{measured.write * 1000:.0f} ms", ""],
+        ["to read it", f"{measured.read * 1000:.0f} ms", ""],
+        ["to merge it", f"{measured.merge * 1000:.0f} ms", ""],
+    ]
+    return f"Revocations, {measured.families} families\n\n" + table(["", "", "goal"], rows)
+
+
 def imports(plan: Plan) -> str:
     modules = {
         "floor": "import " + ", ".join(FLOOR_MODULES),
@@ -180,5 +196,6 @@ PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "memory-pyopenssl": memory_pyopenssl,
     "first-byte": first_byte,
     "recorder": recorder,
+    "revocations": revocations,
     "imports": imports,
 }

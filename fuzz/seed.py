@@ -31,6 +31,7 @@ from sansticket.tickets.keys.go.codec import GoCodec
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey
 from sansticket.tickets.keys.programs.layouts import PROGRAMS, write_files
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.revocations import Revocations
 from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
 
 HANDSHAKE: Final = 0
@@ -67,6 +68,7 @@ class Seeds:
         self._add_scripts()
         self._add_key_files()
         self._add_certificates()
+        self._add_revocations()
 
     def add(self, target: str, name: str, data: bytes) -> None:
         known = self.contents.setdefault(target, {})
@@ -132,6 +134,17 @@ class Seeds:
             numbers = range(1, 4) if program == "haproxy" else (1,)
             keys = [OpenSSLTicketKey(bytes((number,)) * 16, bytes(size), bytes(size)) for number in numbers]
             self.add("key_files", program, write_files(program, tuple(keys))[0])
+
+    def _add_revocations(self) -> None:
+        """None, some, and what is left when they were forgotten."""
+        revocations = Revocations()
+        self.add("revocations", "none", revocations.to_bytes())
+        revocations.revoke_family(bytes(16), 1_700_000_000)
+        revocations.revoke_subject(b"alice", 1_700_000_060)
+        revocations.revoke_key(bytes(16))
+        self.add("revocations", "some", revocations.to_bytes())
+        revocations.forget(1_800_000_000)
+        self.add("revocations", "floor", revocations.to_bytes())
 
     def _add_certificates(self) -> None:
         for how in range(4):

@@ -20,14 +20,15 @@ Questions       Question, each with its answers, which are commands (AbortHandsh
 Commands        Command, SendData, SendEarlyData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets,
                 RequestClientCertificate
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
-                adopt_session
+                Revocations, certificate_subject, adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
                 GoTicketKeys, GoTicketKey, CaddyTicketKeys, GnuTLSTicketKeys,
                 nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check,
                 EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
-Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, SessionNotAdopted; Reason, ALERTS
+Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, RevocationFormatError,
+                SessionNotAdopted; Reason, ALERTS
 Registries      AlertDescription, CertificateCompression, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
                 SignatureScheme
 
@@ -162,6 +163,9 @@ from sansticket.tickets.stores.client import ClientSessionStore as ClientSession
 from sansticket.tickets.stores.client import Reservation as Reservation
 from sansticket.tickets.stores.client import StoreKey as StoreKey
 from sansticket.tickets.stores.replay import ReplayRecorder as ReplayRecorder
+from sansticket.tickets.stores.revocations import RevocationFormatError as RevocationFormatError
+from sansticket.tickets.stores.revocations import Revocations as Revocations
+from sansticket.tickets.stores.revocations import certificate_subject as certificate_subject
 
 __version__ = "0.1.0"
 

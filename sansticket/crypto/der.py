@@ -40,3 +40,13 @@ def content_of(data: bytes, tag: int) -> bytes:
     if len(found) != 1:
         raise ValueError(f"no DER: expected one element with tag {tag:#04x}")
     return found[0]
+
+
+def public_key_info_of(certificate: bytes) -> bytes:
+    """The SubjectPublicKeyInfo of a certificate, with its tag: the fifth sequence of the TBSCertificate, after those of
+    the signature, the issuer, the validity and the subject (RFC 5280 section 4.1)."""
+    tbs = next(elements(content_of(certificate, SEQUENCE)), (0, b"", b""))
+    sequences = [whole for tag, _, whole in elements(tbs[1]) if tag == SEQUENCE]
+    if tbs[0] != SEQUENCE or len(sequences) < 5:
+        raise ValueError("no DER of a certificate: expected a public key")
+    return sequences[4]

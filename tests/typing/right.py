@@ -64,6 +64,7 @@ from sansticket import (
     ReplayRecorder,
     ResolveTicket,
     ResumedCertificates,
+    Revocations,
     SealTicket,
     SelectConfig,
     SendData,
@@ -91,6 +92,7 @@ from sansticket import (
     UseConfig,
     VerifyPeer,
     WindowedTicketKeys,
+    certificate_subject,
     import_psk,
 )
 from sansticket.config import Answer
@@ -135,6 +137,16 @@ ServerConfig(credentials=[credential], ticket_keys=WindowedTicketKeys(bytes(32),
 openssl_key = OpenSSLTicketKey.from_bytes(bytes(80))
 ServerConfig(credentials=[credential], ticket_keys=OpenSSLTicketKeys([openssl_key]))
 ServerConfig(credentials=[credential], ticket_keys=None, session_cache=SessionCache(size=100))
+
+# --- revocations ---
+
+revocations = Revocations(max_entries=1000, subjects=lambda app_data, chain: [app_data[:8]])
+new: Revocations = revocations.revoke_subject(certificate_subject(b"DER"), time.time())
+revocations.merge(Revocations.from_bytes(bytearray(new.to_bytes())))
+revocations.merge(revocations.revoke_family(bytes(16), 1_700_000_000))
+revocations.merge(revocations.revoke_key(b"name"))
+revocations.forget(time.time(), max_session_age=3600)
+why: str = revocations.why_refused(0.0, family=bytes(16), app_data=b"", key_name=b"name")
 
 # --- answers ---
 

@@ -17,6 +17,7 @@ from sansticket import (
     PskRole,
     RefuseEarlyData,
     ResolveTicket,
+    Revocations,
     SealTicket,
     SendData,
     SendEarlyData,
@@ -121,6 +122,12 @@ WindowedTicketKeys(bytes(32), "1h")  # wrong
 WindowedTicketKeys(bytes(32), 3600, also_open=bytes(32))  # wrong
 OpenSSLTicketKeys([bytes(80)])  # wrong
 SessionCache(size="large")  # wrong
+Revocations(max_entries="many")  # wrong
+Revocations(subjects=[b"alice"])  # wrong
+Revocations().revoke_subject("alice", 0.0)  # wrong
+Revocations().revoke_family(bytes(16))  # wrong
+Revocations().merge(b"\1")  # wrong
+Revocations.from_bytes("list")  # wrong
 Session(version=0x0304, cipher_suite=0x1301, secret="x", lifetime=1, issued_at=0.0)  # wrong
 Session(version=0x0304, cipher_suite=0x1301, secret=b"x", lifetime=1, issued_at="now")  # wrong
 Session.from_bytes("session")  # wrong
