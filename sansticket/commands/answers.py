@@ -19,6 +19,8 @@ from sansticket.values import says
 MAX_SIGNATURE: Final = 65_535
 """Bytes: what the length of a signature has room for (RFC 9846 section 4.5.2)."""
 
+REASON: Final = says("The reason, for the record of the handshake.")
+
 
 def _is_codec(command: Command, attribute: Attribute[Any], value: Any) -> None:
     if isinstance(value, type) or not hasattr(value, "keeps_issue_time"):
@@ -149,11 +151,7 @@ class SessionAdmitted(Command):
 class SessionRefused(Command):
     """Answers ``AdmitSession``: as if a check had failed.  The search goes on, and a full handshake has new tickets."""
 
-    why: str = field(
-        default="",
-        validator=is_text,
-        metadata=says("The reason, for the record of the handshake."),
-    )
+    why: str = field(default="", validator=is_text, metadata=REASON)
 
 
 @frozen
@@ -178,11 +176,7 @@ class AcceptEarlyData(Command):
 class RefuseEarlyData(Command):
     """Answers ``AdmitEarlyData``: the session goes on, and the early data is dropped unread."""
 
-    why: str = field(
-        default="",
-        validator=is_text,
-        metadata=says("The reason, for the record of the handshake."),
-    )
+    why: str = field(default="", validator=is_text, metadata=REASON)
 
 
 @frozen
@@ -194,11 +188,7 @@ class EarlyDataClaimed(Command):
 class EarlyDataNotClaimed(Command):
     """Answers ``ClaimEarlyData``: somebody has, or nobody can tell.  The early data is dropped unread."""
 
-    why: str = field(
-        default="",
-        validator=is_text,
-        metadata=says("The reason, for the record of the handshake."),
-    )
+    why: str = field(default="", validator=is_text, metadata=REASON)
 
 
 @frozen

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from inspect import iscoroutinefunction
 from threading import Barrier
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from attrs import field, fields, frozen
 
 from sansticket.config.base import Config
 
+S = TypeVar("S")
+B = TypeVar("B")
 T = TypeVar("T")
 
 CALLERS: Final = 8
@@ -37,12 +39,57 @@ class BrokenRule(AssertionError):
 
 
 @frozen
-class Experiment(Generic[T]):
-    """``name`` is short and unique, ``why`` is a sentence.  ``T`` is what it is tried with."""
+class Experiment(Generic[S, B, T]):
+    """``name`` is short and unique, ``why`` is a sentence.
+
+    ``S`` is what several servers share (a store, a recorder), ``B`` the same where it blocks, and ``T`` what the rule
+    works with.
+    """
 
     name: str
     why: str
     _experiment: Callable[[T], Coroutine[Any, Any, None]] = field(repr=False, alias="experiment")
+
+    SUBJECT: ClassVar[str]
+    """What it is a rule for."""
+    OPERATION: ClassVar[str]
+    """One method of that."""
+    TRIAL: ClassVar[Callable[..., Any]]
+    """Makes a ``T``."""
+    UNBLOCKED: ClassVar[Callable[..., Any]]
+    """Makes an ``S`` that never waits of a ``B``."""
+
+    async def check(
+        self,
+        one: S,
+        *others: S,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        gather: Callable[..., Awaitable[Sequence[Any]]],
+    ) -> None:
+        """Raises ``BrokenRule``.  ``others`` are the same one as other servers have it.  ``gather`` runs several
+        coroutines at once and gives their results, as ``asyncio.gather`` does.
+        """
+        await self._try(self.TRIAL((one, *others), now, sleep, gather))
+
+    def check_blocking(
+        self,
+        one: B,
+        *others: B,
+        now: Callable[[], float],
+        sleep: Callable[[float], object],
+    ) -> None:
+        """The same for one that is used by threads.  TypeError for one that has to be awaited."""
+        for each in (one, *others):
+            if iscoroutinefunction(getattr(each, self.OPERATION)):
+                kind = type(each).__name__
+                raise TypeError(f"{kind} has to be awaited; expected a {self.SUBJECT} for ``check``")
+
+        async def pause(seconds: float) -> None:
+            sleep(seconds)
+
+        unblocked = map(self.UNBLOCKED, (one, *others))
+        finish_with_threads(self.check(*unblocked, now=now, sleep=pause, gather=in_threads))
 
     async def _try(self, trial: T) -> None:
         try:
@@ -52,12 +99,6 @@ class Experiment(Generic[T]):
 
     def __str__(self) -> str:
         return self.name
-
-
-def check_blocks(one: object, operation: Callable[..., object], what: str) -> None:
-    """TypeError for a store or recorder whose operations have to be awaited."""
-    if iscoroutinefunction(operation):
-        raise TypeError(f"{type(one).__name__} has to be awaited; expected a {what} for ``check``")
 
 
 def finish_with_threads(coroutine: Coroutine[Any, Any, None]) -> None:

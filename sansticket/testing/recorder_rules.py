@@ -31,9 +31,6 @@ from sansticket.testing.experiments import (
     ROUNDS,
     BrokenRule,
     Experiment,
-    check_blocks,
-    finish_with_threads,
-    in_threads,
     random,
 )
 
@@ -84,41 +81,6 @@ class RecorderTrial:
 
 
 @frozen
-class RecorderRule(Experiment[RecorderTrial]):
-    """Of a recorder.  ``name`` is short and unique, ``why`` is a sentence."""
-
-    async def check(
-        self,
-        recorder: Recorder,
-        *others: Recorder,
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        gather: Callable[..., Awaitable[Sequence[Any]]],
-    ) -> None:
-        """Raises ``BrokenRule``.  ``others`` are the same recorder as other servers have it.  ``gather`` runs several
-        coroutines at once and gives their results, as ``asyncio.gather`` does.
-        """
-        await self._try(RecorderTrial((recorder, *others), now, sleep, gather))
-
-    def check_blocking(
-        self,
-        recorder: BlockingRecorder,
-        *others: BlockingRecorder,
-        now: Callable[[], float],
-        sleep: Callable[[float], object],
-    ) -> None:
-        """The same for a recorder that is used by threads.  TypeError for one that has to be awaited."""
-        for one in (recorder, *others):
-            check_blocks(one, one.claim, "recorder")
-
-        async def pause(seconds: float) -> None:
-            sleep(seconds)
-
-        recorders = map(_Unblocked, (recorder, *others))
-        finish_with_threads(self.check(*recorders, now=now, sleep=pause, gather=in_threads))
-
-
-@frozen
 class _Unblocked:
     """A blocking recorder as an asynchronous one that never waits."""
 
@@ -126,6 +88,16 @@ class _Unblocked:
 
     async def claim(self, key: bytes, until: float) -> bool:
         return self.recorder.claim(key, until)
+
+
+@frozen
+class RecorderRule(Experiment[Recorder, BlockingRecorder, RecorderTrial]):
+    """Of a recorder.  ``name`` is short and unique, ``why`` is a sentence."""
+
+    SUBJECT = "recorder"
+    OPERATION = "claim"
+    TRIAL = RecorderTrial
+    UNBLOCKED = _Unblocked
 
 
 # --- the experiments -----------------------------------------------------------------------------------------

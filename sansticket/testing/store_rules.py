@@ -37,9 +37,6 @@ from sansticket.testing.experiments import (
     ROUNDS,
     BrokenRule,
     Experiment,
-    check_blocks,
-    finish_with_threads,
-    in_threads,
     random,
 )
 from sansticket.tickets.session import Session
@@ -131,41 +128,6 @@ def _named(session: Session | None) -> str:
 
 
 @frozen
-class Rule(Experiment[Trial]):
-    """Of a store.  ``name`` is short and unique, ``why`` is a sentence."""
-
-    async def check(
-        self,
-        store: SessionStore,
-        *others: SessionStore,
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        gather: Callable[..., Awaitable[Sequence[Any]]],
-    ) -> None:
-        """Raises ``BrokenRule``.  ``others`` are the same store as other servers have it.  ``gather`` runs several
-        coroutines at once and gives their results, as ``asyncio.gather`` does.
-        """
-        await self._try(Trial((store, *others), now, sleep, gather))
-
-    def check_blocking(
-        self,
-        store: BlockingSessionStore,
-        *others: BlockingSessionStore,
-        now: Callable[[], float],
-        sleep: Callable[[float], object],
-    ) -> None:
-        """The same for a store that is used by threads.  TypeError for one that has to be awaited."""
-        for one in (store, *others):
-            check_blocks(one, one.get, "store")
-
-        async def pause(seconds: float) -> None:
-            sleep(seconds)
-
-        stores = map(_Unblocked, (store, *others))
-        finish_with_threads(self.check(*stores, now=now, sleep=pause, gather=in_threads))
-
-
-@frozen
 class _Unblocked:
     """A blocking store as an asynchronous one that never waits."""
 
@@ -182,6 +144,16 @@ class _Unblocked:
 
     async def remove(self, session_id: bytes) -> None:
         self.store.remove(session_id)
+
+
+@frozen
+class Rule(Experiment[SessionStore, BlockingSessionStore, Trial]):
+    """Of a store.  ``name`` is short and unique, ``why`` is a sentence."""
+
+    SUBJECT = "store"
+    OPERATION = "get"
+    TRIAL = Trial
+    UNBLOCKED = _Unblocked
 
 
 # --- the experiments -----------------------------------------------------------------------------------------
