@@ -88,6 +88,7 @@ class Reason(Enum):
     SESSION_ID_NOT_ECHOED = "legacy_session_id not echoed"
     UNOFFERED_SESSION = "resumption of a session that was not offered"
     CHANGED_AFTER_RETRY = "changed after HelloRetryRequest"
+    BAD_COOKIE = "cookie that is not ours, or out of time"
     USELESS_RETRY = "HelloRetryRequest that changes nothing"
     EXTENDED_MASTER_SECRET_CHANGED = "extended master secret changed on resumption"
     MISSING_EXTENDED_MASTER_SECRET = "extended master secret is required"
@@ -173,6 +174,7 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.SESSION_ID_NOT_ECHOED: Alert.ILLEGAL_PARAMETER,
     Reason.UNOFFERED_SESSION: Alert.ILLEGAL_PARAMETER,
     Reason.CHANGED_AFTER_RETRY: Alert.ILLEGAL_PARAMETER,
+    Reason.BAD_COOKIE: Alert.ILLEGAL_PARAMETER,
     Reason.USELESS_RETRY: Alert.ILLEGAL_PARAMETER,
     Reason.EXTENDED_MASTER_SECRET_CHANGED: Alert.HANDSHAKE_FAILURE,
     Reason.MISSING_EXTENDED_MASTER_SECRET: Alert.HANDSHAKE_FAILURE,

@@ -138,6 +138,7 @@ WRONG_ON_A_SERVER = [
     ("tickets_without_psk_modes", 1, "expected True or False"),
     ("single_use_tickets", 1, "expected True or False"),
     ("single_use_tickets", True, "needs stateful tickets"),
+    ("stateless_retry", {}, "expected a TicketKeyRing, WindowedTicketKeys or None"),
     ("max_early_data", 1 << 32, "expected an integer from 0 to 4294967295"),
     ("max_early_data", 1, "1, and nothing protects from replay; expected single_use_tickets=True"),
     ("early_data_window", 10, "expected two numbers of seconds"),
@@ -192,6 +193,7 @@ OPTIONAL = {
     "session_id_context",
     "verification_label",
     "replay",
+    "stateless_retry",
     "record_size_limit",
 }
 

@@ -26,11 +26,15 @@ from sansticket.psk import PskRole
 from sansticket.tickets.keys.openssl import OpenSSLCodec
 from sansticket.tickets.keys.protection import TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.policy import TicketPolicy
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.tickets.stores.replay import ReplayRecorder
 from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import says
+
+CookieKeys = TicketKeyRing | WindowedTicketKeys
+"""What can seal the cookie of a HelloRetryRequest."""
 
 
 def _default_ticket_keys(config: ServerConfig) -> TicketKeyRing | None:
@@ -146,6 +150,19 @@ class ServerConfig(Config):
             "TLS 1.3, stateful tickets: each is resumed once, whoever presents it, whatever an external store still "
             "has.  Somebody must know what was used up: the ``session_cache`` for this process (see "
             "``SessionCache.claim``), or whoever answers ``ClaimSession`` for all servers that share a store."
+        ),
+    )
+
+    stateless_retry: CookieKeys | None = field(
+        default=None,
+        validator=or_none(
+            is_a((TicketKeyRing, WindowedTicketKeys), "a TicketKeyRing, WindowedTicketKeys or None")
+        ),
+        metadata=says(
+            "TLS 1.3: a HelloRetryRequest brings a cookie, which has all that must be known of the ClientHello, so "
+            "that any connection whose config has these keys can take the second one.  The cookie is good for five "
+            "minutes.  They may be the ``ticket_keys``: cookies are sealed by keys derived from those, and none is a "
+            "ticket.  None: the connection that sends a HelloRetryRequest keeps the ClientHello."
         ),
     )
 

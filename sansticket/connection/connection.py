@@ -307,8 +307,13 @@ class Connection:
 
     @property
     def trailing_data(self) -> bytes:
-        """What came after the peer's close_notify, with it, as it came: TLS is over, it belongs to whoever goes on."""
-        return self._engine.trailing_data
+        """What came after the peer's close_notify, with it, as it came: TLS is over, it belongs to whoever goes on.
+
+        With ``stateless_retry``, before the second ClientHello: the beginning of a record that came behind the first,
+        from a client that sent early data.  It belongs to the connection that goes on, and comes before all else.
+        """
+        engine = self._engine
+        return engine.reader.rest() if engine.state.GIVES_WAY else engine.trailing_data
 
     def export_keying_material(self, label: str, context: bytes | None, length: int) -> bytes:
         """Keying material of this connection for another purpose (RFC 9846 section 7.5, RFC 5705).

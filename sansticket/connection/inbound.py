@@ -140,7 +140,7 @@ def _take_change_cipher_spec(engine: Engine) -> None:
     if ChangeCipherSpec in accepted_by(type(state)):
         engine.step(CHANGED_CIPHER_SPEC)
         engine.settle()
-    elif state.OVERLOOKS_CHANGE_CIPHER_SPEC:
+    elif state.overlooks_change_cipher_spec:
         engine.limits.count_change_cipher_spec()
     else:
         expected = expected_in(type(state))

@@ -13,6 +13,7 @@ from sansticket.connection.engine import Engine, SessionKeeper
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted
 from sansticket.handshake.server.start import WaitClientHello
+from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import RULES
 
@@ -73,6 +74,9 @@ class ServerConnection(Connection):
     def __init__(self, config: ServerConfig, *, application: Any = None) -> None:
         check_type("config", config, ServerConfig, "a ServerConfig")
         super().__init__(config, WaitClientHello(config), CacheKeeper(), application)
+        if config.stateless_retry is not None:
+            # Early data may stand before the second hello, when another connection took the first.
+            self._engine.reader.skip_plaintext_application_data = skippable(config.max_early_data)
 
     @property
     def _config(self) -> ServerConfig:

@@ -73,9 +73,13 @@ class Transcript:
         can keep it in a cookie instead of a state.  What is replaced cannot be rehashed: the suite of the
         HelloRetryRequest must be the one that the ServerHello names.
         """
-        digest = self.digest()
+        return Transcript.after_retry_of(self.hash_name, self.digest())
+
+    @staticmethod
+    def after_retry_of(hash_name: str | None, digest: bytes) -> "Transcript":
+        """The same, where ``digest``, the hash of the first ClientHello, is all that was kept of it."""
         header = bytes((HandshakeType.MESSAGE_HASH, 0, 0, len(digest)))
-        return Transcript(self.hash_name, (header + digest,))
+        return Transcript(hash_name, (header + digest,))
 
     def _known(self) -> "_Hash":
         if self._hasher is None:

@@ -327,6 +327,24 @@ class OurServer:
             visit.shake_hands().serve()
 
 
+class ForgetfulVisit(Visit):
+    """Sends a HelloRetryRequest, and goes on with another connection, which knows nothing of it."""
+
+    def _take(self, happened: Iterable[Event]) -> None:
+        super()._take(happened)
+        if self.connection.state == "tls13.WaitClientHelloWithCookie":
+            self._collect()
+            config, rest = self.connection._engine.config, self.connection.trailing_data
+            assert isinstance(config, ServerConfig)
+            self.connection = ServerConnection(config)
+            if rest:
+                super()._take(self.connection.receive_data(rest))
+
+
+class ForgetfulServer(OurServer):
+    visit = ForgetfulVisit
+
+
 PORTS: Final = iter(random.sample(range(10_000, 30_000), 20_000))
 """In an order of this process, each once, and below those that the system gives to whoever asks for any."""
 

@@ -7,6 +7,8 @@ its ``cannot``, in a sentence that goes into the table.
 
 from __future__ import annotations
 
+import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -19,12 +21,13 @@ from attrs import evolve, field, frozen
 
 from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.config.choices import ClientAuthentication
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
-from tests.support.loopback import Line, OurServer, Refused, Visit, dial, echo
+from tests.support.loopback import ForgetfulServer, Line, OurServer, Refused, Visit, dial, echo
 from tests.support.peers import require
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -69,7 +72,8 @@ MEANING: Final = {
     Cell.FULL_12: "a full handshake of TLS 1.2, and data both ways",
     Cell.TICKET_12: "a second connection that resumes with a ticket of the first, TLS 1.2",
     Cell.ID_12: "a second connection that resumes by the session id of the first, TLS 1.2 without tickets",
-    Cell.RETRY: "the server wants P-384, the client has sent a share of another group: HelloRetryRequest",
+    Cell.RETRY: "the server wants P-384, the client has sent a share of another group: HelloRetryRequest; "
+    "with their clients once more where another connection of ours takes the second ClientHello",
     Cell.CERTIFICATE: "the server demands a client certificate and gets it, in TLS 1.3 and 1.2; the certificate is "
     "ours with our client, and without it our client is refused",
     Cell.ALPN: f"both agree on {PROTOCOL} by ALPN, in TLS 1.3 and 1.2",
@@ -282,10 +286,12 @@ def try_our_server(peer: Peer, cell: Cell, files: Files) -> None:
     """The peer's client does what the cell stands for at our server."""
     for task in tasks(peer, cell, files):
         _receive_them(peer, task)
+        if cell is Cell.RETRY:
+            keys = TicketKeyRing.generate(time.time(), os.urandom)
+            _receive_them(peer, task, ForgetfulServer, stateless_retry=keys)
 
 
-def _receive_them(peer: Peer, task: Task) -> None:
-    changes: dict[str, Any] = {}
+def _receive_them(peer: Peer, task: Task, kind: type[OurServer] = OurServer, **changes: Any) -> None:
     if task.certificate:
         changes |= {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
     if task.alpn:
@@ -294,7 +300,7 @@ def _receive_them(peer: Peer, task: Task) -> None:
         changes["groups"] = [RETRY_GROUP]
     if task.cell is Cell.ID_12:
         changes |= {"ticket_keys": None, "session_cache": SessionCache()}
-    with OurServer(server_config(**changes)) as server:
+    with kind(server_config(**changes)) as server:
         try:
             peer.visit(task, server.port)
         except AssertionError as error:

@@ -356,6 +356,10 @@ EARLY_SERVER: Final[dict[str, Any]] = {
     "alpn_protocols": (b"h2",),
     "answers": {ClaimEarlyData: lambda _: EarlyDataClaimed()},  # so that a conversation can be forked here
 }
+STATELESS: Final = {
+    "groups": (NamedGroup.SECP256R1,),
+    "stateless_retry": TicketKeyRing.generate(TIME, repeatable_entropy(32)),
+}
 COMPRESSION: Final = (CertificateCompression.ZLIB,)
 WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
 
@@ -364,6 +368,8 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("resumed", resumes=True),
     Scene("retry", server={"groups": (NamedGroup.SECP384R1,)}),
     Scene("resumed after a retry", server={"groups": (NamedGroup.SECP256R1,)}, resumes=True),
+    Scene("stateless retry", server=STATELESS),
+    Scene("resumed after a stateless retry", server=STATELESS, resumes=True),
     Scene(
         "other algorithms",
         client={"cipher_suites": (CipherSuite.AES_256_GCM_SHA384,), "alpn_protocols": (b"h2", b"http/1.1")},
@@ -438,6 +444,13 @@ SCENES: Final[tuple[Scene, ...]] = (
         "early data, and a retry",
         client=EARLY_CLIENT,
         server={**EARLY_SERVER, "groups": (NamedGroup.SECP256R1,)},
+        resumes=True,
+        talk=EARLY_TALK,
+    ),
+    Scene(
+        "early data, and a stateless retry",
+        client=EARLY_CLIENT,
+        server={**EARLY_SERVER, **STATELESS},
         resumes=True,
         talk=EARLY_TALK,
     ),

@@ -62,8 +62,16 @@ class State:
     FIXED_KEYS: ClassVar[bool] = False
     """Data can go out before the handshake is done, under keys that cannot be replaced yet."""
 
+    GIVES_WAY: ClassVar[bool] = False
+    """Another connection can go on from here, with what has come and was not read."""
+
     DELAYS_CLOSE: ClassVar[bool] = False
     """close_notify has to wait for the peer's flight: what we write goes out under the keys of early data."""
+
+    @property
+    def overlooks_change_cipher_spec(self) -> bool:
+        """A change_cipher_spec means nothing here."""
+        return self.OVERLOOKS_CHANGE_CIPHER_SPEC
 
     @property
     def early_data_left(self) -> int:

@@ -6,21 +6,20 @@ Transitions (``python -m tools.transitions --write``):
                                   tls13.AskLookUpSession, tls13.AskAdmitSession, tls13.AskClaimSession,
                                   tls13.AskLookUpPsk, tls13.AskAdmitEarlyData, tls13.AskClaimEarlyData,
                                   tls13.AskSign, tls13.WaitClientFinished, tls13.WaitEndOfEarlyData,
-                                  tls13.WaitSecondClientHello, tls12.AskOpenTicket, tls12.AskDecideTicket,
-                                  tls12.AskLookUpSession, tls12.AskAdmitSession, tls12.AskSignExchange,
-                                  tls12.AskPrepareTicket, tls12.AskProtectTicket, tls12.WaitClientChangeCipherSpec
+                                  tls13.WaitSecondClientHello, tls13.WaitClientHelloWithCookie,
+                                  tls12.AskOpenTicket, tls12.AskDecideTicket, tls12.AskLookUpSession,
+                                  tls12.AskAdmitSession, tls12.AskSignExchange, tls12.AskPrepareTicket,
+                                  tls12.AskProtectTicket, tls12.WaitClientChangeCipherSpec
     AskSelectConfig  UseConfig    tls13.AskOpenTicket, tls13.AskDecideTicket, tls13.AskLookUpSession,
                                   tls13.AskAdmitSession, tls13.AskClaimSession, tls13.AskLookUpPsk,
                                   tls13.AskAdmitEarlyData, tls13.AskClaimEarlyData, tls13.AskSign,
                                   tls13.WaitClientFinished, tls13.WaitEndOfEarlyData, tls13.WaitSecondClientHello,
-                                  tls12.AskOpenTicket, tls12.AskDecideTicket, tls12.AskLookUpSession,
-                                  tls12.AskAdmitSession, tls12.AskSignExchange, tls12.AskPrepareTicket,
-                                  tls12.AskProtectTicket, tls12.WaitClientChangeCipherSpec
+                                  tls13.WaitClientHelloWithCookie, tls12.AskOpenTicket, tls12.AskDecideTicket,
+                                  tls12.AskLookUpSession, tls12.AskAdmitSession, tls12.AskSignExchange,
+                                  tls12.AskPrepareTicket, tls12.AskProtectTicket, tls12.WaitClientChangeCipherSpec
 """
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import UseConfig
@@ -32,8 +31,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.server.tls12.rules import AfterHello as AfterHello12
 from sansticket.handshake.server.tls12.rules import begin as begin12
-from sansticket.handshake.server.tls13.hello import WaitSecondClientHello, begin
-from sansticket.handshake.server.tls13.rules import AfterHello
+from sansticket.handshake.server.tls13.hello import AfterFirstHello, begin
 from sansticket.values import value
 from sansticket.wire.extensions.negotiation import ApplicationProtocols
 from sansticket.wire.messages.hello import ClientHello
@@ -43,13 +41,16 @@ from sansticket.wire.messages.hello import ClientHello
 class WaitClientHello(State):
     """Nothing has come yet.  RFC 9846 appendix A.2, START."""
 
-    OVERLOOKS_CHANGE_CIPHER_SPEC: ClassVar[bool] = False
-
     config: ServerConfig
+
+    @property
+    def overlooks_change_cipher_spec(self) -> bool:
+        """It may stand before the second hello, when another connection took the first (RFC 9846 section 4.3.2)."""
+        return self.config.stateless_retry is not None
 
     def on_client_hello(
         self, message: ClientHello, flight: Flight
-    ) -> AskSelectConfig | AfterHello | WaitSecondClientHello | AfterHello12:
+    ) -> AskSelectConfig | AfterFirstHello | AfterHello12:
         if SelectConfig in self.config.answers:
             flight.learn(server_name=server_name_of(message))
             return AskSelectConfig(self.config, message, flight.received)
@@ -75,9 +76,7 @@ class AskSelectConfig(Asking):
     def default_answer(self, now: float) -> UseConfig:
         return UseConfig(self.config)
 
-    def on_use_config(
-        self, command: UseConfig, flight: Flight
-    ) -> AfterHello | WaitSecondClientHello | AfterHello12:
+    def on_use_config(self, command: UseConfig, flight: Flight) -> AfterFirstHello | AfterHello12:
         config = command.config
         if config is not self.config:
             flight.use_config(config)
@@ -86,7 +85,7 @@ class AskSelectConfig(Asking):
 
 def answer(
     config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Flight
-) -> AfterHello | WaitSecondClientHello | AfterHello12:
+) -> AfterFirstHello | AfterHello12:
     """The config is chosen; so is the version then."""
     if select_version(config, hello) == ProtocolVersion.TLS_1_2:
         return begin12(config, hello, raw_hello, flight)

@@ -23,7 +23,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -38,6 +38,9 @@ SECRET_LENGTH: Final = 32
 TAG_LENGTH: Final = 16
 OVERHEAD: Final = KEY_NAME_LENGTH + SALT_LENGTH + TAG_LENGTH
 """How much longer than its plaintext a ticket is, in bytes."""
+
+COOKIES: Final = b"sansticket key of HelloRetryRequest cookies"
+"""What makes the key of cookies of the key of tickets.  It is no salt: those have another length."""
 
 _HEADER: Final = KEY_NAME_LENGTH + SALT_LENGTH
 _NONCE: Final = bytes(12)
@@ -68,6 +71,10 @@ class TicketKey:
     def generate(cls, now: float, entropy: Entropy) -> Self:
         """A new random key, made ``now``."""
         return cls(random_bytes(entropy, KEY_NAME_LENGTH), random_bytes(entropy, SECRET_LENGTH), now)
+
+    def for_cookies(self) -> Self:
+        """The key of the same name and age for cookies: what one of the two seals, the other does not open."""
+        return evolve(self, secret=hmac_digest("sha256", self.secret, COOKIES))
 
     def seal(self, plaintext: bytes, entropy: Entropy) -> bytes:
         """A ticket under this key, with a new salt: ``OVERHEAD`` bytes more than ``plaintext``.
@@ -189,6 +196,16 @@ class TicketKeyRing:
 
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
         """A ticket under the current key, which is replaced first when its time has come."""
+        return self._sealing(now, entropy).seal(plaintext, entropy)
+
+    def seal_cookie(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
+        """The cookie of a HelloRetryRequest, under a key that goes with the one that ``seal`` takes.
+
+        ConfigError ``entropy`` if ``entropy`` gives another number of bytes than it is asked for.
+        """
+        return self._sealing(now, entropy).for_cookies().seal(plaintext, entropy)
+
+    def _sealing(self, now: float, entropy: Entropy) -> TicketKey:
         keys = self._keys
         if self._due(keys.current, now):
             with self._lock:
@@ -197,23 +214,30 @@ class TicketKeyRing:
                 keys = self._keys
         elif now >= keys.tidy_until:
             self._tidy(now)
-        return keys.current.seal(plaintext, entropy)
+        return keys.current
 
     def open(self, ticket: bytes, now: float) -> OpenedTicket:
         """See ``TicketKeys.open``."""
-        keys = self._keys
-        if now >= keys.tidy_until:
-            self._tidy(now)
-        key = keys.known.get(ticket[:KEY_NAME_LENGTH])
-        if key is None or self._retired(key, keys.current, now):
+        key = self._opening(ticket, now)
+        plaintext = None if key is None else key.open(ticket)
+        if key is None or plaintext is None:
             return OpenedTicket.failed(ticket)
-        plaintext = key.open(ticket)
-        if plaintext is None:
-            return OpenedTicket.failed(ticket)
-        fresh = key.name == keys.current.name and not self._due(key, now)
+        fresh = key.name == self._keys.current.name and not self._due(key, now)
         return OpenedTicket(
             TicketStatus.SUCCESS if fresh else TicketStatus.SUCCESS_RENEW, key.name, plaintext
         )
+
+    def open_cookie(self, cookie: bytes, now: float) -> bytes | None:
+        """Undo ``seal_cookie``.  None if that is not what ``cookie`` came from, or its key is gone."""
+        key = self._opening(cookie, now)
+        return None if key is None else key.for_cookies().open(cookie)
+
+    def _opening(self, sealed: bytes, now: float) -> TicketKey | None:
+        keys = self._keys
+        if now >= keys.tidy_until:
+            self._tidy(now)
+        key = keys.known.get(sealed[:KEY_NAME_LENGTH])
+        return None if key is None or self._retired(key, keys.current, now) else key
 
     def rotate(self, key: TicketKey, now: float) -> None:
         """Seal with ``key`` from now on; the key that was current only opens.  Drops those that retired.

@@ -131,6 +131,15 @@ class WindowedTicketKeys:
             return OpenedTicket.failed(ticket)
         return OpenedTicket(TicketStatus.SUCCESS_RENEW if old else TicketStatus.SUCCESS, key.name, plaintext)
 
+    def seal_cookie(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
+        """The cookie of a HelloRetryRequest; see ``TicketKeyRing.seal_cookie``."""
+        return self._at(now).sealing.for_cookies().seal(plaintext, entropy)
+
+    def open_cookie(self, cookie: bytes, now: float) -> bytes | None:
+        """See ``TicketKeyRing.open_cookie``."""
+        found = self._at(now).keys.get(cookie[:KEY_NAME_LENGTH])
+        return None if found is None else found[1].for_cookies().open(cookie)
+
     def _at(self, now: float) -> _Openable:
         """The keys of this moment, computed again only when a window opens or closes."""
         first = floor((now - self._accept_for - self._clock_skew) / self._period)
