@@ -8,7 +8,7 @@ Connections     ClientConnection, ServerConnection, Connection, ConnectionFacts
 Configs         ClientConfig, ServerConfig, Config, ClientAuthentication, ResumedCertificates, TicketFlush, ASK
 Certificates    Credential, TrustAnchors
 Events          Event, HandshakeCompleted, DataReceived, TicketIssued, TicketReceived, KeysUpdated, PeerAuthenticated,
-                TicketWithheld, CertificateWithheld, PeerClosed, ConnectionTerminated;
+                TicketReused, TicketWithheld, CertificateWithheld, PeerClosed, ConnectionTerminated;
                 EarlyDataAccepted, EarlyDataRejected, EarlyDataReceived, EarlyDataEnded
 Questions       Question, each with its answers, which are commands (AbortHandshake answers all)
                 SelectConfig: UseConfig; VerifyPeer: AcceptPeer, RejectPeer; Sign: ProvideSignature;
@@ -20,7 +20,7 @@ Questions       Question, each with its answers, which are commands (AbortHandsh
 Commands        Command, SendData, SendEarlyData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets,
                 RequestClientCertificate
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
-                Revocations, certificate_subject, adopt_session
+                Revocations, certificate_subject, TicketUses, TicketUse, ReusePolicy, adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
                 GoTicketKeys, GoTicketKey, CaddyTicketKeys, GnuTLSTicketKeys,
@@ -119,6 +119,7 @@ from sansticket.events import SelectConfig as SelectConfig
 from sansticket.events import Sign as Sign
 from sansticket.events import TicketIssued as TicketIssued
 from sansticket.events import TicketReceived as TicketReceived
+from sansticket.events import TicketReused as TicketReused
 from sansticket.events import TicketWithheld as TicketWithheld
 from sansticket.events import VerifyPeer as VerifyPeer
 from sansticket.field_docs import show_field_docs
@@ -166,6 +167,9 @@ from sansticket.tickets.stores.replay import ReplayRecorder as ReplayRecorder
 from sansticket.tickets.stores.revocations import RevocationFormatError as RevocationFormatError
 from sansticket.tickets.stores.revocations import Revocations as Revocations
 from sansticket.tickets.stores.revocations import certificate_subject as certificate_subject
+from sansticket.tickets.stores.uses import ReusePolicy as ReusePolicy
+from sansticket.tickets.stores.uses import TicketUse as TicketUse
+from sansticket.tickets.stores.uses import TicketUses as TicketUses
 
 __version__ = "0.1.0"
 

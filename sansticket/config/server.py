@@ -30,6 +30,7 @@ from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.policy import TicketPolicy
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.tickets.stores.replay import ReplayRecorder
+from sansticket.tickets.stores.uses import TicketUses
 from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import says
 
@@ -163,6 +164,14 @@ class ServerConfig(Config):
             "that any connection whose config has these keys can take the second one.  The cookie is good for five "
             "minutes.  They may be the ``ticket_keys``: cookies are sealed by keys derived from those, and none is a "
             "ticket.  None: the connection that sends a HelloRetryRequest keeps the ClientHello."
+        ),
+    )
+    ticket_uses: TicketUses | None = field(
+        default=None,
+        validator=or_none(is_a(TicketUses, "TicketUses or None")),
+        metadata=says(
+            "Who remembers which tickets were used, and what becomes of one that is shown again (``TicketReused``).  "
+            "None: nobody does."
         ),
     )
 

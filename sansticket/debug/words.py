@@ -21,6 +21,7 @@ from sansticket.events import (
     PeerAuthenticated,
     TicketIssued,
     TicketReceived,
+    TicketReused,
     TicketWithheld,
 )
 from sansticket.text import MAX_PIECE, printable, quoted
@@ -170,6 +171,8 @@ def event(happened: Event) -> str:
             return data(content)
         case TicketIssued(session=session, ordinal=ordinal):
             return f"ticket {ordinal} of this connection, {session.lifetime} s"
+        case TicketReused(first=first, again=again, policy=policy):
+            return f"used {abs(again.at - first.at):.3f} s before: {policy.value}"
         case TicketReceived(session=session):
             return _ticket(session)
         case CertificateWithheld(why=why) | TicketWithheld(why=why):

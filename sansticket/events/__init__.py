@@ -27,6 +27,7 @@ from sansticket.events.happenings import (
     PeerClosed,
     TicketIssued,
     TicketReceived,
+    TicketReused,
     TicketWithheld,
 )
 from sansticket.events.questions import (
@@ -72,6 +73,7 @@ __all__ = [
     "Sign",
     "TicketIssued",
     "TicketReceived",
+    "TicketReused",
     "TicketWithheld",
     "VerifyPeer",
 ]

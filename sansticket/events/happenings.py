@@ -10,6 +10,7 @@ from sansticket.events.base import Event
 from sansticket.text import printable, quoted
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.uses import ReusePolicy, TicketUse
 
 
 def size_of(data: bytes) -> str:
@@ -88,6 +89,26 @@ class TicketWithheld(Event):
 
     why: str
     """A sentence for people: sizes, and nothing of the data."""
+
+
+@frozen
+class TicketReused(Event):
+    """Server: a ticket was shown that had been used before, and longer ago than the window of ``ticket_uses``.
+
+    Two have it, or its client does not know that a ticket is for one connection.  Nobody can tell which of the two uses
+    was the thief's: the first connection may be up still.  The application knows both by their ``client_random``.
+    """
+
+    first: TicketUse
+    """The one that is remembered."""
+    again: TicketUse
+    """On this connection."""
+    policy: ReusePolicy
+    """What becomes of it: that of ``ticket_uses``, as far as it can be carried out."""
+    proven: bool
+    """Whether the client of this connection has proved to have the session.  It has not where its ClientHello is a copy
+    of the first one, where the session is for single use and gone, and in TLS 1.2 until its Finished: there a ticket
+    can be read by anybody who sees a connection."""
 
 
 @frozen

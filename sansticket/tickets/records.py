@@ -12,6 +12,7 @@ from attrs import field
 from sansticket.text import MAX_PIECE, MAX_TEXT, printable, quoted
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.early_data import NOT_OFFERED, NOT_WANTED, EarlyDataOutcome
+from sansticket.tickets.stores.uses import TicketUse
 from sansticket.values import value
 
 MAX_RECORD: Final = 4 * MAX_TEXT
@@ -74,6 +75,9 @@ class IdentityRecord:
 
     generation: int = 0
     """Likewise."""
+
+    earlier_use: TicketUse | None = None
+    """The first time that it was used, where the config remembers (``ticket_uses``), and this is not it."""
 
     @property
     def passed(self) -> bool:

@@ -46,6 +46,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
         "handshake.tls13",
         "handshake.server.policy",
         "handshake.server.psks",
+        "handshake.server.reuse",
         "handshake.server.rules",
         "handshake.server.search",
         "handshake.server.tickets",

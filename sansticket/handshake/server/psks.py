@@ -16,7 +16,16 @@ from sansticket.events import LookUpPsk
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
 from sansticket.handshake.server import search
-from sansticket.handshake.server.rules import After, Found, Judgement, NotOurs, Outcome, Search, SoughtPsk
+from sansticket.handshake.server.rules import (
+    After,
+    Found,
+    Judgement,
+    NotOurs,
+    Outcome,
+    Search,
+    SoughtPsk,
+    failed,
+)
 from sansticket.psk import ExternalPsk, ImportedIdentity, PskRole
 from sansticket.text import quoted
 from sansticket.tickets.decision import Decision, TicketStatus
@@ -54,7 +63,7 @@ class AskLookUpPsk(Asking, Generic[After]):
 
     def answer_after(self, error: Exception) -> ProvidePsk:
         """As for sessions: a store that is down costs full handshakes, where there can be any."""
-        return ProvidePsk(None, why=search.failed(error).detail)
+        return ProvidePsk(None, why=failed(error).detail)
 
     def on_provide_psk(self, command: ProvidePsk, flight: Flight) -> After:
         psk, asked = command.psk, self.sought.identity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from sansticket.config.server import ServerConfig
 from sansticket.errors import Reason
@@ -14,6 +14,7 @@ from sansticket.tickets.decision import Decision, FoundBy, TicketCounts, TicketR
 from sansticket.tickets.keys.protection import Encounter
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.uses import TicketUse
 from sansticket.values import value
 
 After = TypeVar("After", bound=State)
@@ -31,6 +32,21 @@ class Shown:
     is_ticket: bool
     only_psk: Check | None = None
     """Why it can be neither, and at most an external PSK."""
+
+
+class Greeting(Encounter, Protocol):
+    """A ClientHello, and what follows from it whatever session goes on."""
+
+    @property
+    def raw_hello(self) -> bytes: ...
+
+    @property
+    def alpn_protocol(self) -> bytes | None: ...
+
+
+def failed(error: Exception) -> Check:
+    """Of a look-up.  What an exception says may hold secrets; its class does not."""
+    return Check("found", False, f"the look-up failed: {type(error).__name__}")
 
 
 @value
@@ -76,6 +92,8 @@ class Rules(Generic[After]):
     """What is no ticket and no id may be an external PSK."""
     IDS_ARE_TICKETS: ClassVar[bool]
     """An id comes in the place of a ticket, so that one which is not known is a decision about tickets too."""
+    PROVES: ClassVar[bool]
+    """A session passes its checks only if the client has its secret, or repeats the hello of one that has."""
 
     config: ServerConfig
     """Whose keys, cache and answers are asked."""
@@ -84,7 +102,7 @@ class Rules(Generic[After]):
         """The states in which this version asks."""
         raise NotImplementedError
 
-    def encounter(self) -> Encounter:
+    def encounter(self) -> Greeting:
         """Who shows it, and to whom."""
         raise NotImplementedError
 
@@ -210,3 +228,5 @@ class Candidate(Generic[After]):
     ticket_return: TicketReturn
     key_name: bytes
     checks: tuple[Check, ...]
+    earlier_use: TicketUse | None = None
+    """Somebody has shown it before."""

@@ -6,9 +6,9 @@ What a client shows is looked at in its order, and the first session that is usa
     an id      look up (our cache, or AskLookUpSession)                   ->  checks
     neither    in TLS 1.3 perhaps the name of an external PSK: ``psks``
 
-When a session has passed every check the application has the last word (AskAdmitSession), and only then is it used
-up, where sessions are for single use (AskClaimSession): one that was used before is no longer usable, and the
-search goes on.  ``resolve`` says what all the decisions together mean.
+When a session has passed every check the application has the last word (AskAdmitSession).  Only then is its use noted,
+where somebody remembers uses (``reuse``), and is it used up, where sessions are for single use (AskClaimSession).  One
+that was used before is not usable, and the search goes on.  ``resolve`` says what all the decisions together mean.
 
 What is of one version is its ``Rules``: what is shown, how a session is judged, and how the hello is answered.
 The questions are the same in both, but a state says in which version it is and where it leads: so they
@@ -19,6 +19,8 @@ that the config does not answer in its own way needs no state: its default is ta
 from __future__ import annotations
 
 from typing import Final, Generic
+
+from attrs import evolve
 
 from sansticket.commands import (
     ProvideSession,
@@ -35,6 +37,7 @@ from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
+from sansticket.handshake.server.reuse import FAMILY_ENDED, noted, used_up
 from sansticket.handshake.server.rules import (
     After,
     Candidate,
@@ -44,6 +47,7 @@ from sansticket.handshake.server.rules import (
     Rules,
     Search,
     SoughtPsk,
+    failed,
 )
 from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import (
@@ -59,6 +63,7 @@ from sansticket.tickets.decision import (
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, session_in
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord, all_passed
 from sansticket.tickets.session import MAX_SESSION_ID, Session
+from sansticket.tickets.stores.uses import TicketUse
 from sansticket.values import value
 
 USED_BEFORE: Final = Check("single use", False, "used before")
@@ -207,6 +212,8 @@ def look_up(search: Search[After], session_id: bytes, flight: Flight) -> After:
         return not_found(search, Check("found", False, why), flight)
     if cache is not None:
         if cache.was_claimed(session_id):
+            if config.ticket_uses is not None:
+                used_up(config.ticket_uses, search, flight)
             return not_found(search, USED_BEFORE, flight)
         try:
             session = cache.get(session_id, flight.now)
@@ -217,11 +224,6 @@ def look_up(search: Search[After], session_id: bytes, flight: Flight) -> After:
     if LookUpSession in config.answers:
         return search.rules.questions().look_up_session(search)
     return not_found(search, UNKNOWN, flight)
-
-
-def failed(error: Exception) -> Check:
-    """What an exception says may hold secrets; its class does not."""
-    return Check("found", False, f"the look-up failed: {type(error).__name__}")
 
 
 @value
@@ -316,9 +318,12 @@ def judged(
     candidate = Candidate(
         search, judgement.rules, session, found_by, status, answer, key_name, judgement.checks
     )
-    if AdmitSession in search.rules.config.answers:
+    config = search.rules.config
+    if config.ticket_uses is not None and config.ticket_uses.has_ended(session.family):
+        return settle(candidate, FAMILY_ENDED, flight=flight)
+    if AdmitSession in config.answers:
         return search.rules.questions().admit_session(candidate)
-    if search.rules.config.single_use_tickets:
+    if config.single_use_tickets or config.ticket_uses is not None:
         return admitted(candidate, flight)
     return settle(candidate, flight=flight)
 
@@ -346,6 +351,11 @@ class AskAdmitSession(Asking, Generic[After]):
 
 def admitted(candidate: Candidate[After], flight: Flight) -> After:
     rules = candidate.rules
+    if rules.config.ticket_uses is not None:
+        candidate, check = noted(rules.config.ticket_uses, candidate, flight)
+        if not check.passed:
+            return settle(candidate, check, flight=flight)
+        candidate = evolve(candidate, checks=(*candidate.checks, check))
     claim_session = rules.questions().claim_session if rules.config.single_use_tickets else None
     if claim_session is None:
         return settle(candidate, flight=flight)
@@ -395,7 +405,10 @@ def settle(candidate: Candidate[After], *checks: Check, flight: Flight) -> After
         search = Search(
             candidate.rules, before.shown, before.decisions, before.identities, before.found, before.psks
         )
-    return note(search, decision, candidate.key_name, (*candidate.checks, *checks), candidate.session, flight)
+    checks = (*candidate.checks, *checks)
+    return note(
+        search, decision, candidate.key_name, checks, candidate.session, flight, candidate.earlier_use
+    )
 
 
 # --- the end ---------------------------------------------------------------------------------------------------
@@ -408,15 +421,14 @@ def note(
     checks: tuple[Check, ...],
     session: Session | None,
     flight: Flight,
+    earlier_use: TicketUse | None = None,
 ) -> After:
     """Enter the decision; on to what is shown next.  An id that cannot be used may say nothing about tickets."""
+    family, generation = (session.family, session.generation) if session is not None else (b"", 0)
     status, answer = decision.status, decision.ticket_return
-    if session is None or not session.family:
-        record = IdentityRecord(search.index, key_name, status, answer, checks)
-    else:
-        record = IdentityRecord(
-            search.index, key_name, status, answer, checks, None, session.family, session.generation
-        )
+    record = IdentityRecord(
+        search.index, key_name, status, answer, checks, None, family, generation, earlier_use
+    )
     speaks = decision.usable or decision.fault is not None or search.rules.IDS_ARE_TICKETS
     if speaks or search.now_shown.is_ticket:
         return go_on(search.decided(decision, record, session), flight)

@@ -20,6 +20,7 @@ from sansticket.events import PrepareTicket, ProtectTicket, TicketIssued
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import ChangeCipherSpec
+from sansticket.handshake.server.reuse import note_finished
 from sansticket.handshake.server.rules import Outcome
 from sansticket.handshake.server.tickets import (
     AS_IT_IS,
@@ -105,6 +106,13 @@ class ServerKeyed:
         return self.plus(flight.send(self.keys.finished(self.handshake.transcript, server=True)))
 
     # What comes of it
+
+    def note_use(self, flight: Flight) -> None:
+        """The client has shown that the ticket is its own."""
+        negotiated, outcome = self.handshake.negotiated, self.handshake.outcome
+        uses = negotiated.config.ticket_uses
+        if uses is not None:
+            note_finished(uses, negotiated, negotiated.ticket or b"", outcome, flight)
 
     def connected(self, flight: Flight) -> ServerConnected:
         established = self.established(flight.now)
@@ -260,6 +268,7 @@ class WaitClientFinished(State):
         keyed = self.keyed
         keyed.keys.check_finished(message, keyed.handshake.transcript, server=False)
         if keyed.handshake.outcome.session is not None:
+            keyed.note_use(flight)
             return keyed.connected(flight)
         keyed = keyed.plus(flight.received)
         given = keyed.give_ticket(flight) if keyed.handshake.outcome.gives_ticket else keyed

@@ -69,6 +69,7 @@ class Rules(rules.Rules["AfterHello"]):
     NUMBER: ClassVar[int] = TLS12
     HAS_PSKS: ClassVar[bool] = False
     IDS_ARE_TICKETS: ClassVar[bool] = False
+    PROVES: ClassVar[bool] = False
 
     negotiated: Negotiated
 

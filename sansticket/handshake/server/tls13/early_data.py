@@ -132,6 +132,8 @@ def misfit(negotiated: Negotiated, outcome: Outcome) -> EarlyDataOutcome | None:
         return rejected(EarlyDataReason.NOT_RESUMED)
     if outcome.record.winner != 0:
         return rejected(EarlyDataReason.NOT_FIRST, f"identity {outcome.record.winner}")
+    if outcome.record.identities[0].earlier_use is not None:
+        return rejected(EarlyDataReason.NOT_CLAIMED, "the ticket was used before")
     if not session.max_early_data:
         return rejected(EarlyDataReason.TICKET_FORBIDS)
     if session.max_early_data > config.max_early_data:

@@ -78,6 +78,7 @@ class Rules(rules.Rules["AfterHello"]):
     NUMBER: ClassVar[int] = TLS13
     HAS_PSKS: ClassVar[bool] = True
     IDS_ARE_TICKETS: ClassVar[bool] = True
+    PROVES: ClassVar[bool] = True
 
     negotiated: Negotiated
     offer: PreSharedKeyOffer
