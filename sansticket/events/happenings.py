@@ -96,7 +96,8 @@ class TicketReused(Event):
     """Server: a ticket was shown that had been used before, and longer ago than the window of ``ticket_uses``.
 
     Two have it, or its client does not know that a ticket is for one connection.  Nobody can tell which of the two uses
-    was the thief's: the first connection may be up still.  The application knows both by their ``client_random``.
+    was the thief's.  The first connection may be up still: it is one of those whose ``ServerConnection.family`` is that
+    of ``first``, and in captures and key logs it has that ``client_random``.
     """
 
     first: TicketUse

@@ -335,6 +335,30 @@ def test_an_asynchronous_store(recipe: Callable[[str], Names]) -> None:
     assert outcome(run(one)) == (False, 2)
 
 
+def test_a_ticket_that_is_used_again(recipe: Callable[[str], Names]) -> None:
+    names = recipe("A ticket that is used again")
+    now = [time.time()]
+    config = evolve(names["config"], clock=lambda: now[0])
+    handle = names["handle"]
+
+    def visit(session: Session | None = None) -> tuple[ConnectionPair, list[ServerConnection]]:
+        pair = connect(config, session)
+        return pair, [one for event in pair.server_events for one in handle(pair.server, event)]
+
+    first, _ = visit()
+    ticket, sibling = received(first)
+    second, ended = visit(ticket)
+    assert (resumed(second), ended) == (True, [])
+    now[0] += 60
+    third, ended = visit(ticket)
+    assert (resumed(third), ended) == (False, [first.server, second.server])
+    assert len(names["alarms"]) == 1
+    assert names["alarms"][0].startswith("server.example: generation 0 at ")
+    fourth, _ = visit(sibling)
+    assert failed_checks(fourth) == ["family"]
+    assert names["families"] == {third.server.family: [third.server], fourth.server.family: [fourth.server]}
+
+
 def test_single_use(recipe: Callable[[str], Names]) -> None:
     names = recipe("Single use")
     config = names["config"]

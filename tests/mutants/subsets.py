@@ -28,8 +28,13 @@ PSKS: Final = ("tests/handshake/test_external_psks.py", "tests/resumption/test_p
 
 EARLY_DATA: Final = ("tests/early_data",)
 
+REUSE: Final = ("tests/resumption/test_reuse.py",)
+
+LINEAGE: Final = ("tests/resumption/test_lineage.py",)
+
 NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "tickets/stores/replay": ("tests/tickets/test_replay.py",),
+    "tickets/stores/uses": ("tests/tickets/test_uses.py",),
     "wire/": ("tests/wire",),
     "record/": ("tests/record", "tests/handshake/test_hostile_records.py"),
     "connection/": ("tests/handshake/test_hostile_records.py", *CLIENT_13, *SERVER_13),
@@ -38,7 +43,7 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "handshake/client/adoption": ("tests/handshake/test_adoption.py",),
     "handshake/client/early_data": EARLY_DATA,
     "handshake/client/tls13/early_data": EARLY_DATA,
-    "handshake/server/tls13/early_data": (*EARLY_DATA, *PSKS),
+    "handshake/server/tls13/early_data": (*EARLY_DATA, *PSKS, *REUSE),
     "handshake/client/sessions": (*SESSIONS, *PSKS),
     "handshake/client/tls12/": CLIENT_12,
     "handshake/client/tls13/": (*CLIENT_13, *PSKS),
@@ -50,7 +55,11 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "handshake/server/tls12/": SERVER_12,
     "handshake/server/tls13/": (*SERVER_13, *PSKS),
     "handshake/server/psks": PSKS,
+    "handshake/server/reuse": REUSE,
+    "handshake/server/search": (*SESSIONS, *PSKS, *REUSE),
+    "handshake/server/tickets": LINEAGE,
     "handshake/server/": (*SESSIONS, *PSKS),
+    "tickets/session": ("tests/tickets/test_session.py",),
     "tickets/keys/": (
         "tests/tickets/test_go_keys.py",
         "tests/tickets/test_gnutls_keys.py",

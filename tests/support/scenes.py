@@ -68,6 +68,7 @@ from sansticket.events import (
 from sansticket.psk import ExternalPsk, PskRole, import_psk
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.uses import ReusePolicy, TicketUse, TicketUses
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import NOW, anchors, client_credential, server_credential
 from tests.support.pair import Side
@@ -109,6 +110,19 @@ EARLY_TALK: Final[tuple[Step, ...]] = (
     *SHORT_TALK,
 )
 """What is early goes with the ClientHello."""
+
+
+class AlwaysUsed(TicketUses):
+    """Knows of each ticket that it was used a minute ago, however often a scene is played."""
+
+    def __init__(self) -> None:
+        super().__init__(policy=ReusePolicy.IGNORE)
+
+    def note(self, ticket: bytes, use: TicketUse, until: float) -> TicketUse:
+        return evolve(use, at=use.at - 60, client_random=bytes(32), hello=bytes(16))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AlwaysUsed, ()
 
 
 @define
@@ -366,6 +380,7 @@ WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "t
 SCENES: Final[tuple[Scene, ...]] = (
     Scene("full"),
     Scene("resumed", resumes=True),
+    Scene("with a ticket that was used", server={"ticket_uses": AlwaysUsed()}, resumes=True),
     Scene("retry", server={"groups": (NamedGroup.SECP384R1,)}),
     Scene("resumed after a retry", server={"groups": (NamedGroup.SECP256R1,)}, resumes=True),
     Scene("stateless retry", server=STATELESS),

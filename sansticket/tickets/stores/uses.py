@@ -62,7 +62,7 @@ class TicketUse:
     alpn_protocol: bytes | None
     """What was agreed on (RFC 7301)."""
     client_random: bytes = field(repr=bytes.hex)
-    """Of the ClientHello, 32 bytes: what captures, key logs and the application's own notes know a connection by."""
+    """Of the ClientHello, 32 bytes: what captures and key logs know a connection by."""
     hello: bytes = field(repr=False)
     """A hash of the ClientHello: the same in a copy of it."""
 
