@@ -144,6 +144,7 @@ WRONG_ON_A_SERVER = [
     ("early_data_window", 10, "expected two numbers of seconds"),
     ("early_data_window", (10, -1), "-1; expected seconds, 0 or more"),
     ("replay", {}, "expected a ReplayRecorder or None"),
+    ("ticket_uses", {}, "expected TicketUses or None"),
     ("replay", ReplayRecorder(19.5), r"remembers for 19\.5 seconds; expected at least 20"),
     ("half_rtt", 1, "expected True or False"),
 ]
@@ -194,6 +195,7 @@ OPTIONAL = {
     "verification_label",
     "replay",
     "stateless_retry",
+    "ticket_uses",
     "record_size_limit",
 }
 
