@@ -1,8 +1,8 @@
 """What the installed ``cryptography`` has of what came after the lowest version that works here.
 
-That is 45, the first whose verifier can be told what a certificate's extensions may be (``crypto.profile``).  What came
-later is listed here with its version.  Where it is missing the defaults leave it out, and whoever asks for it is told
-which version has it.
+That is 45, the first whose verifier can be told what a certificate's extensions may be (``crypto.paths.profile``).
+What came later is listed here with its version.  Where it is missing the defaults leave it out, and whoever asks for it
+is told which version has it.
 """
 
 from typing import TYPE_CHECKING, Final

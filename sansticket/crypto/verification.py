@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.crypto.anchors import TrustAnchors
-from sansticket.crypto.diagnosis import WRONG_ORDER, all_valid, diagnose, in_wrong_order
 from sansticket.crypto.inspection import (
     RSA_KEYS,
     check_server_name,
@@ -31,8 +30,9 @@ from sansticket.crypto.inspection import (
     require_strength,
     unreadable,
 )
-from sansticket.crypto.policies import check_policies
-from sansticket.crypto.profile import Role, extension_policies
+from sansticket.crypto.paths.diagnosis import WRONG_ORDER, all_valid, diagnose, in_wrong_order
+from sansticket.crypto.paths.policies import check_policies
+from sansticket.crypto.paths.profile import Role, extension_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
 from sansticket.errors import Fault, Reason
 from sansticket.library import DIRECTORY_CONSTRAINTS

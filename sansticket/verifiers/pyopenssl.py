@@ -30,7 +30,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 
 from sansticket.commands import AcceptPeer
-from sansticket.crypto.diagnosis import BROKEN_HASHES, WRONG_ORDER, in_wrong_order
 from sansticket.crypto.inspection import (
     extension_of,
     load,
@@ -40,7 +39,8 @@ from sansticket.crypto.inspection import (
     require_strength,
     unreadable,
 )
-from sansticket.crypto.policies import check_policies
+from sansticket.crypto.paths.diagnosis import BROKEN_HASHES, WRONG_ORDER, in_wrong_order
+from sansticket.crypto.paths.policies import check_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.field_docs import show_field_docs

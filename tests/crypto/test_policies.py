@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sansticket.crypto import profile
+from sansticket.crypto.paths import profile
 from sansticket.crypto.verification import verify_server_chain
 from sansticket.errors import Fault, Reason
 from sansticket.library import CRITICAL_POLICIES, Newer
