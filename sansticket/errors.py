@@ -110,6 +110,8 @@ class Reason(Enum):
     CERTIFICATE_UNSUPPORTED = "certificate of an unsupported kind"
     CERTIFICATE_EXPIRED = "certificate expired or not yet valid"
     CERTIFICATE_REVOKED = "certificate revoked"
+    BAD_CERTIFICATE_STATUS = "certificate status that cannot be relied on"
+    MISSING_CERTIFICATE_STATUS = "no certificate status"
     CERTIFICATE_UNTRUSTED = "no path to a trust anchor"
     CERTIFICATE_NAME_MISMATCH = "certificate is for another name"
     CERTIFICATE_INVALID = "certificate does not verify"
@@ -192,6 +194,8 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.CERTIFICATE_UNSUPPORTED: Alert.UNSUPPORTED_CERTIFICATE,
     Reason.CERTIFICATE_EXPIRED: Alert.CERTIFICATE_EXPIRED,
     Reason.CERTIFICATE_REVOKED: Alert.CERTIFICATE_REVOKED,
+    Reason.BAD_CERTIFICATE_STATUS: Alert.BAD_CERTIFICATE_STATUS_RESPONSE,
+    Reason.MISSING_CERTIFICATE_STATUS: Alert.BAD_CERTIFICATE_STATUS_RESPONSE,
     Reason.CERTIFICATE_UNTRUSTED: Alert.UNKNOWN_CA,
     Reason.CERTIFICATE_NAME_MISMATCH: Alert.BAD_CERTIFICATE,
     Reason.CERTIFICATE_INVALID: Alert.BAD_CERTIFICATE,

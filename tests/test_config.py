@@ -121,6 +121,8 @@ WRONG_ON_A_CLIENT = [
     ("request_tickets", True, "needs a session_store"),
     ("resume_with_other_name", "yes", "expected True or False"),
     ("early_data", 1, "expected True or False"),
+    ("request_stapling", 1, "expected True or False"),
+    ("require_stapling", None, "expected True or False"),
 ]
 WRONG_ON_A_SERVER = [
     ("credentials", [], "none given; a server needs at least one"),
@@ -180,6 +182,8 @@ FLAGS = {
     "resume_with_other_name",
     "tickets_without_psk_modes",
     "early_data",
+    "request_stapling",
+    "require_stapling",
     "half_rtt",
 }
 NUMBERS = {"max_certificates", "num_tickets", "max_tickets_requested", "ticket_lifetime", "max_session_age"}

@@ -33,6 +33,7 @@ from sansticket.psk import ExternalPsk, PskRole
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
 from sansticket.values import says
 from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.certificate import StatusRequest
 
 MAX_PSKS: Final = 16_384
 """Bytes of a ClientHello for external PSKs: a quarter of what its extensions have."""
@@ -120,6 +121,22 @@ class ClientConfig(Config):
         ),
     )
 
+    request_stapling: bool = field(
+        default=False,
+        validator=is_flag,
+        metadata=says(
+            "Ask the server for an OCSP response beside its certificate (RFC 6066 section 8).  What comes is verified "
+            "with the chain, and a certificate that must be stapled (RFC 7633) is refused without one."
+        ),
+    )
+    require_stapling: bool = field(
+        default=False,
+        validator=is_flag,
+        metadata=says(
+            "Ask for an OCSP response as ``request_stapling`` does, and refuse a certificate without one.  Where "
+            "``VerifyPeer`` is answered, it is the answer that verifies the response."
+        ),
+    )
     early_data: bool = field(
         default=False,
         validator=is_flag,
@@ -141,6 +158,12 @@ class ClientConfig(Config):
                 "trust_anchors",
                 "none given; expected TrustAnchors, or an answer for VerifyPeer, or verify_peer=False",
             )
+        if self.require_stapling and self.psk_only:
+            raise ConfigError(
+                "require_stapling", "True, but there are only PSKs, with which no certificate counts"
+            )
+        if self.require_stapling and not (self.verify_peer or VerifyPeer in self.answers):
+            raise ConfigError("require_stapling", "True, but verify_peer is False: nobody would look at it")
         if self.request_tickets and (self.session_store is None or self.ticket_request is not None):
             raise ConfigError("request_tickets", "needs a session_store, and no ticket_request beside it")
         check_asked(self.answers, self.lacking, "client")
@@ -185,7 +208,13 @@ class ClientConfig(Config):
         """What a session remembers of how the server was verified (16 bytes): see ``handshake.client.sessions``."""
         by_default = b"chain" if self.verify_peer else b"none"
         how = self._who_verifies(b"psk" if self.psk_only else by_default)
-        return verification_policy(how, self.min_rsa_bits, self.trust_anchors)
+        stapling = b"required" if self.require_stapling else b"requested" if self.asks_for_staples else b""
+        return verification_policy(how, self.min_rsa_bits, self.trust_anchors, stapling)
+
+    @cached_property
+    def asks_for_staples(self) -> bool:
+        """Servers are asked for OCSP responses; where no certificate counts there is nothing to ask for."""
+        return (self.request_stapling or self.require_stapling) and not self.psk_only
 
     @property
     def verifies_by_default(self) -> bool:
@@ -223,4 +252,5 @@ class ClientConfig(Config):
     def fixed_extensions(self) -> tuple[Extension, ...]:
         """The extensions that every ClientHello of this config begins with, in a connection to whomever."""
         modes = psk_modes(self.psks)
-        return fixed_extensions(self, self.post_handshake_auth, self.ticket_request, modes)
+        extensions = fixed_extensions(self, self.post_handshake_auth, self.ticket_request, modes)
+        return (*extensions, StatusRequest()) if self.asks_for_staples else extensions

@@ -78,9 +78,13 @@ def _anchors(anchors: TrustAnchors | None) -> bytes:
     return anchors.digest if anchors is not None else b""
 
 
-def verification_policy(how: bytes, min_rsa_bits: int, anchors: TrustAnchors | None) -> bytes:
+def verification_policy(
+    how: bytes, min_rsa_bits: int, anchors: TrustAnchors | None, stapling: bytes = b""
+) -> bytes:
     """16 bytes that stand for how a server was verified."""
-    parts = (b"sansticket verification policy", how, b"%d" % min_rsa_bits, _anchors(anchors))
+    parts = [b"sansticket verification policy", how, b"%d" % min_rsa_bits, _anchors(anchors)]
+    if stapling:
+        parts.append(stapling)
     return sha256(b"\0".join(parts)).digest()[:16]
 
 

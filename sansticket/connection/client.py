@@ -119,6 +119,12 @@ class ClientConnection(Connection):
                 visit.ended(now, silent=True, failed=False)
             raise
 
+    @property
+    def ocsp_response(self) -> bytes | None:
+        """What the server has stapled to its certificate, in DER: verified if the default answer to ``VerifyPeer``
+        verified the chain.  None if nothing, after a resumption, and before the handshake is done."""
+        return self._engine.established.ocsp_response if self._engine.established is not None else None
+
     def _say_hello(self, flight: Flight) -> None:
         outbound = self._engine.outbound
         outbound.writer.legacy_record_version = 0x0301

@@ -33,6 +33,7 @@ from sansticket.crypto.signatures import (
     schemes_of,
     tls12_authentication,
 )
+from sansticket.crypto.stapling import end_of_staple
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
@@ -92,6 +93,11 @@ def _inspect(credential: "Credential") -> _Leaf:
         raise ConfigError("credentials", str(error)) from error
 
 
+def _end_of_staple(credential: "Credential") -> float:
+    response = credential.ocsp_response
+    return end_of_staple(response, credential.chain) if response is not None else 0.0
+
+
 def check_private_key(key: Any) -> None:
     if not isinstance(key, PrivateKey):
         kind = type(key).__name__
@@ -117,9 +123,12 @@ class Credential(Shared):
     ``must_match_issuer``: show it only to a peer that names one of its ``issuer_names`` in certificate_authorities.
     ``min_rsa_bits``: the length of an RSA key below which it is refused; a config has its own bound too
     (``Config.min_rsa_bits``).
+    ``ocsp_response``: what a server staples for a client that asks, in DER (RFC 6066 section 8), until its nextUpdate;
+    None for nothing.  ``evolve(credential, ocsp_response=...)`` has a newer one: see ``docs/extensions.md``.
 
     ConfigError ``credentials`` when the chain cannot be read, the key is not the leaf's, too short or may not sign, or
-    a scheme does not fit it.  Pickling writes the private key; copying shares it.
+    a scheme does not fit it; ``ocsp_response`` when it cannot be read, or says nothing of the leaf.
+    Pickling writes the private key; copying shares it.
     """
 
     chain: tuple[bytes, ...] = field(converter=der_tuple)
@@ -127,7 +136,9 @@ class Credential(Shared):
     schemes: tuple[int, ...] | None = None
     must_match_issuer: bool = field(default=False, kw_only=True)
     min_rsa_bits: int = field(default=MIN_RSA_BITS, kw_only=True, eq=False)
+    ocsp_response: bytes | None = field(default=None, kw_only=True)
     _leaf: _Leaf = field(init=False, eq=False, default=Factory(_inspect, takes_self=True))
+    _end_of_staple: float = field(init=False, eq=False, default=Factory(_end_of_staple, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         public_key = self._leaf.public_key
@@ -152,6 +163,7 @@ class Credential(Shared):
         *,
         must_match_issuer: bool = False,
         min_rsa_bits: int = MIN_RSA_BITS,
+        ocsp_response: bytes | None = None,
     ) -> "Credential":
         """A credential from a PEM chain, leaf first, and a PEM private key (with its password)."""
         from cryptography import x509
@@ -166,7 +178,13 @@ class Credential(Shared):
         except (ValueError, TypeError, UnsupportedAlgorithm, Fault) as error:
             raise ConfigError("credentials", str(error)) from error
         chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
-        return cls(chain, key, must_match_issuer=must_match_issuer, min_rsa_bits=min_rsa_bits)
+        return cls(
+            chain,
+            key,
+            must_match_issuer=must_match_issuer,
+            min_rsa_bits=min_rsa_bits,
+            ocsp_response=ocsp_response,
+        )
 
     @property
     def public_key(self) -> PublicKey:
@@ -204,6 +222,10 @@ class Credential(Shared):
         """Which suites of TLS 1.2 it goes with (RFC 8422 section 2); None for none."""
         return self._leaf.authentication12
 
+    def staple_at(self, now: float) -> bytes | None:
+        """The ``ocsp_response``, unless its nextUpdate is over; ``now`` in seconds since the epoch."""
+        return self.ocsp_response if now <= self._end_of_staple else None
+
     def usable_schemes(self, tls13: bool) -> tuple[SignatureScheme, ...]:
         """The schemes this credential signs handshakes with, best first."""
         fitting = self._leaf.schemes13 if tls13 else self._leaf.schemes12
@@ -225,6 +247,7 @@ class Credential(Shared):
             self.schemes,
             self.must_match_issuer,
             self.min_rsa_bits,
+            self.ocsp_response,
         )
 
 
@@ -234,8 +257,16 @@ def _restore_credential(
     schemes: tuple[int, ...] | None,
     must_match_issuer: bool,
     min_rsa_bits: int,
+    ocsp_response: bytes | None,
 ) -> Credential:
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
     key: Any = encoded_key and load_der_private_key(encoded_key, None)
-    return Credential(chain, key, schemes, must_match_issuer=must_match_issuer, min_rsa_bits=min_rsa_bits)
+    return Credential(
+        chain,
+        key,
+        schemes,
+        must_match_issuer=must_match_issuer,
+        min_rsa_bits=min_rsa_bits,
+        ocsp_response=ocsp_response,
+    )

@@ -34,6 +34,7 @@ from sansticket.library import ML_DSA
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.x509 import ocsp
 
     ExtensionValue = TypeVar("ExtensionValue", bound=x509.ExtensionType)
 
@@ -82,8 +83,9 @@ _PSS_SIGNATURES: Final[dict[str, tuple[Scheme, ...]]] = {
 }
 
 
-def signed_with(certificate: "x509.Certificate") -> frozenset[Scheme]:
-    """The schemes of which one must be known to verify the signature in a certificate; none for an unknown kind.
+def signed_with(certificate: "x509.Certificate | ocsp.OCSPResponse") -> frozenset[Scheme]:
+    """The schemes of which one must be known to verify the signature in a certificate (or in an OCSP response, where
+    the library does not know the hash of RSA-PSS); none for an unknown kind.
 
     More than one where the issuer's key decides, which need not be there: RSA-PSS.  That of an ECDSA scheme may
     be on any curve, as in TLS 1.2.

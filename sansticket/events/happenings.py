@@ -13,9 +13,9 @@ from sansticket.tickets.session import Session
 from sansticket.tickets.stores.uses import ReusePolicy, TicketUse
 
 
-def size_of(data: bytes) -> str:
+def size_of(data: bytes | None) -> str:
     """What a ``repr`` shows of it."""
-    return f"<{len(data)} bytes>"
+    return f"<{len(data)} bytes>" if data is not None else "None"
 
 
 @frozen
@@ -44,6 +44,8 @@ class HandshakeCompleted(Event):
     """What became of each session that was offered."""
     psk_identity: bytes | None = field(default=None, repr=quoted)
     """The external PSK that authenticated the peers, or did when the session was made; None without one."""
+    ocsp_response: bytes | None = field(default=None, repr=size_of)
+    """What the server has stapled to its certificate, in DER; None if nothing, and after a resumption."""
 
     @property
     def resumed(self) -> bool:

@@ -8,6 +8,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.events.base import Question
+from sansticket.events.happenings import size_of
 from sansticket.psk import ImportedIdentity
 from sansticket.text import quoted
 from sansticket.tickets.decision import FoundBy, TicketReturn, TicketStatus, default_return
@@ -188,8 +189,8 @@ class VerifyPeer(Question):
     """The peer proved that it holds the key of ``certificates[0]``: is it who it should be?
 
     Answers: ``AcceptPeer``, ``RejectPeer``, ``AbortHandshake``.  Default: verify the chain against the config's
-    trust anchors, on a client also the server name.  ``server_name`` is None on a server.  ``sansticket.verifiers``
-    has ready-made answers.
+    trust anchors, on a client also the server name and what the server has stapled.  ``server_name`` is None on a
+    server.  ``sansticket.verifiers`` has ready-made answers.
     """
 
     certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
@@ -200,3 +201,5 @@ class VerifyPeer(Question):
     """That of the leaf, as an object of ``cryptography``."""
     trust_anchors: TrustAnchors | None = field(repr=False)
     """Those of the config, or None."""
+    ocsp_response: bytes | None = field(default=None, repr=size_of)
+    """What the server has stapled to its certificate, in DER and as it came; None if it was not asked, and did not."""

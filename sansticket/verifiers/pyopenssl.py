@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -30,6 +30,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 
 from sansticket.commands import AcceptPeer
+from sansticket.config import Config
 from sansticket.crypto.inspection import (
     extension_of,
     load,
@@ -42,6 +43,7 @@ from sansticket.crypto.inspection import (
 from sansticket.crypto.paths.diagnosis import BROKEN_HASHES, WRONG_ORDER, in_wrong_order
 from sansticket.crypto.paths.policies import check_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
+from sansticket.crypto.stapling import verify_staple
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.field_docs import show_field_docs
 
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
     from sansticket.events import VerifyPeer
 
 __all__ = ["ClientVerifier", "ServerVerifier"]
+
+SYSTEM_CLOCK: Final[Any] = fields(Config).clock.default
+"""What OpenSSL reads too."""
 
 MIN_CURVE_BITS: Final = 224
 """Bits of an authority's curve: as strong as RSA with 2048 (RFC 9325 section 4.5)."""
@@ -173,7 +178,8 @@ class _StoreVerifier:
 
 @frozen
 class ServerVerifier(_StoreVerifier):
-    """For a client: verifies the server's chain against the config's ``trust_anchors``, and its name.
+    """For a client: verifies the server's chain against the config's ``trust_anchors``, its name, and the OCSP response
+    that it has stapled.
 
     ``crls``, ``crls_for_leaf_only``, ``clock``, ``min_rsa_bits``: see the module.  Called with a ``VerifyPeer`` it
     returns ``AcceptPeer`` or raises the ``Fault`` that ends the connection.  LocalProtocolError where there are no
@@ -186,6 +192,9 @@ class ServerVerifier(_StoreVerifier):
         path = self._path(question, ExtendedKeyUsageOID.SERVER_AUTH)
         if not names_of(path[0]).cover(question.server_name):
             raise Fault(Reason.CERTIFICATE_NAME_MISMATCH, f"it is not for {question.server_name}")
+        if question.ocsp_response is not None:
+            now = datetime.fromtimestamp((self.clock or SYSTEM_CLOCK)(), UTC)
+            verify_staple(question.ocsp_response, path, now, self.min_rsa_bits)
         return AcceptPeer()
 
 

@@ -7,9 +7,13 @@ from typing import Any, Final
 from attrs import evolve
 
 from sansticket import ClientConnection, Credential, HandshakeCompleted, NamedGroup, ServerConnection
-from tests.support.certificates import server_identity
+from sansticket.crypto.stapling import MAX_RESPONDERS, SKEW
+from tests.support.certificates import authority, server_identity
 from tests.support.configs import client_config
+from tests.support.credentials import NOW, server_credential
 from tests.support.documents import Document
+from tests.support.pair import ConnectionPair
+from tests.support.staples import respond, staple
 
 PAGE: Final = Document("extensions.md")
 
@@ -31,3 +35,22 @@ def test_a_retry_that_is_forgotten() -> None:
     second.receive_data(client.data_to_send())
     events = client.receive_data(second.data_to_send())
     assert any(isinstance(event, HandshakeCompleted) for event in events)
+
+
+def test_stapling() -> None:
+    """What is renewed reaches the clients of a server that was given its config once."""
+    found: dict[str, Any] = {"credential": server_credential(), "response": staple()}
+    PAGE.run("On a server", found)
+    client = client_config(require_stapling=True)
+    newer = respond(server_identity().certificate, authority(), this_update=NOW)
+    for response in (staple(), newer):
+        found["renew"](response)
+        pair = ConnectionPair(client, found["served"])
+        pair.pump()
+        assert pair.client.ocsp_response == response
+
+
+def test_numbers() -> None:
+    text = PAGE.section("On a client")
+    assert f"first {MAX_RESPONDERS} certificates" in text
+    assert text.count(f"{SKEW.seconds // 60} minutes") == 2

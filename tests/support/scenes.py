@@ -73,6 +73,7 @@ from tests.support.configs import client_config, server_config
 from tests.support.credentials import NOW, anchors, client_credential, server_credential
 from tests.support.pair import Side
 from tests.support.sessions import repeatable_entropy
+from tests.support.staples import stapled_credential
 
 TIME: Final = NOW.timestamp()
 
@@ -374,6 +375,8 @@ STATELESS: Final = {
     "groups": (NamedGroup.SECP256R1,),
     "stateless_retry": TicketKeyRing.generate(TIME, repeatable_entropy(32)),
 }
+STAPLING: Final = {"request_stapling": True}
+STAPLED: Final = {"credentials": [stapled_credential()]}
 COMPRESSION: Final = (CertificateCompression.ZLIB,)
 WITH_CLIENT: Final = {"client_authentication": ClientAuthentication.REQUIRED, "trust_anchors": anchors()}
 
@@ -406,6 +409,7 @@ SCENES: Final[tuple[Scene, ...]] = (
         client={"credentials": [client_credential()], "certificate_compression": COMPRESSION},
         server={**WITH_CLIENT, "certificate_compression": COMPRESSION},
     ),
+    Scene("stapled", client=STAPLING, server=STAPLED),
     Scene(
         "client certificate, resumed",
         client={"credentials": [client_credential()]},
@@ -493,6 +497,7 @@ SCENES: Final[tuple[Scene, ...]] = (
     Scene("external PSK that is not known", client={"psks": [STRANGER]}, elsewhere="psks"),
     Scene("TLS 1.2", client=TLS_1_2, server=TLS_1_2, talk=SHORT_TALK),
     Scene("TLS 1.2 where both versions are offered", client=BOTH_VERSIONS, server=TLS_1_2, talk=SHORT_TALK),
+    Scene("TLS 1.2, stapled", client={**TLS_1_2, **STAPLING}, server={**TLS_1_2, **STAPLED}, talk=SHORT_TALK),
     Scene("TLS 1.2, resumed by ticket", client=TLS_1_2, server=TLS_1_2, resumes=True, talk=SHORT_TALK),
     Scene(
         "TLS 1.2, resumed by id",

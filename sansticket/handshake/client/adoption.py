@@ -19,6 +19,7 @@ from sansticket.config.client import ClientConfig
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.errors import ConfigError, Fault, Reason, SansticketError
 from sansticket.events import VerifyPeer
+from sansticket.handshake.client.staples import check_stapled
 from sansticket.handshake.client.start import normal_server_name
 from sansticket.handshake.common.certificates import verify_chain_default
 from sansticket.text import plain
@@ -44,7 +45,8 @@ def adopt_session(
     The certificates in the session are verified as in a handshake: against the trust anchors and the name, at the
     time of the config's clock; by the function that answers ``VerifyPeer``, where there is one; not at all with
     ``verify_peer=False``.  An SSL_SESSION holds the server's own certificate only: ``intermediates`` (DER) are
-    those between it and the trust anchors.
+    those between it and the trust anchors.  It holds no OCSP response: under ``require_stapling`` none is adopted, and
+    with ``request_stapling`` none whose certificate must be stapled.
 
     Who the client was in that session nobody can tell from it.  Adopt one that was made with a client certificate only
     for a config with the credential of that certificate: it goes on as that client.
@@ -78,6 +80,8 @@ def _verify(config: ClientConfig, chain: tuple[bytes, ...], name: str | None) ->
     if not chain:
         raise Fault(Reason.NO_SERVER_CERTIFICATE, "the session has none, so nothing shows whose it is")
     key = signing_key_of(chain[0], config.min_rsa_bits)
+    if config.asks_for_staples:
+        check_stapled(config, chain, None)
     if answer is None:
         verify_chain_default(config, chain, name, config.clock())
         return

@@ -11,6 +11,7 @@ from sansticket.config.choices import ResumedCertificates
 from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.inspection import signing_key_of
+from sansticket.crypto.stapling import verify_staple
 from sansticket.crypto.verification import (
     check_validity,
     ders,
@@ -23,7 +24,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 from sansticket.values import value
-from sansticket.wire.extensions.certificate import CertificateAuthorities
+from sansticket.wire.extensions.certificate import CertificateAuthorities, StatusRequest
 from sansticket.wire.extensions.negotiation import SignatureAlgorithms, SignatureAlgorithmsCert
 from sansticket.wire.messages.hello import ClientHello
 from sansticket.wire.messages.tls13 import (
@@ -122,7 +123,15 @@ class ShowNothing:
             flight.emit(CertificateWithheld(self.why))
 
 
-def verify_chain_default(config: Config, chain: Sequence[bytes], server_name: str | None, now: float) -> None:
+def staple_for(credential: Credential, hello: ClientHello, now: float) -> bytes | None:
+    """What a server has to staple, if the client asks for it; which responders it trusts is for it to know."""
+    request = hello.find(StatusRequest)
+    return credential.staple_at(now) if request is not None and request.wants_ocsp else None
+
+
+def verify_chain_default(
+    config: Config, chain: Sequence[bytes], server_name: str | None, now: float, staple: bytes | None = None
+) -> None:
     """The default answer to ``VerifyPeer``: raises a Fault where it is no.  A client without a name verifies none."""
     anchors = config.trust_anchors
     if anchors is None:
@@ -131,7 +140,9 @@ def verify_chain_default(config: Config, chain: Sequence[bytes], server_name: st
     if isinstance(config, ServerConfig):
         verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
     else:
-        verify_server_chain(chain, anchors, server_name, moment, config.min_rsa_bits)
+        path = verify_server_chain(chain, anchors, server_name, moment, config.min_rsa_bits)
+        if staple is not None:
+            verify_staple(staple, path, moment, config.min_rsa_bits)
 
 
 def verified_path(config: ServerConfig, chain: Sequence[bytes], now: float) -> tuple[bytes, ...]:

@@ -37,6 +37,8 @@ class Established:
     family: bytes = b""
     generation: int = 0
     """Of the sessions that the connection issues, see ``Session.family``; server only."""
+    ocsp_response: bytes | None = field(default=None, repr=False)
+    """What the server has stapled to its certificate."""
 
     def completed(self, record: ResumptionRecord) -> HandshakeCompleted:
         """The event that says so."""
@@ -50,4 +52,5 @@ class Established:
             session=self.resumed_session,
             record=record,
             psk_identity=self.psk_identity,
+            ocsp_response=self.ocsp_response,
         )

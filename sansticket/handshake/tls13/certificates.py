@@ -20,7 +20,11 @@ from sansticket.handshake.common.certificates import (
 from sansticket.keys.transcript import Transcript
 from sansticket.text import quoted
 from sansticket.wire.compression import ALGORITHMS, compressed_once, decompressed
-from sansticket.wire.extensions.certificate import CertificateAuthorities, CompressCertificate
+from sansticket.wire.extensions.certificate import (
+    CertificateAuthorities,
+    CertificateStatusResponse,
+    CompressCertificate,
+)
 from sansticket.wire.extensions.negotiation import SignatureAlgorithms
 from sansticket.wire.messages.base import ExtensionsMessage
 from sansticket.wire.messages.tls13 import (
@@ -53,14 +57,19 @@ def compression_for(config: Config, asked: ExtensionsMessage) -> int | None:
 
 
 def shown(
-    context: bytes, credential: Credential | None, algorithm: int | None = None
+    context: bytes, credential: Credential | None, algorithm: int | None = None, staple: bytes | None = None
 ) -> Certificate | CompressedCertificate:
     """Our chain, compressed if that makes it shorter; an empty one where a client has none that fits.
+
+    ``staple`` is the OCSP response that goes with the first certificate (RFC 9846 section 4.5.1.1).
 
     What depends on a request is not remembered.
     """
     chain = credential.chain if credential is not None else ()
-    message = Certificate(context, tuple([CertificateEntry(der) for der in chain]))
+    entries = [CertificateEntry(der) for der in chain]
+    if staple is not None:
+        entries[0] = CertificateEntry(chain[0], (CertificateStatusResponse(staple),))
+    message = Certificate(context, tuple(entries))
     if algorithm is None:
         return message
     body = message.encode()[4:]
@@ -105,8 +114,9 @@ def answer_request(message: CertificateRequest, config: Config) -> ShowCertifica
     return ShowCertificate(*chosen, compression_for(config, message))
 
 
-def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:
-    """The peer's chain, within the config's bound.  We request no extensions of certificates: there must be none."""
+def chain_of(message: Certificate, config: Config, stapled: bool = False) -> tuple[bytes, ...]:
+    """The peer's chain, within the config's bound.  Of extensions of certificates we request none but OCSP responses,
+    and those from servers only; each certificate may have one."""
     entries = message.entries
     if len(entries) > config.max_certificates:
         raise Fault(
@@ -114,9 +124,20 @@ def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:
             f"{len(entries)} certificates; at most {config.max_certificates} are accepted",
         )
     for entry in entries:
-        if entry.extensions:
+        if entry.extensions and not (stapled and only_status(entry)):
             raise Fault(Reason.UNSOLICITED_EXTENSION, f"{quoted(entry.extensions[0])} in Certificate")
     return tuple(entry.certificate for entry in entries)
+
+
+def only_status(entry: CertificateEntry) -> bool:
+    """Nothing stands beside a certificate but its OCSP response."""
+    return len(entry.extensions) == 1 and entry.find(CertificateStatusResponse) is not None
+
+
+def staple_of(message: Certificate) -> bytes | None:
+    """The OCSP response for the first certificate; those for others say nothing about it."""
+    response = message.entries[0].find(CertificateStatusResponse)
+    return response.response if response is not None else None
 
 
 def check_certificate_verify(

@@ -96,6 +96,10 @@ class StatusRequest(Extension):
     def encode(self) -> bytes:
         return self.body
 
+    @property
+    def wants_ocsp(self) -> bool:
+        return self.body[0] == OCSP
+
 
 @frozen
 class StatusRequestAck(Extension):

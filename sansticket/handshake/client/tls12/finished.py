@@ -61,11 +61,19 @@ class ClientHandshake:
     """That of the ServerHello."""
     ticket_promised: bool
     """The server will send a NewSessionTicket (RFC 5077 section 3.2)."""
+    status_promised: bool
+    """The server will send a CertificateStatus, or perhaps not (RFC 6066 section 8)."""
     transcript: Transcript
 
     def plus(self, raw: bytes) -> ClientHandshake:
-        transcript = self.transcript.plus(raw)
-        return ClientHandshake(self.offer, self.hellos, self.session_id, self.ticket_promised, transcript)
+        return ClientHandshake(
+            self.offer,
+            self.hellos,
+            self.session_id,
+            self.ticket_promised,
+            self.status_promised,
+            self.transcript.plus(raw),
+        )
 
 
 @value
@@ -78,10 +86,18 @@ class ClientKeyed:
     group: int
     session: Session | None
     """The one that is resumed."""
+    staple: bytes | None = field(default=None, repr=False)
+    """What came with the server's certificate."""
 
     def plus(self, raw: bytes) -> ClientKeyed:
-        handshake = self.handshake.plus(raw)
-        return ClientKeyed(handshake, self.keys, self.peer_certificates, self.group, self.session)
+        return ClientKeyed(
+            self.handshake.plus(raw),
+            self.keys,
+            self.peer_certificates,
+            self.group,
+            self.session,
+            self.staple,
+        )
 
     def finish(self, flight: Flight) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
         """Our half of the end comes first, after a key exchange."""
@@ -111,6 +127,7 @@ class ClientKeyed:
             authenticated_at=session.authenticated_at if session is not None else now,
             exporter=self.keys.exporter,
             extended_master_secret=handshake.hellos.extended_master_secret,
+            ocsp_response=self.staple,
         )
 
     def record(self) -> ResumptionRecord:

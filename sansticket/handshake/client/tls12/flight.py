@@ -1,14 +1,17 @@
 """The client's side of a full TLS 1.2 handshake after the ServerHello (RFC 5246 section 7.3, RFC 8422 section 2).
 
-WaitCertificate, WaitServerKeyExchange, AskVerifyPeer
+WaitCertificate, [WaitCertificateStatus], WaitServerKeyExchange, AskVerifyPeer
 WaitRequestOrDone, WaitServerHelloDone
   AskSign                                                     (only if we have a certificate to show)
 and on in ``finished``.
 
 Transitions (``python -m tools.transitions --write``):
 
-    WaitCertificate        Certificate         WaitServerKeyExchange
+    WaitCertificate        Certificate         WaitCertificateStatus, WaitServerKeyExchange
                            HelloRequest        WaitCertificate
+    WaitCertificateStatus  CertificateStatus   WaitServerKeyExchange
+                           HelloRequest        WaitCertificateStatus
+                           ServerKeyExchange   AskVerifyPeer
     WaitServerKeyExchange  HelloRequest        WaitServerKeyExchange
                            ServerKeyExchange   AskVerifyPeer
     AskVerifyPeer          AcceptPeer          WaitRequestOrDone
@@ -33,6 +36,7 @@ from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
 from sansticket.errors import Fault, Reason
 from sansticket.events import VerifyPeer
+from sansticket.handshake.client.staples import check_stapled
 from sansticket.handshake.client.tls12.finished import (
     ClientHandshake,
     ClientKeyed,
@@ -60,6 +64,7 @@ from sansticket.values import value
 from sansticket.wire.messages.tls12 import (
     Certificate,
     CertificateRequest,
+    CertificateStatus,
     ClientKeyExchange,
     ServerHelloDone,
     ServerKeyExchange,
@@ -72,11 +77,12 @@ Answer = ShowCertificate | ShowNothing
 
 @value
 class ServerProof:
-    """The server's chain, and the share that it signed."""
+    """The server's chain, the share that it signed, and what it stapled."""
 
     chain: tuple[bytes, ...] = field(repr=False)
     group: int
     share: bytes
+    staple: bytes | None = field(repr=False)
 
 
 @value
@@ -85,7 +91,9 @@ class WaitCertificate(ClientState):
 
     handshake: ClientHandshake
 
-    def on_certificate(self, message: Certificate, flight: Flight) -> WaitServerKeyExchange:
+    def on_certificate(
+        self, message: Certificate, flight: Flight
+    ) -> WaitCertificateStatus | WaitServerKeyExchange:
         handshake = self.handshake
         chain = chain_of(message, handshake.offer.config)
         if not chain:
@@ -95,7 +103,30 @@ class WaitCertificate(ClientState):
         public_key = signing_key_of(chain[0], config.min_rsa_bits)
         check_kind(public_key, handshake.hellos.suite)
         check_curve(public_key, config)
-        return WaitServerKeyExchange(handshake.plus(flight.received), chain, public_key)
+        handshake = handshake.plus(flight.received)
+        if handshake.status_promised:
+            return WaitCertificateStatus(handshake, chain, public_key)
+        if config.asks_for_staples:
+            check_stapled(config, chain, None)
+        return WaitServerKeyExchange(handshake, chain, public_key, None)
+
+
+@value
+class WaitCertificateStatus(ClientState):
+    """The server said that it would staple an OCSP response, and may do without all the same (RFC 6066 section 8)."""
+
+    handshake: ClientHandshake
+    chain: tuple[bytes, ...] = field(repr=False)
+    public_key: PublicKey = field(repr=False)
+
+    def on_certificate_status(self, message: CertificateStatus, flight: Flight) -> WaitServerKeyExchange:
+        handshake = self.handshake.plus(flight.received)
+        return WaitServerKeyExchange(handshake, self.chain, self.public_key, message.response)
+
+    def on_server_key_exchange(self, message: ServerKeyExchange, flight: Flight) -> AskVerifyPeer:
+        check_stapled(self.handshake.offer.config, self.chain, None)
+        state = WaitServerKeyExchange(self.handshake, self.chain, self.public_key, None)
+        return state.on_server_key_exchange(message, flight)
 
 
 @value
@@ -105,11 +136,12 @@ class WaitServerKeyExchange(ClientState):
     handshake: ClientHandshake
     chain: tuple[bytes, ...] = field(repr=False)
     public_key: PublicKey = field(repr=False)
+    staple: bytes | None = field(repr=False)
 
     def on_server_key_exchange(self, message: ServerKeyExchange, flight: Flight) -> AskVerifyPeer:
         handshake = self.handshake
         check_exchange(handshake.offer.config, handshake.hellos, self.public_key, message)
-        proof = ServerProof(self.chain, message.group, message.public)
+        proof = ServerProof(self.chain, message.group, message.public, self.staple)
         return AskVerifyPeer(handshake.plus(flight.received), proof, self.public_key)
 
 
@@ -124,13 +156,15 @@ class AskVerifyPeer(Asking):
     public_key: PublicKey = field(repr=False)
 
     def question(self) -> VerifyPeer:
-        offer = self.handshake.offer
-        return VerifyPeer(self.proof.chain, offer.server_name, self.public_key, offer.config.trust_anchors)
+        offer, proof = self.handshake.offer, self.proof
+        anchors = offer.config.trust_anchors
+        return VerifyPeer(proof.chain, offer.server_name, self.public_key, anchors, proof.staple)
 
     def default_answer(self, now: float) -> AcceptPeer:
         offer = self.handshake.offer
         if offer.config.verify_peer:
-            verify_chain_default(offer.config, self.proof.chain, offer.server_name, now)
+            proof = self.proof
+            verify_chain_default(offer.config, proof.chain, offer.server_name, now, proof.staple)
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitRequestOrDone:
@@ -184,7 +218,7 @@ def exchange_keys(handshake: ClientHandshake, proof: ServerProof, flight: Flight
     handshake = handshake.plus(flight.send(ClientKeyExchange(share)))
     keys = Keys.exchanged(handshake.hellos, shared_secret, handshake.transcript)
     keys.log(flight)
-    return ClientKeyed(handshake, keys, proof.chain, proof.group, None)
+    return ClientKeyed(handshake, keys, proof.chain, proof.group, None, proof.staple)
 
 
 @value

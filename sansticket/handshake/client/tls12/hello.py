@@ -26,6 +26,7 @@ from sansticket.handshake.machine.version import TLS_1_2
 from sansticket.handshake.tls12.keys import TLS12, Hellos, Keys
 from sansticket.text import quoted
 from sansticket.tickets.session import Session
+from sansticket.wire.extensions.certificate import StatusRequestAck
 from sansticket.wire.extensions.tls12 import (
     EcPointFormats,
     ExtendedMasterSecret,
@@ -68,6 +69,7 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
         hellos=hellos,
         session_id=message.session_id,
         ticket_promised=message.find(SessionTicketExtension) is not None,
+        status_promised=offer.config.asks_for_staples and message.find(StatusRequestAck) is not None,
         transcript=offer.transcript.with_hash(suite.hash_name).plus(flight.received),
     )
     if session is None:

@@ -35,6 +35,7 @@ from sansticket.crypto.suites import SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import ClientOffer
+from sansticket.handshake.client.staples import check_stapled
 from sansticket.handshake.client.tls13.connected import ClientConnected
 from sansticket.handshake.common.certificates import (
     ShowCertificate,
@@ -53,6 +54,7 @@ from sansticket.handshake.tls13.certificates import (
     chain_of,
     check_certificate_verify,
     shown,
+    staple_of,
     undone,
 )
 from sansticket.handshake.tls13.finished import check_finished, finished_message
@@ -222,12 +224,16 @@ def take_certificate(
         raise Fault(
             Reason.ILLEGAL_VALUE, "certificate_request_context in the server's Certificate; expected none"
         )
-    chain = chain_of(message, handshake.offer.config)
+    config, staple = handshake.offer.config, None
+    chain = chain_of(message, config, config.asks_for_staples)
     if not chain:
         raise Fault(Reason.NO_SERVER_CERTIFICATE)
     flight.learn(peer_certificates=chain)
-    public_key = signing_key_of(chain[0], handshake.offer.config.min_rsa_bits)
-    return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key)
+    public_key = signing_key_of(chain[0], config.min_rsa_bits)
+    if config.asks_for_staples:
+        staple = staple_of(message)
+        check_stapled(config, chain, staple)
+    return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key, staple)
 
 
 @value
@@ -238,13 +244,15 @@ class WaitCertificateVerify(State):
     answer: Answer | None
     chain: tuple[bytes, ...] = field(repr=False)
     public_key: PublicKey = field(repr=False)
+    staple: bytes | None = field(repr=False)
 
     def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
         handshake = self.handshake
         check_certificate_verify(
             message, handshake.offer.config, self.public_key, handshake.transcript, of_server=True
         )
-        return AskVerifyPeer(handshake.plus(flight.received), self.answer, self.chain, self.public_key)
+        after = handshake.plus(flight.received)
+        return AskVerifyPeer(after, self.answer, self.chain, self.public_key, self.staple)
 
 
 @value
@@ -257,19 +265,21 @@ class AskVerifyPeer(Asking):
     answer: Answer | None
     chain: tuple[bytes, ...] = field(repr=False)
     public_key: PublicKey = field(repr=False)
+    staple: bytes | None = field(repr=False)
 
     def question(self) -> VerifyPeer:
         offer = self.handshake.offer
-        return VerifyPeer(self.chain, offer.server_name, self.public_key, offer.config.trust_anchors)
+        anchors = offer.config.trust_anchors
+        return VerifyPeer(self.chain, offer.server_name, self.public_key, anchors, self.staple)
 
     def default_answer(self, now: float) -> AcceptPeer:
         offer = self.handshake.offer
         if offer.config.verify_peer:
-            verify_chain_default(offer.config, self.chain, offer.server_name, now)
+            verify_chain_default(offer.config, self.chain, offer.server_name, now, self.staple)
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitServerFinished:
-        return WaitServerFinished(self.handshake, self.chain, self.answer)
+        return WaitServerFinished(self.handshake, self.chain, self.answer, self.staple)
 
     def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
         raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
@@ -286,6 +296,8 @@ class WaitServerFinished(State):
     peer_certificates: tuple[bytes, ...] = field(repr=False)
     answer: Answer | EndEarlyData | None
     """What goes before our Finished: what we show of ourselves, or the end of early data, or nothing."""
+    staple: bytes | None = field(default=None, repr=False)
+    """What came with the server's certificate."""
 
     def on_finished(self, message: Finished, flight: Flight) -> AskSign | ClientConnected:
         handshake = self.handshake
@@ -300,7 +312,9 @@ class WaitServerFinished(State):
         flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
         flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
         flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
-        finished = ClientFinished(handshake, self.peer_certificates, application, master, exporter_secret)
+        finished = ClientFinished(
+            handshake, self.peer_certificates, application, master, exporter_secret, self.staple
+        )
         match self.answer:
             case None:
                 return finished.complete(flight)
@@ -324,11 +338,16 @@ class ClientFinished:
     application: ApplicationTraffic
     master: MasterSecret
     exporter_secret: bytes = field(repr=False)
+    staple: bytes | None = field(repr=False)
 
     def plus(self, raw: bytes) -> ClientFinished:
-        handshake = self.handshake.plus(raw)
         return ClientFinished(
-            handshake, self.peer_certificates, self.application, self.master, self.exporter_secret
+            self.handshake.plus(raw),
+            self.peer_certificates,
+            self.application,
+            self.master,
+            self.exporter_secret,
+            self.staple,
         )
 
     def complete(self, flight: Flight) -> ClientConnected:
@@ -372,6 +391,7 @@ class ClientFinished:
             authenticated_at=session.authenticated_at if session is not None else now,
             exporter=Exporter(self.handshake.suite.hash_name, self.exporter_secret),
             psk_identity=psk_identity,
+            ocsp_response=self.staple,
         )
 
     def record(self) -> ResumptionRecord:

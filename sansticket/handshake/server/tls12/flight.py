@@ -1,7 +1,8 @@
 """The TLS 1.2 server's answer to a ClientHello, and what the client sends back (RFC 5246 section 7.3).
 
 resumed   ServerHello, and on in ``finished``
-full      ServerHello, Certificate, AskSignExchange, ServerKeyExchange, CertificateRequest?, ServerHelloDone
+full      ServerHello, Certificate, CertificateStatus?, AskSignExchange, ServerKeyExchange, CertificateRequest?,
+          ServerHelloDone
           [WaitClientCertificate]  WaitClientKeyExchange  [WaitCertificateVerify  AskVerifyPeer]
 
 Transitions (``python -m tools.transitions --write``):
@@ -28,7 +29,7 @@ from sansticket.crypto.signatures import PublicKey
 from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.events import VerifyPeer
-from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.handshake.common.certificates import staple_for, verify_chain_default
 from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.common.versions import random_for_tls12
 from sansticket.handshake.machine.flight import Flight
@@ -54,6 +55,7 @@ from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.certificate import StatusRequestAck
 from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameAck
 from sansticket.wire.extensions.tls12 import (
     EcPointFormats,
@@ -64,6 +66,7 @@ from sansticket.wire.extensions.tls12 import (
 from sansticket.wire.messages.hello import ServerHello
 from sansticket.wire.messages.tls12 import (
     Certificate,
+    CertificateStatus,
     ClientKeyExchange,
     ServerHelloDone,
     ServerKeyExchange,
@@ -78,6 +81,7 @@ NAME_ACK: Final = ServerNameAck()
 ONLY_UNCOMPRESSED: Final = EcPointFormats(b"\0")
 EXTENDED_MASTER_SECRET: Final = ExtendedMasterSecret()
 TICKET_PROMISED: Final = SessionTicketExtension(b"")
+STATUS_PROMISED: Final = StatusRequestAck()
 
 
 # --- ServerHello ---------------------------------------------------------------------------------------------
@@ -105,20 +109,37 @@ def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     selected = select(negotiated)
     keeps = negotiated.keeps_sessions and negotiated.extended_master_secret and not outcome.gives_ticket
     session_id = flight.entropy(SESSION_ID_LENGTH) if keeps else b""
-    handshake = send_server_hello(negotiated, outcome, selected.suite, session_id, flight)
-    handshake = handshake.plus(flight.send(Certificate(selected.credential.chain)))
+    credential = selected.credential
+    staple = None
+    if credential.ocsp_response is not None:
+        staple = staple_for(credential, negotiated.hello, flight.now)
+    handshake = send_server_hello(
+        negotiated, outcome, selected.suite, session_id, flight, stapled=staple is not None
+    )
+    handshake = handshake.plus(flight.send(Certificate(credential.chain)))
+    if staple is not None:
+        handshake = handshake.plus(flight.send(CertificateStatus(staple)))
     exchange = generate(selected.group, flight.entropy)
-    return AskSignExchange(selected.credential, selected.scheme, handshake, exchange)
+    return AskSignExchange(credential, selected.scheme, handshake, exchange)
 
 
 def send_server_hello(
-    negotiated: Negotiated, outcome: Outcome, suite: SuiteParameters, session_id: bytes, flight: Flight
+    negotiated: Negotiated,
+    outcome: Outcome,
+    suite: SuiteParameters,
+    session_id: bytes,
+    flight: Flight,
+    *,
+    stapled: bool = False,
 ) -> ServerHandshake:
+    extensions = hello_extensions(negotiated, outcome)
+    if stapled:
+        extensions.append(STATUS_PROMISED)
     hello = ServerHello(
         random=random_for_tls12(negotiated.config, flight.entropy(32)),
         session_id=session_id,
         cipher_suite=suite.suite,
-        extensions=tuple(hello_extensions(negotiated, outcome)),
+        extensions=tuple(extensions),
     )
     hellos = Hellos(
         suite=suite,

@@ -36,6 +36,7 @@ from sansticket.events import VerifyPeer
 from sansticket.handshake.common.certificates import (
     preferred,
     scheme_for,
+    staple_for,
     verify_chain_default,
 )
 from sansticket.handshake.common.signing import AskSignature
@@ -149,7 +150,9 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
         handshake = handshake.plus(flight.send(certificate_request(negotiated.config, b"")))
     credential, scheme = select_credential(negotiated)
     compression = compression_for(negotiated.config, negotiated.hello)
-    handshake = handshake.plus(flight.send(shown(b"", credential, compression)))
+    stapled = credential.ocsp_response is not None
+    staple = staple_for(credential, negotiated.hello, flight.now) if stapled else None
+    handshake = handshake.plus(flight.send(shown(b"", credential, compression, staple)))
     return AskSign(credential, scheme, handshake)
 
 
