@@ -29,7 +29,7 @@ What the format costs, compared with ``TicketKeyRing``:
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1
-from math import floor
+from math import floor, inf
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -38,6 +38,7 @@ from attrs import evolve, frozen
 from sansticket.inputs import Entropy, check_kind
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.programs.key import KEY_SIZES as KEY_SIZES
+from sansticket.tickets.keys.programs.key import MAX_TIME
 from sansticket.tickets.keys.programs.key import OpenSSLTicketKey as OpenSSLTicketKey
 from sansticket.tickets.keys.programs.layouts import read_files, write_files
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Encounter, OpenedTicket, listed
@@ -169,6 +170,15 @@ class OpenSSLTicketKeys:
         given = listed(keys, OpenSSLTicketKey)
         known = MappingProxyType({key.name: key for key in given})
         self._keys = _Keys(given[0], known, any(key.dated for key in given))
+
+    def opens_until(self, now: float) -> dict[bytes, float]:
+        """For each key that opens ``now``, by its name, the time from which it opens nothing: the second after its
+        ``not_after``.
+
+        In seconds since the epoch, ``inf`` for those without an end.  ``replace`` alone forgets keys.
+        """
+        ends = {key.name: key.not_after + 1 if key.not_after < MAX_TIME else inf for key in self.keys}
+        return {name: end for name, end in ends.items() if now < end}
 
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
         """A ticket under the first key whose time it is; an empty one, which is none, if there is no such key."""

@@ -194,6 +194,20 @@ class TicketKeyRing:
         keys = self._keys
         return (keys.current, *(key for key in keys.known.values() if key.name != keys.current.name))
 
+    def opens_until(self, now: float) -> dict[bytes, float]:
+        """For each key that opens ``now``, by its name, the time from which it opens nothing.
+
+        In seconds since the epoch, ``inf`` where only ``rotate`` or ``retire`` ends it.  A key whose time is over is no
+        longer listed, and still held up to the next use of the ring, or ``flush``.
+        """
+        current, rotates = self._keys.current, self._rotate_after is not None
+        retire_after = inf if self._retire_after is None else self._retire_after
+        return {
+            key.name: key.created_at + retire_after if rotates or key.name != current.name else inf
+            for key in self.keys
+            if not self._retired(key, current, now)
+        }
+
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
         """A ticket under the current key, which is replaced first when its time has come."""
         return self._sealing(now, entropy).seal(plaintext, entropy)

@@ -116,6 +116,15 @@ class WindowedTicketKeys:
         """The key that seals ``now``."""
         return self._at(now).sealing
 
+    def opens_until(self, now: float) -> dict[bytes, float]:
+        """For each key that opens ``now``, by its name, the time from which it opens nothing here.
+
+        In seconds since the epoch: the end of its window, ``accept_for`` and ``clock_skew``.  A root secret has no such
+        time: whoever has it makes the key of every window, past and future.
+        """
+        stays = self._period + self._accept_for + self._clock_skew
+        return {name: key.created_at + stays for name, (_, key) in self._at(now).keys.items()}
+
     def seal(self, plaintext: bytes, now: float, entropy: Entropy) -> bytes:
         """A ticket under the key of this window; see ``TicketKeys.seal``."""
         return self._at(now).sealing.seal(plaintext, entropy)
