@@ -75,6 +75,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _told(lambda content: commands.RefuseEarlyData(content[:20].hex())),
     _told(lambda content: commands.EarlyDataClaimed()),
     _told(lambda content: commands.EarlyDataNotClaimed()),
+    _told(lambda content: commands.CheckRevocations()),
 )
 """The number of an operation is its place here."""
 

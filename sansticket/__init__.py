@@ -18,7 +18,7 @@ Questions       Question, each with its answers, which are commands (AbortHandsh
                 AdmitEarlyData: AcceptEarlyData, RefuseEarlyData;
                 ClaimEarlyData: EarlyDataClaimed, EarlyDataNotClaimed
 Commands        Command, SendData, SendEarlyData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets,
-                RequestClientCertificate
+                RequestClientCertificate, CheckRevocations
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
                 Revocations, certificate_subject, TicketUses, TicketUse, ReusePolicy, adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
@@ -49,6 +49,7 @@ from sansticket.commands import Abort as Abort
 from sansticket.commands import AbortHandshake as AbortHandshake
 from sansticket.commands import AcceptEarlyData as AcceptEarlyData
 from sansticket.commands import AcceptPeer as AcceptPeer
+from sansticket.commands import CheckRevocations as CheckRevocations
 from sansticket.commands import Close as Close
 from sansticket.commands import Command as Command
 from sansticket.commands import EarlyDataClaimed as EarlyDataClaimed

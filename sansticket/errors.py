@@ -123,6 +123,7 @@ class Reason(Enum):
     TICKET_ABORTED = "ticket policy aborted the handshake"
     ILLEGAL_TICKET_USE = "USE of a ticket that did not decrypt"
     ABORTED_BY_APPLICATION = "aborted by the application"
+    SESSION_REVOKED = "session revoked"
     ANSWER_FAILED = "a function of the application raised"
     INTERNAL_ERROR = "internal error"
 
@@ -205,6 +206,7 @@ ALERTS: Final[dict[Reason, Alert]] = {
     Reason.TICKET_ABORTED: Alert.INTERNAL_ERROR,
     Reason.ILLEGAL_TICKET_USE: Alert.INTERNAL_ERROR,
     Reason.ABORTED_BY_APPLICATION: Alert.INTERNAL_ERROR,
+    Reason.SESSION_REVOKED: Alert.ACCESS_DENIED,
     Reason.ANSWER_FAILED: Alert.INTERNAL_ERROR,
     Reason.INTERNAL_ERROR: Alert.INTERNAL_ERROR,
     Reason.PEER_ALERT: Alert.CLOSE_NOTIFY,

@@ -147,6 +147,7 @@ WRONG_ON_A_SERVER = [
     ("early_data_window", (10, -1), "-1; expected seconds, 0 or more"),
     ("replay", {}, "expected a ReplayRecorder or None"),
     ("ticket_uses", {}, "expected TicketUses or None"),
+    ("revocations", {}, "expected Revocations or None"),
     ("replay", ReplayRecorder(19.5), r"remembers for 19\.5 seconds; expected at least 20"),
     ("half_rtt", 1, "expected True or False"),
 ]
@@ -200,6 +201,7 @@ OPTIONAL = {
     "replay",
     "stateless_retry",
     "ticket_uses",
+    "revocations",
     "record_size_limit",
 }
 

@@ -25,6 +25,7 @@ from sansticket.commands.answers import (
 from sansticket.commands.base import Command
 from sansticket.commands.told import (
     Abort,
+    CheckRevocations,
     Close,
     FlushTickets,
     IssueTicket,
@@ -39,6 +40,7 @@ __all__ = [
     "AbortHandshake",
     "AcceptEarlyData",
     "AcceptPeer",
+    "CheckRevocations",
     "Close",
     "Command",
     "EarlyDataClaimed",

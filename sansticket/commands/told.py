@@ -125,6 +125,19 @@ class RequestClientCertificate(Command):
 
 
 @frozen
+class CheckRevocations(Command):
+    """Server: end the connection if it was revoked since, by the ``revocations`` of the config: its family, the key of
+    the ticket that was resumed, or a subject of its client's certificate or of the application data that its last
+    ticket carries, or else those of the resumed session.  Its time is that of the full handshake.
+
+    The end is ``ConnectionTerminated`` with ``Reason.SESSION_REVOKED`` and the alert access_denied; where it is not
+    revoked nothing happens.  For any time after the handshake, while a question is open and after our close_notify
+    too; before that it does nothing, since the handshake looks by itself.  LocalProtocolError for a client, and where
+    the config has no ``revocations``.
+    """
+
+
+@frozen
 class Abort(Command):
     """End the connection with a fatal alert, at any time: what is queued stays behind, an open question is closed.
 

@@ -30,6 +30,7 @@ from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.policy import TicketPolicy
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.tickets.stores.replay import ReplayRecorder
+from sansticket.tickets.stores.revocations import Revocations
 from sansticket.tickets.stores.uses import TicketUses
 from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import says
@@ -151,6 +152,14 @@ class ServerConfig(Config):
             "TLS 1.3, stateful tickets: each is resumed once, whoever presents it, whatever an external store still "
             "has.  Somebody must know what was used up: the ``session_cache`` for this process (see "
             "``SessionCache.claim``), or whoever answers ``ClaimSession`` for all servers that share a store."
+        ),
+    )
+    revocations: Revocations | None = field(
+        default=None,
+        validator=or_none(is_a(Revocations, "Revocations or None")),
+        metadata=says(
+            "Whose sessions are not resumed, however they are found, and whose connections ``CheckRevocations`` ends.  "
+            "It may change at any time; configs that are copied share it."
         ),
     )
 

@@ -10,7 +10,15 @@ from operator import index
 from types import NoneType
 from typing import Any, Self, SupportsIndex
 
-from sansticket.commands import Abort, Close, Command, FlushTickets, SendData, SendEarlyData
+from sansticket.commands import (
+    Abort,
+    CheckRevocations,
+    Close,
+    Command,
+    FlushTickets,
+    SendData,
+    SendEarlyData,
+)
 from sansticket.config.base import Config
 from sansticket.connection.ending import close, end_by, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
@@ -124,6 +132,9 @@ class Connection:
                 close(engine, at_once=command.at_once)
             elif type(command) is Abort:
                 raise Fault(Reason.ABORTED_BY_APPLICATION, f"Abort in {self.state}", alert=command.alert)
+            elif type(command) is CheckRevocations:
+                if why := engine.sessions.why_revoked(engine):
+                    raise Fault(Reason.SESSION_REVOKED, why)
             else:
                 if engine.state.ESTABLISHED:
                     self._make_room_for(command)
@@ -147,6 +158,8 @@ class Connection:
             raise LocalProtocolError(f"{name} on {engine.spent}")
         waits = engine.closing and type(command) is not Abort
         closed = (engine.outbound.closed or waits) and engine.pending is None
+        if type(command) is CheckRevocations:
+            closed = False  # the peer may go on
         if type(command) is not Close and (ended or closed):
             after = "the end of the connection" if ended else "Close"
             raise LocalProtocolError(f"{name} after {after}; expected nothing more")

@@ -80,6 +80,10 @@ class SessionKeeper:
     def ended(self, engine: Engine, event: ConnectionTerminated) -> None:
         """The connection is over, and not in good order."""
 
+    def why_revoked(self, engine: Engine) -> str:
+        """In words why the connection is to be ended, or nothing."""
+        raise LocalProtocolError("CheckRevocations on a client; expected a server with revocations")
+
 
 class Engine:
     """A connection without the methods for its caller.

@@ -11,7 +11,7 @@ from sansticket.config.server import ServerConfig
 from sansticket.connection.connection import Connection
 from sansticket.connection.engine import Engine, SessionKeeper
 from sansticket.errors import LocalProtocolError, Reason
-from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted
+from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted, TicketIssued
 from sansticket.handshake.server.start import WaitClientHello
 from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.tickets.session import Session
@@ -19,19 +19,30 @@ from sansticket.tickets.versions import RULES
 
 
 class CacheKeeper(SessionKeeper):
-    """Puts sessions into the config's cache, and takes them out where the connection fails."""
+    """Puts sessions into the config's cache, and takes them out where the connection fails; and remembers of them what
+    they may be revoked by."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_app_data", "_kept", "_key_name")
 
     def __init__(self) -> None:
         self._kept: list[Session] = []  # grows in place: there may be thousands of tickets
+        self._app_data: bytes | None = None  # of the last ticket, or else of the resumed session
+        self._key_name = b""  # of the ticket that was resumed
 
     def heed(self, event: Event, config: Config, now: float) -> None:
         """A session of the cache that was resumed, and not used up, goes too if this connection fails."""
-        if isinstance(event, HandshakeCompleted) and event.session is not None and event.session.session_id:
-            used_up = _config_of(config).single_use_tickets and RULES[event.version].used_once
-            if not used_up:
-                self._kept.append(event.session)
+        if isinstance(event, HandshakeCompleted) and event.session is not None:
+            session, record = event.session, event.record
+            if session.session_id and not (
+                _config_of(config).single_use_tickets and RULES[event.version].used_once
+            ):
+                self._kept.append(session)
+            if self._app_data is None:  # TLS 1.2 has made its ticket before
+                self._app_data = session.app_data
+            if record.winner is not None:
+                self._key_name = record.identities[record.winner].key_name
+        elif isinstance(event, TicketIssued):
+            self._app_data = event.session.app_data
 
     def store(self, session: Session, config: Config, now: float) -> None:
         cache = _config_of(config).session_cache
@@ -51,9 +62,24 @@ class CacheKeeper(SessionKeeper):
             for session in sessions:
                 cache.remove(session)
 
+    def why_revoked(self, engine: Engine) -> str:
+        """LocalProtocolError where nobody could know."""
+        revocations, established = _config_of(engine.config).revocations, engine.established
+        if revocations is None:
+            raise LocalProtocolError("CheckRevocations, but the config has no revocations")
+        if established is None:
+            return ""
+        return revocations.why_refused(
+            established.authenticated_at,
+            family=established.family,
+            app_data=self._app_data or b"",
+            peer_certificates=established.peer_certificates,
+            key_name=self._key_name,
+        )
+
     def __copy__(self) -> CacheKeeper:
         twin = CacheKeeper()
-        twin._kept = self._kept[:]
+        twin._kept, twin._app_data, twin._key_name = self._kept[:], self._app_data, self._key_name
         return twin
 
 

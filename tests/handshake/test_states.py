@@ -11,12 +11,13 @@ import zlib
 from typing import Final
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sansticket import commands
 from sansticket.codes import AlertDescription, AlertLevel
-from sansticket.commands import Abort, Close, Command
+from sansticket.commands import Abort, CheckRevocations, Close, Command
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
 from sansticket.connection.server import ServerConnection
@@ -33,6 +34,7 @@ from sansticket.handshake.machine.transitions import (
 from sansticket.handshake.machine.version import TLS_1_2
 from sansticket.handshake.server.start import WaitClientHello
 from sansticket.tickets.decision import TicketReturn
+from sansticket.tickets.stores.revocations import Revocations
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareEntry, KeyShareRetry
 from sansticket.wire.extensions.negotiation import (
     SelectedVersion,
@@ -75,10 +77,12 @@ from sansticket.wire.messages.tls13 import (
     KeyUpdate,
     NewSessionTicket,
 )
-from tests.support.configs import server_config
+from tests.support.configs import client_config, server_config
 from tests.support.credentials import client_credential, server_credential
 from tests.support.hostile import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, held_bytes, plain_record
 from tests.support.messages import messages
+from tests.support.pair import ConnectionPair
+from tests.support.refusals import ends
 from tests.support.state_samples import (
     Sample,
     all_states,
@@ -158,12 +162,15 @@ EVERY_STATE = pytest.mark.parametrize(
 )
 
 
+EVERYWHERE: Final = (Command, Close, Abort, CheckRevocations)
+
+
 def other_commands() -> list[type[Command]]:
-    """All but Close and Abort, which are for every state."""
+    """All but those that are for every state."""
     defined = [
         kind for kind in vars(commands).values() if isinstance(kind, type) and issubclass(kind, Command)
     ]
-    return [kind for kind in defined if kind not in (Command, Close, Abort)]
+    return [kind for kind in defined if kind not in EVERYWHERE]
 
 
 # --- what a refusal looks like -----------------------------------------------------------------------------------
@@ -490,13 +497,64 @@ def test_abort(state: type[State]) -> None:
             connection.send(Abort())
 
 
+def everything_revoked() -> Revocations:
+    """Whoever was authenticated before the year 2096."""
+    revocations = Revocations(max_entries=1)
+    for family in (bytes(16), bytes([1]) * 16):
+        revocations.revoke_family(family, 4e9)
+    return revocations
+
+
+@EVERY_STATE
+def test_check_revocations(state: type[State]) -> None:
+    """An end once there is a connection, whatever is queued and whoever is asked, behind our close_notify too; and
+    nothing as long as there is none."""
+    for sample in samples_of(state):
+        connection, closed = sample.fork(), sample.connection._engine.outbound.closed
+        for_whom = (
+            "on a client" if isinstance(connection, ClientConnection) else "but the config has no revocations"
+        )
+        with pytest.raises(LocalProtocolError, match=f"^CheckRevocations,? {for_whom}"):
+            connection.send(CheckRevocations())
+        unchanged(connection, sample)
+        if isinstance(connection, ClientConnection):
+            continue
+        config = connection._engine.config
+        for revocations, revoked in ((Revocations(), False), (everything_revoked(), True)):
+            connection = sample.fork()
+            connection._engine.config = evolve(config, revocations=revocations)
+            events = connection.send(CheckRevocations())
+            if not revoked or sample.connection._engine.established is None:
+                assert events == []
+                unchanged(connection, sample)
+                continue
+            end = ended(connection, events, Reason.SESSION_REVOKED)
+            assert end.alert == (None if closed else AlertDescription.ACCESS_DENIED)
+            assert end.detail.startswith("everything refused from before 4000000000.000, authenticated at ")
+            assert bool(connection.data_to_send()) != closed
+            with pytest.raises(LocalProtocolError, match="after the end of the connection"):
+                connection.send(CheckRevocations())
+
+
+@ends(Reason.SESSION_REVOKED)
+def test_what_an_open_connection_is_revoked_by() -> ConnectionTerminated:
+    revocations = Revocations()
+    pair = ConnectionPair(client_config(), server_config(revocations=revocations))
+    pair.pump()
+    revocations.revoke_family(pair.server.family, 4e9)
+    (end,) = pair.send("server", CheckRevocations())
+    assert isinstance(end, ConnectionTerminated)
+    assert end.alert == pair.event("client", ConnectionTerminated).alert == AlertDescription.ACCESS_DENIED
+    return end
+
+
 def test_after_the_end_nothing_is_taken() -> None:
     sample = samples_of(WaitClientHello)[0]
     connection = sample.fork()
     connection.send(Close())
     connection.data_to_send()
     assert accepted_by(Ended) == {}
-    for command in (*COMMAND_SAMPLES.values(), Abort()):
+    for command in (*COMMAND_SAMPLES.values(), Abort(), CheckRevocations()):
         with pytest.raises(LocalProtocolError):
             connection.send(command)
     for data in (b"", b"x", bytes(20_000)):

@@ -16,6 +16,7 @@ from sansticket import (
     AdmitEarlyData,
     AdmitSession,
     AlertDescription,
+    CheckRevocations,
     CipherSuite,
     ClaimEarlyData,
     ClaimSession,
@@ -137,6 +138,7 @@ ServerConfig(credentials=[credential], ticket_keys=WindowedTicketKeys(bytes(32),
 openssl_key = OpenSSLTicketKey.from_bytes(bytes(80))
 ServerConfig(credentials=[credential], ticket_keys=OpenSSLTicketKeys([openssl_key]))
 ServerConfig(credentials=[credential], ticket_keys=None, session_cache=SessionCache(size=100))
+ServerConfig(credentials=[credential], revocations=Revocations())
 
 # --- revocations ---
 
@@ -297,6 +299,7 @@ def serve(config: ServerConfig, data: bytes) -> bytes:
             case _:
                 pass
     for command in (
+        CheckRevocations(),
         IssueTicket(),
         IssueTicket(2),
         FlushTickets(),

@@ -3,6 +3,7 @@
 from sansticket import (
     Abort,
     AbortHandshake,
+    CheckRevocations,
     ClientConfig,
     ClientConnection,
     Command,
@@ -123,6 +124,8 @@ WindowedTicketKeys(bytes(32), 3600, also_open=bytes(32))  # wrong
 OpenSSLTicketKeys([bytes(80)])  # wrong
 SessionCache(size="large")  # wrong
 Revocations(max_entries="many")  # wrong
+ServerConfig(credentials=[], revocations={b"alice": 0.0})  # wrong
+CheckRevocations(b"alice")  # wrong
 Revocations(subjects=[b"alice"])  # wrong
 Revocations().revoke_subject("alice", 0.0)  # wrong
 Revocations().revoke_family(bytes(16))  # wrong

@@ -10,6 +10,7 @@ from sansticket.handshake.common.certificates import check_authentication_age, c
 from sansticket.text import plain
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.revocations import Revocations
 
 
 def check_policy(
@@ -37,6 +38,18 @@ def check_policy(
         Check("client certificate", has_certificate, "" if has_certificate else "the session has none"),
         *check_certificates_again(config, session.peer_certificates, None, now),
     )
+
+
+def check_revocations(revocations: Revocations, session: Session, key_name: bytes) -> Check:
+    """It was not taken back; ``key_name`` is empty where no key sealed it."""
+    why = revocations.why_refused(
+        session.authenticated_at,
+        family=session.family,
+        app_data=session.app_data,
+        peer_certificates=session.peer_certificates,
+        key_name=key_name,
+    )
+    return Check("revocation", not why, why)
 
 
 def _text(context: bytes) -> str:

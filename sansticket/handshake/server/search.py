@@ -6,6 +6,7 @@ What a client shows is looked at in its order, and the first session that is usa
     an id      look up (our cache, or AskLookUpSession)                   ->  checks
     neither    in TLS 1.3 perhaps the name of an external PSK: ``psks``
 
+A session that was taken back (``revocations``) is judged no further: no binder is looked at.
 When a session has passed every check the application has the last word (AskAdmitSession).  Only then is its use noted,
 where somebody remembers uses (``reuse``), and is it used up, where sessions are for single use (AskClaimSession).  One
 that was used before is not usable, and the search goes on.  ``resolve`` says what all the decisions together mean.
@@ -37,6 +38,7 @@ from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
+from sansticket.handshake.server.policy import check_revocations
 from sansticket.handshake.server.reuse import FAMILY_ENDED, noted, used_up
 from sansticket.handshake.server.rules import (
     After,
@@ -69,6 +71,7 @@ from sansticket.values import value
 USED_BEFORE: Final = Check("single use", False, "used before")
 CANNOT_TELL: Final = Check("single use", False, "the cache cannot tell whether it was used before")
 UNKNOWN: Final = Check("found", False, "no session of this id")
+NO_CHECKS: Final[tuple[Check, ...]] = ()
 
 
 def begin(rules: Rules[After], flight: Flight) -> After:
@@ -311,14 +314,17 @@ def judged(
     if session.psk_identity is not None and not looked_up and search.rules.HAS_PSKS:
         found = Found(session, found_by, status, answer, key_name)
         return search.rules.look_up_psk(SoughtPsk(search, session.psk_identity, found), flight)
+    config, first = search.rules.config, NO_CHECKS
+    if config.revocations is not None:
+        first = (check_revocations(config.revocations, session, key_name),)
+        if not first[0].passed:
+            return note(search, Decision(status, answer, usable=False), key_name, first, session, flight)
     judgement = search.rules.judge(search.index, session, psk, flight.now)
+    checks = first + judgement.checks
     if not judgement.passed:
         decision = Decision(status, answer, usable=False, fault=judgement.fault)
-        return note(search, decision, key_name, judgement.checks, session, flight)
-    candidate = Candidate(
-        search, judgement.rules, session, found_by, status, answer, key_name, judgement.checks
-    )
-    config = search.rules.config
+        return note(search, decision, key_name, checks, session, flight)
+    candidate = Candidate(search, judgement.rules, session, found_by, status, answer, key_name, checks)
     if config.ticket_uses is not None and config.ticket_uses.has_ended(session.family):
         return settle(candidate, FAMILY_ENDED, flight=flight)
     if AdmitSession in config.answers:
