@@ -146,6 +146,12 @@ class Decision:
         """
         return cls(status, default_return(status), usable)
 
+    @property
+    def ends(self) -> bool:
+        """Nothing that is shown after it is looked at."""
+        answer = self.ticket_return
+        return answer is TicketReturn.ABORT or self.fault is not None or (self.usable and answer.uses)
+
 
 @value
 class Resolution:

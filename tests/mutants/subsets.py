@@ -28,6 +28,8 @@ PSKS: Final = ("tests/handshake/test_external_psks.py", "tests/resumption/test_p
 
 EARLY_DATA: Final = ("tests/early_data",)
 
+REVOCATIONS: Final = ("tests/tickets/test_revocations.py", "tests/resumption/test_revocations.py")
+
 REUSE: Final = ("tests/resumption/test_reuse.py",)
 
 LINEAGE: Final = ("tests/resumption/test_lineage.py",)
@@ -37,6 +39,9 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "tickets/stores/uses": ("tests/tickets/test_uses.py",),
     "wire/": ("tests/wire",),
     "record/": ("tests/record", "tests/handshake/test_hostile_records.py"),
+    "tickets/stores/revocations": REVOCATIONS,
+    "tickets/stores/times": REVOCATIONS,
+    "connection/server": REVOCATIONS,
     "connection/": ("tests/handshake/test_hostile_records.py", *CLIENT_13, *SERVER_13),
     "crypto/": ("tests/crypto",),
     "handshake/common/": ("tests/handshake/test_names.py", *CLIENT_13, *SERVER_13, *SERVER_12),
@@ -55,8 +60,8 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "handshake/server/tls12/": SERVER_12,
     "handshake/server/tls13/": (*SERVER_13, *PSKS),
     "handshake/server/psks": PSKS,
-    "handshake/server/reuse": REUSE,
-    "handshake/server/search": (*SESSIONS, *PSKS, *REUSE),
+    "handshake/server/reuse": (*REUSE, "tests/resumption/test_revocations.py"),
+    "handshake/server/search": (*SESSIONS, *PSKS, *REUSE, "tests/resumption/test_revocations.py"),
     "handshake/server/tickets": LINEAGE,
     "handshake/server/": (*SESSIONS, *PSKS),
     "tickets/session": ("tests/tickets/test_session.py",),

@@ -41,7 +41,9 @@ from sansticket.tickets.keys.protection import TicketKeys
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.revocations import Revocations, certificate_subject
+from sansticket.tickets.stores.uses import ReusePolicy
 from tests.resumption.test_admission import by_cache, by_hook, by_store, by_ticket
+from tests.resumption.test_reuse import Side
 from tests.support import early_data
 from tests.support.configs import server_config
 from tests.support.credentials import anchors, client_credential
@@ -248,6 +250,28 @@ def test_a_function_that_cannot_tell_whose_it_is_refuses(world: World, versions:
     pair = again(world, config, first, client)
     assert not resumed(pair)
     assert why(pair) == "no subjects: KeyError"
+
+
+@pytest.mark.parametrize("policy", list(ReusePolicy), ids=lambda policy: policy.name)
+def test_a_family_that_was_ended_is_on_the_list(policy: ReusePolicy, revocations: Revocations) -> None:
+    """With ``END_FAMILY``, and with no other policy: the other servers refuse it as well."""
+    keys = TicketKeyRing.generate(0.0, repeatable_entropy(1))
+    here = Side(ProtocolVersion.TLS_1_3, policy, revocations=revocations, ticket_keys=keys)
+    first = here.connect()
+    ticket, unused = received(first)
+    open_one = here.connect(ticket)
+    here.clock.forward(60)
+    here.connect(ticket)
+    assert len(revocations) == (policy is ReusePolicy.END_FAMILY)
+    elsewhere = here.world.server(revocations=revocations.copy(), ticket_keys=keys)
+    pair = here.world.connect(elsewhere, unused, client=here.client)
+    if policy is ReusePolicy.END_FAMILY:
+        assert why(pair).startswith("family refused from before ")
+        ended(open_one, "family refused from before ")
+    else:
+        assert resumed(pair)
+        goes_on(open_one)
+    assert resumed(here.connect(received(here.connect())[0])), "another family"
 
 
 # --- before anything is believed

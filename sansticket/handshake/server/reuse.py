@@ -21,6 +21,9 @@ from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.uses import ReusePolicy, TicketUse, TicketUses, name_of
 
+JUST_AFTER: Final = 0.001
+"""Seconds: sessions keep their times to the millisecond."""
+
 NO_OTHER: Final = Check("reuse", True, "no other use is known")
 FAMILY_ENDED: Final = Check("family", False, "ended, since one of its tickets was used again")
 
@@ -90,6 +93,9 @@ def carried_out(
     if not proven or not session.family:
         return ReusePolicy.REFUSE
     uses.end_family(session.family, flight.now, session.authenticated_at + config.max_session_age)
+    if config.revocations is not None:
+        # All of a family were authenticated at one time: this refuses them, and can be forgotten when they are too old.
+        config.revocations.revoke_family(session.family, session.authenticated_at + JUST_AFTER)
     return ReusePolicy.END_FAMILY
 
 

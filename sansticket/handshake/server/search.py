@@ -71,7 +71,6 @@ from sansticket.values import value
 USED_BEFORE: Final = Check("single use", False, "used before")
 CANNOT_TELL: Final = Check("single use", False, "the cache cannot tell whether it was used before")
 UNKNOWN: Final = Check("found", False, "no session of this id")
-NO_CHECKS: Final[tuple[Check, ...]] = ()
 
 
 def begin(rules: Rules[After], flight: Flight) -> After:
@@ -81,7 +80,7 @@ def begin(rules: Rules[After], flight: Flight) -> After:
 
 def go_on(search: Search[After], flight: Flight) -> After:
     """Try what is shown next; when a session was found, or nothing is left, conclude."""
-    if len(search.identities) == len(search.shown) or (search.decisions and ends(search.decisions[-1])):
+    if len(search.identities) == len(search.shown) or (search.decisions and search.decisions[-1].ends):
         return conclude(search, flight)
     shown, config = search.now_shown, search.rules.config
     if shown.only_psk is not None:
@@ -98,12 +97,6 @@ def go_on(search: Search[After], flight: Flight) -> After:
     ticket = keys.open(shown.identity, flight.now)
     session = session_in(ticket.plaintext, keys.codec, flight.now, version, search.rules.encounter())
     return opened(search, reported_status(ticket.status, version), ticket.key_name, session, flight)
-
-
-def ends(decision: Decision) -> bool:
-    """Nothing after it is looked at."""
-    answer = decision.ticket_return
-    return answer is TicketReturn.ABORT or decision.fault is not None or (decision.usable and answer.uses)
 
 
 # --- a ticket ------------------------------------------------------------------------------------------------
@@ -314,7 +307,8 @@ def judged(
     if session.psk_identity is not None and not looked_up and search.rules.HAS_PSKS:
         found = Found(session, found_by, status, answer, key_name)
         return search.rules.look_up_psk(SoughtPsk(search, session.psk_identity, found), flight)
-    config, first = search.rules.config, NO_CHECKS
+    config = search.rules.config
+    first: tuple[Check, ...] = ()
     if config.revocations is not None:
         first = (check_revocations(config.revocations, session, key_name),)
         if not first[0].passed:
