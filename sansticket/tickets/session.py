@@ -399,8 +399,8 @@ class Session:
             peer_certificates=source.vectors() if flags & _CERTIFICATES else (),
             verified_chain=source.vectors() if flags & _VERIFIED_CHAIN else (),
             psk_identity=source.vector() if flags & _PSK_IDENTITY else None,
-            family=source.take(FAMILY_LENGTH) if flags & _FAMILY else b"",
-            generation=source.number(4) if flags & _FAMILY else 0,
+            family=(lineage := source.take(FAMILY_LENGTH + 4) if flags & _FAMILY else b"")[:FAMILY_LENGTH],
+            generation=int.from_bytes(lineage[FAMILY_LENGTH:]),
             extended_master_secret=bool(flags & _EXTENDED_MASTER_SECRET),
         )
         source.finish()

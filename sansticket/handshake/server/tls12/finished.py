@@ -37,6 +37,7 @@ from sansticket.handshake.tls12.states import Asking, State
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.policy import NO_HINT
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.uses import TicketUses
 from sansticket.values import value
 from sansticket.wire.messages.tls12 import NewSessionTicket
 from sansticket.wire.messages.tls13 import Finished
@@ -107,12 +108,10 @@ class ServerKeyed:
 
     # What comes of it
 
-    def note_use(self, flight: Flight) -> None:
+    def note_use(self, uses: TicketUses, flight: Flight) -> None:
         """The client has shown that the ticket is its own."""
-        negotiated, outcome = self.handshake.negotiated, self.handshake.outcome
-        uses = negotiated.config.ticket_uses
-        if uses is not None:
-            note_finished(uses, negotiated, negotiated.ticket or b"", outcome, flight)
+        negotiated = self.handshake.negotiated
+        note_finished(uses, negotiated, negotiated.ticket or b"", self.handshake.outcome, flight)
 
     def connected(self, flight: Flight) -> ServerConnected:
         established = self.established(flight.now)
@@ -268,7 +267,8 @@ class WaitClientFinished(State):
         keyed = self.keyed
         keyed.keys.check_finished(message, keyed.handshake.transcript, server=False)
         if keyed.handshake.outcome.session is not None:
-            keyed.note_use(flight)
+            if keyed.handshake.negotiated.config.ticket_uses is not None:
+                keyed.note_use(keyed.handshake.negotiated.config.ticket_uses, flight)
             return keyed.connected(flight)
         keyed = keyed.plus(flight.received)
         given = keyed.give_ticket(flight) if keyed.handshake.outcome.gives_ticket else keyed
