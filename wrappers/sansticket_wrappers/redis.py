@@ -26,6 +26,12 @@ taken.
     recorder = RedisRecorder(Redis.from_url(url))
     config = ServerConfig(credentials=[credential], max_early_data=16_384, answers={ClaimEarlyData: ASK})
     server = await start_server(serve, host, port, config, answers={ClaimEarlyData: recorder.answer})
+
+``RedisRevocations`` lets servers hear of each other's revocations, while a task runs it:
+
+    channel = RedisRevocations(Redis.from_url(url), revocations)
+    listening = asyncio.create_task(channel.run())
+    await channel.publish(revocations.revoke_subject(b"alice", time.time()))
 """
 
 from __future__ import annotations
@@ -52,6 +58,8 @@ from sansticket import (
     Event,
     LookUpSession,
     ProvideSession,
+    RevocationFormatError,
+    Revocations,
     Session,
     SessionCache,
     SessionClaimed,
@@ -68,6 +76,17 @@ log = logging.getLogger(__name__)
 
 WINDOW: Final = 60.0
 """Seconds for which a ClientHello is remembered: 20 in which it is fresh, and 40 by which clocks may differ."""
+
+NAME: Final = 16
+HEAD: Final = 11
+ENTRY: Final = 22
+"""Bytes in the written form of ``Revocations``: of a name, before the first entry, and of an entry."""
+
+FLOOR: Final = b"floor"
+"""What stands beside the names, which are longer."""
+
+INTERVAL: Final = 60.0
+"""Seconds after which servers look whether they have missed something."""
 
 TIMEOUT: Final = 0.25
 """Seconds that a handshake waits for Redis; on a network that works it takes a thousandth of that."""
@@ -270,3 +289,112 @@ class RedisRecorder:
         if await self.claim(question.key, question.until):
             return EarlyDataClaimed()
         return EarlyDataNotClaimed("seen before, or Redis cannot tell")
+
+
+class RedisRevocations:
+    """What one server revokes the others hear at once; and who was away, or comes anew, catches up.
+
+    A sorted set holds all that is revoked, each name with its time, and a channel of the same name carries what is new.
+    Redis needs no memory of its own for this to be right: each server brings back what it finds missing, so one that
+    lost everything has all of it again within ``interval`` seconds.
+
+    ``heard``: called without arguments after something came from Redis, to have a look at open connections.
+    ``timeout``: seconds for a look-up or an announcement.  ``interval``: seconds between two looks at all of it, and at
+    most until the next attempt where Redis is not to be had.  ``name``: of the sorted set and the channel.
+
+    Whoever can write to this Redis can revoke, and nobody can take back by it what was revoked.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        revocations: Revocations,
+        *,
+        heard: Callable[[], None] | None = None,
+        timeout: float = TIMEOUT,
+        interval: float = INTERVAL,
+        name: bytes = b"revocations",
+    ) -> None:
+        self._redis = redis
+        self._revocations = revocations
+        self._heard = heard
+        self._timeout = timeout
+        self._interval = interval
+        self._name = name
+
+    async def publish(self, new: Revocations) -> bool:
+        """Tell the others.  False where Redis was not to be had: they hear with the next look of ``run``."""
+        data = new.to_bytes()
+        times = _times_in(data)
+        floor = times.pop(FLOOR)
+        try:
+            async with asyncio.timeout(self._timeout), self._redis.pipeline() as pipeline:
+                if floor:
+                    pipeline.zremrangebyscore(self._name, "-inf", floor)
+                    times[FLOOR] = floor
+                if times:
+                    pipeline.zadd(self._name, times, gt=True)
+                pipeline.publish(self._name, data)
+                await pipeline.execute()
+        except FAILURES as error:
+            log.warning("revocations were not announced: %r", error)
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Listen, until the task is cancelled.  What is wrong with Redis is logged, and tried again."""
+        while True:
+            try:
+                async with self._redis.pubsub() as channel:
+                    await channel.subscribe(self._name)
+                    while True:
+                        await self._take(await channel.get_message(timeout=self._interval))
+            except FAILURES as error:
+                log.warning("no revocations are heard: %r", error)
+            await asyncio.sleep(min(1.0, self._interval))
+
+    async def _take(self, message: Any) -> None:
+        """One that says that we are subscribed, once more perhaps, is when something may have been missed."""
+        if message is None or message["type"] == "subscribe":
+            await self.catch_up()
+        elif message["type"] == "message":
+            self._merge(message["data"], self._revocations.max_entries)
+
+    async def catch_up(self) -> None:
+        """Merge all that Redis knows, and tell it what it does not.  OSError, TimeoutError and RedisError."""
+        async with asyncio.timeout(max(self._timeout, self._interval)):
+            found = await self._redis.zrange(self._name, 0, -1, withscores=True)
+        known = {bytes(name): int(time) for name, time in found if isinstance(name, bytes)}
+        if known:
+            self._merge(_written(known), len(known))
+        ours = _times_in(self._revocations.to_bytes())
+        missing = {name: time for name, time in ours.items() if time > known.get(name, 0)}
+        if missing:
+            await self.publish(Revocations.from_bytes(_written(missing), max_entries=len(ours)))
+
+    def _merge(self, data: Any, max_entries: int) -> None:
+        try:
+            self._revocations.merge(Revocations.from_bytes(data, max_entries=max_entries))
+        except RevocationFormatError as error:
+            log.warning("what was published is no list of revocations: %s", error)
+            return
+        if self._heard is not None:
+            self._heard()
+
+
+def _times_in(data: bytes) -> dict[bytes, int]:
+    """The floor, and what is above it, in milliseconds."""
+    entries = [data[start : start + ENTRY] for start in range(HEAD, len(data), ENTRY)]
+    times = {entry[:NAME]: int.from_bytes(entry[NAME:]) for entry in entries}
+    return {FLOOR: int.from_bytes(data[1:7]), **times}
+
+
+def _written(times: dict[bytes, int]) -> bytes:
+    """The written form of the same; names that have sunk below the floor are left out."""
+    floor = times.get(FLOOR, 0)
+    entries = [
+        name + time.to_bytes(ENTRY - NAME)
+        for name, time in sorted(times.items())
+        if len(name) == NAME and time > floor
+    ]
+    return b"\1" + floor.to_bytes(6) + len(entries).to_bytes(4) + b"".join(entries)
