@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from redis.asyncio import Redis
 
-from sansticket import Question
+from sansticket import (
+    AlertDescription,
+    ClientConfig,
+    Credential,
+    PrepareTicket,
+    Question,
+    SealTicket,
+    TrustAnchors,
+)
 from sansticket_wrappers.answers import WITHOUT_ANSWER
+from sansticket_wrappers.asyncio import TLSError, open_connection
 from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE, ROOT
 from tests.support.documents import Document, code
+from tests.support.redis_server import RedisServer
 
 PAGE: Final = Document("wrappers.md")
 PRINTED: Final = {
@@ -81,3 +94,40 @@ def test_what_stands_for_an_answer() -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", PAGE.text):
         assert (ROOT / "docs" / target).is_file()
+
+
+def test_a_ban_ends_connections_on_another_server(folder: Path) -> None:
+    """The code of "Revocations over Redis", on two servers."""
+    one: dict[str, Any] = {}
+    other: dict[str, Any] = {}
+    PAGE.run("Revocations over Redis", one)
+    PAGE.run("Revocations over Redis", other)
+    credential = Credential.from_pem(server_identity().chain_pem, server_identity().key_pem)
+    client = ClientConfig(trust_anchors=TrustAnchors.from_pem(authority().pem))
+
+    async def main(url: str) -> None:
+        async with asyncio.timeout(PATIENCE), Redis.from_url(url) as redis, AsyncExitStack() as stack:
+            channels = []
+            for names in (one, other):
+                alice = {"answers": {PrepareTicket: lambda _: SealTicket(b"alice")}}
+                server, channel, listening = await names["run"](redis, credential, 0, **alice)
+                stack.callback(server.close)
+                stack.callback(listening.cancel)
+                channels.append(channel)
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await open_connection("127.0.0.1", port, client, server_name="server.example")
+            stack.callback(writer.close)
+            writer.write(b"here")
+            assert await reader.read(100) == b"here"
+            await asyncio.sleep(0.01)
+            while await redis.pubsub_numsub(b"revocations") != [(b"revocations", 2)]:
+                await asyncio.sleep(0.01)
+            await one["ban"](channels[0], b"alice")
+            with pytest.raises(TLSError) as failure:
+                await reader.read(100)
+            assert failure.value.event.alert == AlertDescription.ACCESS_DENIED
+            while other["writers"]:
+                await asyncio.sleep(0.01)
+
+    with RedisServer() as redis:
+        asyncio.run(main(redis.url))
