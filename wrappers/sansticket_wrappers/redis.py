@@ -363,7 +363,7 @@ class RedisRevocations:
     async def catch_up(self) -> None:
         """Merge all that Redis knows, and tell it what it does not.  OSError, TimeoutError and RedisError."""
         async with asyncio.timeout(max(self._timeout, self._interval)):
-            found = await self._redis.zrange(self._name, 0, -1, withscores=True)
+            found: Any = await self._redis.zrange(self._name, 0, -1, withscores=True)
         known = {bytes(name): int(time) for name, time in found if isinstance(name, bytes)}
         if known:
             self._merge(_written(known), len(known))
