@@ -41,7 +41,7 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "record/": ("tests/record", "tests/handshake/test_hostile_records.py"),
     "tickets/stores/revocations": REVOCATIONS,
     "tickets/stores/times": REVOCATIONS,
-    "connection/server": REVOCATIONS,
+    "connection/server": (*REVOCATIONS, *SERVER_13),
     "connection/": ("tests/handshake/test_hostile_records.py", *CLIENT_13, *SERVER_13),
     "crypto/": ("tests/crypto",),
     "handshake/common/": ("tests/handshake/test_names.py", *CLIENT_13, *SERVER_13, *SERVER_12),
