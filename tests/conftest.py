@@ -51,7 +51,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """What was left out, and which command does it."""
     skipped = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ())]
     lines = libraries.not_installed()
-    lines += left_out(skipped, config.option.markexpr, quick=bool(os.environ.get("SANSTICKET_QUICK")))
+    lines += left_out(
+        skipped,
+        config.option.markexpr,
+        ignored=config.option.ignore or (),
+        quick=bool(os.environ.get("SANSTICKET_QUICK")),
+    )
     if lines:
         terminalreporter.section("left out")
         for line in lines:

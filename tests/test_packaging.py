@@ -69,9 +69,11 @@ def test_what_was_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(pytest.skip.Exception) as skipped:
         peers.require("nobody")
     reason = f"Skipped: {skipped.value.msg}"
-    assert left_out([reason, reason, "Skipped: no /dev/full"], "not matrix", quick=True) == [
+    skips = [reason, reason, "Skipped: no /dev/full"]
+    assert left_out(skips, "not matrix", ignored=["tests/typing"], quick=True) == [
         "2 tests with nobody, which is not on this machine",
         "1 test: no /dev/full",
+        "what the package looks like to two type checkers: tox -e types",
         "our client and server with every other implementation: tox -e interop",
         "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e thorough",
     ]

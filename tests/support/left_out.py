@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from tests.support.peers import NEEDED
 
+TYPING: Final = "tests/typing"
 
-def left_out(skipped: Iterable[str], markers: str = "", *, quick: bool = False) -> list[str]:
+
+def left_out(
+    skipped: Iterable[str], markers: str = "", *, ignored: Iterable[str] = (), quick: bool = False
+) -> list[str]:
     """A line for each thing that was not tried.
 
     ``skipped``: the reasons of the tests that were skipped; ``markers``: the expression by which tests were chosen;
-    ``quick``: hypothesis tried a part of its examples.
+    ``ignored``: the folders that were not looked into; ``quick``: hypothesis tried a part of its examples.
     """
     peers: Counter[str] = Counter()
     others: Counter[str] = Counter()
@@ -25,6 +30,8 @@ def left_out(skipped: Iterable[str], markers: str = "", *, quick: bool = False) 
         f"{_tests(count)} with {peer}, which is not on this machine" for peer, count in sorted(peers.items())
     ]
     lines += [f"{_tests(count)}: {reason}" for reason, count in sorted(others.items())]
+    if TYPING in ignored:
+        lines.append("what the package looks like to two type checkers: tox -e types")
     if "not matrix" in markers:
         lines.append("our client and server with every other implementation: tox -e interop")
     if quick:
