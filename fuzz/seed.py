@@ -21,6 +21,7 @@ from fuzz.world import (
     place_number,
     places,
     root,
+    staple,
 )
 from sansticket.commands import Command
 from sansticket.connection.engine import Engine
@@ -68,6 +69,7 @@ class Seeds:
         self._add_scripts()
         self._add_key_files()
         self._add_certificates()
+        self.add("ocsp_response", "good", staple())
         self._add_revocations()
 
     def add(self, target: str, name: str, data: bytes) -> None:

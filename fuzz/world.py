@@ -8,16 +8,17 @@ same number of bytes gets the same bytes.  Nothing of this is secret.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import shake_256
 from typing import Any, Final, Literal
 
 from attrs import Factory, evolve, frozen
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sansticket.codes import NamedGroup, ProtocolVersion, PskKeyExchangeMode
@@ -96,12 +97,14 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _certificate(number: int, subject: str, *extensions: tuple[x509.ExtensionType, bool]) -> bytes:
+def _certificate(
+    number: int, subject: str, *extensions: tuple[x509.ExtensionType, bool], key: Any = None
+) -> bytes:
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
         .issuer_name(_name("fuzz root"))
-        .public_key(_key(number).public_key())
+        .public_key((key or _key(number)).public_key())
         .serial_number(number)
         .not_valid_before(datetime(2025, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2045, 1, 1, tzinfo=UTC))
@@ -134,6 +137,33 @@ def credential(side: Side) -> Credential:
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(_key(100).public_key()), False),
     )
     return Credential((leaf, root()), _key(number))
+
+
+@cache
+def staple() -> bytes:
+    """An OCSP response for the server, by a responder whose signatures are the same each time."""
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
+    responder = x509.load_der_x509_certificate(_certificate(103, "fuzz responder", (purpose, False), key=key))
+    leaf, issuer = map(x509.load_der_x509_certificate, credential("server").chain)
+    builder = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            *(leaf, issuer, SHA256(), ocsp.OCSPCertStatus.GOOD),
+            this_update=NOW,
+            next_update=NOW + timedelta(days=7),
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.NAME, responder)
+        .certificates([responder])
+    )
+    made = builder.sign(key, None)
+    # The library says when it made it, which is another time each time.
+    produced = f"{made.produced_at_utc:%Y%m%d%H%M%S}Z".encode()
+    signed = made.tbs_response_bytes.replace(produced, f"{NOW:%Y%m%d%H%M%S}Z".encode(), 1)
+    whole = made.public_bytes(Encoding.DER).replace(made.tbs_response_bytes, signed)
+    return whole.replace(made.signature, key.sign(signed))
 
 
 # --- configs -----------------------------------------------------------------------------------------------------
@@ -248,12 +278,18 @@ class Conversation:
         )
 
 
+def stapled() -> dict[str, Any]:
+    return {"credentials": [evolve(credential("server"), ocsp_response=staple())]}
+
+
 CONVERSATIONS: Final = (
     Conversation("full", {}),
     Conversation("resumed", {}, resumes=True),
     Conversation("retry", {"groups": (NamedGroup.SECP256R1,)}),
     Conversation("certificate", ASKS_FOR_CERTIFICATE),
+    Conversation("stapled", stapled(), client={"request_stapling": True}),
     Conversation("full12", TLS_1_2),
+    Conversation("stapled12", {**TLS_1_2, **stapled()}, client={"request_stapling": True}),
     Conversation("resumed12", TLS_1_2, resumes=True),
     Conversation("certificate12", {**TLS_1_2, **ASKS_FOR_CERTIFICATE}),
     Conversation("psk", psks(PskRole.SERVER), client=psks(PskRole.CLIENT)),

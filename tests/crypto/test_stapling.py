@@ -25,7 +25,7 @@ from sansticket.crypto.stapling import MAX_RESPONDERS, MAX_RESPONSE, SKEW, WITHO
 from sansticket.errors import ConfigError, Fault, Reason
 from tests.support.certificates import KEYS, Authority, Identity, authority, new_authority, server_identity
 from tests.support.chains import purpose, usage
-from tests.support.credentials import DAY, NOW, credential_of, root, subordinate, with_chain
+from tests.support.credentials import CA, DAY, NOW, credential_of, issue, root, subordinate, with_chain
 from tests.support.staples import (
     GOOD,
     NEXT_UPDATE,
@@ -181,9 +181,21 @@ def test_about_another_certificate() -> None:
 
 
 def test_about_one_of_the_same_number_from_another_issuer() -> None:
-    """Signed by ours, which says nothing of others: by name, and by key."""
-    for other in (new_authority("another"), new_authority()):
-        assert verdict(respond(LEAF, other, signer=authority())) is BAD
+    """Signed by ours, which says nothing of others: by their key, or by their name."""
+    assert verdict(respond(LEAF, new_authority(), signer=authority())) is BAD
+    ours = authority()
+    renamed = Authority(issue(ours, "another", ours.key.public_key(), (CA,), subject="another"), ours.key)
+    twin = (
+        x509.CertificateBuilder(serial_number=LEAF.serial_number)
+        .subject_name(LEAF.subject)
+        .issuer_name(renamed.certificate.subject)
+        .public_key(LEAF.public_key())  # type: ignore[arg-type]  # it is one for certificates
+        .not_valid_before(LEAF.not_valid_before_utc)
+        .not_valid_after(LEAF.not_valid_after_utc)
+        .sign(ours.key, SHA256())
+    )
+    assert verdict(respond(twin, renamed), path=(twin, renamed.certificate)) is None
+    assert verdict(respond(twin, renamed, signer=ours)) is BAD
 
 
 def test_a_critical_extension() -> None:

@@ -30,6 +30,8 @@ EARLY_DATA: Final = ("tests/early_data",)
 
 REVOCATIONS: Final = ("tests/tickets/test_revocations.py", "tests/resumption/test_revocations.py")
 
+STAPLING: Final = ("tests/handshake/test_stapling.py",)
+
 REUSE: Final = ("tests/resumption/test_reuse.py",)
 
 LINEAGE: Final = ("tests/resumption/test_lineage.py",)
@@ -43,9 +45,11 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "tickets/stores/times": REVOCATIONS,
     "connection/server": (*REVOCATIONS, *SERVER_13),
     "connection/": ("tests/handshake/test_hostile_records.py", *CLIENT_13, *SERVER_13),
+    "crypto/stapling": ("tests/crypto/test_stapling.py",),
     "crypto/": ("tests/crypto",),
     "handshake/common/": ("tests/handshake/test_names.py", *CLIENT_13, *SERVER_13, *SERVER_12),
-    "handshake/client/adoption": ("tests/handshake/test_adoption.py",),
+    "handshake/client/adoption": ("tests/handshake/test_adoption.py", *STAPLING),
+    "handshake/client/staples": STAPLING,
     "handshake/client/early_data": EARLY_DATA,
     "handshake/client/tls13/early_data": EARLY_DATA,
     "handshake/server/tls13/early_data": (*EARLY_DATA, *PSKS, *REUSE),
@@ -54,6 +58,7 @@ NEAREST: Final[dict[str, tuple[str, ...]]] = {
     "handshake/client/tls13/": (*CLIENT_13, *PSKS),
     "handshake/client/": CLIENT_13,
     "handshake/tls12/": (*CLIENT_12, *SERVER_12),
+    "handshake/tls13/certificates": (*STAPLING, *CLIENT_13, *SERVER_13),
     "handshake/tls13/": (*CLIENT_13, *SERVER_13),
     "handshake/server/tls12/rules": (*SESSIONS, "tests/handshake12/test_tickets.py"),
     "handshake/server/tls13/rules": (*SESSIONS, *PSKS, "tests/handshake/test_hostile_client_answer.py"),

@@ -274,6 +274,17 @@ ServerConfig(answers={LookUpPsk: look_up})
 said = ImportedIdentity.parse(one.identity)
 context: bytes = said.context if said is not None else b""
 
+# --- OCSP stapling ---
+
+
+def verify(question: VerifyPeer) -> AcceptPeer | RejectPeer:
+    response: bytes | None = question.ocsp_response
+    return AcceptPeer() if response else RejectPeer()
+
+
+ClientConfig(require_stapling=True, answers={VerifyPeer: verify})
+kept_staple: bytes | None = ClientConnection(ClientConfig(request_stapling=True)).ocsp_response
+
 # --- connections, commands and events ---
 
 
