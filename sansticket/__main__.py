@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sansticket import __version__
 from sansticket.command.explain import add_explain
+from sansticket.command.fleet import add_fleet
 from sansticket.command.output import Command, CommandError, Commands
 from sansticket.command.session import add_session
 from sansticket.command.ticket_keys import add_ticket_keys
@@ -103,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     add_explain(commands)
     add_session(commands)
     add_ticket_keys(commands)
+    add_fleet(commands)
     _add_states(commands)
     return top
 

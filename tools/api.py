@@ -44,6 +44,7 @@ CONSTANTS: Final = {
     "NATIVE": "The `SessionCodec` of `Session.to_bytes`.",
     "FRESH_RECORDER_RULES": "Those of a recorder that has just begun.",
     "RECORDER_RULES": "All rules of a recorder of ClientHellos that has been there for a while.",
+    "SCENARIOS": "Those that ship, by their names.",
     "RULES": "All rules of a session store.",
 }
 """What has no docstring that the interpreter keeps."""

@@ -55,6 +55,14 @@ def _standard_input() -> bytes:
         return sys.stdin.buffer.read()
 
 
+def write(path: str, content: bytes) -> None:
+    """Put content into a file, in the place of what is there."""
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise _said(path, error) from None
+
+
 def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
     """Put content into a file that only its owner can read; all of it or nothing.
 

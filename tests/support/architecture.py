@@ -53,7 +53,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
-    ("debug", "adapters", "testing", "verifiers"),
+    ("debug", "adapters", "fleet", "testing", "verifiers"),
     ("command",),
     ("__main__", "__init__"),
 )
@@ -77,7 +77,8 @@ FORBIDDEN_MODULES: Final = frozenset(
 
 LIBRARIES: Final = frozenset({"attr", "attrs", "cryptography", "_typeshed"})
 """What the package needs beside the standard library (``_typeshed`` is for type checkers).  ``verifiers`` may import
-pyOpenSSL, which is an extra, and the compression of certificates brotli and zstandard, which are another."""
+pyOpenSSL, which is an extra, the compression of certificates brotli and zstandard, which are another, and the plots of
+simulated fleets matplotlib, which is a third."""
 
 CLOCK_AND_RANDOMNESS: Final = (
     "time",
@@ -190,8 +191,10 @@ def _import_problem(module: Module, target: str) -> str | None:
     root = target.partition(".")[0]
     if root in FORBIDDEN_MODULES and not (root == "ssl" and module.room == "adapters"):
         return f"imports {target}: no sockets, TLS or event loops here"
-    extra = (root == "OpenSSL" and module.room == "verifiers") or (
-        root in ("brotli", "zstandard") and module.name == "wire.compression"
+    extra = (
+        (root == "OpenSSL" and module.room == "verifiers")
+        or (root in ("brotli", "zstandard") and module.name == "wire.compression")
+        or (root == "matplotlib" and module.name == "fleet.plots")
     )
     if root not in LIBRARIES | sys.stdlib_module_names and not extra:
         return f"imports {target}: the package needs no such library"

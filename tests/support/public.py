@@ -19,6 +19,7 @@ PUBLIC: Final = (
     "sansticket.commands",
     "sansticket.config",
     "sansticket.adapters",
+    "sansticket.fleet",
     "sansticket.testing",
     "sansticket.verifiers.pyopenssl",
 )

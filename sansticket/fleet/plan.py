@@ -1,0 +1,110 @@
+"""What a fleet is made of, as data: how its servers share sessions, how wrong their clocks are, what gets lost."""
+
+from __future__ import annotations
+
+from enum import Enum
+from math import isfinite
+from typing import Any, Final
+
+from attrs import Attribute, field, frozen
+
+from sansticket.codes import ProtocolVersion
+from sansticket.config.checks import is_a, is_flag
+from sansticket.errors import ConfigError
+from sansticket.inputs import check_kind
+
+MAX_SERVERS: Final = 10_000
+DAY: Final = 86_400.0
+
+
+def _in_range(low: float, high: float, kind: type | tuple[type, ...] = (int, float)) -> Any:
+    """A finite number, both ends included."""
+
+    def check(plan: object, attribute: Attribute[Any], value: Any) -> None:
+        check_kind(attribute.name, value, kind, "a number")
+        if not (isfinite(value) and low <= value <= high):
+            raise ConfigError(attribute.name, f"{value!r}; expected {low:,} to {high:,}")
+
+    return check
+
+
+@frozen
+class OwnKeys:
+    """Each server seals with a key that it made itself, and forgets when it is restarted: the default of a config."""
+
+    def __str__(self) -> str:
+        return "own keys"
+
+
+@frozen
+class WindowedKeys:
+    """All servers have a root secret, from which ``WindowedTicketKeys`` derives a key for each ``period`` of seconds.
+
+    ``clock_skew``: by how many seconds the clocks of two of them may differ.
+    """
+
+    period: float = field(default=3600.0, validator=_in_range(1, 30 * DAY))
+    clock_skew: float = field(default=300.0, validator=_in_range(0, DAY))
+
+    def __str__(self) -> str:
+        return "windowed keys"
+
+
+@frozen
+class StoredSessions:
+    """Tickets are ids, and the sessions are in a ``Store`` that all servers ask.  In TLS 1.3 each is used once.
+
+    The store has them sealed, as that of the wrappers in Redis, so that what it holds can be counted in bytes.
+    """
+
+    def __str__(self) -> str:
+        return "shared store"
+
+
+KeyPolicy = OwnKeys | WindowedKeys | StoredSessions
+
+
+class Recorders(Enum):
+    """Who remembers the ClientHellos whose early data was accepted."""
+
+    OWN = "each server"
+    """A ``ReplayRecorder`` of its own, which a restart empties."""
+    SHARED = "one for all"
+    """One for the fleet: ``ClaimEarlyData`` is answered by it."""
+
+
+@frozen(kw_only=True)
+class Plan:
+    """A fleet.  ConfigError names the field that cannot work."""
+
+    keys: KeyPolicy = field(
+        factory=WindowedKeys,
+        validator=is_a((OwnKeys, WindowedKeys, StoredSessions), "OwnKeys, WindowedKeys or StoredSessions"),
+    )
+    """How servers share sessions: ``OwnKeys``, ``WindowedKeys`` or ``StoredSessions``."""
+    servers: int = field(default=3, validator=_in_range(1, MAX_SERVERS, int))
+    """1 to 10,000."""
+    version: int = ProtocolVersion.TLS_1_3
+    """``0x0303`` or ``0x0304``."""
+    skew: float = field(default=0.0, validator=_in_range(0, DAY))
+    """Each server's clock is wrong by as many seconds at most, ahead or behind."""
+    ticket_lifetime: int = field(default=7200, validator=_in_range(1, 604_800, int))
+    """Seconds."""
+    num_tickets: int = field(default=2, validator=_in_range(0, 255, int))
+    """After a full handshake in TLS 1.3."""
+    early_data: int = field(default=0, validator=_in_range(0, 16_384, int))
+    """Bytes that a client may send early, and then does where it can; 0 for none.  TLS 1.3 only."""
+    recorders: Recorders = field(default=Recorders.OWN, validator=is_a(Recorders, "one of Recorders"))
+    """Who remembers the ClientHellos whose early data was accepted."""
+    sticky: bool = field(default=False, validator=is_flag)
+    """A client always comes to the same server, as long as that is up; otherwise to any."""
+    round_trip: float = field(default=0.05, validator=_in_range(0, 10))
+    """Seconds from a client to a server and back."""
+    loss: float = field(default=0.0, validator=_in_range(0, 1))
+    """The probability that a flight never arrives, which ends its connection."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.version not in (ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3):
+            raise ConfigError("version", f"{self.version!r}; expected 0x0303 or 0x0304")
+        if self.early_data and self.version != ProtocolVersion.TLS_1_3:
+            raise ConfigError("early_data", f"{self.early_data}; expected 0 with TLS 1.2, which has none")
