@@ -235,7 +235,7 @@ class Conversation:
         timed = self.stopwatch is not None
         visit = Visit(
             began=self._began,
-            seconds=self.world.elapsed - self._began,
+            seconds=round(self.world.elapsed - self._began, 3),
             who=self.who,
             server=self.server.number,
             kind=kind,

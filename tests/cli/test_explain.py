@@ -227,7 +227,7 @@ def test_anything_is_a_capture_or_is_not(data: bytes) -> None:
     list(lines(explain(pieces, KeyLog())))
 
 
-@pytest.mark.parametrize("command", ["session", "explain", "ticket-keys"])
+@pytest.mark.parametrize("command", ["session", "explain", "ticket-keys", "fleet"])
 def test_help_teaches(capsys: pytest.CaptureFixture[str], command: str) -> None:
     actions = ["make", "names", "rotate", "open"] if command == "ticket-keys" else []
     for arguments in ([], *([action] for action in actions)):
