@@ -5,100 +5,27 @@ A client has the list of their ports and takes the first that answers, beginning
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from functools import partial
-from itertools import permutations
-from pathlib import Path
-from typing import Final
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 
-from sansticket import ClientConnection, DataReceived, EarlyDataRejected, SendData, SendEarlyData, Session
-from tests.support.certificates import server_identity
-from tests.support.command import PATIENCE, Command, example
+from tests.support.command import PATIENCE
 from tests.support.configs import client_config
 from tests.support.loopback import Refused, dial
 from tests.support.redis_server import RedisServer
-
-NAMES: Final = ("one", "two", "three")
-TLS12, TLS13 = 0x0303, 0x0304
-VERSIONS: Final = (TLS12, TLS13)
-
-
-@frozen
-class Visited:
-    """What one connection showed."""
-
-    server: str
-    resumed: bool
-    sessions: tuple[Session, ...]
-
-
-@frozen
-class Fleet:
-    ports: dict[str, int]
-    commands: dict[str, Command]
-
-    def visit(self, *names: str, session: Session | None = None, version: int = TLS13) -> Visited:
-        """Connect to the first of the servers (all, if none is named) that takes connections, and ask who it is."""
-        config = client_config(versions=[version])
-        for name in names or NAMES:
-            try:
-                line = dial(self.ports[name], config, session)
-            except ConnectionRefusedError:
-                continue
-            with line:
-                line.send(SendData(b"who are you?\n"))
-                answer = line.take_until(b"\n").decode()
-                line.close()
-            server, _, how = answer.removeprefix("server ").strip().partition(": ")
-            assert line.resumed == (how == "resumed"), "both sides say the same"
-            return Visited(server, line.resumed, tuple(line.sessions))
-        raise AssertionError("no server takes connections")
-
-    def crossings(self) -> Iterator[tuple[str, str]]:
-        """From each server to each other."""
-        return permutations(NAMES, 2)
-
-    def healthy(self) -> bool:
-        return all(
-            command.running and "Traceback" not in command.output for command in self.commands.values()
-        )
-
-
-StartFleet = Callable[..., Fleet]
-
-
-@pytest.fixture
-def start_fleet(tmp_path: Path) -> Iterator[StartFleet]:
-    """Starts the three with the same arguments, and with those of ``each`` for one of them."""
-    files = {
-        "chain": server_identity().chain_pem,
-        "key": server_identity().key_pem,
-        "root-secret": bytes(range(32)),
-    }
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-
-    def start(*arguments: str, each: Sequence[Sequence[str]] = ((), (), ())) -> Fleet:
-        shared = [text for name in files for text in (f"--{name}", str(tmp_path / name))]
-        commands = {
-            name: running.enter_context(
-                example("fleet_server", "0", "--name", name, *shared, *arguments, *own)
-            )
-            for name, own in zip(NAMES, each, strict=True)
-        }
-        ports = {name: int(command.wait_for("listening on port")) for name, command in commands.items()}
-        return Fleet(ports, commands)
-
-    with ExitStack() as running:
-        yield start
-
+from tests.support.server_fleet import (
+    NAMES,
+    TLS12,
+    TLS13,
+    VERSIONS,
+    Recorded,
+    StartFleet,
+    when_recorders_have_begun,
+)
 
 # --- tickets with shared keys --------------------------------------------------------------------------------
 
@@ -161,12 +88,6 @@ def test_a_server_that_is_killed(version: int, start_fleet: StartFleet) -> None:
 
 
 # --- sessions in Redis ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as running:
-        yield running
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -291,36 +212,6 @@ def test_a_server_is_killed_while_it_asks(redis: RedisServer, start_fleet: Start
 # --- early data ----------------------------------------------------------------------------------------------
 
 EARLY = ("--early-data", "1000", "--window", "6")
-
-
-class Recorded:
-    """The first flight of a client with early data, and what it makes of the answer of whoever it is sent to."""
-
-    def __init__(self, session: Session) -> None:
-        self.client = ClientConnection(client_config(early_data=True), "server.example", session)
-        self.client.send(SendEarlyData(b"who are you?\n"))
-        self.forks = [self.client.fork() for _ in range(12)]
-        self.flight = self.client.data_to_send()
-
-    def sent_to(self, port: int) -> str:
-        """What the server answers to early data; nothing if it does not take it.  It hears nothing more of us."""
-        fork, happened = self.forks.pop(), []
-        with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
-            sock.sendall(self.flight)
-            while not any(isinstance(event, DataReceived | EarlyDataRejected) for event in happened):
-                data = sock.recv(65_536)
-                assert data, happened
-                happened += fork.receive_data(data)
-        return b"".join(event.data for event in happened if isinstance(event, DataReceived)).decode()
-
-
-def when_recorders_have_begun(fleet: Fleet) -> None:
-    """A window after each server has."""
-    deadline = time.monotonic() + PATIENCE
-    for name in NAMES:
-        while not Recorded(fleet.visit(name).sessions[0]).sent_to(fleet.ports[name]):
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
 
 
 def test_each_server_takes_early_data_once(start_fleet: StartFleet) -> None:
