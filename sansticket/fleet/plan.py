@@ -93,7 +93,7 @@ class Plan:
     num_tickets: int = field(default=2, validator=_in_range(0, 255, int))
     """After a full handshake in TLS 1.3."""
     early_data: int = field(default=0, validator=_in_range(0, 16_384, int))
-    """Bytes that a client may send early, and then does where it can; 0 for none.  TLS 1.3 only."""
+    """Bytes that a client may send early, and then does where it can; 0 for none.  TLS 1.2 has none in any case."""
     recorders: Recorders = field(default=Recorders.OWN, validator=is_a(Recorders, "one of Recorders"))
     """Who remembers the ClientHellos whose early data was accepted."""
     sticky: bool = field(default=False, validator=is_flag)
@@ -106,5 +106,3 @@ class Plan:
     def __attrs_post_init__(self) -> None:
         if self.version not in (ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3):
             raise ConfigError("version", f"{self.version!r}; expected 0x0303 or 0x0304")
-        if self.early_data and self.version != ProtocolVersion.TLS_1_3:
-            raise ConfigError("early_data", f"{self.early_data}; expected 0 with TLS 1.2, which has none")

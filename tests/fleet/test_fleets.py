@@ -350,8 +350,10 @@ def test_a_plan_that_cannot_work(field: str, value: object) -> None:
 
 
 def test_there_is_no_early_data_in_tls12() -> None:
-    with pytest.raises(ConfigError, match=r"^early_data"):
-        Plan(version=TLS12, early_data=100)
+    fleet = fleet_of(version=TLS12, early_data=100)
+    fleet.world.run(60)
+    assert [visit(fleet).kind for _ in range(2)] == [Kind.FULL, Kind.RESUMED]
+    assert {one.early_data.status for one in fleet.visits} == {EarlyDataStatus.NOT_OFFERED}
 
 
 @pytest.mark.parametrize(("field", "value"), [("period", 0), ("clock_skew", -1), ("period", float("inf"))])
