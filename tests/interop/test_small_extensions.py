@@ -7,8 +7,10 @@ from typing import Any, Final
 import pytest
 
 from sansticket import ProtocolVersion
-from sansticket.codes import ContentType
+from sansticket.codes import CertificateCompression, ContentType
 from sansticket.wire.compression import compressed_once
+from sansticket.wire.extensions.negotiation import RecordSizeLimit
+from sansticket.wire.messages.hello import ClientHello
 from tests.interop.test_openssl_command import Files, files
 from tests.support.command import PATIENCE, Command, s_client
 from tests.support.configs import client_config, server_config
@@ -95,15 +97,47 @@ def test_openssl_client_asks_for_max_fragment_length(files: Files, version: int)
     assert visit.connection._engine.outbound.writer.max_fragment < largest_data(visit) <= 512 + 1 + 24
 
 
-@pytest.mark.matrix
-def test_boringssl_reads_our_compressed_certificate(files: Files) -> None:
-    """As Chrome does, it takes brotli and nothing else."""
-    require("curl-cffi")
+def browse(browser: str, files: Files, port: int) -> None:
+    """BoringSSL with the ClientHello of that browser."""
     from curl_cffi import requests
 
-    compressed_once.cache_clear()
-    with OurServer(server_config(certificate_compression=[1, 2])) as server:
-        url = f"https://127.0.0.1:{server.port}/"
-        answer = requests.get(url, verify=str(files.ca), impersonate="chrome", timeout=PATIENCE)
+    url = f"https://127.0.0.1:{port}/"
+    answer = requests.get(url, verify=str(files.ca), impersonate=browser, timeout=PATIENCE)
     assert answer.status_code == 200
-    assert compressed_once.cache_info().misses == 1
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("browser", "algorithm", "taken"),
+    [
+        ("chrome", CertificateCompression.BROTLI, True),
+        ("chrome", CertificateCompression.ZLIB, False),
+        ("firefox", CertificateCompression.ZLIB, True),
+        ("firefox", CertificateCompression.BROTLI, True),
+        ("firefox", CertificateCompression.ZSTD, True),
+        ("safari", CertificateCompression.ZLIB, True),
+        ("safari", CertificateCompression.BROTLI, False),
+    ],
+)
+def test_boringssl_reads_our_compressed_certificate(
+    files: Files, browser: str, algorithm: CertificateCompression, taken: bool
+) -> None:
+    """Where the browser takes the algorithm that we have; otherwise it gets the certificate as it is."""
+    require("curl-cffi")
+    compressed_once.cache_clear()
+    with OurServer(server_config(certificate_compression=[algorithm])) as server:
+        browse(browser, files, server.port)
+    assert compressed_once.cache_info().misses == taken
+
+
+@pytest.mark.matrix
+def test_boringssl_asks_for_records_of_any_size(files: Files) -> None:
+    """As Firefox does, with the most there is; it takes our answer."""
+    require("curl-cffi")
+    with OurServer(server_config()) as server:
+        browse("firefox", files, server.port)
+        (visit,) = server.visits()
+    wire = bytes(visit._wire)
+    hello = ClientHello.decode(wire[9 : 5 + int.from_bytes(wire[3:5])])
+    assert hello.find(RecordSizeLimit) == RecordSizeLimit(2**14 + 1)
+    assert visit.connection._engine.outbound.writer.max_fragment == 2**14

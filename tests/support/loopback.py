@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from sansticket.commands import Close, Command, SendData
+from sansticket.commands import Close, Command, SendData, SendEarlyData
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
 from sansticket.connection.client import ClientConnection
@@ -20,6 +20,7 @@ from sansticket.connection.server import ServerConnection
 from sansticket.events import (
     ConnectionTerminated,
     DataReceived,
+    EarlyDataReceived,
     Event,
     HandshakeCompleted,
     PeerClosed,
@@ -37,16 +38,19 @@ HTTP_METHODS: Final = (b"GET ", b"POST", b"PUT ", b"HEAD")
 
 PAGE: Final = b"""<!doctype html><title>sansticket</title><link rel="icon" href="data:,"><p id="came"></p>
 <script>
-const asked = new URLSearchParams(location.search), body = "x".repeat(asked.get("size"));
+const asked = new URLSearchParams(location.search), method = asked.get("method");
+const body = method === "POST" ? "x".repeat(asked.get("size")) : null;
 for (let left = asked.get("times") - 1; left >= 0; left--) {
   const request = new XMLHttpRequest();
-  request.open("POST", left ? "/close" : "/", false);
+  request.open(method, left ? "/close" : "/", false);
   request.send(body);
-  if (request.responseText === body) document.getElementById("came").append("there and back ");
+  const whole = body === null ? request.status === 200 : request.responseText === body;
+  if (whole) document.getElementById("came").append("there and back ");
 }
 </script>
 """
-"""For browsers: posts ``size`` bytes ``times`` times; all connections but the last are closed by the server."""
+"""For browsers: posts ``size`` bytes ``times`` times, or gets this page as often; all connections but the last
+are closed by the server."""
 
 
 class Refused(AssertionError):
@@ -190,6 +194,26 @@ class Line:
             self._out = bytearray()
 
 
+class EarlyLine(Line):
+    """Sends what it is given first with the ClientHello."""
+
+    def send(self, *commands: Command) -> None:
+        if self.completed is None:
+            commands = tuple(
+                SendEarlyData(command.data) if isinstance(command, SendData) else command
+                for command in commands
+            )
+        super().send(*commands)
+
+
+def dial_early(
+    port: int, config: ClientConfig, session: Session, server_name: str = "server.example"
+) -> Line:
+    """Our client, connected to a port of loopback: nothing was sent yet."""
+    sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    return EarlyLine(sock, ClientConnection(config, server_name, session))
+
+
 def dial(
     port: int,
     config: ClientConfig,
@@ -325,6 +349,19 @@ class OurServer:
     def _serve(self, visit: Visit) -> None:
         with visit, suppress(Refused):
             visit.shake_hands().serve()
+
+
+class EarlyVisit(Visit):
+    """Answers what came early like anything else, when the handshake is done."""
+
+    def _take(self, happened: Iterable[Event]) -> None:
+        happened = list(happened)
+        super()._take(happened)
+        self.data += b"".join(event.data for event in happened if isinstance(event, EarlyDataReceived))
+
+
+class EarlyServer(OurServer):
+    visit = EarlyVisit
 
 
 class ForgetfulVisit(Visit):

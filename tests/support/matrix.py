@@ -7,6 +7,7 @@ its ``cannot``, in a sentence that goes into the table.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from abc import ABC, abstractmethod
@@ -21,13 +22,28 @@ from attrs import evolve, field, frozen
 
 from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.config.choices import ClientAuthentication
+from sansticket.config.server import ServerConfig
+from sansticket.events import EarlyDataReceived
+from sansticket.psk import ExternalPsk, PskRole
+from sansticket.tickets.early_data import EarlyDataStatus
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
+from sansticket.tickets.stores.replay import ReplayRecorder
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
-from tests.support.loopback import ForgetfulServer, Line, OurServer, Refused, Visit, dial, echo
+from tests.support.loopback import (
+    EarlyServer,
+    ForgetfulServer,
+    Line,
+    OurServer,
+    Refused,
+    Visit,
+    dial,
+    dial_early,
+    echo,
+)
 from tests.support.peers import require
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -41,6 +57,9 @@ LARGE: Final = b"".join(b"line %08d of many, there and back\n" % number for numb
 PROTOCOL: Final = "http/1.1"
 HYBRID: Final = NamedGroup.X25519_MLKEM768
 RETRY_GROUP: Final = NamedGroup.SECP384R1
+PSK_IDENTITY: Final = "sensor-7"
+PSK_KEY: Final = bytes(range(32))
+"""For SHA-256, which is all that most programs know."""
 
 
 class Role(Enum):
@@ -64,6 +83,8 @@ class Cell(Enum):
     LARGE = "large"
     CLOSE = "close"
     HYBRID = "hybrid"
+    EARLY = "0-RTT"
+    PSK = "PSK"
 
 
 MEANING: Final = {
@@ -81,6 +102,9 @@ MEANING: Final = {
     "a tenth of that with tlslite-ng, whose ciphers are in Python",
     Cell.CLOSE: "the peer's close_notify arrives and nothing is cut off, in TLS 1.3 and 1.2",
     Cell.HYBRID: f"the key exchange is {HYBRID.name.replace('_', '')}",
+    Cell.EARLY: "a second connection resumes with a ticket of the first, and what the client sends first goes with its "
+    "ClientHello and is accepted, TLS 1.3",
+    Cell.PSK: "both have an external PSK, and our server has nothing else and gives no tickets, TLS 1.3",
 }
 
 TLS12_CELLS: Final = (Cell.FULL_12, Cell.TICKET_12, Cell.ID_12)
@@ -167,6 +191,10 @@ class Cannot:
     able: Callable[[], bool] = lambda: False
 
 
+NO_EARLY_DATA: Final = Cannot("It has no early data over TCP.")
+NO_PSK: Final = Cannot("It has no external PSKs.")
+
+
 class Peer(ABC):
     """Another implementation."""
 
@@ -214,7 +242,7 @@ def tasks(peer: Peer, cell: Cell, files: Files) -> Iterator[Task]:
     base = Task(
         cell,
         files,
-        times=2 if cell in (Cell.RESUMED_13, Cell.TICKET_12, Cell.ID_12) else 1,
+        times=2 if cell in (Cell.RESUMED_13, Cell.TICKET_12, Cell.ID_12, Cell.EARLY) else 1,
         tickets=cell is not Cell.ID_12,
         group={Cell.RETRY: RETRY_GROUP, Cell.HYBRID: HYBRID}.get(cell),
         certificate=cell is Cell.CERTIFICATE,
@@ -245,6 +273,8 @@ def _visit_them(task: Task, served: Served) -> None:
         changes["alpn_protocols"] = [b"unknown", task.alpn.encode()]
     if task.cell is Cell.ID_12:
         changes["tickets_in_tls12"] = False
+    if task.cell is Cell.EARLY:
+        changes["early_data"] = True
     session: Session | None = None
     for turn in range(task.times):
         line = _visit_once(task, served, changes, session)
@@ -257,12 +287,14 @@ def _visit_them(task: Task, served: Served) -> None:
     _check(task, line)
     if task.cell is Cell.CLOSE:
         assert line.closed, line.events
+    if task.cell is Cell.EARLY:
+        assert line.connection.early_data is EarlyDataStatus.ACCEPTED, line.connection.early_data_reason
 
 
 def _visit_once(
     task: Task, served: Served, changes: Mapping[str, Any], session: Session | None = None
 ) -> Line:
-    with dial(served.port, client_config(**changes), session) as line:
+    with _line(task, served, changes, session) as line:
         assert served.talk(line, task.payload) == task.payload
         if task.times > 1 and session is None and not line.sessions:
             line.pump(lambda: bool(line.sessions))
@@ -270,7 +302,19 @@ def _visit_once(
     return line
 
 
+def _line(task: Task, served: Served, changes: Mapping[str, Any], session: Session | None) -> Line:
+    if task.cell is Cell.PSK:
+        psk = ExternalPsk(PSK_IDENTITY.encode(), PSK_KEY, role=PskRole.CLIENT)
+        return dial(served.port, client_config(psks=[psk]))
+    config = client_config(**changes)
+    if task.cell is Cell.EARLY and session is not None:
+        return dial_early(served.port, config, session)
+    return dial(served.port, config, session)
+
+
 def _check(task: Task, line: Line) -> None:
+    if task.cell is Cell.PSK:
+        assert line.hello.psk_identity == PSK_IDENTITY.encode()
     assert line.hello.version == task.version
     assert line.retried == (task.cell is Cell.RETRY)
     if task.group is not None:
@@ -300,7 +344,14 @@ def _receive_them(peer: Peer, task: Task, kind: type[OurServer] = OurServer, **c
         changes["groups"] = [RETRY_GROUP]
     if task.cell is Cell.ID_12:
         changes |= {"ticket_keys": None, "session_cache": SessionCache()}
-    with kind(server_config(**changes)) as server:
+    if task.cell is Cell.EARLY:
+        kind = EarlyServer
+        changes |= {"max_early_data": 16_384, "replay": ReplayRecorder(since=-math.inf)}
+    config = server_config(**changes)
+    if task.cell is Cell.PSK:
+        psk = ExternalPsk(PSK_IDENTITY.encode(), PSK_KEY, role=PskRole.SERVER)
+        config = ServerConfig(psks=[psk], num_tickets=0, **changes)
+    with kind(config) as server:
         try:
             peer.visit(task, server.port)
         except AssertionError as error:
@@ -324,6 +375,10 @@ def _check_visits(task: Task, visits: list[Visit], server: OurServer) -> None:
         assert session is not None
         if task.cell is Cell.ID_12:
             assert session.session_id
+    if task.cell is Cell.EARLY:
+        accepted = [visit.connection.early_data is EarlyDataStatus.ACCEPTED for visit in visits]
+        assert any(accepted), [visit.hello.record.early_data for visit in visits]
+        assert any(isinstance(event, EarlyDataReceived) for visit in visits for event in visit.events)
     if task.cell is Cell.CLOSE:
         assert all(visit.closed for visit in visits), [visit.events for visit in visits]
 
@@ -343,7 +398,14 @@ module says.
 """
 
 TAIL: Final = """
-0-RTT has no column: `tests/interop/test_early_data.py` has early data with OpenSSL, GnuTLS and NSS, both ways.
+`tests/interop/test_early_data.py` has more of early data with OpenSSL, GnuTLS and NSS, and `tests/interop/test_psk.py`
+of PSKs with OpenSSL, GnuTLS and the `ssl` module.
+
+Clients that are not in the table, tried by hand: bun 1.4.5 (BoringSSL) and Deno 2.9.8 (rustls) resume in TLS 1.3, and
+offer no early data, no PSK, no compressed certificates and no record_size_limit. curl-cffi 0.17.0 (curl 8.23 with
+BoringSSL) resumes, sends no early data though curl's option is set, and has no PSKs; as Chrome, Firefox and Safari it
+takes compressed certificates (`tests/interop/test_small_extensions.py`). NSS's tstclnt 3.87.1 cannot take a ticket
+after a PSK, therefore there are none in that column.
 """
 
 

@@ -5,7 +5,7 @@ give back on each connection what comes, until close_notify.  ``mode=visit``: ``
 verify server.example, send the file ``payload``, take it back, close, and print "visited"; resume from the second
 time on, and fail where that is not so, if the library tells.  ``version`` is 1.3 or 1.2, ``group`` the only group if
 it is there, ``alpn`` the protocol, ``ca``, ``cert`` and ``key`` are PEM files, ``request=yes`` demands a client
-certificate, and ``tickets=no`` is without them.
+certificate, ``tickets=no`` is without them, and ``psk`` is an identity and the hex digits of its key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from sansticket.codes import NamedGroup
 from tests.support.command import Command
-from tests.support.matrix import HYBRID, RETRY_GROUP, Cell, Peer, Served, Task
+from tests.support.matrix import HYBRID, PSK_IDENTITY, PSK_KEY, RETRY_GROUP, Cell, Peer, Served, Task
 
 
 class Program(Peer):
@@ -33,7 +33,8 @@ class Program(Peer):
     @contextmanager
     def serve(self, task: Task) -> Iterator[Served]:
         files = task.files
-        arguments = ["mode=serve", f"cert={files.chain}", f"key={files.key}", *self._common(task)]
+        arguments = ["mode=serve", *self._common(task)]
+        arguments += [] if task.cell is Cell.PSK else [f"cert={files.chain}", f"key={files.key}"]
         arguments += ["request=yes"] if task.certificate else []
         arguments += [f"group={self.groups[task.group]}"] if task.group is not None else []
         with Command(*self.command(), *arguments) as server:
@@ -56,4 +57,5 @@ class Program(Peer):
         arguments = [f"version={task.dotted}", f"ca={task.files.ca}"]
         arguments += [f"alpn={task.alpn}"] if task.alpn else []
         arguments += [] if task.tickets else ["tickets=no"]
+        arguments += [f"psk={PSK_IDENTITY}:{PSK_KEY.hex()}"] if task.cell is Cell.PSK else []
         return arguments

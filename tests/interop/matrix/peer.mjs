@@ -7,6 +7,8 @@ const PATIENCE = 20_000;
 const given = Object.fromEntries(process.argv.slice(2).map((argument) => argument.split(/=(.*)/s)));
 const read = (path) => (path ? readFileSync(path) : undefined);
 
+const [identity, key] = (given.psk ?? "").split(":");
+const psk = Buffer.from(key ?? "", "hex");
 const options = {
   minVersion: `TLSv${given.version}`,
   maxVersion: `TLSv${given.version}`,
@@ -15,6 +17,11 @@ const options = {
   key: read(given.key),
   ...(given.group && { ecdhCurve: given.group }),
   ...(given.alpn && { ALPNProtocols: [given.alpn] }),
+  ...(given.psk && {
+    // The one is asked as a server, with a socket first; the other as a client.
+    pskCallback: (socket, shown) => (shown === identity ? psk : socket === null ? { psk, identity } : null),
+    checkServerIdentity: () => undefined,
+  }),
   ...(given.tickets === "no" && { secureOptions: constants.SSL_OP_NO_TICKET }),
 };
 
@@ -61,7 +68,7 @@ function visit(session, resumed) {
     socket.on("error", (error) => fail(error.message));
     socket.on("session", (made) => (last = made));
     socket.on("secureConnect", () => {
-      if (socket.isSessionReused() !== resumed) fail(`resumed is ${socket.isSessionReused()}`);
+      if (!given.psk && socket.isSessionReused() !== resumed) fail(`resumed is ${socket.isSessionReused()}`);
       if ((socket.alpnProtocol || undefined) !== given.alpn) fail(`agreed on ${socket.alpnProtocol}`);
       socket.write(payload);
     });

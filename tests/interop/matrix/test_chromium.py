@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from tests.interop.matrix.conftest import Matrix
 from tests.support.command import PATIENCE, Command
-from tests.support.matrix import Cannot, Cell, ClientOnly, Role, Task, cells
+from tests.support.matrix import NO_PSK, Cannot, Cell, ClientOnly, Role, Task, cells
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -34,6 +34,7 @@ class Chromium(ClientOnly):
     name = "Chromium"
     needs = ("Chromium", "NSS")
     cannot = {  # noqa: RUF012
+        (Role.CLIENT, Cell.PSK): NO_PSK,
         (Role.CLIENT, Cell.CERTIFICATE): Cannot(
             "Chromium without a window chooses a client certificate only by a policy for the whole machine."
         ),
@@ -50,7 +51,10 @@ class Chromium(ClientOnly):
             arguments = [f"--user-data-dir={home}/profile", f"--ssl-version-max=tls{task.dotted}"]
             arguments += [f"--ssl-version-min=tls{task.dotted}", "--dump-dom"]
             times = task.times if task.times == 1 else task.times + SPARE
-            page = f"https://server.example:{port}/?size={len(task.payload)}&times={times}"
+            method = "POST"
+            if task.cell is Cell.EARLY:  # which it sends only for what may be carried out twice
+                method, arguments = "GET", [*arguments, "--enable-features=EnableTLS13EarlyData"]
+            page = f"https://server.example:{port}/?size={len(task.payload)}&times={times}&method={method}"
             with Command("env", f"HOME={home}", "chromium", *FLAGS, *arguments, page) as browser:
                 assert browser.wait_for_end() == 0, browser.end
                 shown = browser.output.partition("<script>")[0]

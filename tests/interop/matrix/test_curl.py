@@ -10,7 +10,7 @@ import subprocess
 
 from tests.interop.matrix.conftest import Matrix
 from tests.support.command import PATIENCE, Command
-from tests.support.matrix import Cannot, Cell, ClientOnly, Role, Task, cells
+from tests.support.matrix import NO_PSK, Cannot, Cell, ClientOnly, Role, Task, cells
 from tests.support.openssl_version import NO_HYBRID_BEFORE_3_5, openssl_in
 
 
@@ -22,6 +22,10 @@ class Curl(ClientOnly):
     name = "curl"
     needs = ("curl",)
     cannot = {  # noqa: RUF012
+        (Role.CLIENT, Cell.EARLY): Cannot(
+            "curl has --tls-earlydata from 8.11 on, and not with every TLS library."
+        ),
+        (Role.CLIENT, Cell.PSK): NO_PSK,
         (Role.CLIENT, Cell.TICKET_12): Cannot(
             "curl turns the tickets of TLS 1.2 off in OpenSSL, and resumes by session id."
         ),

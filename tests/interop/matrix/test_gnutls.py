@@ -10,10 +10,23 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sansticket.commands import SendData
 from tests.interop.matrix.conftest import Matrix
 from tests.support.command import Command
-from tests.support.loopback import free_port
-from tests.support.matrix import HYBRID, RETRY_GROUP, Cannot, Cell, Peer, Role, Served, Task, cells
+from tests.support.loopback import Line, echo, free_port
+from tests.support.matrix import (
+    HYBRID,
+    PSK_IDENTITY,
+    PSK_KEY,
+    RETRY_GROUP,
+    Cannot,
+    Cell,
+    Peer,
+    Role,
+    Served,
+    Task,
+    cells,
+)
 
 GROUPS = {RETRY_GROUP: "GROUP-SECP384R1", HYBRID: "GROUP-X25519-MLKEM768"}
 
@@ -40,13 +53,20 @@ class GnuTLS(Peer):
     def serve(self, task: Task) -> Iterator[Served]:
         port, files = free_port(), task.files
         arguments = ["--echo", "--port", port, "--priority", self.priority(task, server=True)]
-        arguments += ["--x509certfile", files.chain, "--x509keyfile", files.key, "--x509cafile", files.ca]
+        if task.cell is Cell.PSK:
+            passwords = files.folder / "gnutls.passwords"
+            passwords.write_text(f"{PSK_IDENTITY}:{PSK_KEY.hex()}\n")
+            arguments += ["--pskpasswd", passwords]
+        else:
+            arguments += ["--x509certfile", files.chain, "--x509keyfile", files.key]
+            arguments += ["--x509cafile", files.ca]
+        arguments += ["--earlydata"] if task.cell is Cell.EARLY else []
         arguments += ["--require-client-cert", "--verify-client-cert"] if task.certificate else ["-a"]
         arguments += ["--alpn", task.alpn] if task.alpn else []
         arguments += [] if task.tickets else ["--noticket"]
         with Command("gnutls-serv", *map(str, arguments)) as server:
             server.wait_for("IPv4 0.0.0.0 port")
-            yield Served(port)
+            yield Served(port, early_and_echo)
 
     def visit(self, task: Task, port: int) -> None:
         files = task.files
@@ -58,6 +78,12 @@ class GnuTLS(Peer):
             arguments += ["--x509certfile", files.client_chain, "--x509keyfile", files.client_key]
         arguments += ["--alpn", task.alpn] if task.alpn else []
         arguments += [] if task.tickets else ["--noticket"]
+        if task.cell is Cell.PSK:
+            arguments += ["--pskusername", PSK_IDENTITY, "--pskkey", PSK_KEY.hex()]
+        if task.cell is Cell.EARLY:
+            early = files.folder / "gnutls.early"
+            early.write_bytes(task.payload)
+            arguments += ["--earlydata", early]
         if task.times > 1:
             arguments += ["--resume"] + (["--waitresumption"] if task.tls13 else [])
         with Command("gnutls-cli", *map(str, arguments)) as client:
@@ -68,7 +94,16 @@ class GnuTLS(Peer):
     def priority(self, task: Task, *, server: bool) -> str:
         only = task.group is not None and (server or task.group is HYBRID)
         group = f":-GROUP-ALL:+{GROUPS[task.group]}" if task.group and only else ""
-        return f"NORMAL:-VERS-ALL:+VERS-TLS{task.dotted}{group}"
+        psk = ":-KX-ALL:+DHE-PSK:+ECDHE-PSK" if task.cell is Cell.PSK else ""
+        return f"NORMAL:-VERS-ALL:+VERS-TLS{task.dotted}{group}{psk}"
+
+
+def early_and_echo(line: Line, payload: bytes) -> bytes:
+    """gnutls-serv takes early data, and answers only what comes after it."""
+    if line.completed is None:
+        line.send(SendData(payload))
+        line.shake_hands()
+    return echo(line, payload)
 
 
 PEER = GnuTLS()

@@ -16,7 +16,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 from tests.interop.matrix.conftest import Matrix
-from tests.support.matrix import Cannot, Cell, Role, cells
+from tests.support.matrix import NO_EARLY_DATA, NO_PSK, Cannot, Cell, Role, cells
 from tests.support.peers import tool
 from tests.support.programs import Program
 
@@ -48,6 +48,10 @@ class Go(Program):
     name = "Go crypto/tls"
     needs = ("Go",)
     cannot = {  # noqa: RUF012
+        (Role.SERVER, Cell.EARLY): NO_EARLY_DATA,
+        (Role.CLIENT, Cell.EARLY): NO_EARLY_DATA,
+        (Role.SERVER, Cell.PSK): NO_PSK,
+        (Role.CLIENT, Cell.PSK): NO_PSK,
         (Role.SERVER, Cell.ID_12): NO_SESSION_IDS,
         (Role.CLIENT, Cell.ID_12): NO_SESSION_IDS,
     }

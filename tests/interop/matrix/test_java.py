@@ -14,7 +14,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 from tests.interop.matrix.conftest import Matrix
-from tests.support.matrix import HYBRID, RETRY_GROUP, Cannot, Cell, Role, cells
+from tests.support.matrix import HYBRID, NO_EARLY_DATA, NO_PSK, RETRY_GROUP, Cannot, Cell, Role, cells
 from tests.support.programs import Program
 
 COMPILING = 120
@@ -43,6 +43,10 @@ class JSSE(Program):
     needs = ("Java",)
     groups = {RETRY_GROUP: "secp384r1", HYBRID: "X25519MLKEM768"}  # noqa: RUF012
     cannot = {  # noqa: RUF012
+        (Role.SERVER, Cell.EARLY): NO_EARLY_DATA,
+        (Role.CLIENT, Cell.EARLY): NO_EARLY_DATA,
+        (Role.SERVER, Cell.PSK): NO_PSK,
+        (Role.CLIENT, Cell.PSK): NO_PSK,
         (Role.SERVER, Cell.HYBRID): NO_HYBRID,
         (Role.CLIENT, Cell.HYBRID): NO_HYBRID,
     }

@@ -18,7 +18,18 @@ from tests.interop.matrix.conftest import Matrix
 from tests.support.command import PATIENCE, Command
 from tests.support.loopback import Line, free_port, wait_for_port
 from tests.support.loopback import http as request
-from tests.support.matrix import HYBRID, RETRY_GROUP, Cannot, Cell, Peer, Role, Served, Task, cells
+from tests.support.matrix import (
+    HYBRID,
+    NO_PSK,
+    RETRY_GROUP,
+    Cannot,
+    Cell,
+    Peer,
+    Role,
+    Served,
+    Task,
+    cells,
+)
 from tests.support.openssl_version import NO_HYBRID_BEFORE_3_5, openssl_in
 from tests.support.peers import tool
 
@@ -56,6 +67,9 @@ class Nginx(Peer):
     name = "nginx"
     needs = ("nginx",)
     cannot = {  # noqa: RUF012
+        (Role.SERVER, Cell.PSK): NO_PSK,
+        (Role.CLIENT, Cell.PSK): NO_PSK,
+        (Role.CLIENT, Cell.EARLY): Cannot("nginx sends no early data to the server that it is a proxy of."),
         (Role.SERVER, Cell.HYBRID): NO_HYBRID,
         (Role.CLIENT, Cell.HYBRID): NO_HYBRID,
         (Role.CLIENT, Cell.ALPN): Cannot("nginx sends no ALPN to the server that it is a proxy of."),
@@ -77,6 +91,7 @@ class Nginx(Peer):
             "ssl_session_cache shared:sessions:1m;",
             "location / { root {folder}/www; dav_methods PUT; }",
         ]
+        lines += ["ssl_early_data on;"] if task.cell is Cell.EARLY else []
         lines += [f"ssl_ecdh_curve {GROUPS[task.group]};"] if task.group else []
         if task.certificate:
             lines += ["ssl_verify_client on;", f"ssl_client_certificate {files.ca};"]

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.interop.matrix.conftest import Matrix
-from tests.support.matrix import Cannot, Cell, Role, cells
+from tests.support.matrix import NO_EARLY_DATA, Cannot, Cell, Role, cells
 from tests.support.programs import Program
 
 
@@ -34,6 +34,8 @@ class Node(Program):
     name = "Node.js"
     needs = ("Node.js",)
     cannot = {  # noqa: RUF012
+        (Role.SERVER, Cell.EARLY): NO_EARLY_DATA,
+        (Role.CLIENT, Cell.EARLY): NO_EARLY_DATA,
         (Role.SERVER, Cell.HYBRID): NO_HYBRID,
         (Role.CLIENT, Cell.HYBRID): NO_HYBRID,
     }

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.interop.matrix.conftest import Matrix
-from tests.support.matrix import LARGE, Cell, cells
+from tests.support.matrix import LARGE, NO_EARLY_DATA, Cell, Role, cells
 from tests.support.programs import Program
 
 
@@ -19,6 +19,10 @@ class TlsliteNg(Program):
     name = "tlslite-ng"
     needs = ("tlslite-ng",)
     large = LARGE[: len(LARGE) // 10]
+    cannot = {  # noqa: RUF012
+        (Role.SERVER, Cell.EARLY): NO_EARLY_DATA,
+        (Role.CLIENT, Cell.EARLY): NO_EARLY_DATA,
+    }
 
     def version(self) -> str:
         return version("tlslite-ng")

@@ -27,6 +27,9 @@ def settings() -> HandshakeSettings:
     if GIVEN["mode"] == "serve" and GIVEN.get("tickets") != "no":
         made.ticketKeys = [bytes(range(32))]
     made.certificate_compression_send = []  # its client would compress because of what it said itself, unasked
+    if "psk" in GIVEN:
+        identity, _, key = GIVEN["psk"].partition(":")
+        made.pskConfigs = [(identity.encode(), bytes.fromhex(key), "sha256")]
     if "group" in GIVEN:
         only = [GROUPS[GIVEN["group"]]]
         made.eccCurves, made.dhGroups, made.keyShares = only, [], only
