@@ -93,6 +93,8 @@ ALERT_REASONS: Final[dict[int, str]] = {
 VERIFY_CODES: Final[dict[Reason, tuple[int, str]]] = {
     Reason.CERTIFICATE_EXPIRED: (10, "certificate has expired"),
     Reason.CERTIFICATE_REVOKED: (23, "certificate revoked"),
+    Reason.MISSING_CERTIFICATE_STATUS: (73, "OCSP verification needed"),
+    Reason.BAD_CERTIFICATE_STATUS: (74, "OCSP verification failed"),
     Reason.CERTIFICATE_UNTRUSTED: (20, "unable to get local issuer certificate"),
     Reason.CERTIFICATE_NAME_MISMATCH: (62, "Hostname mismatch, certificate is not valid for {!r}."),
     Reason.CERTIFICATE_MALFORMED: (1, "unspecified certificate verification error"),

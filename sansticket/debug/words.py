@@ -26,6 +26,7 @@ from sansticket.events import (
 )
 from sansticket.text import MAX_PIECE, printable, quoted
 from sansticket.tickets.session import Session
+from sansticket.wire.extensions.certificate import CertificateStatusResponse
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareOffer, KeyShareRetry
 from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameList
 from sansticket.wire.extensions.resumption import PreSharedKeyOffer, PreSharedKeySelection
@@ -37,10 +38,11 @@ from sansticket.wire.messages.tls12 import (
     Certificate as Certificate12,
 )
 from sansticket.wire.messages.tls12 import (
-    NewSessionTicket as NewSessionTicket12,
+    CertificateStatus,
+    ServerKeyExchange,
 )
 from sansticket.wire.messages.tls12 import (
-    ServerKeyExchange,
+    NewSessionTicket as NewSessionTicket12,
 )
 from sansticket.wire.messages.tls13 import (
     Certificate,
@@ -105,9 +107,15 @@ def _parts(content: Message) -> list[str]:
             alpn = content.find(ApplicationProtocols)
             return _protocols(alpn) if alpn is not None else []
         case Certificate(entries=entries):
-            return [count(len(entries), "certificate")]
+            stapled = entries[0].find(CertificateStatusResponse) if entries else None
+            return [
+                count(len(entries), "certificate"),
+                *(_response(stapled.response) if stapled is not None else ()),
+            ]
         case Certificate12(certificates=certificates):
             return [count(len(certificates), "certificate")]
+        case CertificateStatus(response=response):
+            return _response(response)
         case CertificateVerify(scheme=scheme):
             return [name(SignatureScheme, scheme)]
         case ServerKeyExchange():
@@ -119,6 +127,10 @@ def _parts(content: Message) -> list[str]:
         case KeyUpdate(request_update=requested):
             return ["you too please"] if requested else []
     return []
+
+
+def _response(response: bytes) -> list[str]:
+    return [f"an OCSP response of {count(len(response), 'byte')}"]
 
 
 def _client_hello(hello: ClientHello) -> list[str]:

@@ -38,8 +38,9 @@ from sansticket.commands import AcceptPeer
 from sansticket.debug.key_log import KeyLog
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
-from tests.support.credentials import anchors, credential_of, subordinate, with_chain
+from tests.support.credentials import anchors, credential_of, server_credential, subordinate, with_chain
 from tests.support.ssl_objects import NAME, OURS, TLS12, TLS13, End, Link, shaken
+from tests.support.staples import REVOKED, UNKNOWN, stapled_credential
 
 CLIENT, SERVER = ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER
 
@@ -325,6 +326,24 @@ def test_a_client_whose_application_verifies() -> None:
     link = shaken(context, server(), server_hostname="whatever.example")
     assert seen[0].server_name == "whatever.example"
     assert link.client.tls.get_verified_chain() == list(server_identity().chain_der)
+
+
+@pytest.mark.parametrize("check_hostname", [True, False])
+def test_a_config_that_requires_a_staple(check_hostname: bool) -> None:
+    """There is nothing of it in the standard library; a context made of a config verifies what the config says."""
+    context = SSLContext(client_config(require_stapling=True))
+    context.check_hostname = check_hostname
+    serving = SSLContext(server_config(credentials=[stapled_credential()]))
+    shaken(context, serving, server_hostname=NAME)
+    for credential, code, problem in (
+        (stapled_credential("p256", REVOKED), 23, "certificate revoked"),
+        (stapled_credential("p256", UNKNOWN), 74, "OCSP verification failed"),
+        (server_credential(), 73, "OCSP verification needed"),
+    ):
+        refusing = SSLContext(server_config(credentials=[credential]))
+        with pytest.raises(ssl.SSLCertVerificationError, match=problem) as caught:
+            shaken(context, refusing, server_hostname=NAME)
+        assert (caught.value.verify_code, caught.value.verify_message) == (code, problem)
 
 
 def test_names_are_verified_again_when_the_application_does_not() -> None:

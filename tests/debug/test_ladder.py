@@ -27,19 +27,22 @@ from sansticket.debug import words
 from sansticket.debug.key_log import KeyLog
 from sansticket.debug.ladder import draw
 from sansticket.debug.trace import Carried, Happened, TracedPair
+from sansticket.wire.extensions.certificate import CertificateStatusResponse
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer, KeyShareEntry
 from sansticket.wire.extensions.negotiation import SelectedVersion
 from sansticket.wire.extensions.resumption import PreSharedKeySelection
+from sansticket.wire.messages import tls13
 from sansticket.wire.messages.alert import Alert
 from sansticket.wire.messages.hello import ServerHello
 from sansticket.wire.messages.tls12 import (
     Certificate,
+    CertificateStatus,
     ServerKeyExchange,
 )
 from sansticket.wire.messages.tls12 import (
     NewSessionTicket as NewSessionTicket12,
 )
-from sansticket.wire.messages.tls13 import Finished, KeyUpdate, NewSessionTicket
+from sansticket.wire.messages.tls13 import CertificateEntry, Finished, KeyUpdate, NewSessionTicket
 from tests.support.configs import client_config, server_config
 from tests.support.newer import SHARES
 
@@ -152,6 +155,10 @@ def test_words_for_messages() -> None:
     assert words.message(NewSessionTicket(7200, 0, b"", b"t")) == "1 byte for 7200 s"
     assert words.message(NewSessionTicket12(300, b"ticket")) == "6 bytes for 300 s"
     assert words.message(Certificate((b"a", b"b"))) == "2 certificates"
+    assert words.message(CertificateStatus(b"ab")) == "an OCSP response of 2 bytes"
+    entries = CertificateEntry(b"a", (CertificateStatusResponse(b"ab"),)), CertificateEntry(b"b")
+    assert words.message(tls13.Certificate(b"", entries)) == "2 certificates, an OCSP response of 2 bytes"
+    assert words.message(tls13.Certificate(b"", ())) == "0 certificates"
     assert words.message(KeyUpdate(0)) == ""
     assert words.message(Finished(bytes(32))) == ""
     exchange = ServerKeyExchange(NamedGroup.SECP256R1, b"", 0x0403, b"")

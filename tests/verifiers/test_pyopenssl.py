@@ -7,11 +7,13 @@ import random
 from typing import Any
 
 import pytest
+from attrs import evolve
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.codes import ProtocolVersion
+from sansticket.commands import AcceptPeer
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
@@ -36,6 +38,7 @@ from tests.support.credentials import (
     with_chain,
 )
 from tests.support.pair import ConnectionPair
+from tests.support.staples import NEXT_UPDATE, REVOKED, of_another_certificate, staple
 
 NAME = "server.example"
 
@@ -299,3 +302,21 @@ def test_no_changed_chain_raises_anything_but_a_fault() -> None:
             reasons.append(caught.reason)
     assert len(reasons) > 1400
     assert all(reason.name.startswith("CERTIFICATE_") for reason in reasons)
+
+
+# --- OCSP stapling -----------------------------------------------------------------------------------------------
+
+
+def test_a_stapled_response_is_verified() -> None:
+    """By the path that OpenSSL has found, at the time of the verifier's clock or the system's."""
+    chain = server_credential().chain
+    asked = VerifyPeer(chain, NAME, public_key_of(chain[0]), anchors(), staple())
+    assert ServerVerifier()(asked) == AcceptPeer()
+    for response, reason in (
+        (staple("p256", REVOKED), Reason.CERTIFICATE_REVOKED),
+        (of_another_certificate(), Reason.BAD_CERTIFICATE_STATUS),
+        (b"", Reason.BAD_CERTIFICATE_STATUS),
+    ):
+        assert refused(ServerVerifier(), evolve(asked, ocsp_response=response))[0] is reason
+    late = (NEXT_UPDATE + DAY).timestamp()
+    assert refused(ServerVerifier(clock=lambda: late), asked)[0] is Reason.BAD_CERTIFICATE_STATUS

@@ -10,9 +10,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from threading import RLock
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 from attrs import evolve, fields, frozen
 
@@ -25,9 +24,10 @@ from sansticket.config.client import ClientConfig
 from sansticket.config.defaults import KNOWN_VERSIONS
 from sansticket.config.server import ServerConfig
 from sansticket.crypto.certificates import Credential
-from sansticket.crypto.verification import TrustAnchors, verify_server_chain
+from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.events import SelectConfig, Sign, VerifyPeer
+from sansticket.handshake.common.certificates import verify_chain_default
 
 VERIFY_MODES: Final = {
     ClientAuthentication.NONE: ssl.CERT_NONE,
@@ -346,7 +346,8 @@ CHAIN_ALONE: Final = b"sansticket.adapters: chain without name"
 
 @frozen
 class ChainAlone:
-    """The answer of a client that verifies the chain and not the name (``check_hostname`` is False).
+    """The answer of a client that verifies the chain, with what is stapled, and not the name (``check_hostname`` is
+    False).
 
     A Fault that it raises is the verdict, with its reason.
     """
@@ -355,7 +356,6 @@ class ChainAlone:
     config: ClientConfig
 
     def __call__(self, question: VerifyPeer) -> AcceptPeer:
-        anchors, config = cast(TrustAnchors, question.trust_anchors), self.config
-        now = datetime.fromtimestamp(config.clock(), UTC)
-        verify_server_chain(question.certificates, anchors, None, now, config.min_rsa_bits)
+        now = self.config.clock()
+        verify_chain_default(self.config, question.certificates, None, now, question.ocsp_response)
         return AcceptPeer()
