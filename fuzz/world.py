@@ -302,6 +302,10 @@ CONVERSATIONS: Final = (
         resumes=True,
         client={"early_data": True},
     ),
+    Conversation(
+        "stateless retry",
+        {"groups": (NamedGroup.SECP256R1,), "stateless_retry": TicketKeyRing.generate(TIME, entropy)},
+    ),
 )
 
 Step = tuple[Side, bytes | Command, list[Any]]
