@@ -180,6 +180,20 @@ def test_what_is_no_list_is_no_reason_to_stop(server: RedisServer, caplog: pytes
     assert "what was published is no list of revocations: format 104; expected 1" in caplog.text
 
 
+def test_a_function_that_fails_does_not_end_it(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    here, there = Revocations(), Revocations()
+
+    async def main() -> None:
+        async with listening(server, here) as channel, listening(server, there, heard=lambda: 1 / 0):
+            for user in (b"alice", b"bob"):
+                await channel.publish(here.revoke_subject(user, NOW))
+                await until(lambda user=user: refused(there, user))
+
+    run(main())
+    assert "heard failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_names_of_two_fleets_are_apart(server: RedisServer) -> None:
     here, there = Revocations(), Revocations()
 

@@ -298,7 +298,8 @@ class RedisRevocations:
     Redis needs no memory of its own for this to be right: each server brings back what it finds missing, so one that
     lost everything has all of it again within ``interval`` seconds.
 
-    ``heard``: called without arguments after something came from Redis, to have a look at open connections.
+    ``heard``: called without arguments after something came from Redis, to have a look at open connections.  What it
+    raises is logged.
     ``timeout``: seconds for a look-up or an announcement.  ``interval``: seconds between two looks at all of it, and at
     most until the next attempt where Redis is not to be had.  ``name``: of the sorted set and the channel.
 
@@ -379,7 +380,10 @@ class RedisRevocations:
             log.warning("what was published is no list of revocations: %s", error)
             return
         if self._heard is not None:
-            self._heard()
+            try:
+                self._heard()
+            except Exception:  # whoever does not listen any more hears of no ban
+                log.exception("heard failed")
 
 
 def _times_in(data: bytes) -> dict[bytes, int]:
