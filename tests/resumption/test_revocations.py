@@ -410,6 +410,29 @@ def test_the_data_of_a_resumed_session_and_of_its_last_ticket(
     ended(pair, "subject refused from before ")
 
 
+def test_the_data_of_a_renewed_ticket_is_what_counts(
+    world: World, versions: dict[str, Any], revocations: Revocations
+) -> None:
+    """TLS 1.2 makes its ticket before the handshake is done, TLS 1.3 afterwards."""
+
+    def renew(question: DecideTicket) -> ResolveTicket:
+        found = question.session is not None
+        return ResolveTicket(TicketReturn.USE_RENEW if found else TicketReturn.IGNORE_RENEW)
+
+    def name(question: PrepareTicket) -> SealTicket:
+        return SealTicket(b"carol" if question.session.app_data else b"alice")
+
+    answers = {DecideTicket: renew, PrepareTicket: name}
+    config = world.server(revocations=revocations, answers=answers, num_tickets=1, **versions)
+    client = world.client(**versions)
+    pair = again(world, config, world.connect(config, client=client), client)
+    assert resumed(pair)
+    assert issued(pair).app_data == b"carol"
+    world.clock.forward(1)
+    revocations.revoke_subject(b"carol", world.clock.now)
+    ended(pair, "subject refused from before ")
+
+
 def test_a_user_who_logged_in_later(world: World, revocations: Revocations) -> None:
     user = [b""]
     answers = {PrepareTicket: lambda _: SealTicket(user[0])}
