@@ -116,7 +116,7 @@ def page() -> Iterator[str]:
     yield "Made by `python -m sansticket states --format markdown > docs/states.md` from the code's annotations;"
     yield "a test holds it to them. A dashed state is a question to the application, and only its answers are"
     yield "accepted there. Every state can also end with an alert, and every question can be answered with"
-    yield "`AbortHandshake`: these are not drawn."
+    yield "`AbortHandshake`: these are not drawn. `docs/model.md` has the same for programs, and what was walked of it."
     for side in SIDES:
         yield ""
         yield f"## The {side}"
