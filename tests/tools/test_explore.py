@@ -22,7 +22,7 @@ from tests.support.scenes import Scene
 from tools.explore import moves
 from tools.explore.__main__ import BEGIN, END, PAGE, full, quick, run
 from tools.explore.report import declared, lines, title
-from tools.explore.scenarios import brief, walks
+from tools.explore.scenarios import EARLY, brief, walks
 from tools.explore.setting import Scenario
 from tools.explore.shapes import key_of, shape_of
 from tools.explore.unreached import REASONS
@@ -101,7 +101,7 @@ class Forgetful(TalkativeRecorder):
 
 
 def test_a_session_is_used_twice() -> None:
-    found = problems(evolve(BRIEF["early data, single use"], cache=Generous))
+    found = problems(evolve(SCENARIOS["early data, single use"], client=(EARLY,), server=(), cache=Generous))
     assert "second server: a session for single use is used again" in found
     assert "second server: early data b'client 0;' is delivered a second time" in found
 

@@ -46,7 +46,7 @@ EARLY: Final = SendEarlyData(b"")
 
 ONCE: Final[Script] = (DATA,)
 TALK: Final[Script] = (DATA, Close())
-EARLY_TALK: Final[Script] = (EARLY, DATA, Close())
+EARLY_TALK: Final[Script] = (EARLY, DATA)
 ASK_AGAIN: Final = Foreign(HelloRequest().encode(), early=True)
 BEGIN_AGAIN: Final = Foreign(ClientHello(bytes(32), b"", (0xC02B,), ()).encode())
 """A renegotiation, which ours never wants and always declines."""
@@ -86,7 +86,7 @@ def _of_tls13() -> Iterator[Scenario]:
     yield talking(full("key update"), (UpdateKeys(request_peer=True), DATA), (UpdateKeys(), DATA))
     yield talking(full("tickets on demand"), ONCE, (IssueTicket(2), DATA, IssueTicket(), FlushTickets()))
     yield talking(full("closed at any time"), (Close(),), (Close(),))
-    yield talking(full("data before the client's Finished", server={"half_rtt": True}))
+    yield talking(full("data before the client's Finished", server={"half_rtt": True}), ONCE, ONCE)
 
 
 def _of_certificates() -> Iterator[Scenario]:
@@ -131,9 +131,9 @@ def _of_tls12() -> Iterator[Scenario]:
     yield talking(by_id, cache=TalkativeCache)
     yield talking(named("TLS 1.2, client certificate"))
     yield talking(evolve(without, name="TLS 1.2, no client certificate", client=TLS_1_2))
-    yield talking(without, server=(ASK_AGAIN, DATA, Close()))
+    yield talking(without, ONCE, (ASK_AGAIN,))
     yield talking(named("TLS 1.2 where both versions are offered"))
-    yield talking(again, (DATA, BEGIN_AGAIN), (ASK_AGAIN, DATA))
+    yield talking(again, (BEGIN_AGAIN,), (ASK_AGAIN, DATA))
     yield talking(closed, (Close(),), (Close(),))
 
 
@@ -160,9 +160,7 @@ def brief() -> Iterator[Scenario]:
 BRIEF: Final = (
     "full",
     "resumed, single use",
-    "retry",
     "early data",
-    "early data, single use",
     "TLS 1.2",
     "TLS 1.2, resumed by ticket",
     "TLS 1.2, resumed by id",

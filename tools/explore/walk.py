@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from sansticket.codes import ProtocolVersion
+from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.handshake.machine.state import State
 from sansticket.tickets.session import Session
 from tools.explore.moves import Result, attacks, end_stream, first_flight, free_moves
@@ -56,7 +56,7 @@ class Walk:
         for party in result.node.parties:
             if party.end is not None and party.end in notes.events:
                 alert = party.end.alert
-                name = "none" if alert is None else getattr(alert, "name", str(alert)).lower()
+                name = "none" if alert is None else AlertDescription(alert).name.lower()
                 self.ends[party.end.reason.name, f"{name}{', of the peer' if party.end.by_peer else ''}"] += 1
         for problem in result.problems:
             self.blame(result.node, problem)

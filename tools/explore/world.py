@@ -187,6 +187,8 @@ class Party(Changing):
             [writes(self.connection), 0 if sealer is None else sealer.sequence, engine.outbound.closed],
             [engine.outbound.silent, engine.closing, engine.pending is not None, reader.buffered > 0],
             [self.waiting and self.waiting[0].number, *(flight.data for flight in self.waiting)],
+            engine.held,
+            [session.session_id for session in getattr(engine.sessions, "_kept", ())],
             engine.limits,
             engine.early_data.status,
             [self.steps_taken, self.asked_for, len(self.sessions), self.stream_ended],
