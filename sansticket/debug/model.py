@@ -118,7 +118,7 @@ class Transition:
 class Machine:
     """One side: where it begins, its states, and all that is declared to happen in them.
 
-    Everywhere else it can end: by an alert, the end of the stream, ``Close`` and ``Abort``.
+    Everywhere else it can end: by an alert, the end of the stream, ``Close``, ``Abort`` and ``CheckRevocations``.
     """
 
     side: Side

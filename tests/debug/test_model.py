@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sansticket import commands
-from sansticket.commands import Abort, Close, Command
+from sansticket.commands import Abort, CheckRevocations, Close, Command
 from sansticket.debug.explain import Side
 from sansticket.debug.model import EPOCHS, VERSIONS, Machine, Place, document, machine
 from sansticket.debug.states import SIDES, reachable
@@ -60,7 +60,8 @@ def test_every_command_and_message_means_something_somewhere() -> None:
     known = {
         name for name, kind in vars(commands).items() if isinstance(kind, type) and issubclass(kind, Command)
     }
-    assert known - triggers.keys() == {Command.__name__, Close.__name__, Abort.__name__}
+    everywhere = {kind.__name__ for kind in (Close, Abort, CheckRevocations)}
+    assert known - triggers.keys() == {Command.__name__, *everywhere}
     assert {kind for name, kind in triggers.items() if name in known} == {"command", "answer"}
     messages = {name for name, kind in triggers.items() if kind == "message"}
     assert len(messages) >= len({*MESSAGES_OF_TLS12, *MESSAGES_OF_TLS13})
