@@ -62,7 +62,7 @@ class Thief:
         return [visit for visit in self._fleet.visits if visit.who == self.client.name]
 
     def seen(self) -> list[Visit]:
-        """Since the theft, those of both in which a ticket was refused: somebody else had used it."""
+        """Since the theft, those of both in which a ticket was refused, or known to have been used by somebody else."""
         names = (self.client.name, self.victim.name)
         return [
             visit
@@ -70,7 +70,7 @@ class Thief:
             if self.stole_at is not None
             and visit.who in names
             and visit.began >= self.stole_at
-            and visit.refused
+            and (visit.refused or visit.reused)
         ]
 
     def _steal(self) -> None:

@@ -9,13 +9,16 @@ from statistics import median
 from attrs import frozen
 
 from sansticket.fleet.fleets import Fleet
-from sansticket.fleet.plan import StoredSessions
 from sansticket.fleet.report import SHARE, WORDS, Cell, Column, Curve, Table
+from sansticket.fleet.servers import Server
 from sansticket.fleet.visits import Kind, Visit
 from sansticket.tickets.early_data import EarlyDataStatus
 
 RECORDED_HELLO = 160
 """Bytes that a ``ReplayRecorder`` takes for each ClientHello."""
+
+REMEMBERED_USE = 600
+"""Those that ``TicketUses`` takes for each ticket."""
 
 _OFFERED = (EarlyDataStatus.ACCEPTED, EarlyDataStatus.REJECTED)
 """What a server's record says where early data came."""
@@ -170,32 +173,38 @@ def _early_data(case: Case) -> tuple[Cell, ...]:
 
 
 def memory(cases: Iterable[Case]) -> Table:
-    """What servers and store have in memory at the end, and the store at its fullest."""
-    columns = (
-        Column("case", WORDS),
-        Column("most sessions in the store"),
-        Column("bytes, sealed"),
-        Column("bytes each", ",.1f"),
-        Column("hellos recorded by a server"),
-        Column("bytes"),
-    )
-    return Table("Memory", columns, tuple((case.name, *_memory(case.fleet)) for case in cases))
+    """What a store had at its fullest, and what the server that has most has at the end."""
+    columns = (Column("case", WORDS), Column("what is in memory", WORDS), Column("number"), Column("bytes"))
+    rows = ((case.name, *row) for case in cases for row in _memory(case.fleet))
+    return Table("Memory", columns, tuple(rows))
 
 
-def _memory(fleet: Fleet) -> tuple[Cell, ...]:
+def _memory(fleet: Fleet) -> Iterator[tuple[Cell, ...]]:
     store = fleet.shared.store
-    recorded = max(
-        (len(server.recorder) for server in fleet.servers if server.recorder is not None), default=None
-    )
-    stored = isinstance(fleet.plan.keys, StoredSessions) and store is not None
+    if store is not None:
+        yield "sessions in the store, sealed, at most", store.most, store.most_bytes
+    for what, sizes in (
+        ("hellos recorded by a server", [_recorded(server) for server in fleet.servers]),
+        ("used tickets remembered by a server", [_remembered(server) for server in fleet.servers]),
+        ("families revoked, as written", [_revoked(server) for server in fleet.servers]),
+    ):
+        if known := [size for size in sizes if size is not None]:
+            yield what, *max(known)
+
+
+def _recorded(server: Server) -> tuple[int, int] | None:
+    number = len(server.recorder) if server.recorder is not None else None
+    return None if number is None else (number, number * RECORDED_HELLO)
+
+
+def _remembered(server: Server) -> tuple[int, int] | None:
+    number = len(server.uses) if server.uses is not None else None
+    return None if number is None else (number, number * REMEMBERED_USE)
+
+
+def _revoked(server: Server) -> tuple[int, int] | None:
     return (
-        *(
-            (store.most, store.most_bytes, share(store.most_bytes, store.most))
-            if stored and store
-            else (None,) * 3
-        ),
-        recorded,
-        None if recorded is None else recorded * RECORDED_HELLO,
+        None if server.revocations is None else (len(server.revocations), len(server.revocations.to_bytes()))
     )
 
 

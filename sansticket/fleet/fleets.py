@@ -12,7 +12,7 @@ from sansticket.config.client import ClientConfig
 from sansticket.connection.client import ClientConnection
 from sansticket.events import EarlyDataReceived
 from sansticket.fleet import identity
-from sansticket.fleet.plan import Plan, StoredSessions
+from sansticket.fleet.plan import Plan, Recorders, StoredSessions
 from sansticket.fleet.servers import APART, FRESH, GROUPS, SCHEMES, Server, Shared, root_secret
 from sansticket.fleet.store import Store
 from sansticket.fleet.visits import Conversation, Kind, Stopwatch, Visit
@@ -21,6 +21,7 @@ from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
 from sansticket.tickets.stores.replay import ReplayRecorder
+from sansticket.tickets.stores.uses import TicketUses
 
 RETRY_AFTER = 1.0
 """Seconds after which a client whose connection failed tries again, once."""
@@ -98,7 +99,8 @@ class Fleet:
         self._losing = world.chance("losing")
         self._stopwatch = stopwatch
         self._requests = 0
-        self.shared = Shared(self._store(), ReplayRecorder(FRESH + APART, since=world.now))
+        uses = TicketUses(policy=plan.reuse) if plan.reuse and plan.uses is Recorders.SHARED else None
+        self.shared = Shared(self._store(), ReplayRecorder(FRESH + APART, since=world.now), uses)
         clocks = world.chance("clocks")
         self.servers = [
             Server(world, plan, number, clocks.between(-plan.skew, plan.skew), self.shared)

@@ -9,9 +9,10 @@ from typing import Any, Final
 from attrs import Attribute, field, frozen
 
 from sansticket.codes import ProtocolVersion
-from sansticket.config.checks import is_a, is_flag
+from sansticket.config.checks import is_a, is_flag, or_none
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
+from sansticket.tickets.stores.uses import ReusePolicy
 
 MAX_SERVERS: Final = 10_000
 DAY: Final = 86_400.0
@@ -65,12 +66,12 @@ KeyPolicy = OwnKeys | WindowedKeys | StoredSessions
 
 
 class Recorders(Enum):
-    """Who remembers the ClientHellos whose early data was accepted."""
+    """Who remembers the ClientHellos whose early data was accepted, and who the tickets that were used."""
 
     OWN = "each server"
-    """A ``ReplayRecorder`` of its own, which a restart empties."""
+    """A ``ReplayRecorder``, or ``TicketUses``, of its own, which a restart empties."""
     SHARED = "one for all"
-    """One for the fleet: ``ClaimEarlyData`` is answered by it."""
+    """One for the fleet: it answers ``ClaimEarlyData``, or stands in the place of the table of each server."""
 
 
 @frozen(kw_only=True)
@@ -96,6 +97,13 @@ class Plan:
     """Bytes that a client may send early, and then does where it can; 0 for none.  TLS 1.2 has none in any case."""
     recorders: Recorders = field(default=Recorders.OWN, validator=is_a(Recorders, "one of Recorders"))
     """Who remembers the ClientHellos whose early data was accepted."""
+    reuse: ReusePolicy | None = field(
+        default=None, validator=or_none(is_a(ReusePolicy, "a ReusePolicy or None"))
+    )
+    """What becomes of a ticket that is used a second time, after a window of 10 seconds.  None: nobody remembers which
+    were used.  Families that end are revoked, and servers tell each other, which takes a second."""
+    uses: Recorders = field(default=Recorders.OWN, validator=is_a(Recorders, "one of Recorders"))
+    """Who remembers which tickets were used."""
     sticky: bool = field(default=False, validator=is_flag)
     """A client always comes to the same server, as long as that is up; otherwise to any."""
     round_trip: float = field(default=0.05, validator=_in_range(0, 10))

@@ -26,6 +26,7 @@ from sansticket.events import (
     LookUpSession,
     Sign,
     TicketIssued,
+    TicketReused,
 )
 from sansticket.fleet import identity
 from sansticket.fleet.plan import DAY, OwnKeys, Plan, Recorders, WindowedKeys
@@ -37,12 +38,17 @@ from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import CacheMode, SessionCache
 from sansticket.tickets.stores.replay import ReplayRecorder
+from sansticket.tickets.stores.revocations import Revocations
+from sansticket.tickets.stores.uses import ReusePolicy, TicketUses
 
 FRESH: Final = 20.0
 """Seconds within which a ClientHello is in time, by the clock of one server."""
 
 APART: Final = 40.0
 """Seconds for which a shared recorder remembers longer: the clocks of its servers may differ by as much."""
+
+TELLING: Final = 1.0
+"""Seconds until all servers know what one has revoked."""
 
 GROUPS: Final = (NamedGroup.X25519, NamedGroup.SECP256R1)
 """The second is that of the certificate, without which TLS 1.2 has no signature (RFC 8422 section 5.1)."""
@@ -56,10 +62,20 @@ def root_secret(world: World) -> bytes:
 
 @define(eq=False)
 class Shared:
-    """What all servers of a fleet have together: a store where the plan has one, and a recorder."""
+    """What all servers of a fleet have together: a store where the plan has one, a recorder, a table of used tickets.
+
+    ``revocations`` are the lists of all servers, by their numbers.
+    """
 
     store: Store | None
     recorder: ReplayRecorder
+    uses: TicketUses | None
+    revocations: dict[int, Revocations] = field(factory=dict)
+
+    def spread(self, news: Revocations) -> None:
+        """All servers are told."""
+        for revocations in self.revocations.values():
+            revocations.merge(news)
 
 
 @define(eq=False)
@@ -83,6 +99,10 @@ class Server:
     """How often it was started."""
     recorder: ReplayRecorder | None = field(default=None, repr=False)
     """Its own, in this life."""
+    uses: TicketUses | None = field(default=None, repr=False)
+    """Likewise, or that of all."""
+    revocations: Revocations | None = field(default=None, repr=False)
+    """What it does not resume, where the plan has a policy for reuse."""
     config: ServerConfig = field(init=False, repr=False)
     """That of this life."""
 
@@ -103,6 +123,8 @@ class Server:
             named["replay"] = self.recorder = ReplayRecorder(FRESH, since=self.clock())
         elif plan.early_data:
             answers[ClaimEarlyData] = self._claim_early_data
+        if plan.reuse is not None:
+            named |= self._remembering(plan.reuse)
         if isinstance(plan.keys, OwnKeys | WindowedKeys):
             named["ticket_keys"] = self._ticket_keys(plan.keys)
         else:
@@ -132,11 +154,24 @@ class Server:
 
     def heed(self, events: list[Event]) -> None:
         """As the wrappers do it: a new session is in the store before its ticket leaves."""
+        if self.revocations is not None and any(isinstance(event, TicketReused) for event in events):
+            news = self.revocations.copy()
+            self.world.after(TELLING, lambda: self.shared.spread(news))
         new = [event.session for event in events if isinstance(event, TicketIssued)]
         store = self.shared.store
         if new and store is not None:
             with suppress(StoreError):  # or its ticket will not be found
                 store.put(new, self.clock())
+
+    def _remembering(self, policy: ReusePolicy) -> Mapping[str, Any]:
+        """Which tickets were used, and what the others know to be revoked."""
+        own = TicketUses(policy=policy)
+        self.uses = own if self.shared.uses is None else self.shared.uses
+        self.revocations = Revocations()
+        for known in self.shared.revocations.values():
+            self.revocations.merge(known)
+        self.shared.revocations[self.number] = self.revocations
+        return {"ticket_uses": self.uses, "revocations": self.revocations}
 
     # --- how sessions are shared
 

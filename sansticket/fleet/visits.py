@@ -17,6 +17,7 @@ from sansticket.events import (
     Event,
     HandshakeCompleted,
     TicketIssued,
+    TicketReused,
 )
 from sansticket.fleet.servers import Server
 from sansticket.fleet.world import World
@@ -57,6 +58,8 @@ class Visit:
     """How many tickets the client showed."""
     refused: tuple[str, ...] = ()
     """Why none of them was taken, after a full handshake."""
+    reused: bool = False
+    """A ticket was shown that had been used before (``TicketReused``)."""
     early_data: EarlyDataOutcome
     """What became of it, as the server has it."""
     from_client: int
@@ -75,7 +78,7 @@ class Visit:
     """Likewise."""
 
 
-_IN_DETAIL: Final = frozenset({"found", "single use", "admission"})
+_IN_DETAIL: Final = frozenset({"found", "single use", "admission", "family"})
 """Checks whose details are words, and not numbers."""
 
 
@@ -134,6 +137,7 @@ class Conversation:
     _began: float = field(init=False)
     _trips: int = 0
     _tickets: int = 0
+    _reused: bool = False
     _before_tickets: int = 0
     _sides: tuple[_Side, _Side] = field(factory=lambda: (_Side(), _Side()))
     _ended: bool = False
@@ -206,6 +210,8 @@ class Conversation:
                     self.delivered(data)
                 case TicketIssued():
                     self._tickets += 1
+                case TicketReused():
+                    self._reused = True
                 case ConnectionTerminated():
                     self._cut()
 
@@ -242,6 +248,7 @@ class Conversation:
             version=self.server.plan.version,
             shown=_shown(record),
             refused=tuple(why_refused(record)) if kind is Kind.FULL else (),
+            reused=self._reused,
             early_data=record.early_data,
             from_client=self._sides[0].sent,
             from_server=self._sides[1].sent,

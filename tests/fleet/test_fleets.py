@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sansticket import ConfigError, EarlyDataReason, EarlyDataStatus
+from sansticket import ConfigError, EarlyDataReason, EarlyDataStatus, ReusePolicy
 from sansticket.fleet import (
     Condition,
     Fleet,
@@ -320,6 +320,57 @@ def test_a_thief_waits_for_something_to_steal() -> None:
     assert thief.visits()
 
 
+@pytest.mark.parametrize("uses", Recorders)
+def test_the_second_use_of_a_ticket_ends_its_family(uses: Recorders) -> None:
+    """Everywhere, a second after it was noticed."""
+    fleet = fleet_of(servers=3, reuse=ReusePolicy.END_FAMILY, uses=uses)
+    visit(fleet)
+    victim = fleet.clients[0]
+    for server in fleet.servers[1:]:
+        server.stop()
+    thief = Thief(fleet, victim, 1.0, 600.0)
+    fleet.world.run(HOUR)
+    assert thief.visits()
+    assert thief.seen() == []
+    noticed = visit(fleet)
+    assert (noticed.kind, noticed.reused, noticed.refused) == (Kind.FULL, True, ("reuse",))
+    assert thief.seen() == [noticed]
+    for server in fleet.servers[1:]:
+        server.start()
+    fleet.servers[0].stop()
+    assert all(server.revocations and len(server.revocations) == 1 for server in fleet.servers)
+    before = len(thief.visits())
+    fleet.world.run(HOUR)
+    (refused,) = thief.visits()[before:]
+    assert refused.kind is Kind.FULL
+    assert visit(fleet).kind is Kind.RESUMED, "the victim has begun anew"
+
+
+def test_a_server_does_not_see_what_another_resumed() -> None:
+    fleet = fleet_of(servers=2, reuse=ReusePolicy.REFUSE)
+    client = fleet.client()
+    visit(fleet)
+    loan = client.sessions.reserve(client.key, fleet.world.now)
+    assert loan is not None
+    seen = []
+    for number in (0, 1, 0, 1):
+        for server in fleet.servers:
+            server.up = server.number == number
+        client.visit(loan.session)
+        fleet.world.run(20)
+        seen.append(fleet.visits[-1].reused)
+    assert seen == [False, False, True, True]
+
+
+def test_browsers_may_race() -> None:
+    """Several connections with one ticket at the same moment are within the window."""
+    fleet = fleet_of(reuse=ReusePolicy.END_FAMILY, uses=Recorders.SHARED)
+    fleet.populate(3, 600.0, connections=4, same=True)
+    fleet.world.run(2 * HOUR)
+    assert kinds(fleet)[Kind.RESUMED] > 20
+    assert not any(one.reused for one in fleet.visits)
+
+
 # --- plans ------------------------------------------------------------------------------------------------------
 
 
@@ -338,6 +389,8 @@ def test_a_thief_waits_for_something_to_steal() -> None:
         ("num_tickets", 256),
         ("early_data", 16_385),
         ("recorders", "own"),
+        ("uses", None),
+        ("reuse", "ignore"),
         ("sticky", 1),
         ("round_trip", 11),
         ("loss", 1.5),

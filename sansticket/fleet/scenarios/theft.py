@@ -9,11 +9,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from sansticket.fleet.attackers import Thief
-from sansticket.fleet.figures import Case, count, resumption
-from sansticket.fleet.plan import StoredSessions, WindowedKeys
+from sansticket.fleet.figures import Case, count, memory, resumption
+from sansticket.fleet.plan import Recorders, StoredSessions, WindowedKeys
 from sansticket.fleet.report import WORDS, Cell, Column, Curve, Picture, Report, Size, Table
 from sansticket.fleet.scenarios.base import Scenario, Setting
 from sansticket.fleet.visits import Kind
+from sansticket.tickets.stores.uses import ReusePolicy
 
 COMES_BACK: Final = 1800.0
 THIEF_COMES_BACK: Final = 900.0
@@ -21,8 +22,11 @@ POINTS: Final = 24
 
 PLANS: Final[Mapping[str, Any]] = {
     "windowed keys": {"keys": WindowedKeys()},
+    "each server remembers uses": {"reuse": ReusePolicy.END_FAMILY},
+    "one table of uses": {"reuse": ReusePolicy.END_FAMILY, "uses": Recorders.SHARED},
     "shared store": {"keys": StoredSessions()},
 }
+"""The second and the third have windowed keys too, and end the family of a ticket that is used again."""
 
 
 @frozen
@@ -33,7 +37,7 @@ class Robbed:
     thieves: list[Thief]
 
     def hours_until_seen(self) -> list[float | None]:
-        """For each theft: since then, until a ticket was refused that the other had used; None for never."""
+        """For each theft: since then, until one of both showed a ticket that the other had used; None for never."""
         return [
             min(((visit.began - (thief.stole_at or 0.0)) / 3600 for visit in thief.seen()), default=None)
             for thief in self.thieves
@@ -48,17 +52,21 @@ def play(setting: Setting) -> Report:
         scenario=THEFT.name,
         title=THEFT.title,
         size=setting.size,
-        tables=(_thefts(robbed), resumption([one.case for one in robbed])),
+        tables=(_thefts(robbed), resumption(cases := [one.case for one in robbed]), memory(cases)),
         picture=Picture(
             x="hours since the theft",
-            y="thefts that nobody could notice",
+            y="thefts that were not noticed",
             curves=tuple(_unseen(one, left) for one in robbed),
         ),
         notes=(
             "A thief has the session with its secret: with shared keys both of them are resumed, and nothing tells.",
-            "Where a ticket is used once, whoever of the two comes second is refused. If that is the victim, it is a "
-            "full handshake that looks like any other whose session was lost, and the thief goes on with the tickets "
-            "that he got; if it is the thief, he has nothing.",
+            "Where used tickets are remembered, the second use of one ends the family: all that came of the same full "
+            "handshake is refused, the tickets of the thief too, and the client begins anew. A server that remembers "
+            "for itself sees it only if both uses were its own, 1 in "
+            f"{setting.size.servers}, or later, with another ticket that both have.",
+            "Where a ticket is used once, there is less to go by: whoever of the two comes second is refused. If that "
+            "is the victim, it is a full handshake that looks like any other whose session was lost, and the thief "
+            "goes on with the tickets that he got; if it is the thief, he has nothing.",
         ),
     )
 
@@ -81,7 +89,7 @@ def _thefts(robbed: list[Robbed]) -> Table:
         Column("thefts"),
         Column("thief was resumed"),
         Column("times in all"),
-        Column("could be noticed"),
+        Column("noticed"),
         Column("minutes until then", ",.1f"),
         Column("resumed after that"),
     )
