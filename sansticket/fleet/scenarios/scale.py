@@ -15,10 +15,15 @@ from sansticket.fleet.scenarios.base import Scenario, Setting
 from sansticket.fleet.visits import Kind, Visit
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.tickets.keys.ring import SECRET_LENGTH
+from sansticket.tickets.stores.revocations import HEAD
+from sansticket.tickets.stores.times import ENTRY
 
 MANY: Final = 10_000
 KEYS: Final = WindowedKeys()
 COMES_BACK: Final = 1800.0
+LISTED: Final = 100_000
+"""Families that are revoked at a time."""
+
 PARTS: Final = (10, 5, 2, 1)
 """The largest fleet is divided by these, its clients too: each server has as many."""
 
@@ -115,6 +120,12 @@ class Arithmetic:
             f"{KEYS.clock_skew:.0f}) / {KEYS.period:,.0f} and 2 more that have begun or end = {windows} at most, of "
             f"{key} bytes each = {windows * key} bytes on each server. It does not grow with the number of "
             f"servers, who tell each other nothing: 0 messages."
+        )
+        listed = HEAD + LISTED * ENTRY
+        yield (
+            f"Memory of revocations: {HEAD} bytes and {ENTRY} for each name, {HEAD} + {LISTED:,} × {ENTRY} = "
+            f"{listed / 1e6:.1f} MB on each server for {LISTED:,} families; a new one is {HEAD + ENTRY} bytes for each "
+            f"of the others, {HEAD + ENTRY} × {MANY - 1:,} = {(HEAD + ENTRY) * (MANY - 1) / 1e6:.2f} MB."
         )
 
     @staticmethod

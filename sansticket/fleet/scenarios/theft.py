@@ -62,8 +62,8 @@ def play(setting: Setting) -> Report:
             "A thief has the session with its secret: with shared keys both of them are resumed, and nothing tells.",
             "Where used tickets are remembered, the second use of one ends the family: all that came of the same full "
             "handshake is refused, the tickets of the thief too, and the client begins anew. A server that remembers "
-            "for itself sees it only if both uses were its own, 1 in "
-            f"{setting.size.servers}, or later, with another ticket that both have.",
+            f"for itself sees it only where both uses were its own, once in {setting.size.servers}; after that there "
+            "is no ticket that both have.",
             "Where a ticket is used once, there is less to go by: whoever of the two comes second is refused. If that "
             "is the victim, it is a full handshake that looks like any other whose session was lost, and the thief "
             "goes on with the tickets that he got; if it is the thief, he has nothing.",
