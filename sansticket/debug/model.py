@@ -63,6 +63,7 @@ EPOCHS: Final[Mapping[tuple[Side, str], Epochs]] = {
     ("client", "tls12.WaitServerFinished"): EITHER_FINISHED_FIRST,
     ("client", "tls12.ClientConnected"): ((PROTECTED, PROTECTED),),
     ("server", "tls13.WaitSecondClientHello"): BEFORE_THE_ANSWER,
+    ("server", "tls13.WaitClientHelloWithCookie"): BEFORE_THE_ANSWER,
     ("server", "tls13.AskOpenTicket"): BEFORE_THE_ANSWER,
     ("server", "tls13.AskDecideTicket"): BEFORE_THE_ANSWER,
     ("server", "tls13.AskLookUpSession"): BEFORE_THE_ANSWER,

@@ -85,6 +85,15 @@ def families() -> Iterator[Family]:
     yield Scenario(named("full")), (SelectConfig, Sign)
     yield Scenario(named("resumed")), own
     yield Scenario(named("resumed after a retry")), own
+    retry = named("resumed after a stateless retry").server
+    for before, first in (("keys elsewhere, resumed", OpenTicket), ("external PSK elsewhere", LookUpPsk)):
+        scene = evolve(named(before), name=f"{before}, after a stateless retry")
+        yield Scenario(evolve(scene, server={**scene.server, **retry})), (first, SelectConfig, Sign)
+    stored = evolve(
+        named("sessions elsewhere, for single use"), name="sessions elsewhere, after a stateless retry"
+    )
+    yield Scenario(evolve(stored, server={**stored.server, **retry})), (LookUpSession, SelectConfig)
+    yield Scenario(named("resumed after a stateless retry")), own
     yield Scenario(named("keys elsewhere"), server=talk), (Sign, PrepareTicket, ProtectTicket)
     yield Scenario(named("tickets with the first data"), server=talk), (PrepareTicket,)
     yield Scenario(named("keys elsewhere, resumed")), SEALED
@@ -147,6 +156,9 @@ def families_of_known_psks() -> Iterator[Family]:
     yield Scenario(sessions, cache=TalkativeCache, asked=PSK), (ClaimSession,)
     yield Scenario(evolve(known, earlier={"psks": ()}), cache=TalkativeCache), (ClaimSession,)
     yield Scenario(claimed, cache=TalkativeCache), (ClaimSession,)
+    retry = {**STORED, **named("resumed after a stateless retry").server}
+    stateless = evolve(claimed, name="single use, after a stateless retry", server=retry)
+    yield Scenario(stateless, cache=TalkativeCache), (ClaimSession,)
     yield Scenario(sealed), (OpenTicket,)
     yield Scenario(before, asked=PSK), (OpenTicket,)
 

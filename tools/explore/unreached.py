@@ -25,6 +25,10 @@ REASONS: Final[tuple[tuple[str, str], ...]] = (
         "An empty chain that is compressed: ours sends it as it is.",
     ),
     (
+        r"client tls12\.WaitCertificateStatus: ServerKeyExchange > tls12\.AskVerifyPeer",
+        "A server that announces a CertificateStatus may leave it out; ours sends it.",
+    ),
+    (
         rf"server tls12\.{SEARCH}: \w+ > tls12\.{SEARCH}",
         "TLS 1.2 shows one ticket, or none and an id: behind them nothing is left to be asked about.",
     ),
@@ -56,7 +60,7 @@ REASONS: Final[tuple[tuple[str, str], ...]] = (
         "Whoever admits sessions is asked about the next one too before it is claimed.",
     ),
     (
-        rf"server tls13\.WaitSecondClientHello: ClientHello > tls13\.{NO_EARLY}",
+        rf"server tls13\.(WaitSecondClientHello|WaitClientHelloWithCookie): ClientHello > tls13\.{NO_EARLY}",
         "A HelloRetryRequest refuses early data.",
     ),
     (
