@@ -18,11 +18,11 @@ class Replayer:
     """
 
     def __init__(self, fleet: Fleet, later: Sequence[float]) -> None:
-        self.heard = 0
+        self.heard: int = 0
         """Flights."""
-        self.sent = 0
+        self.sent: int = 0
         """How often one was sent."""
-        self.delivered = 0
+        self.delivered: int = 0
         """How often an application got early data by that."""
         self._fleet = fleet
         self._later = later
@@ -49,7 +49,7 @@ class Thief:
 
     def __init__(self, fleet: Fleet, victim: Client, delay: float, mean: float) -> None:
         self.victim = victim
-        self.client = fleet.client("thief", per_server=1)
+        self.client: Client = fleet.client("thief", per_server=1)
         self.stole_at: float | None = None
         """Seconds since the beginning of the world."""
         self._fleet = fleet

@@ -16,7 +16,7 @@ from sansticket.fleet.plan import Plan, Recorders, StoredSessions
 from sansticket.fleet.servers import APART, FRESH, GROUPS, SCHEMES, Server, Shared, root_secret
 from sansticket.fleet.store import Store
 from sansticket.fleet.visits import Conversation, Kind, Stopwatch, Visit
-from sansticket.fleet.world import World
+from sansticket.fleet.world import Chance, World
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
@@ -94,15 +94,15 @@ class Fleet:
         self.delivered: Counter[bytes] = Counter()
         self.listeners: list[Callable[[bytes], None]] = []
         """Each gets the first flight of every client."""
-        self.coming = world.chance("coming")
+        self.coming: Chance = world.chance("coming")
         self._balancing = world.chance("balancing")
         self._losing = world.chance("losing")
         self._stopwatch = stopwatch
         self._requests = 0
         uses = TicketUses(policy=plan.reuse) if plan.reuse and plan.uses is Recorders.SHARED else None
-        self.shared = Shared(self._store(), ReplayRecorder(FRESH + APART, since=world.now), uses)
+        self.shared: Shared = Shared(self._store(), ReplayRecorder(FRESH + APART, since=world.now), uses)
         clocks = world.chance("clocks")
-        self.servers = [
+        self.servers: list[Server] = [
             Server(world, plan, number, clocks.between(-plan.skew, plan.skew), self.shared)
             for number in range(plan.servers)
         ]

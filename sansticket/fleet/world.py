@@ -14,7 +14,7 @@ from math import log
 from typing import Final, TypeVar
 
 from sansticket.errors import ConfigError
-from sansticket.inputs import check_kind
+from sansticket.inputs import Entropy, check_kind
 
 T = TypeVar("T")
 
@@ -68,11 +68,11 @@ class World:
         check_kind("seed", seed, int, "a number")
         if seed < 0:
             raise ConfigError("seed", f"{seed}; expected 0 or more")
-        self.now = BEGINNING
+        self.now: float = BEGINNING
         self._seed = seed
         self._order = count()
         self._plans: list[tuple[float, int, Callable[[], None]]] = []
-        self.entropy = self.chance("entropy").read
+        self.entropy: Entropy = self.chance("entropy").read
 
     def chance(self, name: str) -> Chance:
         """Numbers for one purpose: nobody else's choices change them."""

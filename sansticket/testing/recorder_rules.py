@@ -21,7 +21,7 @@ What a recorder raises is not its answer, and comes through.  The keys are rando
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from attrs import frozen
 
@@ -94,10 +94,10 @@ class _Unblocked:
 class RecorderRule(Experiment[Recorder, BlockingRecorder, RecorderTrial]):
     """Of a recorder.  ``name`` is short and unique, ``why`` is a sentence."""
 
-    SUBJECT = "recorder"
-    OPERATION = "claim"
-    TRIAL = RecorderTrial
-    UNBLOCKED = _Unblocked
+    SUBJECT: ClassVar[str] = "recorder"
+    OPERATION: ClassVar[str] = "claim"
+    TRIAL: ClassVar[Callable[..., Any]] = RecorderTrial
+    UNBLOCKED: ClassVar[Callable[..., Any]] = _Unblocked
 
 
 # --- the experiments -----------------------------------------------------------------------------------------

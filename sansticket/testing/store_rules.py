@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from attrs import evolve, frozen
 
@@ -150,10 +150,10 @@ class _Unblocked:
 class Rule(Experiment[SessionStore, BlockingSessionStore, Trial]):
     """Of a store.  ``name`` is short and unique, ``why`` is a sentence."""
 
-    SUBJECT = "store"
-    OPERATION = "get"
-    TRIAL = Trial
-    UNBLOCKED = _Unblocked
+    SUBJECT: ClassVar[str] = "store"
+    OPERATION: ClassVar[str] = "get"
+    TRIAL: ClassVar[Callable[..., Any]] = Trial
+    UNBLOCKED: ClassVar[Callable[..., Any]] = _Unblocked
 
 
 # --- the experiments -----------------------------------------------------------------------------------------
