@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sansticket.crypto.der import public_key_info_of
 from sansticket.crypto.inspection import (
     extension_of,
     load,
@@ -56,7 +57,7 @@ def verify_staple(
     leaf, issuer = path[0], path[min(1, len(path) - 1)]
     try:
         parsed = _successful(response)
-        if not _is_authentic(parsed, issuer, now, min_rsa_bits):
+        if not _is_authentic(parsed, leaf, issuer, now, min_rsa_bits):
             raise _bad("neither the issuer has signed it, nor anybody whom the issuer has authorized")
         about = _about(parsed, leaf, issuer)
         if about is None:
@@ -119,22 +120,30 @@ def _about(
 ) -> "ocsp.OCSPSingleResponse | None":
     """What is said of the certificate: by its serial number, and the hashes of its issuer's name and key.
 
-    Without an issuer the number alone has to do.
+    Without an issuer the number alone has to do.  Where more is said than one thing, that it is revoked counts, and
+    else the first.
     """
     from cryptography.x509 import ocsp
 
-    for single in parsed.responses:
-        if single.serial_number != leaf.serial_number:
-            continue
-        if issuer is None:
-            return single
-        # What a client would ask is what the answer has to repeat.
-        asked = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, single.hash_algorithm).build()
-        same_name = single.issuer_name_hash == asked.issuer_name_hash
-        same_key = single.issuer_key_hash == asked.issuer_key_hash
-        if same_name and same_key:
-            return single
-    return None
+    said = [single for single in parsed.responses if _is_for(single, leaf, issuer)]
+    revoked = [single for single in said if single.certificate_status is ocsp.OCSPCertStatus.REVOKED]
+    return next(iter(revoked or said), None)
+
+
+def _is_for(
+    single: "ocsp.OCSPSingleResponse", leaf: "x509.Certificate", issuer: "x509.Certificate | None"
+) -> bool:
+    from cryptography.x509 import ocsp
+
+    if single.serial_number != leaf.serial_number:
+        return False
+    if issuer is None:
+        return True
+    # What a client would ask is what the answer has to repeat.
+    asked = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, single.hash_algorithm).build()
+    same_name = single.issuer_name_hash == asked.issuer_name_hash
+    same_key = single.issuer_key_hash == asked.issuer_key_hash
+    return same_name and same_key
 
 
 def _refuse_critical(parsed: "ocsp.OCSPResponse") -> None:
@@ -158,11 +167,20 @@ def _check_time(about: "ocsp.OCSPSingleResponse", now: datetime) -> None:
 
 
 def _is_authentic(
-    parsed: "ocsp.OCSPResponse", issuer: "x509.Certificate", now: datetime, min_rsa_bits: int
+    parsed: "ocsp.OCSPResponse",
+    leaf: "x509.Certificate",
+    issuer: "x509.Certificate",
+    now: datetime,
+    min_rsa_bits: int,
 ) -> bool:
-    """The issuer has signed it, or somebody for the issuer."""
+    """The issuer has signed it, or somebody for the issuer.
+
+    Never the certificate that it is about, whatever that is for: whoever has stolen its key would say that it is good.
+    """
     return _is_signed_by(parsed, issuer, min_rsa_bits) or any(
-        _is_authorized(each, issuer, now) and _is_signed_by(parsed, each, min_rsa_bits)
+        _is_authorized(each, issuer, now)
+        and not _have_one_key(each, leaf)
+        and _is_signed_by(parsed, each, min_rsa_bits)
         for each in parsed.certificates[:MAX_RESPONDERS]
     )
 
@@ -182,6 +200,11 @@ def _is_authorized(responder: "x509.Certificate", issuer: "x509.Certificate", no
     except parse_errors(InvalidSignature):  # where the hash is broken, too
         return False
     return True
+
+
+def _have_one_key(one: "x509.Certificate", other: "x509.Certificate") -> bool:
+    keys = {public_key_info_of(each.public_bytes(Encoding.DER)) for each in (one, other)}
+    return len(keys) == 1
 
 
 def _is_signed_by(parsed: "ocsp.OCSPResponse", signer: "x509.Certificate", min_rsa_bits: int) -> bool:

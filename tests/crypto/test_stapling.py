@@ -34,6 +34,7 @@ from tests.support.staples import (
     REVOKED,
     THIS_UPDATE,
     UNKNOWN,
+    in_one,
     of_another_certificate,
     respond,
     responder,
@@ -119,6 +120,21 @@ def test_the_server_itself_may_not() -> None:
     assert verdict(good(signer=Authority(identity.certificate, identity.key), shown=[LEAF])) is BAD
 
 
+def test_no_certificate_speaks_for_itself() -> None:
+    """Not one that is for responders too, nor another one for its key: it would be good for whoever has stolen that."""
+    identity = server_identity()
+    key: Any = identity.key
+    for_both = purpose(ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.OCSP_SIGNING)
+    leaf, twin = (issue(authority(), "server.example", key.public_key(), [for_both]) for _ in range(2))
+    path = (leaf, authority().certificate)
+    for shown in (leaf, twin):
+        response = respond(leaf, authority(), signer=Authority(shown, key), shown=[shown])
+        assert verdict(response, path=path) is BAD
+    other = issue(authority(), "server.example", KEYS["p256"]().public_key(), [for_both])
+    response = respond(other, authority(), signer=Authority(leaf, key), shown=[leaf])
+    assert verdict(response, path=(other, authority().certificate)) is None
+
+
 def test_the_issuer_is_that_of_the_path() -> None:
     """One of the same name with a key of the server's own making is none."""
     false = new_authority()
@@ -196,6 +212,24 @@ def test_about_one_of_the_same_number_from_another_issuer() -> None:
     )
     assert verdict(respond(twin, renamed), path=(twin, renamed.certificate)) is None
     assert verdict(respond(twin, renamed, signer=ours)) is BAD
+
+
+def test_about_several() -> None:
+    """Of what is said of ours, that it is revoked counts, and else the first."""
+    other = of_another_certificate()
+    ended = good(this_update=THIS_UPDATE - DAY, next_update=NOW - DAY)
+    for said, expected in [
+        ([other, good()], None),
+        ([good(), other], None),
+        ([other, other], BAD),
+        ([good(REVOKED), good()], Reason.CERTIFICATE_REVOKED),
+        ([good(), good(REVOKED)], Reason.CERTIFICATE_REVOKED),
+        ([good(), good(REVOKED, named_by=SHA256())], Reason.CERTIFICATE_REVOKED),
+        ([good(), respond(LEAF, new_authority(), REVOKED)], None),
+        ([good(UNKNOWN), good()], BAD),
+        ([ended, good()], BAD),
+    ]:
+        assert verdict(in_one(said, authority())) is expected
 
 
 def test_a_critical_extension() -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA1, HashAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from sansticket import Credential
+from sansticket.crypto.der import SEQUENCE, content_of, element, elements
 from tests.support.certificates import END, KEYS, START, Authority, authority, hash_for, server_identity
 from tests.support.credentials import DAY, NOW, credential_of, issue, server_credential
 
@@ -27,6 +29,10 @@ NEXT_UPDATE: Final = THIS_UPDATE + 7 * DAY
 
 OCSP_SIGNING: Final = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False)
 MUST_STAPLE: Final = (x509.TLSFeature([x509.TLSFeatureType.status_request]), False)
+BIT_STRING, OCTET_STRING, RESPONSE_BYTES = 0x03, 0x04, 0xA0
+SUCCESSFUL: Final = b"\x0a\x01\x00"
+OCSP_BASIC: Final = bytes.fromhex("06092b0601050507300101")
+ECDSA_WITH_SHA256: Final = bytes.fromhex("06082a8648ce3d040302")
 NOT_KNOWN: Final = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 
 
@@ -106,6 +112,19 @@ def must_staple_credential() -> Credential:
     names = identity.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     made = issue(authority(), "server.example", identity.key.public_key(), [(names, False), MUST_STAPLE])
     return credential_of(evolve(identity, chain=(made,)))
+
+
+def in_one(responses: Sequence[bytes], signer: Authority) -> bytes:
+    """All that they say, in one response (RFC 6960 section 4.2.1); the library makes them about one certificate."""
+    bodies = [ocsp.load_der_ocsp_response(one).tbs_response_bytes for one in responses]
+    *before, _ = (whole for _, _, whole in elements(content_of(bodies[0], SEQUENCE)))
+    said = b"".join(list(elements(content_of(body, SEQUENCE)))[-1][1] for body in bodies)
+    body = element(SEQUENCE, b"".join(before) + element(SEQUENCE, said))
+    key: Any = signer.key
+    signature = element(BIT_STRING, b"\0" + key.sign(body, ECDSA(SHA256())))
+    basic = element(SEQUENCE, body + element(SEQUENCE, ECDSA_WITH_SHA256) + signature)
+    typed = element(SEQUENCE, OCSP_BASIC + element(OCTET_STRING, basic))
+    return element(SEQUENCE, SUCCESSFUL + element(RESPONSE_BYTES, typed))
 
 
 def of_another_certificate() -> bytes:
