@@ -1,19 +1,23 @@
-"""Small extensions with programs that have them: GnuTLS and OpenSSL, over loopback."""
+"""Small extensions with programs that have them: GnuTLS, OpenSSL, BoringSSL and tlslite-ng, over loopback."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from sansticket import ProtocolVersion
+from sansticket import ClientAuthentication, ProtocolVersion
 from sansticket.codes import CertificateCompression, ContentType
-from sansticket.wire.compression import compressed_once
+from sansticket.wire.compression import available, compressed_once
 from sansticket.wire.extensions.negotiation import RecordSizeLimit
 from sansticket.wire.messages.hello import ClientHello
+from tests.interop.matrix.test_tlslite import PEER as TLSLITE
 from tests.interop.test_openssl_command import Files, files
+from tests.support.certificates import client_identity
 from tests.support.command import PATIENCE, Command, s_client
 from tests.support.configs import client_config, server_config
+from tests.support.credentials import anchors, client_credential
 from tests.support.loopback import Line, OurServer, dial, echo, free_port
 from tests.support.peers import require
 
@@ -128,6 +132,57 @@ def test_boringssl_reads_our_compressed_certificate(
     with OurServer(server_config(certificate_compression=[algorithm])) as server:
         browse(browser, files, server.port)
     assert compressed_once.cache_info().misses == taken
+
+
+each_algorithm = pytest.mark.parametrize("algorithm", available())
+
+
+def named(algorithm: int) -> str:
+    return CertificateCompression(algorithm).name.lower()
+
+
+def tlslite(algorithm: int, *arguments: object) -> Command:
+    require("tlslite-ng")
+    return Command(*TLSLITE.command(), "version=1.3", f"compress={named(algorithm)}", *map(str, arguments))
+
+
+@pytest.mark.matrix
+@each_algorithm
+def test_we_read_what_tlslite_compresses_and_it_reads_ours(files: Files, algorithm: int) -> None:
+    """Its server shows its certificate, and asks for our client's."""
+    serving = ("mode=serve", "request=yes", f"cert={files.chain}", f"key={files.key}")
+    config: Any = client_config(
+        versions=(TLS13,), certificate_compression=[algorithm], credentials=[client_credential()]
+    )
+    with tlslite(algorithm, *serving) as server:
+        port = int(server.wait_for("listening on port"))
+        with dial(port, config) as line:
+            assert echo(line, PAYLOAD) == PAYLOAD
+            assert line.connection.peer_certificates
+            line.close()
+        assert server.wait_for("compressed:").split() == 2 * [named(algorithm)]
+
+
+@pytest.mark.matrix
+@each_algorithm
+def test_tlslite_reads_what_we_compress_and_we_read_its(tmp_path: Path, algorithm: int) -> None:
+    payload, chain, key = (tmp_path / name for name in ("payload", "chain.pem", "key.pem"))
+    payload.write_bytes(PAYLOAD)
+    chain.write_bytes(client_identity().chain_pem)
+    key.write_bytes(client_identity().key_pem)
+    config = server_config(
+        versions=(TLS13,),
+        certificate_compression=[algorithm],
+        trust_anchors=anchors(),
+        client_authentication=ClientAuthentication.REQUIRED,
+    )
+    with OurServer(config) as server:
+        visiting = ("mode=visit", f"port={server.port}", "times=1", f"payload={payload}")
+        with tlslite(algorithm, *visiting, f"cert={chain}", f"key={key}") as client:
+            assert client.wait_for("compressed:").split() == 2 * [named(algorithm)]
+            assert client.wait_for_end() == 0, client.end
+        (visit,) = server.visits()
+    assert visit.connection.peer_certificates == client_credential().chain
 
 
 @pytest.mark.matrix

@@ -1,4 +1,8 @@
-"""tlslite-ng as a peer.  The arguments are those of tests/support/programs.py."""
+"""tlslite-ng as a peer.  The arguments are those of tests/support/programs.py.
+
+And ``compress``: the algorithm for certificates, in both directions; then it prints which one the server's and the
+client's certificate came with.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,10 @@ def settings() -> HandshakeSettings:
     made.minVersion = made.maxVersion = {"1.2": (3, 3), "1.3": (3, 4)}[GIVEN["version"]]
     if GIVEN["mode"] == "serve" and GIVEN.get("tickets") != "no":
         made.ticketKeys = [bytes(range(32))]
-    made.certificate_compression_send = []  # its client would compress because of what it said itself, unasked
+    # Its client would compress because of what it said itself, unasked.
+    made.certificate_compression_send = [GIVEN["compress"]] if "compress" in GIVEN else []
+    if "compress" in GIVEN:
+        made.certificate_compression_receive = [GIVEN["compress"]]
     if "psk" in GIVEN:
         identity, _, key = GIVEN["psk"].partition(":")
         made.pskConfigs = [(identity.encode(), bytes.fromhex(key), "sha256")]
@@ -42,6 +49,12 @@ def credential() -> tuple[Any, Any]:
     chain = X509CertChain()
     chain.parsePemList(Path(GIVEN["cert"]).read_text())
     return chain, parsePEMKey(Path(GIVEN["key"]).read_text(), private=True)
+
+
+def say_compression(connection: Any) -> None:
+    if "compress" in GIVEN:
+        used = (connection.server_cert_compression_algo, connection.client_cert_compression_algo)
+        print("compressed:", *used, flush=True)
 
 
 def alpn() -> list[bytearray] | None:
@@ -74,6 +87,7 @@ def answer(sock: socket.socket, chain: Any, key: Any, cache: Any) -> None:
             raise ConnectionError(
                 "no certificate"
             )  # tlslite-ng leaves it to the application to insist on one
+        say_compression(connection)
         while data := connection.recv(65536):
             connection.sendall(data)
         connection.close()
@@ -95,6 +109,7 @@ def visit() -> None:
             assert connection.resumed == (turn > 0), f"resumed is {connection.resumed}"
             back = there_and_back(connection, payload)
             assert back == payload, f"{len(back)} bytes came back"
+            say_compression(connection)
             connection.close()
             session = connection.session
             print("visited", flush=True)
