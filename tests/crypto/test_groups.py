@@ -282,6 +282,17 @@ def test_hybrid_shares_with_one_bad_half(group: NamedGroup) -> None:
 
 
 @pytest.mark.parametrize("group", EACH_HYBRID)
+def test_a_hybrid_share_is_measured_before_it_is_taken_apart(group: NamedGroup) -> None:
+    exchange = generate(group, os.urandom)
+    share, _ = respond(group, exchange.public, os.urandom)
+    for change in (lambda whole: whole[:-1], lambda whole: whole + b"x", lambda whole: whole[1:]):
+        with pytest.raises(Fault, match="not a valid hybrid share"):
+            respond(group, change(exchange.public), os.urandom)
+        with pytest.raises(Fault, match="not a valid hybrid share"):
+            exchange.finish(change(share))
+
+
+@pytest.mark.parametrize("group", EACH_HYBRID)
 def test_a_ciphertext_for_another_key_gives_another_secret(group: NamedGroup) -> None:
     """ML-KEM rejects implicitly; the Finished then does not verify."""
     exchange = generate(group, os.urandom)
