@@ -59,7 +59,7 @@ RETRY: Final = {"groups": (CLASSICAL[1],)}
 COMPRESSED: Final = {"certificate_compression": (CertificateCompression.ZLIB,)}
 
 
-def talking(scene: Scene, client: Script = TALK, server: Script = TALK, **more: Any) -> Scenario:
+def talking(scene: Scene, client: Script = ONCE, server: Script = ONCE, **more: Any) -> Scenario:
     return Scenario(scene, client, server, **more)
 
 
@@ -75,8 +75,8 @@ def walks() -> list[Scenario]:
 
 def _of_tls13() -> Iterator[Scenario]:
     again = Scene("resumed, single use", server=STORED, resumes=True)
-    yield talking(named("full"))
-    yield talking(named("resumed"))
+    yield talking(named("full"), TALK, TALK)
+    yield talking(named("resumed"), TALK, TALK)
     yield talking(again, cache=TalkativeCache, single_use=True)
     yield talking(named("retry"))
     yield talking(named("resumed after a retry"))
@@ -128,8 +128,8 @@ def _of_tls12() -> Iterator[Scenario]:
     again = evolve(named("TLS 1.2"), name="TLS 1.2, renegotiation")
     closed = evolve(named("TLS 1.2"), name="TLS 1.2, closed at any time")
     without = named("TLS 1.2, no client certificate, no tickets")
-    yield talking(named("TLS 1.2"))
-    yield talking(named("TLS 1.2, resumed by ticket"))
+    yield talking(named("TLS 1.2"), TALK, TALK)
+    yield talking(named("TLS 1.2, resumed by ticket"), TALK, TALK)
     yield talking(by_id, cache=TalkativeCache)
     yield talking(named("TLS 1.2, client certificate"))
     yield talking(named("TLS 1.2, stapled"), ONCE, ONCE)
