@@ -15,14 +15,17 @@ from hypothesis import strategies as st
 
 from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.commands import UseConfig
+from sansticket.config.client import ClientConfig
 from sansticket.config.defaults import KNOWN_VERSIONS
 from sansticket.config.server import ServerConfig
+from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import EarlyDataReceived, HandshakeCompleted, SelectConfig
 from sansticket.handshake.server.tls13.cookies import MAX_COOKIE_AGE
 from sansticket.handshake.server.tls13.hello import WaitClientHelloWithCookie
 from sansticket.keys.transcript import Transcript
+from sansticket.psk import ExternalPsk, PskRole
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.early_data import EarlyDataReason
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
@@ -42,6 +45,7 @@ from tests.handshake.test_hostile_client import CHANGES, P256, X25519, HelloEdit
 from tests.support.credentials import NOW
 from tests.support.edits import flipped
 from tests.support.hostile import APPLICATION_DATA, CHANGE_CIPHER_SPEC, plain_record
+from tests.support.hostile12 import HostileClient12
 from tests.support.hostile_client import HostileClient, quick_server
 from tests.support.hostile_server import without
 from tests.support.refusals import refused
@@ -206,6 +210,40 @@ def test_the_config_that_was_selected() -> None:
         stateless(answers={SelectConfig: lambda _: UseConfig(chosen)}, stateless_retry=None)
     )
     completed(client)
+
+
+@EITHER
+def test_another_config_is_selected_between_the_hellos(place: Place) -> None:
+    """The connection that stays asks no more; another has the keys of its own answer, and no more than those."""
+    strange = stateless(stateless_retry=TicketKeyRing.generate(TIME, os.urandom))
+    answers = iter([stateless(), strange])
+    config = stateless(answers={SelectConfig: lambda _: UseConfig(next(answers))})
+    client = retried(config, place)
+    if place is the_same:
+        completed(client)
+        assert next(answers) is strange
+    else:
+        client.say_hello().assert_refused(Reason.BAD_COOKIE, detail="no key of ours")
+
+
+@pytest.mark.parametrize("hash_name", ["sha256", "sha384"])
+def test_an_external_psk(hash_name: str) -> None:
+    """The retry settles the hash before any identity is looked at, in another connection too."""
+    ours, theirs = (
+        ExternalPsk(b"sensor-7", bytes(range(32)), hash_name=hash_name, role=role)
+        for role in (PskRole.SERVER, PskRole.CLIENT)
+    )
+    config = ServerConfig(psks=[ours], groups=(P256,), stateless_retry=KEYS, **at(0))
+    client = ClientConnection(ClientConfig(psks=[theirs], key_shares=(X25519,), **at(0)))
+    first, second = ServerConnection(config), ServerConnection(config)
+    first.receive_data(client.data_to_send())
+    client.receive_data(first.data_to_send())
+    second.receive_data(client.data_to_send())
+    client.receive_data(second.data_to_send())
+    second.receive_data(client.data_to_send())
+    assert first.state == "tls13.WaitClientHelloWithCookie"
+    assert first.psk_identity is None
+    assert second.psk_identity == client.psk_identity == b"sensor-7"
 
 
 def test_nothing_of_the_hello_is_kept() -> None:
@@ -452,6 +490,16 @@ def test_change_cipher_spec_before_a_hello_of_an_older_version() -> HostileClien
     older = evolve(without(client.hello(), SupportedVersions), cipher_suites=(0xC02B, 0x00FF))
     client.deliver(CHANGED)
     return client.say_hello(older)
+
+
+@refused(Reason.UNEXPECTED_MESSAGE, detail="application data without protection")
+def test_data_before_a_hello_of_an_older_version_is_dropped_and_after_it_is_not() -> HostileClient12:
+    client = HostileClient12(stateless(versions=KNOWN_VERSIONS))
+    assert client.deliver(EARLY) == []
+    client.say_hello()
+    assert client.victim.state == "tls12.WaitClientKeyExchange"
+    client.deliver(EARLY)
+    return client
 
 
 @pytest.mark.parametrize("record", [EARLY, CHANGED], ids=["early data", "change_cipher_spec"])
