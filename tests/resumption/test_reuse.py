@@ -22,6 +22,7 @@ from sansticket import (
     ProtocolVersion,
     ResolveTicket,
     ReusePolicy,
+    Revocations,
     ServerConfig,
     ServerConnection,
     Session,
@@ -31,6 +32,7 @@ from sansticket import (
     TicketReused,
     TicketUse,
     TicketUses,
+    WindowedTicketKeys,
 )
 from sansticket.library import SSL_SESSIONS
 from tests.support.early_data import World as EarlyWorld
@@ -358,8 +360,9 @@ def test_an_ended_family_in_tls12() -> None:
 
 
 def test_it_is_remembered_until_the_last_of_its_tickets_has_expired() -> None:
-    """Which is ``max_session_age`` after the full handshake, however late it is ended."""
-    side = Side(TLS13, END_FAMILY, max_session_age=5000, ticket_lifetime=4000)
+    """Which is ``max_session_age`` after the full handshake, however late it is ended; then it may go for another."""
+    uses = TicketUses(2, window=WINDOW, policy=END_FAMILY)
+    side = Side(TLS13, ticket_uses=uses, max_session_age=5000, ticket_lifetime=4000)
     first = side.connect()
     ticket = received(first)[0]
     side.clock.forward(3000)
@@ -373,6 +376,23 @@ def test_it_is_remembered_until_the_last_of_its_tickets_has_expired() -> None:
     assert side.uses.has_ended(first.server.family)
     side.uses.end_family(b"a third", START + 5000, START + 9999)
     assert not side.uses.has_ended(first.server.family)
+    assert side.uses.forgotten == 0
+
+
+@every_version
+def test_a_clock_that_jumps_ahead_and_back_brings_no_family_back(version: int) -> None:
+    keys = WindowedTicketKeys(b"\7" * 32)  # a ring would drop its keys
+    side = Side(version, END_FAMILY, ticket_keys=keys)
+    first = side.connect()
+    ticket = received(first)[0]
+    assert resumed(side.connect(ticket))
+    side.uses.end_family(first.server.family, START, START + 604_800)
+    side.clock.forward(30 * 86_400)
+    side.uses.end_family(side.connect().server.family, side.clock.now, side.clock.now + 604_800)
+    side.clock.now = START + 60
+    pair = side.connect(ticket)
+    assert not resumed(pair)
+    assert failed_checks(pair) == ["family"]
 
 
 # --- early data ----------------------------------------------------------------------------------------------------
@@ -416,6 +436,39 @@ def test_a_table_that_fails_costs_nothing(version: int) -> None:
     assert resumed(pair)
     assert checks(pair)[-1].detail == "nobody can tell: OSError"
     assert "secrets" not in str(record(pair))
+
+
+def test_a_table_that_fails_costs_nothing_where_tickets_are_used_up() -> None:
+    stored = {"ticket_keys": None, "session_cache": SessionCache(), "single_use_tickets": True}
+    side = Side(TLS13, answers={}, ticket_uses=Broken(), **stored)
+    ticket = received(side.connect())[0]
+    assert resumed(side.connect(ticket))
+    side.clock.forward(60)
+    pair = side.connect(ticket)
+    assert (resumed(pair), failed_checks(pair), reused(pair)) == (False, ["single use"], [])
+
+
+class BrokenFamilies(TicketUses):
+    def has_ended(self, family: bytes) -> bool:
+        raise OSError("it is full of secrets")
+
+    def end_family(self, family: bytes, now: float, until: float) -> None:
+        raise OSError("it is full of secrets")
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_family_that_cannot_be_ended(listed: bool) -> None:
+    """The reuse is refused all the same; and where there is a list of revocations, the family is on that."""
+    revocations = Revocations() if listed else None
+    broken = BrokenFamilies(window=WINDOW, policy=END_FAMILY)
+    side = Side(TLS13, ticket_uses=broken, revocations=revocations)
+    ticket, sibling = received(side.connect())
+    assert resumed(side.connect(ticket))
+    side.clock.forward(60)
+    pair = side.connect(ticket)
+    assert not resumed(pair)
+    assert [event.policy for event in reused(pair)] == [END_FAMILY if listed else REFUSE]
+    assert resumed(side.connect(sibling)) is not listed
 
 
 # --- whatever they do ----------------------------------------------------------------------------------------------

@@ -272,6 +272,19 @@ def test_a_clock_that_jumps_ahead_and_back_brings_no_ticket_back() -> None:
     assert not revocations.why_refused(NOW)  # those who came since the last ban are not concerned
 
 
+@pytest.mark.parametrize("now", [NOW * 1000, 1e30])
+def test_a_key_that_is_refused_for_ever_is_not_forgotten_whatever_the_clock_says(now: float) -> None:
+    """Its time is above all others: as a floor it would refuse everybody, for ever, on all servers."""
+    revocations = Revocations()
+    revocations.revoke_key(b"key")
+    revocations.revoke_family(FAMILY, NOW)
+    revocations.forget(now)
+    assert len(revocations) == 1
+    assert revocations.why_refused(NOW, key_name=b"key") == "key refused, whenever it was"
+    assert not revocations.why_refused(NOW, key_name=b"another")
+    assert revocations.why_refused(NOW - 1)
+
+
 def test_what_was_forgotten_does_not_come_back_from_a_server_that_knows_it() -> None:
     here, there = value(4, 50), value(4, 50)
     here.forget(NOW + 30 * DAY)

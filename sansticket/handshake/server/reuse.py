@@ -50,9 +50,20 @@ def noted(uses: TicketUses, candidate: Candidate[After], flight: Flight) -> tupl
     return candidate, Check("reuse", ignored, f"used {passed:.3f} s before: {policy.value}")
 
 
+def ended_family(uses: TicketUses, session: Session) -> Check | None:
+    """Why it is not resumed, if its family was ended.  A table that cannot say so costs nothing."""
+    try:
+        return FAMILY_ENDED if uses.has_ended(session.family) else None
+    except Exception:
+        return None
+
+
 def used_up(uses: TicketUses, search: Search[After], flight: Flight) -> None:
     """An id whose session is for single use, and gone: nobody can prove to have it any more."""
-    earlier = uses.earlier(search.now_shown.identity)
+    try:
+        earlier = uses.earlier(search.now_shown.identity)
+    except Exception:
+        return  # it is refused in any case
     if earlier is None or abs(flight.now - earlier.at) <= uses.window:
         return
     use = use_of(
@@ -92,11 +103,16 @@ def carried_out(
         return uses.policy
     if not proven or not session.family:
         return ReusePolicy.REFUSE
-    uses.end_family(session.family, flight.now, session.authenticated_at + config.max_session_age)
+    ended = config.revocations is not None
     if config.revocations is not None:
         # All of a family were authenticated at one time: this refuses them, and can be forgotten when they are too old.
         config.revocations.revoke_family(session.family, session.authenticated_at + JUST_AFTER)
-    return ReusePolicy.END_FAMILY
+    try:
+        uses.end_family(session.family, flight.now, session.authenticated_at + config.max_session_age)
+        ended = True
+    except Exception:  # the list may have it all the same
+        pass
+    return ReusePolicy.END_FAMILY if ended else ReusePolicy.REFUSE
 
 
 def use_of(greeting: Greeting, version: int, family: bytes, generation: int, now: float) -> TicketUse:

@@ -39,7 +39,7 @@ from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSe
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
 from sansticket.handshake.server.policy import check_revocations
-from sansticket.handshake.server.reuse import FAMILY_ENDED, noted, used_up
+from sansticket.handshake.server.reuse import ended_family, noted, used_up
 from sansticket.handshake.server.rules import (
     After,
     Candidate,
@@ -319,8 +319,8 @@ def judged(
         decision = Decision(status, answer, usable=False, fault=judgement.fault)
         return note(search, decision, key_name, checks, session, flight)
     candidate = Candidate(search, judgement.rules, session, found_by, status, answer, key_name, checks)
-    if config.ticket_uses is not None and config.ticket_uses.has_ended(session.family):
-        return settle(candidate, FAMILY_ENDED, flight=flight)
+    if config.ticket_uses is not None and (ended := ended_family(config.ticket_uses, session)):
+        return settle(candidate, ended, flight=flight)
     if AdmitSession in config.answers:
         return search.rules.questions().admit_session(candidate)
     if config.single_use_tickets or config.ticket_uses is not None:

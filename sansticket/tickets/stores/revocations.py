@@ -221,7 +221,7 @@ class Revocations(Shared):
         """
         check_seconds("now", now)
         check_seconds("max_session_age", max_session_age, 0)
-        over = (now - max_session_age) * 1000
+        over = min((now - max_session_age) * 1000, ALWAYS - 1)
         with self._lock:
             self._raise_floor(
                 max((time for entry in self._times if (time := time_in(entry)) <= over), default=0)

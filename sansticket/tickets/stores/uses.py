@@ -15,7 +15,7 @@ from collections import OrderedDict
 from enum import Enum
 from hashlib import sha256
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -28,8 +28,6 @@ FORGOTTEN_AT_ONCE: Final = 4
 
 NAME_LENGTH: Final = 16
 """Bytes of the hash by which a ticket, or a ClientHello, is known again."""
-
-V = TypeVar("V")
 
 
 class ReusePolicy(Enum):
@@ -106,7 +104,7 @@ class TicketUses(Shared):
         self._window = float(window)
         self._policy = policy
         self._uses: OrderedDict[bytes, tuple[float, TicketUse]] = OrderedDict()
-        self._ended: OrderedDict[bytes, tuple[float, None]] = OrderedDict()
+        self._ended: OrderedDict[bytes, float] = OrderedDict()
         self._forgotten = 0
         self._lock = Lock()
 
@@ -158,7 +156,7 @@ class TicketUses(Shared):
             known = self._uses.get(name)
             if known is not None:
                 return known[1]
-            self._put(self._uses, name, (until, use), use.at)
+            self._put(name, (until, use), use.at)
             return None
 
     def earlier(self, ticket: bytes) -> TicketUse | None:
@@ -168,24 +166,27 @@ class TicketUses(Shared):
         return None if known is None else known[1]
 
     def end_family(self, family: bytes, now: float, until: float) -> None:
-        """From ``now`` on no session of that family is resumed; it may be forgotten at ``until``, when none lives.
+        """From ``now`` on no session of that family is resumed, until ``capacity`` others were ended after it.
 
+        Time alone forgets none, so that a clock that jumps ahead and back brings no ticket back.  ``until``: when none
+        lives any more; a family that goes before that is counted in ``forgotten``.
         ConfigError for a family that is no bytes, or is empty.
         """
         check_bytes("family", family)
         if not family:
             raise ConfigError("family", "empty; expected the id of one")
         with self._lock:
-            self._put(self._ended, family, (until, None), now)
+            self._ended[family] = until
+            if len(self._ended) > self._capacity and self._ended.popitem(last=False)[1] > now:
+                self._forgotten += 1
 
     def has_ended(self, family: bytes) -> bool:
         """Whether that family was ended.  One that is not known was not: another fleet's, or one that was forgotten."""
         return family in self._ended
 
-    def _put(
-        self, table: OrderedDict[bytes, tuple[float, V]], name: bytes, entry: tuple[float, V], now: float
-    ) -> None:
+    def _put(self, name: bytes, entry: tuple[float, TicketUse], now: float) -> None:
         """Called with the lock held.  What is over goes first, then the oldest if there is no room."""
+        table = self._uses
         table[name] = entry
         for _ in range(FORGOTTEN_AT_ONCE):
             if next(iter(table.values()))[0] > now:
