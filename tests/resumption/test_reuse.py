@@ -127,6 +127,17 @@ def test_within_the_window_it_is_nobodys_business(version: int) -> None:
 
 
 @every_version
+def test_a_window_of_nothing_is_none_however_coarse_the_clock(version: int) -> None:
+    side = Side(version, ticket_uses=TicketUses(window=0))
+    ticket = received(side.connect())[0]
+    assert resumed(side.connect(ticket))
+    pair = side.connect(ticket)
+    assert not resumed(pair)
+    (event,) = reused(pair)
+    assert event.first.at == event.again.at
+
+
+@every_version
 def test_a_clock_that_is_set_back_is_as_far_away(version: int) -> None:
     side = Side(version)
     ticket = received(side.connect())[0]

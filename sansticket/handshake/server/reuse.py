@@ -41,13 +41,18 @@ def noted(uses: TicketUses, candidate: Candidate[After], flight: Flight) -> tupl
         return candidate, NO_OTHER
     candidate = evolve(candidate, earlier_use=earlier)
     passed = abs(use.at - earlier.at)
-    if passed <= uses.window:
+    if raced(uses, passed):
         return candidate, Check("reuse", True, f"again after {passed:.3f} s, at most {uses.window:.3f} s")
     proven = rules.PROVES and use.hello != earlier.hello
     policy = carried_out(uses, session, rules.config, flight, proven=proven)
     flight.emit(TicketReused(earlier, use, policy, proven))
     ignored = policy is ReusePolicy.IGNORE
     return candidate, Check("reuse", ignored, f"used {passed:.3f} s before: {policy.value}")
+
+
+def raced(uses: TicketUses, passed: float) -> bool:
+    """Whether it is within the window.  One of 0 seconds is none, also where a coarse clock has not moved."""
+    return 0 < uses.window >= passed
 
 
 def ended_family(uses: TicketUses, session: Session) -> Check | None:
@@ -64,7 +69,7 @@ def used_up(uses: TicketUses, search: Search[After], flight: Flight) -> None:
         earlier = uses.earlier(search.now_shown.identity)
     except Exception:
         return  # it is refused in any case
-    if earlier is None or abs(flight.now - earlier.at) <= uses.window:
+    if earlier is None or raced(uses, abs(flight.now - earlier.at)):
         return
     use = use_of(
         search.rules.encounter(), search.rules.NUMBER, earlier.family, earlier.generation, flight.now
@@ -87,7 +92,7 @@ def note_finished(
     except Exception:
         return  # the record says so already
     known = outcome.record.identities[0].earlier_use is not None
-    if earlier is None or known or abs(use.at - earlier.at) <= uses.window:
+    if earlier is None or known or raced(uses, abs(use.at - earlier.at)):
         return
     policy = carried_out(uses, session, config, flight, proven=True)
     if policy is ReusePolicy.REFUSE:
