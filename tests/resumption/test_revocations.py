@@ -158,6 +158,25 @@ def test_who_logs_in_again_is_welcome(
     assert resumed(again(world, config, refused, client))
 
 
+def test_a_session_of_a_clock_that_had_jumped_ahead(
+    world: World, versions: dict[str, Any], revocations: Revocations
+) -> None:
+    """A ban of now does not reach it; that of its family can be given any time."""
+    config, client = world.server(revocations=revocations, **versions), world.client(**versions)
+    now = world.clock.now
+    world.clock.now = now + 60
+    first = world.connect(config, client=client)
+    world.clock.now = now
+    family = issued(first).family
+    revocations.revoke_family(family, now)
+    assert resumed(again(world, config, first, client))
+    revocations.revoke_family(family, now + 604_800)
+    assert not resumed(again(world, config, first, client))
+    ended(first, "family refused from before ")
+    fresh = world.connect(config, client=client)
+    assert resumed(again(world, config, fresh, client))
+
+
 def test_the_holder_of_a_certificate_is_a_subject(
     world: World, way: Way, versions: dict[str, Any], revocations: Revocations
 ) -> None:
