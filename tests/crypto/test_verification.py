@@ -275,6 +275,11 @@ def test_an_expired_intermediate_and_an_expired_root() -> None:
     assert caught.value.reason is Reason.CERTIFICATE_EXPIRED
 
 
+def test_an_empty_chain() -> None:
+    assert refused(Reason.CERTIFICATE_MALFORMED, ()) == "an empty chain"
+    client_refused(Reason.CERTIFICATE_MALFORMED, ())
+
+
 def test_an_unknown_authority() -> None:
     stranger = root()
     refused(Reason.CERTIFICATE_UNTRUSTED, stranger.issue(NAME).chain_der)

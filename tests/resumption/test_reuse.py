@@ -126,6 +126,21 @@ def test_within_the_window_it_is_nobodys_business(version: int) -> None:
     assert len(reused(side.connect(ticket))) == 1
 
 
+@pytest.mark.parametrize("elapsed", [0, 10, 10.001])
+def test_a_race_of_two_that_finish_one_after_the_other(elapsed: float) -> None:
+    """TLS 1.2: neither was there when the hello of the other came, so it is seen at the Finished."""
+    side = Side(TLS12)
+    ticket = received(side.connect())[0]
+    one, other = side.begin(ticket), side.begin(ticket)
+    one.pump()
+    side.clock.forward(elapsed)
+    other.pump()
+    assert resumed(one)
+    assert resumed(other)
+    assert reused(one) == []
+    assert len(reused(other)) == (elapsed > WINDOW)
+
+
 @every_version
 def test_a_window_of_nothing_is_none_however_coarse_the_clock(version: int) -> None:
     side = Side(version, ticket_uses=TicketUses(window=0))
