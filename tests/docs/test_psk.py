@@ -45,6 +45,7 @@ def test_the_tests_that_it_names() -> None:
         "tests/test_psk.py",
         "tests/handshake/test_external_psks.py",
         "tests/resumption/test_psk_sessions.py",
+        "tests/interop/test_psk_importer.py",
     )
     defined = re.findall(
         r"^def (test_\w+)", "".join((ROOT / file).read_text() for file in files), re.MULTILINE

@@ -1,6 +1,7 @@
 """External PSKs with other implementations: ``openssl``, GnuTLS, and the ``ssl`` of Python 3.13 and later.
 
-Neither OpenSSL 3.0 nor GnuTLS 3.7 has an importer, and both know PSKs of SHA-256 only.
+Neither OpenSSL 3.0 nor GnuTLS 3.7 has an importer, and both know PSKs of SHA-256 only; a newer GnuTLS is in
+``test_psk_importer.py``.
 """
 
 from __future__ import annotations

@@ -399,7 +399,8 @@ module says.
 
 TAIL: Final = """
 `tests/interop/test_early_data.py` has more of early data with OpenSSL, GnuTLS and NSS, and `tests/interop/test_psk.py`
-of PSKs with OpenSSL, GnuTLS and the `ssl` module.
+of PSKs with OpenSSL, GnuTLS and the `ssl` module; `tests/interop/test_psk_importer.py` has imported PSKs (RFC 9258)
+with GnuTLS 3.8.13, a library in the wheel of PyAV.
 
 Clients that are not in the table, tried by hand: bun 1.4.5 (BoringSSL) and Deno 2.9.8 (rustls) resume in TLS 1.3, and
 offer no early data, no PSK, no compressed certificates and no record_size_limit. curl-cffi 0.17.0 (curl 8.23 with

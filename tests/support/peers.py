@@ -13,12 +13,15 @@ from typing import Final
 
 import pytest
 
+from tests.support.gnutls_library import library_path
+
 ELSEWHERE: Final = (os.path.dirname(sys.executable), "/usr/local/sbin", "/usr/sbin")
 """Where programs are that PATH need not name: those of pip, and the system's servers on Debian."""
 
 PEERS: Final[dict[str, Callable[[], bool]]] = {
     "Chromium": lambda: shutil.which("chromium") is not None,
     "GnuTLS": lambda: all(map(shutil.which, ("gnutls-cli", "gnutls-serv"))),
+    "GnuTLS library": lambda: library_path() is not None,
     "Go": lambda: _found("go") is not None,
     "Java": lambda: all(map(shutil.which, ("java", "javac"))),
     "NSS": lambda: all(map(shutil.which, ("certutil", "pk12util", "selfserv", "tstclnt", "strsclnt"))),
