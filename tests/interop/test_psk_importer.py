@@ -26,7 +26,7 @@ from sansticket import (
     ServerConnection,
     import_psk,
 )
-from tests.support.gnutls_library import IMPORTED, GnutlsPeer, imported_identity
+from tests.support.gnutls_library import IMPORTED, GnutlsPskPeer, imported_identity
 from tests.support.memory import run
 from tests.support.peers import require
 
@@ -62,10 +62,10 @@ def imported(role: PskRole, hash_name: str, own_hash: str | None = None) -> Exte
     return psk
 
 
-def theirs(hash_name: str, key: bytes = KEY, **more: Any) -> GnutlsPeer:
+def theirs(hash_name: str, key: bytes = KEY, **more: Any) -> GnutlsPskPeer:
     """GnuTLS, which imports ``key`` itself."""
     identity = imported_identity(IDENTITY, CONTEXT, hash_name)
-    return GnutlsPeer(identity, key, hash_name=hash_name, flags=IMPORTED, **more)
+    return GnutlsPskPeer(identity, key, hash_name=hash_name, flags=IMPORTED, **more)
 
 
 def client(*psks: ExternalPsk) -> ClientConnection:
@@ -76,7 +76,7 @@ def server(*psks: ExternalPsk, **more: Any) -> ServerConnection:
     return ServerConnection(ServerConfig(psks=psks, groups=GROUPS, **more))
 
 
-def meet(ours: ClientConnection | ServerConnection, peer: GnutlsPeer) -> HandshakeCompleted:
+def meet(ours: ClientConnection | ServerConnection, peer: GnutlsPskPeer) -> HandshakeCompleted:
     """A handshake, and data both ways."""
     completed = next(event for event in run(ours, peer) if isinstance(event, HandshakeCompleted))
     assert (peer.handshaken, peer.error) == (True, None)
@@ -160,9 +160,9 @@ def test_another_key_at_our_server(hash_name: str) -> None:
 def test_the_binder_says_that_it_was_imported(hash_name: str) -> None:
     """GnuTLS with what we derived, as if that were a plain key: all is the same but the label of the binder."""
     psk = imported(PskRole.SERVER, hash_name)
-    plain = GnutlsPeer(psk.identity, psk.key, server=False, hash_name=hash_name)
+    plain = GnutlsPskPeer(psk.identity, psk.key, server=False, hash_name=hash_name)
     assert end(run(server(psk), plain)).reason is Reason.BAD_BINDER
-    again = GnutlsPeer(psk.identity, psk.key, server=False, hash_name=hash_name)
+    again = GnutlsPskPeer(psk.identity, psk.key, server=False, hash_name=hash_name)
     meet(server(ExternalPsk(psk.identity, psk.key, role=PskRole.SERVER, hash_name=hash_name)), again)
 
 
@@ -181,9 +181,9 @@ def test_in_gnutls_a_key_is_imported_for_its_own_hash_only(own_hash: str, target
 @each_group
 def test_plain_keys(hash_name: str, group: str) -> None:
     """Those that are not imported."""
-    at_gnutls = GnutlsPeer(IDENTITY, KEY, server=True, hash_name=hash_name, group=group)
+    at_gnutls = GnutlsPskPeer(IDENTITY, KEY, server=True, hash_name=hash_name, group=group)
     psk = ExternalPsk(IDENTITY, KEY, role=PskRole.CLIENT, hash_name=hash_name)
     assert meet(client(psk), at_gnutls).psk_identity == IDENTITY
-    at_us = GnutlsPeer(IDENTITY, KEY, server=False, hash_name=hash_name, group=group)
+    at_us = GnutlsPskPeer(IDENTITY, KEY, server=False, hash_name=hash_name, group=group)
     psk = ExternalPsk(IDENTITY, KEY, role=PskRole.SERVER, hash_name=hash_name)
     assert meet(server(psk), at_us).psk_identity == IDENTITY

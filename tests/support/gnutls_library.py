@@ -2,7 +2,7 @@
 
 The distribution ``av`` of PyPI has its shared libraries in a folder of their own, GnuTLS among them.  What is
 declared here is as the manual of GnuTLS prints it (https://www.gnutls.org/manual/), and the numbers are those of its
-header.  Only PSKs are spoken of: neither side has a certificate.
+header.
 """
 
 from __future__ import annotations
@@ -10,19 +10,33 @@ from __future__ import annotations
 import ctypes
 import errno
 import weakref
+from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
+from sansticket.codes import CertificateCompression
+from tests.support.certificates import Authority, Identity
 from tests.support.memory import MemoryPeer
+from tests.support.peers import gnutls_library
 
 SERVER, CLIENT, NONBLOCK = 1, 2, 8
 ONE_WAY: Final = 1
 """GNUTLS_SHUT_WR: without waiting for the other side's close_notify."""
 
-PSK: Final = 4
+CERTIFICATE, PSK = 1, 4
 """Of gnutls_credentials_type_t."""
+
+PEM: Final = 1
+"""Of gnutls_x509_crt_fmt_t."""
+
+DNS_NAME: Final = 1
+"""GNUTLS_NAME_DNS."""
+
+REQUIRED: Final = 2
+"""GNUTLS_CERT_REQUIRE: a client without a certificate is refused."""
+
+COMPRESSIONS: Final = {CertificateCompression.ZLIB: 2}
+"""In gnutls_compression_method_t: what this build has."""
 
 TLS_VERSION: Final = 5
 """TLS 1.3 in gnutls_protocol_t."""
@@ -37,7 +51,8 @@ ALERT_RECEIVED: Final = -12
 TRY_LATER: Final = (-28, -52)
 """GNUTLS_E_AGAIN and GNUTLS_E_INTERRUPTED: more bytes are needed."""
 
-PRIORITY: Final = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK:-GROUP-ALL:+GROUP-{}"
+PRIORITY: Final = "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+PSK_PRIORITY: Final = f"{PRIORITY}:-KX-ALL:+ECDHE-PSK:-GROUP-ALL:+GROUP-{{}}"
 
 
 class Datum(ctypes.Structure):
@@ -78,17 +93,9 @@ class GnutlsError(Exception):
         self.code = code
 
 
-def library_path() -> Path | None:
-    """Where the library is, without importing PyAV; None if it is not there."""
-    found = find_spec("av")
-    if found is None or found.origin is None:
-        return None
-    return next((Path(found.origin).parents[1] / "av.libs").glob("libgnutls-*.so*"), None)
-
-
 @cache
 def library() -> ctypes.CDLL:
-    path = library_path()
+    path = gnutls_library()
     assert path is not None
     loaded = ctypes.CDLL(str(path))
     loaded.gnutls_strerror_name.restype = loaded.gnutls_check_version.restype = ctypes.c_char_p
@@ -133,48 +140,24 @@ def imported_identity(identity: bytes, context: bytes, hash_name: str) -> bytes:
     return value
 
 
-def _release(side: str, session: ctypes.c_void_p, credentials: ctypes.c_void_p) -> None:
+def _release(kind: str, session: ctypes.c_void_p, credentials: ctypes.c_void_p) -> None:
     library().gnutls_deinit(session)
-    getattr(library(), f"gnutls_psk_free_{side}_credentials")(credentials)
+    getattr(library(), f"gnutls_{kind}_credentials")(credentials)
 
 
 class GnutlsPeer(MemoryPeer):
-    """One connection of one PSK.
+    """One connection.  ``alert`` is the number of the alert that ended it, if one came."""
 
-    ``key`` is that of ``identity``, and ``hash_name`` its hash; ``flags`` say whether GnuTLS imports it first.
-    ``asked`` are the identities that a server was asked for, ``alert`` the number of the alert that came.
-    """
-
-    def __init__(
-        self,
-        identity: bytes,
-        key: bytes,
-        *,
-        server: bool,
-        hash_name: str = "sha256",
-        flags: int = RAW,
-        group: str = "X25519",
-    ) -> None:
+    def __init__(self, *, server: bool, priority: str) -> None:
         super().__init__()
-        self.asked: list[bytes] = []
         self.alert: int | None = None
-        self._psk = (identity, key, flags)
         self._incoming, self._outgoing, self._ended = bytearray(), bytearray(), False
         self._session, self._credentials = ctypes.c_void_p(), ctypes.c_void_p()
         call("init", ctypes.byref(self._session), (SERVER if server else CLIENT) | NONBLOCK)
-        call("priority_set_direct", self._session, PRIORITY.format(group).encode(), None)
+        call("priority_set_direct", self._session, priority.encode(), None)
         self._push_function, self._pull_function = TRANSPORT(self._push), TRANSPORT(self._pull)
         library().gnutls_transport_set_push_function(self._session, self._push_function)
         library().gnutls_transport_set_pull_function(self._session, self._pull_function)
-        self._set_psk("server" if server else "client", KEY(self._known if server else self._own), hash_name)
-        self._step()
-
-    def _set_psk(self, side: str, function: Any, hash_name: str) -> None:
-        self._key_function = function  # GnuTLS has its address only
-        call(f"psk_allocate_{side}_credentials2", ctypes.byref(self._credentials), HASHES[hash_name])
-        weakref.finalize(self, _release, side, self._session, self._credentials)
-        call(f"psk_set_{side}_credentials_function3", self._credentials, function)
-        call("credentials_set", self._session, PSK, self._credentials)
 
     def receive(self, data: bytes) -> None:
         self._incoming += data
@@ -191,21 +174,6 @@ class GnutlsPeer(MemoryPeer):
 
     def close(self) -> None:
         call("bye", self._session, ONE_WAY)
-
-    def _own(self, session: int, name: Any, key: Any, flags: Any) -> int:
-        identity, secret, flags[0] = self._psk
-        name[0].fill(identity)
-        key[0].fill(secret)
-        return 0
-
-    def _known(self, session: int, name: Any, key: Any, flags: Any) -> int:
-        identity, secret, chosen = self._psk
-        self.asked.append(name[0].value())
-        if self.asked[-1] != identity:
-            return -1
-        key[0].fill(secret)
-        flags[0] = chosen
-        return 0
 
     def _push(self, _: int, data: int, size: int) -> int:
         self._outgoing.extend(ctypes.string_at(data, size))
@@ -242,3 +210,95 @@ class GnutlsPeer(MemoryPeer):
             self.alert = library().gnutls_alert_get(self._session)
         else:
             library().gnutls_alert_send_appropriate(self._session, error.code)
+
+
+class GnutlsPskPeer(GnutlsPeer):
+    """A connection of one PSK.
+
+    ``key`` is that of ``identity``, and ``hash_name`` its hash; ``flags`` say whether GnuTLS imports it first.
+    ``asked`` are the identities that a server was asked for.
+    """
+
+    def __init__(
+        self,
+        identity: bytes,
+        key: bytes,
+        *,
+        server: bool,
+        hash_name: str = "sha256",
+        flags: int = RAW,
+        group: str = "X25519",
+    ) -> None:
+        super().__init__(server=server, priority=PSK_PRIORITY.format(group))
+        self.asked: list[bytes] = []
+        self._psk = (identity, key, flags)
+        side = "server" if server else "client"
+        self._key_function = KEY(self._known if server else self._own)
+        call(f"psk_allocate_{side}_credentials2", ctypes.byref(self._credentials), HASHES[hash_name])
+        weakref.finalize(self, _release, f"psk_free_{side}", self._session, self._credentials)
+        call(f"psk_set_{side}_credentials_function3", self._credentials, self._key_function)
+        call("credentials_set", self._session, PSK, self._credentials)
+        self._step()
+
+    def _own(self, session: int, name: Any, key: Any, flags: Any) -> int:
+        identity, secret, flags[0] = self._psk
+        name[0].fill(identity)
+        key[0].fill(secret)
+        return 0
+
+    def _known(self, session: int, name: Any, key: Any, flags: Any) -> int:
+        identity, secret, chosen = self._psk
+        self.asked.append(name[0].value())
+        if self.asked[-1] != identity:
+            return -1
+        key[0].fill(secret)
+        flags[0] = chosen
+        return 0
+
+
+class GnutlsCertificatePeer(GnutlsPeer):
+    """A connection in which both sides show certificates, and both are verified.
+
+    The peer is ``identity`` and trusts ``authority``; it takes and makes certificates that are compressed by one
+    of ``compression``.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        authority: Authority,
+        *,
+        server: bool,
+        compression: Sequence[CertificateCompression] = (),
+        server_name: str = "server.example",
+    ) -> None:
+        super().__init__(server=server, priority=PRIORITY)
+        call("certificate_allocate_credentials", ctypes.byref(self._credentials))
+        weakref.finalize(self, _release, "certificate_free", self._session, self._credentials)
+        self._give("certificate_set_x509_key_mem", identity.chain_pem, identity.key_pem)
+        self._give("certificate_set_x509_trust_mem", authority.pem)
+        call("credentials_set", self._session, CERTIFICATE, self._credentials)
+        self._name = None if server else ctypes.create_string_buffer(server_name.encode())
+        library().gnutls_session_set_verify_cert(self._session, self._name, 0)
+        if self._name is None:
+            library().gnutls_certificate_server_set_request(self._session, REQUIRED)
+        else:
+            call("server_name_set", self._session, DNS_NAME, self._name, ctypes.c_size_t(len(server_name)))
+        if compression:
+            methods = (ctypes.c_int * len(compression))(*[COMPRESSIONS[one] for one in compression])
+            call("compress_certificate_set_methods", self._session, methods, ctypes.c_size_t(len(methods)))
+        self._step()
+
+    @property
+    def compressed_by(self) -> int:
+        """What it compressed its own certificate with; 0 if it did not."""
+        chosen = call("compress_certificate_get_selected_method", self._session)
+        return next((code for code, theirs in COMPRESSIONS.items() if theirs == chosen), 0)
+
+    def _give(self, name: str, *contents: bytes) -> None:
+        data = [Datum() for _ in contents]
+        for datum, content in zip(data, contents, strict=True):
+            datum.fill(content)
+        call(name, self._credentials, *map(ctypes.byref, data), PEM)
+        for datum in data:
+            datum.free()

@@ -9,11 +9,10 @@ import shutil
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import pytest
-
-from tests.support.gnutls_library import library_path
 
 ELSEWHERE: Final = (os.path.dirname(sys.executable), "/usr/local/sbin", "/usr/sbin")
 """Where programs are that PATH need not name: those of pip, and the system's servers on Debian."""
@@ -21,7 +20,7 @@ ELSEWHERE: Final = (os.path.dirname(sys.executable), "/usr/local/sbin", "/usr/sb
 PEERS: Final[dict[str, Callable[[], bool]]] = {
     "Chromium": lambda: shutil.which("chromium") is not None,
     "GnuTLS": lambda: all(map(shutil.which, ("gnutls-cli", "gnutls-serv"))),
-    "GnuTLS library": lambda: library_path() is not None,
+    "GnuTLS library": lambda: gnutls_library() is not None,
     "Go": lambda: _found("go") is not None,
     "Java": lambda: all(map(shutil.which, ("java", "javac"))),
     "NSS": lambda: all(map(shutil.which, ("certutil", "pk12util", "selfserv", "tstclnt", "strsclnt"))),
@@ -48,6 +47,14 @@ NEEDED: Final = re.compile(_SENTENCE.format("PEER").replace("PEER", "(?P<peer>.*
 def _found(program: str) -> str | None:
     """Where a program is: on PATH, among the tools of this interpreter's environment, or among the system's."""
     return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", ""), *ELSEWHERE)))
+
+
+def gnutls_library() -> Path | None:
+    """The GnuTLS in PyAV's wheel, which is found without importing PyAV; None if it is not there."""
+    found = find_spec("av")
+    if found is None or found.origin is None:
+        return None
+    return next((Path(found.origin).parents[1] / "av.libs").glob("libgnutls-*.so*"), None)
 
 
 def tool(program: str) -> str:
