@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
+from attrs import evolve
 
 from sansticket import (
     AlertDescription,
@@ -24,6 +25,8 @@ from sansticket import (
     SendData,
     ServerConfig,
     ServerConnection,
+    Session,
+    TicketReceived,
     import_psk,
 )
 from tests.support.gnutls_library import IMPORTED, GnutlsPskPeer, imported_identity
@@ -34,6 +37,7 @@ pytestmark = pytest.mark.matrix
 
 KEY: Final = bytes(range(32))
 OTHER_KEY: Final = bytes(32)
+TICKET_KEY: Final = bytes(range(64))
 IDENTITY: Final = b"sensor-7"
 CONTEXT: Final = b"client=sensor-7;server=hub"
 GROUPS: Final = (NamedGroup.X25519, NamedGroup.SECP256R1)
@@ -68,8 +72,8 @@ def theirs(hash_name: str, key: bytes = KEY, **more: Any) -> GnutlsPskPeer:
     return GnutlsPskPeer(identity, key, hash_name=hash_name, flags=IMPORTED, **more)
 
 
-def client(*psks: ExternalPsk) -> ClientConnection:
-    return ClientConnection(ClientConfig(psks=psks, groups=GROUPS))
+def client(*psks: ExternalPsk, session: Session | None = None) -> ClientConnection:
+    return ClientConnection(ClientConfig(psks=psks, groups=GROUPS), session=session)
 
 
 def server(*psks: ExternalPsk, **more: Any) -> ServerConnection:
@@ -140,6 +144,38 @@ def test_of_both_hashes_gnutls_takes_the_one_that_it_knows() -> None:
     """As ``import_psk`` makes them if nothing else is said: the SHA-256 key for the suites of both."""
     both = import_psk(IDENTITY, KEY, role=PskRole.CLIENT, context=CONTEXT)
     assert meet(client(*both), theirs("sha256", server=True)).psk_identity == both[0].identity
+
+
+@each_hash
+def test_our_client_resumes_at_gnutls(hash_name: str) -> None:
+    """The second hello has the ticket and the imported PSK, each with the label of its kind."""
+    psk, kept = imported(PskRole.CLIENT, hash_name), None
+    for resumed in (False, True):
+        ours, peer = client(psk, session=kept), theirs(hash_name, server=True, ticket_key=TICKET_KEY)
+        happened = run(ours, peer)
+        assert (peer.handshaken, peer.resumed) == (True, resumed)
+        kept = next(event.session for event in happened if isinstance(event, TicketReceived))
+        assert kept.psk_identity == psk.identity
+
+
+@each_hash
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["still there", "withdrawn"])
+def test_gnutls_resumes_at_our_server(hash_name: str, withdrawn: bool) -> None:
+    """As long as we have the PSK; after that its tickets are worth nothing."""
+    config = ServerConfig(psks=[imported(PskRole.SERVER, hash_name)], groups=GROUPS)
+    first = theirs(hash_name, server=False)
+    meet(ServerConnection(config), first)
+    later = theirs(hash_name, server=False, session=first.keep())
+    if withdrawn:
+        other = ExternalPsk(b"another", OTHER_KEY, role=PskRole.SERVER)
+        ended = end(run(ServerConnection(evolve(config, psks=[other])), later))
+        assert ended.alert == AlertDescription.UNKNOWN_PSK_IDENTITY
+        assert later.alert == ended.alert
+    else:
+        assert (
+            meet(ServerConnection(config), later).psk_identity == imported(PskRole.SERVER, hash_name).identity
+        )
+        assert later.resumed
 
 
 @each_hash

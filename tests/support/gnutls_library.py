@@ -216,7 +216,8 @@ class GnutlsPskPeer(GnutlsPeer):
     """A connection of one PSK.
 
     ``key`` is that of ``identity``, and ``hash_name`` its hash; ``flags`` say whether GnuTLS imports it first.
-    ``asked`` are the identities that a server was asked for.
+    A server with ``ticket_key`` gives tickets; a client goes on with ``session``, which is what another one has to
+    ``keep``.  ``asked`` are the identities that a server was asked for.
     """
 
     def __init__(
@@ -228,6 +229,8 @@ class GnutlsPskPeer(GnutlsPeer):
         hash_name: str = "sha256",
         flags: int = RAW,
         group: str = "X25519",
+        ticket_key: bytes | None = None,
+        session: bytes | None = None,
     ) -> None:
         super().__init__(server=server, priority=PSK_PRIORITY.format(group))
         self.asked: list[bytes] = []
@@ -238,7 +241,25 @@ class GnutlsPskPeer(GnutlsPeer):
         weakref.finalize(self, _release, f"psk_free_{side}", self._session, self._credentials)
         call(f"psk_set_{side}_credentials_function3", self._credentials, self._key_function)
         call("credentials_set", self._session, PSK, self._credentials)
+        if ticket_key is not None:
+            self._ticket_key = Datum()
+            self._ticket_key.fill(ticket_key)
+            call("session_ticket_enable_server", self._session, ctypes.byref(self._ticket_key))
+        if session is not None:
+            call("session_set_data", self._session, session, ctypes.c_size_t(len(session)))
         self._step()
+
+    @property
+    def resumed(self) -> bool:
+        return bool(call("session_is_resumed", self._session))
+
+    def keep(self) -> bytes:
+        """The session with the last ticket that came."""
+        made = Datum()
+        call("session_get_data2", self._session, ctypes.byref(made))
+        value = made.value()
+        made.free()
+        return value
 
     def _own(self, session: int, name: Any, key: Any, flags: Any) -> int:
         identity, secret, flags[0] = self._psk
