@@ -213,6 +213,26 @@ def test_in_gnutls_a_key_is_imported_for_its_own_hash_only(own_hash: str, target
     assert end(run(server(imported(PskRole.SERVER, target, own_hash)), peer)).reason is Reason.BAD_BINDER
 
 
+@pytest.mark.parametrize(("own_hash", "target"), [("sha256", "sha384"), ("sha384", "sha256")])
+def test_a_gnutls_client_with_an_identity_of_another_hash(own_hash: str, target: str) -> None:
+    """It leaves the PSK out and sends its extension all the same, with nothing in it: that is no hello."""
+    identity = imported_identity(IDENTITY, CONTEXT, target)
+    peer = GnutlsPskPeer(identity, KEY, server=False, hash_name=own_hash, flags=IMPORTED)
+    assert end(run(server(imported(PskRole.SERVER, target)), peer)).reason is Reason.MALFORMED_MESSAGE
+    assert peer.alert == AlertDescription.DECODE_ERROR
+
+
+@each_hash
+def test_a_gnutls_server_of_either_hash_imports_for_one(hash_name: str) -> None:
+    """Plain keys it takes with both."""
+    plain = ExternalPsk(IDENTITY, KEY, role=PskRole.CLIENT, hash_name=hash_name)
+    meet(client(plain), GnutlsPskPeer(IDENTITY, KEY, server=True, hash_name="either"))
+    psk = imported(PskRole.CLIENT, hash_name)
+    peer = GnutlsPskPeer(psk.identity, KEY, server=True, hash_name="either", flags=IMPORTED)
+    run(client(psk), peer)
+    assert peer.handshaken == (hash_name == "sha384")
+
+
 @each_hash
 @each_group
 def test_plain_keys(hash_name: str, group: str) -> None:

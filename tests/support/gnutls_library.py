@@ -41,8 +41,8 @@ COMPRESSIONS: Final = {CertificateCompression.ZLIB: 2}
 TLS_VERSION: Final = 5
 """TLS 1.3 in gnutls_protocol_t."""
 
-HASHES: Final = {"sha256": 6, "sha384": 7}
-"""In gnutls_digest_algorithm_t and gnutls_mac_algorithm_t alike."""
+HASHES: Final = {"sha256": 6, "sha384": 7, "either": 0}
+"""In gnutls_digest_algorithm_t and gnutls_mac_algorithm_t alike; ``"either"`` is for servers only."""
 
 RAW, IMPORTED = 0, 2
 """Of gnutls_psk_key_flags: a plain key, and GNUTLS_PSK_KEY_EXT, one that is to be imported."""
