@@ -104,6 +104,11 @@ HELLOS = [
     case("no key exchange", Reason.MISSING_EXTENSION, lacking(SupportedGroups, KeyShareOffer)),
     case("no signature_algorithms", Reason.MISSING_EXTENSION, lacking(SignatureAlgorithms)),
     case(
+        "no signature_algorithms, and no share either: not even a retry",
+        Reason.MISSING_EXTENSION,
+        lambda hello: with_extensions(without(hello, SignatureAlgorithms), KeyShareOffer(())),
+    ),
+    case(
         "psk without its modes",
         Reason.MISSING_EXTENSION,
         lambda hello: with_extensions(without(hello, PskKeyExchangeModes), OFFER),

@@ -9,6 +9,7 @@ from attrs import evolve
 from sansticket.codes import CipherSuite, NamedGroup, SignatureScheme
 from sansticket.commands import AcceptPeer
 from sansticket.crypto.certificates import Credential
+from sansticket.crypto.suites import SUITES
 from sansticket.errors import Reason
 from sansticket.events import CertificateWithheld, VerifyPeer
 from sansticket.wire.extensions.base import Extension
@@ -86,6 +87,14 @@ def test_a_client_says_that_it_shows_nothing() -> None:
 def on_p384(**changes: Any) -> HostileServer12:
     """A server with a key on secp384r1, for a client that offers these groups."""
     return HostileServer12(client12(**changes), credential=server_credential("p384"))
+
+
+@refused(Reason.ILLEGAL_VALUE, detail="a certificate for rsa with")
+def test_a_key_of_another_kind_than_the_suite_says() -> HostileServer12:
+    """The signature itself is good, and of a scheme that the client offers."""
+    assert SUITES[SUITE].tls12_authentication == "ecdsa"
+    rsa = server_credential("rsa")
+    return HostileServer12(credential=rsa, scheme=SignatureScheme.RSA_PSS_RSAE_SHA256).serve()
 
 
 @refused(Reason.UNOFFERED_GROUP, detail="secp384r1")
