@@ -380,14 +380,23 @@ def test_the_store_aborts(world: World12) -> None:
     assert ending(pair).reason is Reason.ABORTED_BY_APPLICATION
 
 
-@pytest.mark.parametrize("change", [{"lifetime": 0}, {"cipher_suite": 0x1301}, {"cipher_suite": 0xC013}])
-def test_the_store_gives_what_cannot_be_used(world: World12, change: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [
+        ({"lifetime": 0}, "expiry"),
+        ({"cipher_suite": 0x1301}, "version"),
+        ({"cipher_suite": 0xC013}, "version"),
+        ({"version": ProtocolVersion.TLS_1_3}, "version"),
+    ],
+)
+def test_the_store_gives_what_cannot_be_used(world: World12, change: dict[str, int], failed: str) -> None:
     config = elsewhere(world)
     pair = connect(world, config)
     (issued,), (session,) = pair.events("server", TicketIssued), received(pair)
     pair = world.connect(config, session)
     pair.send("server", ProvideSession(evolve(issued.session, **change)))
     assert not resumed(pair)
+    assert failed_checks(pair) == [failed]
 
 
 def test_the_cache_refuses_what_the_store_gave(world: World12) -> None:

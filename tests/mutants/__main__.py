@@ -185,7 +185,8 @@ def page(number: int, survivors: Sequence[Mutant], explained: dict[str, str]) ->
     head = f"""# Checks, and the tests that hold them
 
 Written by `python -m tests.mutants --write`. {number} checks of the package, most of them a MUST of an RFC, were taken
-away, one at a time: {number - len(survivors)} were missed by a test, {len(survivors)} were not.
+away, one at a time. {number - len(survivors)} times a test failed; {len(survivors)} made no difference, and why is
+said here.
 
 """
     rows = (
