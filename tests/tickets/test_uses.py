@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansticket import ConfigError, ReusePolicy, TicketUse, TicketUses
-from sansticket.tickets.stores.uses import name_of
+from sansticket.tickets.stores.uses import FORGOTTEN_AT_ONCE, name_of
 
 LATER = 1e12
 
@@ -65,6 +65,17 @@ def test_what_has_expired_goes_first() -> None:
     assert uses.earlier(b"short") is None
     assert uses.earlier(b"shorter") is None
     assert uses.earlier(b"long") == at(0)
+
+
+def test_one_call_forgets_so_many_at_most() -> None:
+    """What one connection pays does not depend on how many came before it."""
+    uses = TicketUses()
+    for number in range(FORGOTTEN_AT_ONCE + 2):
+        uses.note(bytes((number,)), at(0), 10)
+    uses.note(b"new", at(100), LATER)
+    assert (len(uses), uses.forgotten) == (3, 0)
+    uses.note(b"newer", at(100), LATER)
+    assert (len(uses), uses.forgotten) == (2, 0)
 
 
 def test_what_has_expired_when_it_is_noted() -> None:
