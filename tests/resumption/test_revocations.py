@@ -34,6 +34,7 @@ from sansticket.events import (
     PrepareTicket,
     TicketIssued,
 )
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.early_data import EarlyDataStatus
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
@@ -48,6 +49,7 @@ from tests.support import early_data
 from tests.support.configs import server_config
 from tests.support.credentials import anchors, client_credential
 from tests.support.hostile_client import HostileClient
+from tests.support.newer import needs
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, checks, ending, received, record, resumed
 from tests.support.sessions import repeatable_entropy
@@ -193,10 +195,13 @@ def test_the_holder_of_a_certificate_is_a_subject(
 @pytest.mark.parametrize(
     "keys",
     [
-        TicketKeyRing.generate(0.0, repeatable_entropy(1)),
-        OpenSSLTicketKeys([OpenSSLTicketKey.from_bytes(bytes(range(80)))]),
+        pytest.param(TicketKeyRing.generate(0.0, repeatable_entropy(1)), id="ring"),
+        pytest.param(
+            OpenSSLTicketKeys([OpenSSLTicketKey.from_bytes(bytes(range(80)))]),
+            marks=needs(SSL_SESSIONS),
+            id="openssl",
+        ),
     ],
-    ids=["ring", "openssl"],
 )
 def test_a_key_that_was_stolen(
     world: World, versions: dict[str, Any], revocations: Revocations, keys: TicketKeys
@@ -215,6 +220,7 @@ def test_a_key_that_was_stolen(
     assert end.detail == "key refused, whenever it was"
 
 
+@needs(SSL_SESSIONS)
 def test_a_session_of_nobody_knows_which_family(
     world: World, versions: dict[str, Any], revocations: Revocations
 ) -> None:

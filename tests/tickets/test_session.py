@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from sansticket.codes import ProtocolVersion
 from sansticket.errors import SansticketError
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.encoding import Source, varint, vector
 from sansticket.tickets.keys.ring import OVERHEAD
 from sansticket.tickets.session import FORMAT, Session, SessionFormatError
+from tests.support.newer import needs
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, sessions
 
 FAMILY = bytes(range(100, 116))
@@ -308,6 +310,7 @@ def test_what_was_encoded_before_there_were_families_is_read() -> None:
     assert session.to_bytes() == old
 
 
+@needs(SSL_SESSIONS)
 @given(sessions(), st.binary(min_size=16, max_size=16), st.integers(0, (1 << 32) - 1))
 def test_openssl_has_no_place_for_a_lineage(session: Session, family: bytes, generation: int) -> None:
     session = evolve(session, lifetime=7200, issued_at=NOW, peer_certificates=(), psk_identity=None)
