@@ -13,6 +13,7 @@ from sansticket.config.checks import is_a, is_flag, or_none
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
 from sansticket.tickets.stores.uses import ReusePolicy
+from sansticket.tickets.versions import MAX_LIFETIME
 
 MAX_SERVERS: Final = 10_000
 DAY: Final = 86_400.0
@@ -89,7 +90,7 @@ class Plan:
     """``0x0303`` or ``0x0304``."""
     skew: float = field(default=0.0, validator=_in_range(0, DAY))
     """Each server's clock is wrong by as many seconds at most, ahead or behind."""
-    ticket_lifetime: int = field(default=7200, validator=_in_range(1, 604_800, int))
+    ticket_lifetime: int = field(default=7200, validator=_in_range(1, MAX_LIFETIME, int))
     """Seconds."""
     num_tickets: int = field(default=2, validator=_in_range(0, 255, int))
     """After a full handshake in TLS 1.3."""

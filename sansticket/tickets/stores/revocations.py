@@ -43,6 +43,7 @@ from sansticket.crypto.der import public_key_info_of
 from sansticket.errors import ConfigError, SansticketError
 from sansticket.inputs import BytesLike, check_bytes, check_kind, check_seconds
 from sansticket.tickets.stores.times import ENTRY, NAME, TIME, Times, entries_in, time_in
+from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import Shared
 
 FORMAT: Final = 1
@@ -53,7 +54,7 @@ HEAD: Final = 1 + TIME + 4
 ALWAYS: Final = (1 << 8 * TIME) - 1
 """A time that never comes, in milliseconds: whatever a ticket says of its own, it is before that."""
 
-MAX_SESSION_AGE: Final = 604_800
+MAX_SESSION_AGE: Final = MAX_LIFETIME
 """Seconds: the most that ``max_session_age`` can be."""
 
 MAX_ENTRIES: Final = (1 << 32) - 1
