@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from sansticket import __version__
+from sansticket.command.certificates import add_certificates
 from sansticket.command.explain import add_explain
 from sansticket.command.fleet import add_fleet
 from sansticket.command.output import Command, CommandError, Commands
@@ -101,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"sansticket {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    add_certificates(commands)
     add_explain(commands)
     add_session(commands)
     add_ticket_keys(commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shlex
 import subprocess
@@ -17,8 +18,9 @@ from attrs import define, field
 from sansticket import ClientConnection, Close, Command, SendData, ServerConnection, events
 from tests.support.command import PATIENCE, ROOT, example
 from tests.support.configs import client_config, server_config
-from tests.support.peers import require
 
+HERE: Final = {**os.environ, "PYTHONPATH": str(ROOT)}
+"""The environment of a program in another folder that imports this checkout."""
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -30,18 +32,19 @@ def block(language: str, containing: str) -> str:
 
 
 def test_the_first_program_resumes(tmp_path: Path) -> None:
-    require("openssl command")
-    make_certificate = block("sh", "openssl req").partition("python -m examples.")[0]
-    arguments = shlex.split(make_certificate.replace("\\\n", " "))
-    subprocess.run(arguments, cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE)
+    make_certificate, _, serve = block("sh", "certificates localhost").partition("\n")
+    _, *arguments = shlex.split(make_certificate)
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True, env=HERE, timeout=PATIENCE)
+    assert serve == "python -m examples.blocking_server 4433 --chain chain.pem --key key.pem\n"
     with example(
-        "blocking_server", "0", "--chain", tmp_path / "ca.pem", "--key", tmp_path / "key.pem"
+        "blocking_server", "0", "--chain", tmp_path / "chain.pem", "--key", tmp_path / "key.pem"
     ) as server:
         port = server.wait_for("listening on port")
         program = block("python", "create_connection").replace("4433", port)
         finished = subprocess.run(
-            [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}"],
+            [sys.executable, "-c", program],
             cwd=tmp_path,
+            env=HERE,
             capture_output=True,
             text=True,
             timeout=PATIENCE,

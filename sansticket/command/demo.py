@@ -6,15 +6,9 @@ It is also a first program: ``Demo.connect`` is all that it takes to drive two c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from textwrap import wrap
 
 from attrs import frozen
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.commands import Close, SendData
@@ -23,18 +17,16 @@ from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
-from sansticket.crypto.certificates import Credential
-from sansticket.crypto.verification import TrustAnchors
 from sansticket.debug import ladder
 from sansticket.debug.explain import HandshakeMessage, explain
 from sansticket.debug.key_log import KeyLog
 from sansticket.debug.trace import Carried, TracedPair
 from sansticket.errors import SansticketError
 from sansticket.events import ConnectionTerminated, HandshakeCompleted, TicketReceived
+from sansticket.testing.certificates import PrivateAuthority
 from sansticket.tickets.session import Session
 
 NAME = "server.example"
-VALIDITY = timedelta(days=1)
 
 INTRODUCTION = (
     f"A client and a server in memory, drawn from the bytes between them and the key log. {ladder.LEGEND}"
@@ -62,20 +54,19 @@ class Demo:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.key_log = KeyLog()
-        clock = ClientConfig(verify_peer=False).clock  # the system's, as in every config that names no other
-        authority = Authority(datetime.fromtimestamp(clock(), UTC))
-        anchors = TrustAnchors.from_der([authority.der])
+        authority = PrivateAuthority.make(days=1)
+        anchors = authority.anchors
         asks, versions = options.client_certificate, [options.version]
         self.client_config = ClientConfig(
             versions=versions,
             trust_anchors=anchors,
-            credentials=[authority.issue("client.example", ExtendedKeyUsageOID.CLIENT_AUTH)] if asks else [],
+            credentials=[authority.issue("client.example", client=True)] if asks else [],
             alpn_protocols=[b"demo/1"],
             key_log=self.key_log.add,
         )
         self.server_config = ServerConfig(
             versions=versions,
-            credentials=[authority.issue(NAME, ExtendedKeyUsageOID.SERVER_AUTH)],
+            credentials=[authority.issue(NAME)],
             alpn_protocols=[b"demo/1"],
             groups=[NamedGroup.SECP384R1] if options.retry else self.client_config.groups,
             client_authentication=ClientAuthentication.REQUIRED if asks else ClientAuthentication.NONE,
@@ -97,48 +88,6 @@ class Demo:
         pair.send("client", Close())
         pair.send("server", Close())
         return pair
-
-
-class Authority:
-    """A root that is forgotten at the end of the program."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sansticket demo root")])
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = (
-            self._builder(self._name, self._key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(usage, critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-        )
-        self.der = builder.sign(self._key, SHA256()).public_bytes(Encoding.DER)
-
-    def issue(self, name: str, usage: x509.ObjectIdentifier) -> Credential:
-        """A certificate for ``name``, and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = (
-            self._builder(subject, key.public_key())
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-            .add_extension(issuer, critical=False)
-        )
-        return Credential((builder.sign(self._key, SHA256()).public_bytes(Encoding.DER),), key)
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(self._now - VALIDITY)
-            .not_valid_after(self._now + VALIDITY)
-        )
 
 
 # --- the text --------------------------------------------------------------------------------------------------

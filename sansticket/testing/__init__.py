@@ -1,5 +1,8 @@
-"""Experiments for what you build around the package: rules to be tried on a store or recorder of your own."""
+"""For what you build around the package: certificates made on the spot, and rules to be tried on a store or recorder
+of your own."""
 
+from sansticket.field_docs import show_field_docs
+from sansticket.testing.certificates import PrivateAuthority
 from sansticket.testing.experiments import BrokenRule
 from sansticket.testing.recorder_rules import (
     FRESH_RECORDER_RULES,
@@ -17,8 +20,11 @@ __all__ = [
     "BlockingRecorder",
     "BlockingSessionStore",
     "BrokenRule",
+    "PrivateAuthority",
     "Recorder",
     "RecorderRule",
     "Rule",
     "SessionStore",
 ]
+
+show_field_docs([globals()[name] for name in __all__])

@@ -11,16 +11,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sansticket import __version__
+from sansticket import Credential, __version__
 from sansticket.__main__ import INTERRUPTED, main, parser
-from sansticket.command import demo
 from sansticket.debug import states
 from sansticket.debug.model import document
+from sansticket.testing import PrivateAuthority
 from tests.support.command import PATIENCE, ROOT
 
 Output = Callable[..., list[str]]
@@ -161,12 +160,12 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str], arguments: list[str]) 
 def test_what_goes_wrong_is_said_on_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def untrusting(self: demo.Authority, *arguments: Any) -> Any:
-        self._key = ec.generate_private_key(ec.SECP256R1())  # not the root's any more
-        return issue(self, *arguments)
+    def untrusting(self: PrivateAuthority, *names: str, client: bool = False) -> Credential:
+        stranger = ec.generate_private_key(ec.SECP256R1())  # not the root's
+        return issue(PrivateAuthority(self.certificate, stranger), *names, client=client)
 
-    issue = demo.Authority.issue
-    monkeypatch.setattr(demo.Authority, "issue", untrusting)
+    issue = PrivateAuthority.issue
+    monkeypatch.setattr(PrivateAuthority, "issue", untrusting)
     assert main(["demo"]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith("sansticket: the handshake failed: ")
