@@ -8,10 +8,10 @@ is told which version has it.
 from typing import TYPE_CHECKING, Final
 
 import cryptography
-from attrs import frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from sansticket.errors import ConfigError
+from sansticket.values import frozen
 
 INSTALLED: Final = int(cryptography.__version__.partition(".")[0])
 

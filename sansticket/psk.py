@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any, Final, Self
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
 
 from sansticket.codes import KdfIdentifier, ProtocolVersion, PskKeyExchangeMode
 from sansticket.crypto.hkdf import HASH_LENGTHS, expand_label, hash_digest, hkdf_extract
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_bytes, check_kind
 from sansticket.text import quoted
+from sansticket.values import frozen
 
 MIN_KEY: Final = 16
 """Bytes: an external PSK MUST have at least 128 bits (RFC 9257 section 6)."""

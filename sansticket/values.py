@@ -1,27 +1,88 @@
 """What values are made with.
 
-``value`` is the decorator of the states and of what they are made of, whose instances never change.
+``frozen`` is the decorator of what applications hold in their hands: configs, commands, events, sessions, messages;
+and of the steps of the key schedules.  ``value`` is that of the states and of what they are made of, whose instances
+never change either.
 
-To mypy it is ``attrs.frozen``: wherever a field of a value is assigned, that is an error.  To the interpreter it
-is ``attrs.define``, because enforcing the same once more costs 0.05 us for each field of each value that is
-made, a tenth of a handshake.  What applications hold in their hands (configs, commands, events, sessions, messages)
-and the steps of the key schedules are frozen at run time as well.
+To type checkers both are ``attrs.frozen``: wherever a field is assigned, that is an error.  To the interpreter
+``value`` is ``attrs.define``, because enforcing the same once more costs 0.05 us for each field of each value that is
+made, a tenth of a handshake.
+
+What attrs makes of a class is its ``__init__``, its slots and its pickling.  Equality, hash and repr are the same three
+functions for all of them, to the same effect: hundreds of classes are made by an import, and to write and compile
+these methods for each takes more than half of the time.
 
 ``Shared`` is for what copies do not double.
 ``says`` gives a field of a config or of a command its documentation, for ``help``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from operator import attrgetter
+from reprlib import recursive_repr
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import attrs
 
 if TYPE_CHECKING:
+    from attrs import frozen as frozen
     from attrs import frozen as value
-else:
-    from attrs import define
 
-    value = partial(define, unsafe_hash=True)
+
+class _Compared(dict[type, Callable[[Any], Any]]):
+    """For each class a function that gives the fields of an instance that count for equality and hash."""
+
+    def __missing__(self, owner: type) -> Callable[[Any], Any]:
+        names = [field.name for field in attrs.fields(owner) if field.eq]
+        self[owner] = attrgetter(*names) if names else type
+        return self[owner]
+
+
+_COMPARED: Final = _Compared()
+
+
+def _equal(self: Any, other: object) -> Any:
+    """Same class, and the same in each field that counts."""
+    if other.__class__ is not self.__class__:
+        return NotImplemented
+    compared = _COMPARED[self.__class__]
+    return compared(self) == compared(other)
+
+
+def _hashed(self: Any) -> int:
+    """Equal values have the same."""
+    owner = self.__class__
+    return hash((owner, _COMPARED[owner](self)))
+
+
+@recursive_repr("...")
+def _shown(self: Any) -> str:
+    """How it is made, without the fields that are not shown."""
+    shown = []
+    for field in attrs.fields(self.__class__):
+        if field.repr:
+            show = field.repr if callable(field.repr) else repr
+            shown.append(f"{field.name}={show(getattr(self, field.name, attrs.NOTHING))}")
+    return f"{self.__class__.__qualname__.rsplit('>.', 1)[-1]}({', '.join(shown)})"
+
+
+_METHODS: Final = {"__eq__": _equal, "__hash__": _hashed, "__repr__": _shown}
+
+
+def _made_by(make: Callable[..., Any], owner: type | None = None, **options: Any) -> Any:
+    """A decorator of classes, with options or without."""
+    if owner is None:
+        return partial(_made_by, make, **options)
+    own = {name: method for name, method in _METHODS.items() if name not in vars(owner)}
+    for name, method in own.items():
+        setattr(owner, name, method)
+    return make(owner, auto_attribs=True, eq=False, repr=False, **options)
+
+
+if not TYPE_CHECKING:
+    frozen = partial(_made_by, attrs.frozen)
+    value = partial(_made_by, attrs.define)
 
 
 class Shared:
@@ -45,4 +106,4 @@ def says(doc: str) -> Mapping[str, str]:
     return MappingProxyType({DOC: doc})
 
 
-__all__ = ["DOC", "Shared", "says", "value"]
+__all__ = ["DOC", "Shared", "frozen", "says", "value"]

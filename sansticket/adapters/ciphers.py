@@ -6,11 +6,10 @@ import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from attrs import frozen
-
 from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.config.defaults import DEFAULT_CIPHER_SUITES
 from sansticket.crypto.suites import SUITES
+from sansticket.values import frozen
 
 VERSION_NAMES: Final = {ProtocolVersion.TLS_1_2: "TLSv1.2", ProtocolVersion.TLS_1_3: "TLSv1.3"}
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-from attrs import frozen
-
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
 from sansticket.events import Event
+from sansticket.values import frozen
 
 
 @frozen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.tickets.session import Session
+from sansticket.values import frozen
 
 
 @frozen

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from attrs import frozen
-
 from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.commands import Close, SendData
 from sansticket.config.choices import ClientAuthentication
@@ -25,6 +23,7 @@ from sansticket.errors import SansticketError
 from sansticket.events import ConnectionTerminated, HandshakeCompleted, TicketReceived
 from sansticket.testing.certificates import PrivateAuthority
 from sansticket.tickets.session import Session
+from sansticket.values import frozen
 
 NAME = "server.example"
 

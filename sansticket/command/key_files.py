@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.command.session_text import key_name
 from sansticket.command.ticket_layouts import described
@@ -17,6 +17,7 @@ from sansticket.tickets.keys.programs.layouts import PROGRAMS, read_files, write
 from sansticket.tickets.keys.programs.yaml import HMAC_LENGTH
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.values import frozen
 
 SEALS = "seals and opens"
 COMING = "opens; seals after the next rotation"

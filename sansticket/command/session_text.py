@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
-from attrs import frozen
-
 from sansticket.codes import ProtocolVersion
 from sansticket.crypto.inspection import parse_errors
 from sansticket.debug import words
 from sansticket.text import quoted
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.tickets.session import FORMAT, Session, SessionFormatError
+from sansticket.values import frozen
 
 Form = Literal["native", "der", "pem"]
 

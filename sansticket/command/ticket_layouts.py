@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from hashlib import sha3_512
 from typing import Final
 
-from attrs import frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
@@ -18,6 +17,7 @@ from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.tickets.keys.ring import OVERHEAD, SECRET_LENGTH, TicketKey
 from sansticket.tickets.keys.windowed import MIN_ROOT_LENGTH, WindowedTicketKeys
 from sansticket.tickets.session import MAX_SESSION_ID
+from sansticket.values import frozen
 
 SMALLEST: Final = 40
 """Bytes: no session is smaller than its secret and what says what it is."""

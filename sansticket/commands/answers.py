@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, Final
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
 
 from sansticket.codes import AlertDescription
 from sansticket.commands.base import Command, error_alert, is_bytes, is_bytes_or_none, is_kind, is_text
@@ -14,7 +14,7 @@ from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keys.protection import NATIVE, SessionCodec
 from sansticket.tickets.session import Session
-from sansticket.values import says
+from sansticket.values import frozen, says
 
 MAX_SIGNATURE: Final = 65_535
 """Bytes: what the length of a signature has room for (RFC 9846 section 4.5.2)."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from types import NoneType
 from typing import Any, Final
 
-from attrs import Attribute, frozen
+from attrs import Attribute
 
 from sansticket.codes import AlertDescription
+from sansticket.values import frozen
 
 
 @frozen

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
 
 from sansticket.codes import AlertDescription
 from sansticket.commands.base import Command, error_alert, is_kind
 from sansticket.config.defaults import MAX_NUM_TICKETS
-from sansticket.values import says
+from sansticket.values import frozen, says
 
 
 def _bytes_like(

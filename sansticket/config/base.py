@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from attrs import Attribute, field, fields, frozen
+from attrs import Attribute, field, fields
 
 from sansticket.config.answers import Answers, are_answers, as_answers
 from sansticket.config.checks import (
@@ -61,7 +61,7 @@ from sansticket.events import Sign, VerifyPeer
 from sansticket.psk import ExternalPsk, PskRole
 from sansticket.text import quoted
 from sansticket.tickets.versions import MAX_LIFETIME
-from sansticket.values import says
+from sansticket.values import frozen, says
 from sansticket.wire.compression import available
 
 

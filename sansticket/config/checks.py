@@ -12,11 +12,12 @@ from reprlib import repr as short
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import Attribute, frozen
+from attrs import Attribute
 
 from sansticket.errors import ConfigError
 from sansticket.library import Newer
 from sansticket.text import quoted
+from sansticket.values import frozen
 
 Validator = Callable[[object, "Attribute[Any]", Any], None]
 

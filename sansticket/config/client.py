@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Final
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.config.base import Config
 from sansticket.config.checks import (
@@ -31,7 +31,7 @@ from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
 from sansticket.psk import ExternalPsk, PskRole
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
-from sansticket.values import says
+from sansticket.values import frozen, says
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.certificate import StatusRequest
 

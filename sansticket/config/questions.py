@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from attrs import frozen
-
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.derived import TLS12, TLS13, Numbers
 from sansticket.config.tickets import StoredTickets, Tickets
@@ -29,6 +27,7 @@ from sansticket.events import (
     Sign,
     VerifyPeer,
 )
+from sansticket.values import frozen
 
 Lacking = Mapping[type[Question], str]
 """For each question of one side, what is expected of the config so that it can be asked; "" where it can."""

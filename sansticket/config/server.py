@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Attribute, Factory, field
 
 from sansticket.config.base import Config, validate
 from sansticket.config.checks import InRange, has_length, is_a, is_flag, or_none
@@ -33,7 +33,7 @@ from sansticket.tickets.stores.replay import ReplayRecorder
 from sansticket.tickets.stores.revocations import Revocations
 from sansticket.tickets.stores.uses import TicketUses
 from sansticket.tickets.versions import MAX_LIFETIME
-from sansticket.values import says
+from sansticket.values import frozen, says
 
 CookieKeys = TicketKeyRing | WindowedTicketKeys
 """What can seal the cookie of a HelloRetryRequest."""

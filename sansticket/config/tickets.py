@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import ClassVar
 
-from attrs import frozen
-
 from sansticket.errors import ConfigError
 from sansticket.events import LookUpSession, OpenTicket, ProtectTicket, Question
 from sansticket.tickets.keys.protection import NATIVE, SessionCodec, TicketKeys
 from sansticket.tickets.stores.cache import SessionCache
+from sansticket.values import frozen
 
 
 @frozen

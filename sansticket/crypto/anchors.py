@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, field, frozen
+from attrs import Factory, field
 
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
 from sansticket.inputs import check_bytes
-from sansticket.values import Shared
+from sansticket.values import Shared, frozen
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -7,7 +7,7 @@ reading a key out of a certificate is in ``inspection``.
 from collections.abc import Collection
 from typing import Any, Final
 
-from attrs import Factory, field, frozen
+from attrs import Factory, field
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from sansticket.codes import SignatureScheme
@@ -38,7 +38,7 @@ from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
 from sansticket.inputs import check_bytes
-from sansticket.values import Shared
+from sansticket.values import Shared, frozen
 
 __all__ = [
     "Credential",

@@ -15,7 +15,6 @@ from ipaddress import ip_address
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from attrs import frozen
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -31,6 +30,7 @@ from sansticket.crypto.signatures import (
 )
 from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.library import ML_DSA
+from sansticket.values import frozen
 
 if TYPE_CHECKING:
     from cryptography import x509

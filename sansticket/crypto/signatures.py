@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, Literal, cast
 
-from attrs import frozen
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
@@ -35,7 +34,7 @@ from sansticket.library import (
     MLDSA87PublicKey,
     Newer,
 )
-from sansticket.values import value
+from sansticket.values import frozen, value
 
 MlDsaPrivateKey = MLDSA44PrivateKey | MLDSA65PrivateKey | MLDSA87PrivateKey
 MlDsaPublicKey = MLDSA44PublicKey | MLDSA65PublicKey | MLDSA87PublicKey

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
-from attrs import field, frozen
+from attrs import field
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from sansticket.codes import CipherSuite
 from sansticket.crypto.hkdf import HASH_LENGTHS
 from sansticket.library import AEAD_INTO
+from sansticket.values import frozen
 
 Tls12Authentication = Literal["ecdsa", "rsa"]
 

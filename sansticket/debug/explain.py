@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from sansticket.codes import ContentType, HandshakeType, ProtocolVersion
 from sansticket.crypto.suites import SUITES, SuiteParameters, TrafficKeys
@@ -35,6 +35,7 @@ from sansticket.record.protection import HEADER_LENGTH, TAG_LENGTH
 from sansticket.record.reader import Opener
 from sansticket.record.tls12 import Opener as Opener12
 from sansticket.record.tls13 import Opener as Opener13
+from sansticket.values import frozen
 from sansticket.wire.extensions.negotiation import SelectedVersion
 from sansticket.wire.extensions.resumption import EarlyData
 from sansticket.wire.messages.alert import Alert

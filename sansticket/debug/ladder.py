@@ -17,8 +17,6 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Final
 
-from attrs import frozen
-
 from sansticket.debug import words
 from sansticket.debug.explain import (
     PLAINTEXT,
@@ -33,6 +31,7 @@ from sansticket.debug.explain import (
 )
 from sansticket.debug.key_log import KeyLog
 from sansticket.debug.trace import Happened, Step
+from sansticket.values import frozen
 from sansticket.wire.messages.alert import Alert
 
 MIN_WIDTH: Final = 60

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from attrs import asdict, frozen
+from attrs import asdict
 
 from sansticket.commands import Command
 from sansticket.debug.explain import Side
@@ -22,6 +22,7 @@ from sansticket.handshake.machine.transitions import (
     name_of,
     successors_of,
 )
+from sansticket.values import frozen
 
 FORMAT: Final = 1
 """Goes up when a reader of the JSON has to change."""

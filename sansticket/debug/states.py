@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from inspect import getdoc
 from typing import Final
 
-from attrs import frozen
-
 from sansticket.commands import AbortHandshake
 from sansticket.debug.explain import Side
 from sansticket.handshake.client import start as client_start
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.transitions import accepted_by, name_of, successors_of
 from sansticket.handshake.server.start import WaitClientHello
+from sansticket.values import frozen
 
 SIDES: Final[tuple[Side, ...]] = ("client", "server")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import frozen
-
 from sansticket.commands import Command
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
 from sansticket.connection.server import ServerConnection
 from sansticket.debug.explain import Side
 from sansticket.events import Event
+from sansticket.values import frozen
 
 
 @frozen

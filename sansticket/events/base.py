@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from attrs import field, fields, frozen
+from attrs import field, fields
 
 from sansticket.text import quoted
 from sansticket.tickets.session import Session
-from sansticket.values import Shared
+from sansticket.values import Shared, frozen
 
 
 @frozen

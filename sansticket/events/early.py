@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.events.base import Event, Question
 from sansticket.events.happenings import size_of
 from sansticket.text import quoted
 from sansticket.tickets.early_data import EarlyDataReason
 from sansticket.tickets.session import Session
+from sansticket.values import frozen
 from sansticket.wire.messages.hello import ClientHello
 
 

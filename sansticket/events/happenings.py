@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.codes import AlertDescription
 from sansticket.errors import Reason, reason_in_words
@@ -11,6 +11,7 @@ from sansticket.text import printable, quoted
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.uses import ReusePolicy, TicketUse
+from sansticket.values import frozen
 
 
 def size_of(data: bytes | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.signatures import PublicKey
@@ -13,6 +13,7 @@ from sansticket.psk import ImportedIdentity
 from sansticket.text import quoted
 from sansticket.tickets.decision import FoundBy, TicketReturn, TicketStatus, default_return
 from sansticket.tickets.session import Session
+from sansticket.values import frozen
 from sansticket.wire.messages.hello import ClientHello
 
 

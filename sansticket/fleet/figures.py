@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
-from attrs import frozen
-
 from sansticket.fleet.fleets import Fleet
 from sansticket.fleet.report import SHARE, WORDS, Cell, Column, Curve, Table
 from sansticket.fleet.servers import Server
 from sansticket.fleet.visits import Kind, Visit
 from sansticket.tickets.early_data import EarlyDataStatus
+from sansticket.values import frozen
 
 RECORDED_HELLO = 160
 """Bytes that a ``ReplayRecorder`` takes for each ClientHello."""

@@ -6,7 +6,7 @@ from enum import Enum
 from math import isfinite
 from typing import Any, Final
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
 
 from sansticket.codes import ProtocolVersion
 from sansticket.config.checks import is_a, is_flag, or_none
@@ -14,6 +14,7 @@ from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
 from sansticket.tickets.stores.uses import ReusePolicy
 from sansticket.tickets.versions import MAX_LIFETIME
+from sansticket.values import frozen
 
 MAX_SERVERS: Final = 10_000
 DAY: Final = 86_400.0

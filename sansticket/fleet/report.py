@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import asdict, field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
+from sansticket.values import frozen
 
 Cell = str | int | float | None
 """None is what there is nothing to say of."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from sansticket.commands import Close, SendEarlyData
 from sansticket.connection.client import ClientConnection
@@ -24,6 +24,7 @@ from sansticket.fleet.world import World
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.early_data import EarlyDataOutcome, EarlyDataStatus
 from sansticket.tickets.records import Check, ResumptionRecord
+from sansticket.values import frozen
 
 Stopwatch = Callable[[], float]
 """Seconds since whenever, such as ``time.process_time``: what is between two calls was used in between."""

@@ -5,13 +5,13 @@ RFC 5705.  There is no staircase: a ``MasterSecret`` is there after the key exch
 session, and everything follows from it and the two randoms of the connection.
 """
 
-from attrs import Factory, field, frozen
+from attrs import Factory, field
 
 from sansticket.crypto.hkdf import Expander, prf12
 from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.errors import LocalProtocolError
 from sansticket.text import quoted
-from sansticket.values import value
+from sansticket.values import frozen, value
 
 MASTER_SECRET_LENGTH = 48
 """Bytes (RFC 5246 section 8.1)."""

@@ -14,7 +14,7 @@ named ``transcript_hash`` is the hash of the messages up to the point that the m
 
 from functools import lru_cache
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.crypto.hkdf import (
     EMPTY_HASHES,
@@ -28,7 +28,7 @@ from sansticket.crypto.hkdf import (
 )
 from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.errors import LocalProtocolError
-from sansticket.values import value
+from sansticket.values import frozen, value
 
 
 @frozen

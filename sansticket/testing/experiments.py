@@ -9,9 +9,10 @@ from inspect import iscoroutinefunction
 from threading import Barrier
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from attrs import field, fields, frozen
+from attrs import field, fields
 
 from sansticket.config.base import Config
+from sansticket.values import frozen
 
 S = TypeVar("S")
 B = TypeVar("B")

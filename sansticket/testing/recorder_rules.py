@@ -23,8 +23,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, Protocol
 
-from attrs import frozen
-
 from sansticket.testing.experiments import (
     BRIEF,
     CALLERS,
@@ -33,6 +31,7 @@ from sansticket.testing.experiments import (
     Experiment,
     random,
 )
+from sansticket.values import frozen
 
 MANY: Final = 2000
 """Hellos that come within the window: more than a small cache would remember."""

@@ -28,7 +28,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar, Final, Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.codes import CipherSuite, ProtocolVersion
 from sansticket.testing.experiments import (
@@ -40,6 +40,7 @@ from sansticket.testing.experiments import (
     random,
 )
 from sansticket.tickets.session import Session
+from sansticket.values import frozen
 
 
 class SessionStore(Protocol):

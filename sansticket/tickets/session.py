@@ -36,12 +36,13 @@ Varints are those of ``encoding``.
 from types import NoneType
 from typing import Any, Final, Self, cast
 
-from attrs import Factory, asdict, field, frozen
+from attrs import Factory, asdict, field
 
 from sansticket.codes import ProtocolVersion
 from sansticket.text import quoted
 from sansticket.tickets.encoding import MAX_FIELD, Source, utf8_length, varint, vector
 from sansticket.tickets.encoding import SessionFormatError as SessionFormatError
+from sansticket.values import frozen
 
 FORMAT: Final = 1
 

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import field, fields, frozen
+from attrs import field, fields
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -46,6 +46,7 @@ from sansticket.crypto.signatures import MIN_RSA_BITS
 from sansticket.crypto.stapling import verify_staple
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.field_docs import show_field_docs
+from sansticket.values import frozen
 
 if TYPE_CHECKING:
     from sansticket.events import VerifyPeer

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from attrs import frozen
-
 from sansticket.codes import CertificateCompression
 from sansticket.errors import Fault, Reason
+from sansticket.values import frozen
 
 ZSTD_WINDOW: Final = 2**23
 """Bytes that a decompressor of zstd may keep; RFC 8878 section 3.1.1.1.2 has decoders take at least so much."""

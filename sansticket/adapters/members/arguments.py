@@ -7,11 +7,12 @@ from operator import index
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
 from sansticket.debug.key_log import HEADER
+from sansticket.values import frozen
 
 
 @frozen

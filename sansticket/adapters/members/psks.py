@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.adapters.failures import without_reason
 from sansticket.adapters.members.base import Members
@@ -15,6 +15,7 @@ from sansticket.commands import ProvidePsk
 from sansticket.config.client import ClientConfig
 from sansticket.events import LookUpPsk
 from sansticket.psk import ExternalPsk, PskRole
+from sansticket.values import frozen
 
 MAX_HINT: Final = 256
 """Bytes of an identity hint: PSK_MAX_IDENTITY_LEN of OpenSSL."""

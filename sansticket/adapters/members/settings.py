@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any, ClassVar, Final
 
-from attrs import evolve, fields, frozen
+from attrs import evolve, fields
 
 from sansticket.adapters.members.credentials import completed, stand_in
 from sansticket.adapters.profile import Profile
@@ -28,6 +28,7 @@ from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.events import SelectConfig, Sign, VerifyPeer
 from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.values import frozen
 
 VERIFY_MODES: Final = {
     ClientAuthentication.NONE: ssl.CERT_NONE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
 from sansticket.fleet.figures import Case
 from sansticket.fleet.fleets import Fleet
@@ -13,6 +13,7 @@ from sansticket.fleet.plan import Plan
 from sansticket.fleet.report import Report, Size
 from sansticket.fleet.visits import Stopwatch
 from sansticket.fleet.world import World
+from sansticket.values import frozen
 
 
 @frozen

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import frozen
-
 from sansticket.fleet.figures import RESUMPTION_COLUMNS, Case, resumption_row, share
 from sansticket.fleet.plan import KeyPolicy, StoredSessions, WindowedKeys
 from sansticket.fleet.report import WORDS, Column, Curve, Picture, Report, Size, Table
 from sansticket.fleet.scenarios.base import Scenario, Setting
 from sansticket.fleet.visits import Kind
+from sansticket.values import frozen
 
 CONNECTIONS: Final = (1, 2, 3, 4, 6, 8)
 IN_THE_TABLE: Final = (1, 4, 8)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from math import floor
 from typing import Final
 
-from attrs import frozen
-
 from sansticket.fleet.figures import Case, count, handshakes, resumed_of_shown, resumption
 from sansticket.fleet.plan import OwnKeys, WindowedKeys
 from sansticket.fleet.report import Curve, Picture, Report, Size
@@ -17,6 +15,7 @@ from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.tickets.keys.ring import SECRET_LENGTH
 from sansticket.tickets.stores.revocations import HEAD
 from sansticket.tickets.stores.times import ENTRY
+from sansticket.values import frozen
 
 MANY: Final = 10_000
 KEYS: Final = WindowedKeys()

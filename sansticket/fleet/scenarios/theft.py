@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any, Final
 
-from attrs import frozen
-
 from sansticket.fleet.attackers import Thief
 from sansticket.fleet.figures import Case, count, memory, resumption
 from sansticket.fleet.plan import Recorders, StoredSessions, WindowedKeys
@@ -15,6 +13,7 @@ from sansticket.fleet.report import WORDS, Cell, Column, Curve, Picture, Report,
 from sansticket.fleet.scenarios.base import Scenario, Setting
 from sansticket.fleet.visits import Kind
 from sansticket.tickets.stores.uses import ReusePolicy
+from sansticket.values import frozen
 
 COMES_BACK: Final = 1800.0
 THIEF_COMES_BACK: Final = 900.0

@@ -24,7 +24,7 @@ import hmac
 from hashlib import sha3_512
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -43,6 +43,7 @@ from sansticket.tickets.keys.protection import (
     TicketKeys,
 )
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.values import frozen
 
 SECRET_LENGTH: Final = 64
 EXPIRATION: Final = 3600

@@ -33,7 +33,7 @@ from math import floor, inf
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.inputs import Entropy, check_kind
 from sansticket.tickets.decision import TicketStatus
@@ -43,6 +43,7 @@ from sansticket.tickets.keys.programs.key import OpenSSLTicketKey as OpenSSLTick
 from sansticket.tickets.keys.programs.layouts import read_files, write_files
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Encounter, OpenedTicket, listed
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.values import frozen
 
 HAPROXY_CONTEXT: Final = b"haproxy"
 """The session id context of all haproxy's sessions."""

@@ -8,13 +8,14 @@ their ``codec``: the native encoding, unless the tickets are shared with another
 from collections.abc import Iterable, Set
 from typing import Any, Final, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy as Entropy
 from sansticket.inputs import check_bytes, check_kind
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.values import frozen
 from sansticket.wire.messages.hello import ClientHello
 
 KEY_NAME_LENGTH = 16

@@ -23,7 +23,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -32,6 +32,7 @@ from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy, check_bytes, check_kind, check_seconds, random_bytes
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, OpenedTicket, SessionCodec, listed
+from sansticket.values import frozen
 
 SALT_LENGTH: Final = 24
 SECRET_LENGTH: Final = 32

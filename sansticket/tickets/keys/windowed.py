@@ -27,13 +27,12 @@ from collections.abc import Collection, Iterator, Mapping
 from math import floor
 from typing import Any, Final
 
-from attrs import frozen
-
 from sansticket.errors import ConfigError
 from sansticket.inputs import BytesLike, as_bytes, check_seconds
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, Entropy, OpenedTicket, SessionCodec
 from sansticket.tickets.keys.ring import TicketKey
+from sansticket.values import frozen
 
 MIN_ROOT_LENGTH: Final = 32
 """The strength of what is derived: 256 bits."""

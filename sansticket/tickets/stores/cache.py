@@ -37,14 +37,14 @@ from os import getpid
 from threading import Lock
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.claims import BATCH, Claims, expires_at_ms
 from sansticket.tickets.stores.expiry import Entry, Expiry
-from sansticket.values import Shared
+from sansticket.values import Shared, frozen
 
 DEFAULT_SIZE: Final = 20_480
 """SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: 1024 * 20 sessions."""

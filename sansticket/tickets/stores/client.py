@@ -36,14 +36,14 @@ from os import getpid
 from threading import Lock
 from typing import Any, Final, Self
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
 from sansticket.tickets.encoding import SessionFormatError, Source, utf8_length, varint, vector
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import RULES, client_lifetime
-from sansticket.values import Shared
+from sansticket.values import Shared, frozen
 
 FORMAT: Final = 1
 

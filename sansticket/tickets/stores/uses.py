@@ -17,11 +17,11 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_bytes, check_kind, check_seconds
-from sansticket.values import Shared
+from sansticket.values import Shared, frozen
 
 FORGOTTEN_AT_ONCE: Final = 4
 """How many of what is over one call forgets at most."""

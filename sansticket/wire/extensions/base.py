@@ -4,10 +4,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any, ClassVar, Final, Self
 
-from attrs import frozen
-
 from sansticket.codes import ExtensionType
 from sansticket.errors import Fault, Reason
+from sansticket.values import frozen
 from sansticket.wire.cursor import malformed
 from sansticket.wire.extensions.shapes import Shape, nothing
 

@@ -2,9 +2,8 @@
 
 from typing import Final, Self
 
-from attrs import frozen
-
 from sansticket.codes import ExtensionType
+from sansticket.values import frozen
 from sansticket.wire.cursor import (
     Reader,
     items,

@@ -7,8 +7,7 @@ else: where the definition of an extension forbids values, its class decodes by 
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import frozen
-
+from sansticket.values import frozen
 from sansticket.wire.cursor import (
     items,
     malformed,

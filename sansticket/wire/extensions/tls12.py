@@ -2,9 +2,8 @@
 
 from typing import Self
 
-from attrs import frozen
-
 from sansticket.codes import ExtensionType
+from sansticket.values import frozen
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.shapes import filled8, nothing, opaque8
 

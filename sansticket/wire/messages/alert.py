@@ -2,8 +2,7 @@
 
 from typing import Self
 
-from attrs import frozen
-
+from sansticket.values import frozen
 from sansticket.wire.cursor import Reader
 
 

@@ -2,10 +2,9 @@
 
 from typing import ClassVar, Final, Self
 
-from attrs import frozen
-
 from sansticket.codes import ExtensionType, HandshakeType
 from sansticket.errors import Fault, Reason
+from sansticket.values import frozen
 from sansticket.wire import extensions as x
 from sansticket.wire.cursor import (
     Reader,

@@ -7,9 +7,8 @@ why the version chooses the table: ``MESSAGES_12`` here, ``MESSAGES`` there.
 
 from typing import ClassVar, Final, Self
 
-from attrs import frozen
-
 from sansticket.codes import HandshakeType
+from sansticket.values import frozen
 from sansticket.wire.cursor import (
     Reader,
     items,

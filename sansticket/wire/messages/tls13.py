@@ -2,10 +2,11 @@
 
 from typing import ClassVar, Final, Self
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.codes import HandshakeType
 from sansticket.errors import Fault, Reason
+from sansticket.values import frozen
 from sansticket.wire.cursor import (
     Reader,
     malformed,

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from typing import Final, Self
 
-from attrs import frozen
-
 from sansticket.errors import ConfigError
 from sansticket.inputs import as_bytes
 from sansticket.tickets.encoding import SessionFormatError, Source
 from sansticket.tickets.keys.go.keys import SECRET_LENGTH, GoTicketKey
+from sansticket.values import frozen
 
 FIELDS: Final = (b"Keys", b"LastRotation", b"NextRotation")
 TIME_LENGTH: Final = 15

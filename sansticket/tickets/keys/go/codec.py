@@ -18,12 +18,13 @@ from hashlib import sha256
 from math import floor
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.codes import ProtocolVersion
 from sansticket.tickets.encoding import Source
 from sansticket.tickets.keys.protection import Encounter
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.values import frozen
 
 SERVER: Final = 1
 """The type of a session in a server's ticket."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from hashlib import sha512
 from typing import Any, Final, Self
 
-from attrs import field, frozen
+from attrs import field
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
@@ -27,6 +27,7 @@ from sansticket.inputs import Entropy, as_bytes, check_kind, random_bytes
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.go.codec import GoCodec
 from sansticket.tickets.keys.protection import OpenedTicket, listed
+from sansticket.values import frozen
 
 SECRET_LENGTH: Final = 32
 IV_LENGTH: Final = 16

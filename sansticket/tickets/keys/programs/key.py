@@ -11,7 +11,7 @@ before anything else is looked at, so that neither the padding nor the DER can b
 import hmac
 from typing import Any, Final, Self
 
-from attrs import field, frozen
+from attrs import field
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy, as_bytes, check_bytes, random_bytes
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
+from sansticket.values import frozen
 
 BLOCK: Final = 16
 MAC_LENGTH: Final = 32

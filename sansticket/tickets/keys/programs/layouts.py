@@ -22,13 +22,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import as_bytes
 from sansticket.tickets.keys.programs import yaml
 from sansticket.tickets.keys.programs.key import KEY_SIZES, OpenSSLTicketKey
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
+from sansticket.values import frozen
 
 Keys = tuple[OpenSSLTicketKey, ...]
 
