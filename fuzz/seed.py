@@ -67,6 +67,7 @@ class Seeds:
             self._add_messages(conversation)
             self._add_streams(conversation)
         self._add_scripts()
+        self._add_handovers()
         self._add_key_files()
         self._add_certificates()
         self.add("ocsp_response", "good", staple())
@@ -128,6 +129,14 @@ class Seeds:
                 if connection.cipher_suite is not None or connection.pending is not None:
                     place = place_number(side, (name, state))
                     self.add(f"{side}_messages", f"script-{name}-{state}", bytes((place,)) + everything)
+
+    def _add_handovers(self) -> None:
+        """A connection that is up, of each conversation: its fields, behind a byte for the side."""
+        for side in SIDES:
+            for (name, state), connection in places(side).items():
+                if connection._engine.state.ESTABLISHED and connection.pending is None:
+                    fields = connection.fork().export().to_bytes()[10:-32]
+                    self.add("handover", f"{name}-{state}", bytes((side == "server",)) + fields)
 
     def _add_key_files(self) -> None:
         """Each program's, with as many keys as it needs, of the size that it has."""

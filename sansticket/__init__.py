@@ -27,6 +27,7 @@ Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSS
                 nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check,
                 EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
+Handover        Handover, HandoverError: what Connection.export gives, for restore in another process
 Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, RevocationFormatError,
                 SessionNotAdopted; Reason, ALERTS
 Registries      AlertDescription, CertificateCompression, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
@@ -124,6 +125,8 @@ from sansticket.events import TicketReused as TicketReused
 from sansticket.events import TicketWithheld as TicketWithheld
 from sansticket.events import VerifyPeer as VerifyPeer
 from sansticket.field_docs import show_field_docs
+from sansticket.handover.kinds import HandoverError as HandoverError
+from sansticket.handover.value import Handover as Handover
 from sansticket.handshake.client.adoption import SessionNotAdopted as SessionNotAdopted
 from sansticket.handshake.client.adoption import adopt_session as adopt_session
 from sansticket.psk import ExternalPsk as ExternalPsk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 from attrs import evolve
 
@@ -13,6 +13,7 @@ from sansticket.config.checks import as_tuple, check_items, check_range, check_t
 from sansticket.config.client import ClientConfig
 from sansticket.connection.connection import Connection
 from sansticket.connection.engine import Engine, SessionKeeper
+from sansticket.connection.restores import require_side, restored
 from sansticket.errors import Reason
 from sansticket.events import (
     ConnectionTerminated,
@@ -20,6 +21,7 @@ from sansticket.events import (
     HandshakeCompleted,
     TicketReceived,
 )
+from sansticket.handover.value import Handover
 from sansticket.handshake.client.start import normal_server_name, start
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.early_data import NOT_WANTED
@@ -60,6 +62,10 @@ class StoreKeeper(SessionKeeper):
         if silent:
             engine.outbound.writer.take()  # a session that went back must not be shown
 
+    def handed_over(self) -> dict[str, Any]:
+        visit = self._visit
+        return {**super().handed_over(), "port": visit.port, "kept_sessions": visit.lasting}
+
     def __copy__(self) -> StoreKeeper:
         return StoreKeeper(copy(self._visit))
 
@@ -85,6 +91,8 @@ class ClientConnection(Connection):
     """
 
     __slots__ = ()
+
+    _OF_SERVER = False
 
     def __init__(
         self,
@@ -118,6 +126,23 @@ class ClientConnection(Connection):
             if visit is not None:  # there is no connection, and nothing of it was shown
                 visit.ended(now, silent=True, failed=False)
             raise
+
+    @classmethod
+    def restore(cls, handover: Handover, config: ClientConfig, *, application: Any = None) -> Self:
+        """The connection of which ``handover`` was exported; once, in this process or another: docs/handover.md.
+
+        What is in ``handover.unsent`` is the first in ``data_to_send``.  A ``session_store`` in the config is visited
+        if there was one before.  HandoverError for a server's, or where something in it cannot be; ConfigError names
+        the field of the config that does not fit the connection.
+        """
+        check_type("config", config, ClientConfig, "a ClientConfig")
+        require_side(handover, of_server=False)
+        store, port, keeper = config.session_store, handover.port, SessionKeeper()
+        if store is not None and port is not None and handover.server_name is not None:
+            visit = StoreVisit(store, config.store_key(handover.server_name, port))
+            visit.go_on(handover.kept_sessions)
+            keeper = StoreKeeper(visit)
+        return cls._around(restored(handover, config, config.session_context, keeper, application))
 
     @property
     def ocsp_response(self) -> bytes | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import copy
 from operator import index
 from types import NoneType
-from typing import Any, Self, SupportsIndex
+from typing import Any, ClassVar, Self, SupportsIndex
 
 from sansticket.commands import (
     Abort,
@@ -22,6 +22,7 @@ from sansticket.commands import (
 from sansticket.config.base import Config
 from sansticket.connection.ending import close, end_by, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
+from sansticket.connection.exports import handed_over
 from sansticket.connection.forks import (
     can_be_pickled,
     exported,
@@ -33,6 +34,7 @@ from sansticket.connection.forks import (
 from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
+from sansticket.handover.value import Handover
 from sansticket.handshake.machine.state import Ended, State
 from sansticket.text import quoted
 from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
@@ -55,6 +57,8 @@ class Connection:
     """
 
     __slots__ = ("_engine",)
+
+    _OF_SERVER: ClassVar[bool]
 
     def __init__(self, config: Config, state: State, sessions: SessionKeeper, application: Any) -> None:
         self._engine = Engine(config, state, sessions, application)
@@ -194,6 +198,17 @@ class Connection:
         outbound.silent = outbound.answer_waits = False
         outbound.unsent_tickets = 0
         return outbound.writer.take()
+
+    def export(self) -> Handover:
+        """The connection itself, for another process, in a documented format: docs/handover.md.
+
+        It goes along as a whole, with half a record that has come and with what is in ``data_to_send``; not with the
+        config, which is given again to ``restore``, nor with ``application``.  The original is at its end, and raises
+        LocalProtocolError for all that it is given.  So does this, and nothing has changed, before the handshake is
+        done, while a question is open, and where there is nothing that could go on; HandoverError where more than
+        2^28 bytes wait.
+        """
+        return handed_over(self._engine, of_server=self._OF_SERVER)
 
     # --- copies: docs/secrets.md ---------------------------------------------------------------------------------
 

@@ -74,6 +74,10 @@ class SessionKeeper:
     def heed(self, event: Event, config: Config, now: float) -> None:
         """Something happened."""
 
+    def handed_over(self) -> dict[str, Any]:
+        """Fields of a ``Handover``: what of this goes to the process where the connection goes on."""
+        return {"port": None, "kept_sessions": (), "revocable_data": None, "ticket_key_name": b""}
+
     def store(self, session: Session, config: Config, now: float) -> None:
         """A session was made that a client will come back with."""
 
@@ -150,6 +154,21 @@ class Engine:
         """What is settled now; ``facts`` are made of it when something is to be said of the connection."""
         self.known = {**self.known, **facts}
         self.facts = None
+
+    def establish(self, established: Established) -> None:
+        """The handshake is done, or the peer has a new identity."""
+        self.established = established
+        self.learn(
+            {
+                "server_name": established.server_name,
+                "alpn_protocol": established.alpn_protocol,
+                "version": established.version,
+                "peer_certificates": established.peer_certificates,
+                "session": established.resumed_session,
+                "psk_identity": established.psk_identity,
+            }
+        )
+        self.reader.in_handshake = False
 
     def tell(self, event: Event) -> None:
         """Give the event to the caller, with the facts of the connection."""
@@ -311,18 +330,7 @@ def _log_secret(engine: Engine, effect: LogSecret) -> None:
 
 
 def _establish(engine: Engine, effect: Establish) -> None:
-    established = engine.established = effect.established
-    engine.learn(
-        {
-            "server_name": established.server_name,
-            "alpn_protocol": established.alpn_protocol,
-            "version": established.version,
-            "peer_certificates": established.peer_certificates,
-            "session": established.resumed_session,
-            "psk_identity": established.psk_identity,
-        }
-    )
-    engine.reader.in_handshake = False
+    engine.establish(effect.established)
 
 
 def _store_session(engine: Engine, effect: StoreSession) -> None:

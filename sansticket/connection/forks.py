@@ -25,6 +25,8 @@ from sansticket.handshake.machine.state import Ended
 COPIED: Final = "a copy, which only reads: the original seals with the same keys (fork() is for tests)"
 EXPORTED: Final = "a connection that was pickled: what is loaded from the pickle goes on in its place"
 
+HANDED_OVER: Final = "a connection that was exported: what is restored from it goes on in its place"
+
 PROTOCOL: Final = DEFAULT_PROTOCOL
 
 T = TypeVar("T")
@@ -71,19 +73,20 @@ def reading_copy(engine: Engine) -> Engine:
 
 def exported(engine: Engine) -> bytes:
     """All of an engine but its application.  It is spent afterwards, unless it had nothing to write with."""
-    if engine.spent == EXPORTED:
-        raise LocalProtocolError(f"pickle of {EXPORTED}")
+    if engine.spent in (EXPORTED, HANDED_OVER):
+        raise LocalProtocolError(f"pickle of {engine.spent}")
     output = BytesIO()
     parts = {name: getattr(engine, name) for name in _slots_of(engine)}
     ConnectionPickler(output, PROTOCOL).dump({**parts, "application": None, "facts": None})
     if not engine.spent and type(engine.state) is not Ended:
-        _spend(engine)
+        spend(engine, EXPORTED)
     return output.getvalue()
 
 
-def _spend(engine: Engine) -> None:
+def spend(engine: Engine, why: str) -> None:
+    """Nothing more comes out of it, and nothing goes in: another one goes on in its place."""
     bury(engine)
-    engine.spent = EXPORTED
+    engine.spent = why
     engine.read_closed = False  # what comes is refused, not overlooked
     engine.events = []
     engine.sessions = SessionKeeper()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, Self
 
 from attrs import define, field
 
@@ -71,6 +71,22 @@ class Limits:
         self.change_cipher_specs += 1
         if self.change_cipher_specs > MAX_CHANGE_CIPHER_SPECS:
             raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, f"more than {MAX_CHANGE_CIPHER_SPECS}")
+
+    def handed_over(self) -> dict[str, Any]:
+        """Fields of a ``Handover``."""
+        return {
+            "repeated": self.repeated,
+            "change_cipher_specs": self.change_cipher_specs,
+            "warnings": self._warnings,
+            "repetitions": tuple(sorted((int(kind), count) for kind, count in self._messages.items())),
+        }
+
+    @classmethod
+    def restored(
+        cls, repeated: bool, change_cipher_specs: int, warnings: int, repetitions: tuple[tuple[int, int], ...]
+    ) -> Self:
+        """From the same."""
+        return cls(repeated, change_cipher_specs, warnings, dict(repetitions))
 
     def forgive(self) -> None:
         """Application data has come."""

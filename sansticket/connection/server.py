@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from sansticket.config.base import Config
 from sansticket.config.checks import check_type
@@ -10,8 +10,10 @@ from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.connection.connection import Connection
 from sansticket.connection.engine import Engine, SessionKeeper
+from sansticket.connection.restores import require_side, restored
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted, TicketIssued
+from sansticket.handover.value import Handover
 from sansticket.handshake.server.start import WaitClientHello
 from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.tickets.session import Session
@@ -77,6 +79,21 @@ class CacheKeeper(SessionKeeper):
             key_name=self._key_name,
         )
 
+    def handed_over(self) -> dict[str, Any]:
+        return {
+            "port": None,
+            "kept_sessions": tuple(self._kept),
+            "revocable_data": self._app_data,
+            "ticket_key_name": self._key_name,
+        }
+
+    @classmethod
+    def restored(cls, handover: Handover) -> CacheKeeper:
+        keeper = cls()
+        keeper._kept = [*handover.kept_sessions]
+        keeper._app_data, keeper._key_name = handover.revocable_data, handover.ticket_key_name
+        return keeper
+
     def __copy__(self) -> CacheKeeper:
         twin = CacheKeeper()
         twin._kept, twin._app_data, twin._key_name = self._kept[:], self._app_data, self._key_name
@@ -97,12 +114,29 @@ class ServerConnection(Connection):
 
     __slots__ = ()
 
+    _OF_SERVER = True
+
     def __init__(self, config: ServerConfig, *, application: Any = None) -> None:
         check_type("config", config, ServerConfig, "a ServerConfig")
         super().__init__(config, WaitClientHello(config), CacheKeeper(), application)
         if config.stateless_retry is not None:
             # Early data may stand before the second hello, when another connection took the first.
             self._engine.reader.skip_plaintext_application_data = skippable(config.max_early_data)
+
+    @classmethod
+    def restore(cls, handover: Handover, config: ServerConfig, *, application: Any = None) -> Self:
+        """The connection of which ``handover`` was exported; once, in this process or another: docs/handover.md.
+
+        ``config`` is the one that ``SelectConfig`` chose, where it is asked.  What is in ``handover.unsent`` is the
+        first in ``data_to_send``.  HandoverError for a client's, or where something in it cannot be; ConfigError names
+        the field of the config that does not fit the connection.
+        """
+        check_type("config", config, ServerConfig, "a ServerConfig")
+        require_side(handover, of_server=True)
+        keeper = CacheKeeper.restored(handover)
+        return cls._around(
+            restored(handover, config, config.effective_session_id_context, keeper, application)
+        )
 
     @property
     def _config(self) -> ServerConfig:

@@ -92,6 +92,23 @@ class RecordReader:
         self._plaintext_left = budget if budget > 0 else -1
 
     @property
+    def opener(self) -> Opener | None:
+        """What opens the next record."""
+        return self._opener
+
+    @property
+    def empty_records(self) -> int:
+        """Records without content that came in a row, so far."""
+        return self._empty_records
+
+    def go_on(self, opener: Opener, limit: int, rest: bytes, empty_records: int) -> None:
+        """Take the place of a reader that had come so far, behind the handshake."""
+        self.in_handshake = False
+        self.limit = limit
+        self.protect(opener)
+        self._buffer, self._empty_records = rest, empty_records
+
+    @property
     def buffered(self) -> int:
         """Bytes that were fed and not yet given out."""
         return len(self._buffer) - self._offset

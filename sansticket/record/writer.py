@@ -67,6 +67,14 @@ class RecordWriter:
             padding = 0 if self.sealer is None else self._padding_of(content)
             self._records.append(self._record(content_type, content, padding))
 
+    def waiting(self) -> bytes:
+        """What ``take`` would give; it stays there."""
+        return b"".join(self._records)
+
+    def put_back(self, records: bytes) -> None:
+        """Bytes that leave before all that is written from now on."""
+        self._records = [records] if records else []
+
     def take(self) -> bytes:
         """All that was written since the last call, in order."""
         records = self._records

@@ -79,6 +79,7 @@ from sansticket.wire.messages.tls13 import (
 )
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import client_credential, server_credential
+from tests.support.handing_over import handed_over, is_live, picture
 from tests.support.hostile import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, held_bytes, plain_record
 from tests.support.messages import messages
 from tests.support.pair import ConnectionPair
@@ -583,3 +584,17 @@ def test_forks_are_independent(state: type[State]) -> None:
             assert other.data_to_send() == b""
         assert isinstance(second, ClientConnection | ServerConnection)
         assert second.send(Close()) is not None
+
+
+@pytest.mark.parametrize("state", all_states(), ids=lambda state: f"{state.__module__}.{state.__name__}")
+def test_a_connection_is_handed_over_or_says_why_not(state: type[State]) -> None:
+    """All that it is, where it is up and nothing is asked; otherwise it stays what it is (docs/handover.md)."""
+    for sample in samples_of(state):
+        connection, reference = sample.fork(), sample.fork()
+        before = picture(reference._engine)
+        if is_live(connection):
+            assert picture(handed_over(connection)._engine) == before
+            continue
+        with pytest.raises(LocalProtocolError, match="export "):
+            connection.export()
+        assert picture(connection._engine) == before

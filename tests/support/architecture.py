@@ -39,6 +39,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ("keys", "psk"),
     ("tickets",),
     ("config", "events", "commands"),
+    ("handover",),
     ("handshake.machine",),
     ("handshake.common",),
     (

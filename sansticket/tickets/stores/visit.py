@@ -1,5 +1,6 @@
 """What one connection does with a client's store, from the session that it offers to its end."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from sansticket.tickets.session import Session
@@ -25,6 +26,20 @@ class StoreVisit:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._key})"
+
+    @property
+    def port(self) -> int:
+        """Of the server, by which the store tells it from others."""
+        return self._key.port
+
+    @property
+    def lasting(self) -> tuple[Session, ...]:
+        """Those in the store that go from it if the connection fails."""
+        return tuple(self._lasting)
+
+    def go_on(self, lasting: Iterable[Session]) -> None:
+        """Take the place of a visit that had come behind the handshake: a session that it took is used up."""
+        self._lasting = [*lasting]
 
     def take(self, now: float) -> Session | None:
         """A session to offer, if there is one."""
