@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from fuzz.packets import LINK_NAMES, Talk, pcap, pcapng
 from fuzz.script import OPERATIONS, step
 from fuzz.world import (
     CONVERSATIONS,
@@ -72,6 +73,7 @@ class Seeds:
         self._add_certificates()
         self.add("ocsp_response", "good", staple())
         self._add_revocations()
+        self._add_captures()
 
     def add(self, target: str, name: str, data: bytes) -> None:
         known = self.contents.setdefault(target, {})
@@ -156,6 +158,21 @@ class Seeds:
         self.add("revocations", "some", revocations.to_bytes())
         revocations.forget(1_800_000_000)
         self.add("revocations", "floor", revocations.to_bytes())
+
+    def _add_captures(self) -> None:
+        """Each conversation in packets, and the first bytes of one as people write them down."""
+        forms = (pcap, pcapng)
+        for number, conversation in enumerate(CONVERSATIONS):
+            talk = Talk(link=LINK_NAMES[number % len(LINK_NAMES)])
+            talk.open()
+            for side, item, _ in converse(*conversation.open(), conversation.talk[:2]):
+                if not isinstance(item, Command):
+                    talk.say("server" if side == "client" else "client", item)
+            self.add("captures", conversation.name, forms[number % 2](talk.packets))
+        hello = CONVERSATIONS[0].open()[0].data_to_send()[:64]
+        self.add("captures", "hex", b"> " + hello.hex(" ").encode() + b" # a hello\n")
+        rows = [f"{at:08x}: {hello[at : at + 16].hex(' ', 2)}  ..\n" for at in range(0, 64, 16)]
+        self.add("captures", "xxd", "".join(rows).encode())
 
     def _add_certificates(self) -> None:
         for how in range(4):

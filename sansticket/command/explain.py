@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from sansticket.command.capture import CaptureError, Piece, read_capture
-from sansticket.command.listing import lines, reason, unread
+from attrs import define, field
+
+from sansticket.captures.connections import Captured, connections_in
+from sansticket.captures.errors import CaptureError
+from sansticket.captures.listing import lines, reason, unread
+from sansticket.captures.packets import is_packets
+from sansticket.captures.secrets import TicketOpener, explain_with
+from sansticket.captures.segments import Endpoint
+from sansticket.captures.streams import Flow, Moment
+from sansticket.captures.text import Piece, read_capture
+from sansticket.captures.tickets import History, told
+from sansticket.command.key_files import OTHERS, KeyFileError, read_opener
 from sansticket.command.output import CommandError, Commands, add, read
-from sansticket.debug.explain import Side, explain
+from sansticket.debug.explain import Record, Side
 from sansticket.debug.key_log import KeyLog
+from sansticket.tickets.keys.programs.layouts import PROGRAMS
 
 DESCRIPTION = """\
-The records in captured bytes of a TLS connection, and the messages inside them.  A FILE has the bytes of one
-direction, raw or hexadecimal; give both directions as two files, or as one text that says who sent what:
+The records in captured TLS connections, the messages inside them with their extensions, and what became of the
+tickets: which were offered, taken, refused and issued, and where one was refused, the likely reason.
+
+A FILE of tcpdump, Wireshark or dumpcap (pcap, pcapng) may have any number of connections; the extra
+sansticket[captures] reads it.  Any other FILE has the bytes of one direction: raw, as hexadecimal digits, or as xxd
+and hexdump -C print them.  Give both directions as two files, or as one text that says who sent what:
 
     # the client's lines begin with >, the server's with <; a line without either goes on with the one before
     > 16030100f5010000f10303...
@@ -22,6 +37,10 @@ direction, raw or hexadecimal; give both directions as two files, or as one text
 
 What is encrypted is read with a key log: the file that SSLKEYLOGFILE names for browsers and curl, or the lines that
 "key_log" of our configs gets.  With the lines of one connection anybody reads all of it.
+
+Ticket keys open what is in tickets.  In TLS 1.2 that is the whole connection in which a ticket is shown or issued.
+In TLS 1.3 it is the early data, and whether the binder is right; the rest needs the key exchange too, so a key log,
+unless the peers do without one (psk_ke).
 """
 
 EXAMPLES = """\
@@ -30,48 +49,157 @@ examples:
   python -m sansticket explain client.bin server.bin --key-log keys.log
   xxd -p client.bin | python -m sansticket explain -
   python -m sansticket explain rest.bin --sender server        not from the beginning: say whose it is
+  python -m sansticket explain trace.pcapng --key-log keys.log --connection 2
+  python -m sansticket explain trace.pcap --ticket-keys current.key --ticket-keys previous.key
 """
 
 
 def add_explain(commands: Commands) -> None:
     command = add(
         *(commands, "explain", run),
-        help="the records and messages in captured bytes",
+        help="the records, messages and tickets in captured bytes",
         description=DESCRIPTION,
         examples=EXAMPLES,
     )
-    command.add_argument(
-        "files", metavar="FILE", nargs="+", help="one or both directions; - is standard input"
-    )
-    command.add_argument("--key-log", metavar="FILE", help="the secrets of the connection")
-    command.add_argument(
-        "--sender", choices=("client", "server"), help="who sent what does not say so (default: as it begins)"
-    )
+    add_sources(command)
     command.set_defaults(check=check)
 
 
+def add_sources(command: argparse.ArgumentParser) -> None:
+    """The captured bytes, and the secrets that open them."""
+    command.add_argument(
+        "files", metavar="FILE", nargs="+", help="a capture, or one or both directions; - is standard input"
+    )
+    command.add_argument("--key-log", metavar="FILE", help="the secrets of the connection")
+    command.add_argument(
+        *("--ticket-keys",),
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="keys that open the tickets; once for each file",
+    )
+    command.add_argument(
+        "--program",
+        choices=(*PROGRAMS, *OTHERS),
+        help="whose ticket keys they are (default: nginx's or haproxy's, by their content); sansticket: the name and "
+        "the secret of a TicketKey, 48 bytes; go: 32 bytes",
+    )
+    command.add_argument(
+        "--sender", choices=("client", "server"), help="who sent what does not say so (default: as it begins)"
+    )
+    command.add_argument(
+        *("--connection",), type=int, metavar="N", help="of a capture with several: this one, counted from 1"
+    )
+
+
 def check(options: argparse.Namespace) -> str:
+    if options.program and not options.ticket_keys:
+        return "--program is for --ticket-keys"
     return "--sender is for one FILE" if options.sender and len(options.files) > 1 else ""
 
 
+@define
+class Source:
+    """What was given: connections, and what opens them.  ``several``: it is a capture that says whose they are."""
+
+    key_log: KeyLog
+    opener: TicketOpener
+    connections: list[Captured] = field(factory=list)
+    several: bool = False
+
+    def records(self, connection: Captured) -> list[Record]:
+        return explain_with(connection.pieces, self.key_log, self.opener, connection.flow.start)
+
+
 def run(options: argparse.Namespace) -> Iterable[str]:
-    pieces = [piece for path in options.files for piece in _pieces(path, options.sender)]
-    records = explain(pieces, _key_log(options.key_log))
-    if records and unread(records) == len(records):
-        raise CommandError(f"{options.files[0]}: no record that can be read: {reason(records[0])}")
-    yield from lines(records)
-    closed = unread(records)
+    source = source_of(options)
+    history = History(source.opener)
+    closed = total = 0
+    for connection in source.connections:
+        records = source.records(connection)
+        if not source.several and records and unread(records) == len(records):
+            raise CommandError(f"{options.files[0]}: no record that can be read: {reason(records[0])}")
+        verdict = history.judge(connection.flow, records)
+        if options.connection in (None, connection.number):
+            yield from _headline(connection, source.several)
+            yield from lines(records)
+            yield from told(verdict)
+            closed, total = closed + unread(records), total + len(records)
     if closed:
         sys.stdout.flush()
         hint = "" if options.key_log else "; a key log opens what is encrypted (--key-log)"
-        print(f"sansticket: {closed} of {len(records)} records not read{hint}", file=sys.stderr)
+        print(f"sansticket: {closed} of {total} records not read{hint}", file=sys.stderr)
 
 
-def _pieces(path: str, sender: Side | None) -> list[Piece]:
+def _headline(connection: Captured, several: bool) -> Iterator[str]:
+    if several:
+        yield str(connection)
+        yield from (f"note: {note}" for note in connection.notes)
+
+
+def source_of(options: argparse.Namespace) -> Source:
+    """Read all that was given.  CommandError says what is wrong with it."""
+    found, pieces = _read(options)
+    source = Source(_key_log(options.key_log), _opener(options), found, several=bool(found))
+    if not found:
+        if options.connection not in (None, 1):
+            raise CommandError(
+                f"--connection {options.connection}: {options.files[0]} has the bytes of one connection"
+            )
+        source.connections = [_alone(pieces)]
+    return source
+
+
+def _read(options: argparse.Namespace) -> tuple[list[Captured], list[Piece]]:
+    """The connections of the one file of packets, or the bytes in the other files."""
+    pieces: list[Piece] = []
+    for path in options.files:
+        content = read(path)
+        if is_packets(content):
+            return _of_packets(path, content, options), []
+        pieces += _pieces(path, content, options.sender)
+    return [], pieces
+
+
+def _of_packets(path: str, content: bytes, options: argparse.Namespace) -> list[Captured]:
+    if len(options.files) > 1 or options.sender:
+        more = "no --sender" if options.sender else "no other FILE"
+        raise CommandError(f"{path}: a capture has both directions; expected {more}")
     try:
-        return read_capture(read(path), sender)
+        capture = connections_in(content)
     except CaptureError as error:
         raise CommandError(f"{path}: {error}") from None
+    for note in capture.notes:
+        print(f"sansticket: {path}: {note}", file=sys.stderr)
+    if not capture.connections:
+        raise CommandError(f"{path}: no TCP connection with data in it")
+    if options.connection is not None and not 1 <= options.connection <= len(capture.connections):
+        raise CommandError(
+            f"--connection {options.connection}: {path} has {len(capture.connections)} of them"
+        )
+    return list(capture.connections)
+
+
+def _alone(pieces: list[Piece]) -> Captured:
+    moments = tuple(Moment(sender, data, 0.0) for sender, data in pieces)
+    flow = Flow(Endpoint(bytes(4), 0), Endpoint(bytes(4), 0), 0.0, moments)
+    return Captured(1, flow, moments, 0)
+
+
+def _pieces(path: str, content: bytes, sender: Side | None) -> list[Piece]:
+    try:
+        return read_capture(content, sender)
+    except CaptureError as error:
+        raise CommandError(f"{path}: {error}") from None
+
+
+def _opener(options: argparse.Namespace) -> TicketOpener:
+    if not options.ticket_keys:
+        return TicketOpener()
+    try:
+        return read_opener([(path, read(path)) for path in options.ticket_keys], options.program)
+    except KeyFileError as error:
+        raise CommandError(str(error)) from None
 
 
 def _key_log(path: str | None) -> KeyLog:

@@ -68,7 +68,7 @@ class HandshakeMessage:
     """A handshake message, in the record where it ended.
 
     ``size`` is in bytes with its header of four; ``records`` how many it was spread over.  ``message`` is None
-    where it does not decode, and ``problem`` says why.
+    where it does not decode, and ``problem`` says why.  ``raw`` is what was on the wire, with the header.
     """
 
     name: str
@@ -76,6 +76,7 @@ class HandshakeMessage:
     records: int
     message: Message | None
     problem: str = ""
+    raw: bytes = field(default=b"", repr=False, eq=False)
 
 
 @frozen
@@ -319,7 +320,8 @@ class Explainer:
                 problem = str(fault)
         if message is not None:
             self._follow(direction, message)
-        return HandshakeMessage(message_name(raw[0], message), len(raw), direction.spread, message, problem)
+        name = message_name(raw[0], message)
+        return HandshakeMessage(name, len(raw), direction.spread, message, problem, raw)
 
     # --- what decides how the next record is read --------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 from sansticket.codes import (
     AlertDescription,
     CipherSuite,
+    ExtensionType,
     NamedGroup,
     ProtocolVersion,
     SignatureScheme,
@@ -32,7 +33,7 @@ from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerN
 from sansticket.wire.extensions.resumption import PreSharedKeyOffer, PreSharedKeySelection
 from sansticket.wire.extensions.tls12 import SessionTicketExtension
 from sansticket.wire.messages.alert import Alert
-from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.base import ExtensionsMessage, Message
 from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest, ServerHello
 from sansticket.wire.messages.tls12 import (
     Certificate as Certificate12,
@@ -92,6 +93,13 @@ def alert(content: Alert) -> str:
 def message(content: Message) -> str:
     """What is worth knowing of a message besides its name; nothing for most."""
     return ", ".join(_parts(content))
+
+
+def extensions(content: Message | None) -> str:
+    """The names of a message's extensions, in its order; those of a chain's certificates are not among them."""
+    if not isinstance(content, ExtensionsMessage):
+        return ""
+    return ", ".join(name(ExtensionType, one.type).lower() for one in content.extensions)
 
 
 def _parts(content: Message) -> list[str]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from sansticket import Close, SendData, UpdateKeys
 from sansticket.__main__ import main
-from sansticket.command.capture import CaptureError, read_capture
-from sansticket.command.listing import lines, unread
+from sansticket.captures.errors import CaptureError
+from sansticket.captures.listing import DEEPER, lines, unread
+from sansticket.captures.text import read_capture
 from sansticket.debug.explain import Side, explain
 from sansticket.debug.key_log import KeyLog
 from tests.cli.conftest import Failure, Output
@@ -56,8 +57,8 @@ def files(tmp_path: Path) -> Path:
 
 
 def told(printed: list[str]) -> list[str]:
-    """What was said of the records' contents."""
-    return [line.strip() for line in printed if line.startswith(" ")]
+    """What was said of the records' contents; the names of extensions stand deeper."""
+    return [line.strip() for line in printed if line.startswith(" ") and not line.startswith(DEEPER)]
 
 
 def test_everything_with_a_key_log(output: Output, files: Path) -> None:
@@ -119,7 +120,8 @@ def test_the_forms_of_a_stream(output: Output, tmp_path: Path, form: str) -> Non
         "colons": hello.hex(":").upper().encode() + b"   # the client\r\n",
     }
     (tmp_path / "hello").write_bytes(forms[form])
-    first, second = output("explain", tmp_path / "hello")
+    first, second, *names = output("explain", tmp_path / "hello")
+    assert "".join(names).split()[0] == "server_name,"
     assert first == f"client      0  handshake, {len(hello)} bytes"
     assert second.startswith(" " * 17 + f"ClientHello, {len(hello) - 5} bytes: to server.example")
 

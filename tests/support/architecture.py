@@ -54,7 +54,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
-    ("debug", "adapters", "fleet", "testing", "verifiers"),
+    ("captures", "debug", "adapters", "fleet", "testing", "verifiers"),
     ("command",),
     ("__main__", "__init__"),
 )
@@ -79,7 +79,7 @@ FORBIDDEN_MODULES: Final = frozenset(
 LIBRARIES: Final = frozenset({"attr", "attrs", "cryptography", "_typeshed"})
 """What the package needs beside the standard library (``_typeshed`` is for type checkers).  ``verifiers`` may import
 pyOpenSSL, which is an extra, the compression of certificates brotli and zstandard, which are another, and the plots of
-simulated fleets matplotlib, which is a third."""
+simulated fleets matplotlib, which is a third, and the reader of captures scapy, which is a fourth."""
 
 CLOCK_AND_RANDOMNESS: Final = (
     "time",
@@ -97,6 +97,7 @@ CLOCK_AND_RANDOMNESS: Final = (
 
 VERSIONS_ARE_KNOWN: Final = (
     "adapters",
+    "captures",
     "command",
     "config",
     "debug",
@@ -196,6 +197,7 @@ def _import_problem(module: Module, target: str) -> str | None:
         (root == "OpenSSL" and module.room == "verifiers")
         or (root in ("brotli", "zstandard") and module.name == "wire.compression")
         or (root == "matplotlib" and module.name == "fleet.plots")
+        or (root == "scapy" and module.name == "captures.packets")
     )
     if root not in LIBRARIES | sys.stdlib_module_names and not extra:
         return f"imports {target}: the package needs no such library"

@@ -2,6 +2,7 @@
 
 client      0  handshake, 250 bytes
                  ClientHello, 245 bytes: to server.example, shares of X25519
+                   server_name, supported_groups, signature_algorithms, supported_versions, key_share
 server    122  application_data, 39 bytes, handshake keys
                  EncryptedExtensions, 17 bytes
 """
@@ -9,6 +10,7 @@ server    122  application_data, 39 bytes, handshake keys
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from textwrap import wrap
 
 from sansticket.codes import ContentType
 from sansticket.debug import words
@@ -24,6 +26,9 @@ from sansticket.debug.explain import (
 from sansticket.wire.messages.alert import Alert
 
 INDENT = " " * 17
+DEEPER = " " * 19
+"""Before the names of a message's extensions."""
+WIDTH = 120
 
 
 def lines(records: Iterable[Record]) -> Iterator[str]:
@@ -33,6 +38,8 @@ def lines(records: Iterable[Record]) -> Iterator[str]:
             yield INDENT + "(a part of a handshake message)"
         for content in record.contents:
             yield INDENT + _inside(content)
+            if isinstance(content, HandshakeMessage) and (names := words.extensions(content.message)):
+                yield from wrap(names, WIDTH, initial_indent=DEEPER, subsequent_indent=DEEPER)
 
 
 def unread(records: Iterable[Record]) -> int:

@@ -1,0 +1,33 @@
+"""A capture, in packets or in text, is a ``CaptureError``, or connections that are explained in printable lines."""
+
+from sansticket.captures.connections import connections_in
+from sansticket.captures.errors import CaptureError
+from sansticket.captures.listing import lines
+from sansticket.captures.packets import is_packets
+from sansticket.captures.secrets import TicketOpener, explain_with
+from sansticket.captures.text import read_capture
+from sansticket.captures.tickets import History, told
+from sansticket.debug.explain import explain
+from sansticket.debug.key_log import KeyLog
+from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
+
+OPENER = TicketOpener((TicketKeyRing([TicketKey(bytes(16), bytes(32), 0)]),))
+
+
+def one_input(data: bytes) -> None:
+    try:
+        if not is_packets(data):
+            pieces = read_capture(data, "client")
+            assert all(line.isprintable() for line in lines(explain(pieces, KeyLog())))
+            return
+        capture = connections_in(data)
+    except CaptureError:
+        return
+    assert all(note.isprintable() for note in capture.notes)
+    assert sum(len(moment.data) for one in capture.connections for moment in one.flow.moments) <= len(data)
+    history = History(OPENER)
+    for connection in capture.connections:
+        records = explain_with(connection.pieces, KeyLog(), OPENER, connection.flow.start)
+        verdict = history.judge(connection.flow, records)
+        for line in (str(connection), *connection.notes, *lines(records), *told(verdict)):
+            assert line.isprintable()

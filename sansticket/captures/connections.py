@@ -1,0 +1,95 @@
+"""The connections in a file, whatever kind of file it is, as far as they are TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from attrs import field, frozen
+
+from sansticket.captures.packets import PacketFile
+from sansticket.captures.streams import Flow, Moment, streams_of
+from sansticket.codes import ContentType
+from sansticket.debug.explain import Side
+
+HANDSHAKE: Final = bytes((ContentType.HANDSHAKE, 3))
+
+MAX_BEFORE: Final = 65_536
+"""Bytes of another protocol before TLS begins: a STARTTLS, or a proxy's CONNECT."""
+
+
+@frozen
+class Captured:
+    """One connection of a capture.
+
+    ``number`` counts all connections from 1, those without TLS too.  ``moments`` are those of TLS, empty where there
+    is none; ``before`` is how many bytes of another protocol came first.
+    """
+
+    number: int
+    flow: Flow
+    moments: tuple[Moment, ...] = field(repr=False)
+    before: int
+
+    @property
+    def pieces(self) -> list[tuple[Side, bytes]]:
+        """What was sent, for ``explain``."""
+        return [(moment.sender, moment.data) for moment in self.moments]
+
+    def __str__(self) -> str:
+        began = f", {_date(self.flow.start)}" if self.flow.start else ""
+        return f"connection {self.number}: {self.flow}{began}"
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What a reader must know of it."""
+        if not self.moments:
+            total = sum(len(moment.data) for moment in self.flow.moments)
+            yield f"no TLS in its {total} bytes"
+        elif self.before:
+            yield f"{self.before} bytes of another protocol before TLS begins"
+        yield from self.flow.notes
+
+
+@frozen
+class Capture:
+    """What is in a file of packets.  ``notes``: where the file is damaged, and what was not looked at."""
+
+    connections: tuple[Captured, ...]
+    notes: tuple[str, ...] = ()
+
+
+def connections_in(data: bytes) -> Capture:
+    """The connections in a pcap or pcapng file.  CaptureError for what is none."""
+    file = PacketFile(data)
+    streams = streams_of(file)
+    found = tuple(_captured(number, flow) for number, flow in enumerate(streams.flows, 1))
+    return Capture(found, tuple(note for note in (file.note, *streams.notes) if note))
+
+
+def _captured(number: int, flow: Flow) -> Captured:
+    """TLS begins with the first piece of the client's that looks like a hello.
+
+    In what was not captured from the beginning it may go on with any record.
+    """
+    before = 0
+    for index, moment in enumerate(flow.moments):
+        hello = moment.sender == "client" and moment.data.startswith(HANDSHAKE)
+        if hello or (index == 0 and flow.notes and _is_record(moment.data)):
+            return Captured(number, flow, flow.moments[index:], before)
+        before += len(moment.data)
+        if before > MAX_BEFORE:
+            break
+    return Captured(number, flow, (), 0)
+
+
+def _is_record(data: bytes) -> bool:
+    return len(data) >= 5 and 20 <= data[0] <= 23 and data[1] == 3 and data[2] <= 4
+
+
+def _date(seconds: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.6f} s"

@@ -1,0 +1,158 @@
+"""Streams out of segments: whatever order they come in, and however often."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fuzz.packets import SYN, Talk, pcap, pcapng
+from sansticket.captures import streams as module
+from sansticket.captures.connections import connections_in
+from sansticket.captures.packets import Packet
+from sansticket.captures.streams import Flow, streams_of
+from sansticket.debug.explain import Side
+
+
+def text(flow: Flow, side: Side) -> bytes:
+    return b"".join(moment.data for moment in flow.moments if moment.sender == side)
+
+
+def only(packets: Iterable[Packet]) -> Flow:
+    (flow,) = streams_of(packets).flows
+    return flow
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(0, 3), st.sampled_from(["127.0.0.1", "::1"]))
+def test_any_order_and_any_repetition(seed: int, size: int, repeats: int, address: str) -> None:
+    source = random.Random(seed)
+    one, other = source.randbytes(300), source.randbytes(300)
+    talk = Talk((address, 50_000), (address, 443))
+    talk.open()
+    talk.say("client", one, size)
+    talk.say("server", other, size + 1)
+    syn, answer, *rest = talk.packets
+    rest += source.choices(rest, k=repeats * len(rest))
+    source.shuffle(rest)
+    flow = only([syn, answer, *rest])
+    assert (text(flow, "client"), text(flow, "server")) == (one, other)
+    assert flow.notes == ()
+    assert str(flow) == ("127.0.0.1:50000 -> 127.0.0.1:443" if "." in address else "[::1]:50000 -> [::1]:443")
+
+
+def test_a_retransmission_that_is_cut_otherwise() -> None:
+    talk = Talk()
+    talk.open()
+    begin = dict(talk.sequence)
+    talk.say("client", b"abcdef", 3)
+    talk.sequence = dict(begin)
+    talk.say("client", b"abcdefghij", 4)
+    assert text(only(talk.packets), "client") == b"abcdefghij"
+
+
+def test_pieces_are_in_the_order_of_the_capture() -> None:
+    talk = Talk()
+    talk.open()
+    for side in ("client", "server", "client", "server"):
+        talk.say(side, b"x" * 10)  # type: ignore[arg-type]  # a Side
+    assert [moment.sender for moment in only(talk.packets).moments] == [
+        "client",
+        "server",
+        "client",
+        "server",
+    ]
+
+
+def test_what_the_capture_missed_is_said() -> None:
+    talk = Talk()
+    talk.open()
+    talk.say("server", bytes(100), 10)
+    del talk.packets[5]
+    flow = only(talk.packets)
+    assert len(text(flow, "server")) == 30
+    assert flow.notes == (
+        "of the server bytes 30 to 39 are not in the capture; what follows them is not read",
+    )
+
+
+def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_AHEAD", 25)
+    talk = Talk()
+    talk.open()
+    talk.say("client", bytes(100), 10)
+    del talk.packets[2]
+    assert "of the client 70 bytes more were too far ahead to be kept" in only(talk.packets).notes
+
+
+def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+    packets = []
+    for port in range(5):
+        talk = Talk(("127.0.0.1", 50_000 + port))
+        talk.say("client", b"x")
+        packets += talk.packets
+    found = streams_of(packets)
+    assert len(found.flows) == 3
+    assert found.notes == ("2 segments of more than 3 connections not read",)
+
+
+def test_ports_that_are_used_again() -> None:
+    first, second = Talk(), Talk(sequence={"client": 77, "server": 99})
+    for number, talk in enumerate((first, second)):
+        talk.open()
+        talk.say("client", b"%d" % number)
+    assert [text(flow, "client") for flow in streams_of(first.packets + second.packets).flows] == [b"0", b"1"]
+    again = [first.packets[0], *first.packets]
+    assert text(only(again), "client") == b"0"
+
+
+def test_a_capture_from_the_middle() -> None:
+    """Who is the client is told by the hellos, and without those by the ports."""
+    talk = Talk(("127.0.0.1", 80), ("127.0.0.1", 5000))
+    talk.say("client", b"\x16\x03\x01\0\x05\x01\0\0\x01x")
+    assert only(talk.packets).client.port == 80
+    assert only(talk.packets).notes == ("it began before the capture",)
+    answer = Talk(("127.0.0.1", 80), ("127.0.0.1", 5000))
+    answer.say("server", b"\x16\x03\x03\0\x05\x02\0\0\x01x")
+    assert only(answer.packets).server.port == 5000
+    other = Talk(("127.0.0.1", 50_000), ("127.0.0.1", 443))
+    other.say("server", b"\x17\x03\x03\0\x01x")
+    assert only(other.packets).client.port == 50_000
+
+
+def test_only_the_answer_to_the_opening_was_seen() -> None:
+    talk = Talk(("127.0.0.1", 80), ("127.0.0.1", 5000))
+    talk.packet("server", b"", SYN | 16)
+    talk.sequence["server"] += 1
+    talk.say("server", b"x")
+    assert only(talk.packets).server.port == 5000
+
+
+@pytest.mark.parametrize("write", [pcap, pcapng], ids=["pcap", "pcapng"])
+def test_tls_behind_something_else(write: object) -> None:
+    hello = b"\x16\x03\x01\0\x05\x01\0\0\x01x"
+    talk = Talk()
+    talk.open()
+    talk.say("server", b"220 hello\r\n")
+    talk.say("client", b"STARTTLS\r\n")
+    talk.say("server", b"220 go\r\n")
+    talk.say("client", hello)
+    plain = Talk(("127.0.0.1", 50_001))
+    plain.open()
+    plain.say("client", b"GET / HTTP/1.0\r\n\r\n")
+    capture = connections_in(write(talk.packets + plain.packets))  # type: ignore[operator]  # one of the two
+    assert capture.notes == ()
+    one, other = capture.connections
+    assert one.pieces == [("client", hello)]
+    assert list(one.notes) == ["29 bytes of another protocol before TLS begins"]
+    assert other.pieces == []
+    assert list(other.notes) == ["no TLS in its 18 bytes"]
+    assert str(one) == "connection 1: 127.0.0.1:50000 -> 127.0.0.1:443, 2023-11-14 22:13:20.251000 UTC"
+
+
+def test_other_links_are_named() -> None:
+    capture = connections_in(pcap([Packet(0, 147, b"x")]))
+    assert capture.notes == ("packets of link type 147 are not read",)
