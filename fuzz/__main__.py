@@ -1,6 +1,6 @@
 """``python -m fuzz [--seconds 20] [target ...]``: every target, or those named, for a bounded time each.
 
-Each runs in a process of its own, from seeds made on the spot (``fuzz.seed``) and from ``fuzz/corpus``; with
+Each runs in a process of its own, a copy of one that has everything instrumented, from seeds made on the spot (``fuzz.seed``) and from ``fuzz/corpus``; with
 ``--keep`` inputs that lead somewhere new are added to the corpus.  An input that breaks the invariant is saved in
 ``fuzz/found``; ``python -m fuzz target --replay file`` runs it alone, with its traceback.  The exit code is 1 if
 anything was found.
@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-
-from fuzz.seed import Seeds
 
 FOLDER: Final = Path(__file__).parent
 CORPUS: Final = FOLDER / "corpus"
@@ -33,34 +31,42 @@ MEGABYTES: Final = 2048
 """So is one that takes more memory."""
 
 
-def run(target: str, seconds: int, keep: bool) -> bool:
-    """One target; whether it held."""
+def run_all(targets: Iterable[str], seconds: int, keep: bool) -> bool:
+    """Each target for so many seconds; whether all held."""
+    importlib.import_module("fuzz.run")  # first: it instruments what the seeds are made with, too
+    from fuzz.seed import Seeds
+
+    with tempfile.TemporaryDirectory() as scratch:
+        seeds = Path(scratch, "seeds")
+        Seeds().write(seeds)
+        return all([run(target, seconds, keep, seeds) for target in targets])
+
+
+def run(target: str, seconds: int, keep: bool, seeds: Path) -> bool:
+    """One target, from ``seeds/target``; whether it held."""
+    from fuzz.run import run as run_target
+
     for folder in (FOUND, CORPUS / target):
         folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        seeds, new = Path(scratch, "seeds"), Path(scratch, "new")
-        new.mkdir()
-        Seeds().write(seeds)
-        arguments = [
-            f"-max_total_time={seconds}",
-            f"-max_len={MAX_LENGTH}",
-            f"-timeout={SECONDS_FOR_ONE}",
-            f"-rss_limit_mb={MEGABYTES}",
-            f"-artifact_prefix={FOUND}/{target}-",
-            "-print_final_stats=1",
-            *map(str, (CORPUS / target, seeds / target) if keep else (new, CORPUS / target, seeds / target)),
-        ]
-        command = [sys.executable, "-m", "fuzz.run", target, *arguments]
-        done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
-    output = done.stdout + done.stderr
+    new = seeds.parent / target
+    new.mkdir()
+    arguments = [
+        f"-max_total_time={seconds}",
+        f"-max_len={MAX_LENGTH}",
+        f"-timeout={SECONDS_FOR_ONE}",
+        f"-rss_limit_mb={MEGABYTES}",
+        f"-artifact_prefix={FOUND}/{target}-",
+        "-print_final_stats=1",
+        *map(str, (CORPUS / target, seeds / target) if keep else (new, CORPUS / target, seeds / target)),
+    ]
+    said = seeds.parent / f"{target}.txt"
+    code = run_target(target, arguments, said)
+    output = said.read_text(errors="replace")
     runs = next((line.split()[-1] for line in output.splitlines() if "number_of_executed_units" in line), "?")
-    print(
-        f"{target:18} {'held' if done.returncode == 0 else 'BROKEN'}, {runs} inputs in {seconds} s",
-        flush=True,
-    )
-    if done.returncode:
+    print(f"{target:18} {'held' if code == 0 else 'BROKEN'}, {runs} inputs in {seconds} s", flush=True)
+    if code:
         print(output[-6000:], flush=True)
-    return done.returncode == 0
+    return code == 0
 
 
 def replay(target: str, file: Path) -> None:
@@ -84,8 +90,7 @@ def main() -> int:
             parser.error("--replay needs one target")
         replay(options.targets[0], options.replay)
         return 0
-    held = [run(target, options.seconds, options.keep) for target in options.targets or TARGETS]
-    return 0 if all(held) else 1
+    return 0 if run_all(options.targets or TARGETS, options.seconds, options.keep) else 1
 
 
 if __name__ == "__main__":
