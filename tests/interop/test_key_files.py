@@ -32,7 +32,7 @@ from sansticket.tickets.keys.openssl import LIGHTTPD_CONTEXT
 from tests.support.certificates import server_identity
 from tests.support.command import Command
 from tests.support.configs import client_config, server_config
-from tests.support.loopback import Line, OurServer, dial, free_port, wait_for_port
+from tests.support.loopback import PATIENCE, Line, OurServer, dial, free_port, wait_for_port
 from tests.support.newer import needs
 from tests.support.peers import require, tool
 
@@ -170,7 +170,17 @@ def served(peer: Peer, folder: Path, key: OpenSSLTicketKey) -> Iterator[int]:
     (folder / "page").write_bytes(b"page")
     (content,) = OpenSSLTicketKeys([key]).to_files(peer.program)
     with ExitStack() as running:
-        yield peer.serve(folder, content, running)
+        port = peer.serve(folder, content, running)
+        wait_for_key(port, key)
+        yield port
+
+
+def wait_for_key(port: int, key: OpenSSLTicketKey) -> None:
+    """Until the program seals with it: h2o listens before a thread of its own has read the file."""
+    deadline = time.monotonic() + PATIENCE
+    while not visit(port, client_config()).sessions[0].ticket.startswith(key.name):
+        assert time.monotonic() < deadline, f"no ticket under {key.name.hex()}"
+        time.sleep(0.01)
 
 
 def visit(port: int, config: ClientConfig, session: Session | None = None) -> Line:
