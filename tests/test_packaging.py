@@ -70,9 +70,12 @@ def test_what_was_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         peers.require("nobody")
     reason = f"Skipped: {skipped.value.msg}"
     skips = [reason, reason, "Skipped: no /dev/full"]
-    assert left_out(skips, "not matrix", ignored=["tests/typing"], quick=True) == [
+    assert left_out(
+        skips, "not matrix", ignored=["tests/typing", "tests/docs", "tests/fleet"], quick=True
+    ) == [
         "2 tests with nobody, which is not on this machine",
         "1 test: no /dev/full",
+        "tests/docs, tests/fleet: tox -e surroundings",
         "what the package looks like to two type checkers: tox -e types",
         "our client and server with every other implementation: tox -e interop",
         "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e thorough",

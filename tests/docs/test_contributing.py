@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import configparser
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.support.command import ROOT
+from tests.support.left_out import SURROUNDINGS
 
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/architecture.md")
 FOLDERS = "sansticket|wrappers|tests|tools|docs|examples|benchmarks|fuzz|changes"
@@ -36,10 +36,27 @@ def test_every_environment_of_tox_is_there() -> None:
     chosen = set(labels["ci"].split(", ")) | set(tox["tox"]["env_list"].split(", "))
     elsewhere = {"py313", "py312", "py311"}  # the README's command, cov, and lowest with frameworks
     assert chosen == environments - {".pkg", "thorough"} - elsewhere, "CI runs all but what takes too long"
-    for name, first in (("cov", "3.12"), ("lowest", "3.11"), ("frameworks", "3.11"), ("tests", "3.13")):
+    for name, first in (
+        ("cov", "3.12"),
+        ("lowest", "3.11"),
+        ("frameworks", "3.11"),
+        ("tests", "3.13"),
+        ("surroundings", "3.13"),
+    ):
         assert tox[f"testenv:{name}"]["base_python"].startswith(f"python{first},")
     by_type_checkers = "tests/typing"
-    passed_over = set(re.findall(r"--ignore (\S+)", tox["testenv:lowest"]["commands"])) - {by_type_checkers}
     assert by_type_checkers in tox["testenv:types"]["commands"]
-    repeated = tox["testenv:frameworks"]["commands"].split()
-    assert all(any(Path(one).is_relative_to(folder) for folder in repeated) for one in passed_over)
+    assert set(ignored(tox, "tests")) == {by_type_checkers, *SURROUNDINGS}
+    assert set(given(tox, "surroundings")) == set(SURROUNDINGS)
+    once = {"tests/differential", "tests/docs", "tests/tools"}
+    """Of libssl, the documents and the tools: no interpreter makes a difference to what they try of the package."""
+    assert set(ignored(tox, "lowest")) == {by_type_checkers, *once, *given(tox, "frameworks")}
+
+
+def ignored(tox: configparser.RawConfigParser, name: str) -> list[str]:
+    return re.findall(r"--ignore (\S+)", tox[f"testenv:{name}"]["commands"])
+
+
+def given(tox: configparser.RawConfigParser, name: str) -> list[str]:
+    """The folders that an environment runs."""
+    return re.findall(r" (tests/\S+)", tox[f"testenv:{name}"]["commands"])

@@ -9,6 +9,16 @@ from typing import Final
 from tests.support.peers import NEEDED
 
 TYPING: Final = "tests/typing"
+SURROUNDINGS: Final = (
+    "tests/adapters/frameworks",
+    "tests/differential",
+    "tests/docs",
+    "tests/examples",
+    "tests/fleet",
+    "tests/tools",
+    "tests/wrappers",
+)
+"""Those of ``tox -e surroundings``."""
 
 
 def left_out(
@@ -30,6 +40,8 @@ def left_out(
         f"{_tests(count)} with {peer}, which is not on this machine" for peer, count in sorted(peers.items())
     ]
     lines += [f"{_tests(count)}: {reason}" for reason, count in sorted(others.items())]
+    if folders := [folder for folder in SURROUNDINGS if folder in ignored]:
+        lines.append(f"{', '.join(folders)}: tox -e surroundings")
     if TYPING in ignored:
         lines.append("what the package looks like to two type checkers: tox -e types")
     if "not matrix" in markers:
