@@ -1,9 +1,9 @@
 """``python -m fuzz [--seconds 20] [target ...]``: every target, or those named, for a bounded time each.
 
-Each runs in a process of its own, a copy of one that has everything instrumented, from seeds made on the spot (``fuzz.seed``) and from ``fuzz/corpus``; with
-``--keep`` inputs that lead somewhere new are added to the corpus.  An input that breaks the invariant is saved in
-``fuzz/found``; ``python -m fuzz target --replay file`` runs it alone, with its traceback.  The exit code is 1 if
-anything was found.
+Each runs in a process of its own, a copy of one that has everything instrumented, from seeds made on the spot
+(``fuzz.seed``) and from ``fuzz/corpus``; with ``--keep`` inputs that lead somewhere new are added to the corpus.  An
+input that breaks the invariant is saved in ``fuzz/found``; ``python -m fuzz target --replay file`` runs it alone, with
+its traceback.  The exit code is 1 if anything was found.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def run_all(targets: Iterable[str], seconds: int, keep: bool) -> bool:
     with tempfile.TemporaryDirectory() as scratch:
         seeds = Path(scratch, "seeds")
         Seeds().write(seeds)
-        return all([run(target, seconds, keep, seeds) for target in targets])
+        held = [run(target, seconds, keep, seeds) for target in targets]
+    return all(held)
 
 
 def run(target: str, seconds: int, keep: bool, seeds: Path) -> bool:
