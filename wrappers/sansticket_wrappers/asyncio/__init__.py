@@ -18,8 +18,23 @@ with unread bytes in it would send RST, and RST can destroy what the peer has no
 
 from sansticket_wrappers.asyncio.early_data import EarlyData
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
+from sansticket_wrappers.asyncio.moving import Moved, at_rest
+from sansticket_wrappers.asyncio.passing import RestartError
 from sansticket_wrappers.asyncio.protocol import TLSProtocol
+from sansticket_wrappers.asyncio.restart import RestartableServer
 from sansticket_wrappers.asyncio.streams import open_connection, start_server
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
-__all__ = ["EarlyData", "Hooks", "TLSError", "TLSProtocol", "TLSTransport", "open_connection", "start_server"]
+__all__ = [
+    "EarlyData",
+    "Hooks",
+    "Moved",
+    "RestartError",
+    "RestartableServer",
+    "TLSError",
+    "TLSProtocol",
+    "TLSTransport",
+    "at_rest",
+    "open_connection",
+    "start_server",
+]

@@ -155,6 +155,29 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if not self.ending:
             self._give_up(ConnectionAbortedError("cancelled"))
 
+    # --- what a connection that changes its process needs
+
+    @property
+    def at_rest(self) -> bool:
+        """The handshake is done, nobody is asked, and all that was written is on its way."""
+        transport = self.socket_transport
+        return (
+            self._completed
+            and not self.ending
+            and self._attending is None
+            and transport is not None
+            and not transport.get_write_buffer_size()
+        )
+
+    def go_on(self, unread: bytes, *, peer_closed: bool) -> None:
+        """With a connection that is up already, of whose stream ``unread`` was not read yet."""
+        self._flush()
+        self._complete()
+        if unread:
+            self.app.data_received(unread)
+        if peer_closed:
+            self._peer_closed()
+
     # --- what happens
 
     def _step(self, happened: list[Event]) -> None:

@@ -15,7 +15,8 @@ class TLSTransport(asyncio.Transport):
     """What the application's protocol writes to.
 
     ``get_extra_info("tls")`` is the ``Connection``, which knows what was agreed on, ``"early_data"`` the ``EarlyData``,
-    and ``"truncated"`` says whether the peer's stream ended without close_notify.
+    ``"state"`` what it was given on its way from another process (``RestartableServer``), and ``"truncated"`` says
+    whether the peer's stream ended without close_notify.
     """
 
     def __init__(self, tls: TLSProtocol) -> None:
@@ -80,6 +81,10 @@ class TLSTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "tls":
             return self._tls.connection
+        if name == "protocol_of_tls":
+            return self._tls
+        if name == "state":
+            return getattr(self._tls, "state", default)
         if name == "early_data":
             return self._tls.early_data
         if name == "truncated":

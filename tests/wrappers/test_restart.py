@@ -1,0 +1,239 @@
+"""A server whose place another takes, in one process: what stays behind, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import uvloop
+
+from sansticket import Handover, ServerConfig
+from sansticket_wrappers.asyncio import Moved, RestartableServer, RestartError, at_rest, open_connection
+from sansticket_wrappers.asyncio.passing import GREETING, listen_at, predecessor_at
+from tests.support.command import PATIENCE
+from tests.support.configs import client_config, server_config
+
+LOOPS: Final = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+Loop = Callable[[], asyncio.AbstractEventLoop]
+NAME: Final = "server.example"
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Lines, each with how many there were before."""
+    count = int(writer.get_extra_info("state") or b"0")
+    try:
+        while line := await at_rest(reader, writer, reader.readline, state=b"%d" % count):
+            writer.write(b"%d %b" % (count, line))
+            count += 1
+    finally:
+        writer.close()
+
+
+def run(main: Any, new_loop: Loop = asyncio.new_event_loop) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await main
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(bounded())
+
+
+async def start(path: Path, config: ServerConfig, handler: Any = echo, **options: Any) -> RestartableServer:
+    return await RestartableServer.start(handler, "127.0.0.1", 0, config, path, **options)
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def of(cls, server: RestartableServer | asyncio.Server) -> Client:
+        port = server.sockets[0].getsockname()[1]
+        return cls(*await open_connection("127.0.0.1", port, client_config(), server_name=NAME))
+
+    async def ask(self, line: bytes) -> bytes:
+        self.writer.write(line)
+        return await self.reader.readline()
+
+    async def close(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+
+@LOOPS
+def test_connections_go_on_where_they_were(tmp_path: Path, new_loop: Loop) -> None:
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config) as first:
+            client = await Client.of(first)
+            assert await client.ask(b"one\n") == b"0 one\n"
+            client.writer.write(b"half")
+            async with await start(tmp_path / "door", config) as second:
+                await second.arrived()
+                await first.replaced()
+                assert (first.connections, second.connections) == (0, 1)
+                assert await client.ask(b" a line\n") == b"1 half a line\n"
+                other = await Client.of(second)
+                assert await other.ask(b"new\n") == b"0 new\n"
+                await client.close()
+                await other.close()
+        assert not (tmp_path / "door").exists()
+
+    run(main(), new_loop)
+
+
+def test_a_half_close_goes_along(tmp_path: Path) -> None:
+    """The client has said all, the server has not: the successor says the rest."""
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not writer.get_extra_info("state"):
+            await reader.read()
+            await at_rest(reader, writer, asyncio.Event().wait, state=b"later")
+        assert await reader.read() == b""
+        writer.write(b"the end")
+        writer.close()
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, late) as first:
+            client = await Client.of(first)
+            client.writer.write(b"all")
+            client.writer.write_eof()
+            async with await start(tmp_path / "door", config, late) as second:
+                await second.arrived()
+                assert await client.reader.read() == b"the end"
+                await client.close()
+
+    run(main())
+
+
+def test_what_does_not_fit_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A successor with another config takes new connections; those that are there end where they are."""
+
+    async def main() -> None:
+        config, other = server_config(), server_config(session_id_context=b"another")
+        async with await start(tmp_path / "door", config, grace=0.5) as first:
+            client = await Client.of(first)
+            assert await client.ask(b"one\n") == b"0 one\n"
+            async with await start(tmp_path / "door", other) as second:
+                while not caplog.messages:
+                    await asyncio.sleep(0.01)
+                assert await client.ask(b"two\n") == b"1 two\n"
+                await first.replaced()
+                assert (first.connections, second.connections) == (1, 0)
+                await client.close()
+
+    run(main())
+    assert "session_id_context: the peer of this connection was verified under another policy" in caplog.text
+
+
+def test_the_config_is_chosen_by_what_the_handover_says(tmp_path: Path) -> None:
+    config, other = server_config(), server_config(session_id_context=b"another")
+    seen: list[str | None] = []
+
+    def choose(handover: Handover) -> ServerConfig:
+        seen.append(handover.server_name)
+        return config
+
+    async def main() -> None:
+        async with await start(tmp_path / "door", config) as first:
+            client = await Client.of(first)
+            async with await start(tmp_path / "door", other, choose=choose) as second:
+                await second.arrived()
+                assert await client.ask(b"one\n") == b"0 one\n"
+                await client.close()
+
+    run(main())
+    assert seen == [NAME]
+
+
+def test_a_successor_that_goes_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    """At each point where it can go: the server serves on, and another one can come."""
+    door = tmp_path / "door"
+
+    async def main() -> None:
+        config, loop = server_config(), asyncio.get_running_loop()
+        async with await start(door, config) as first:
+            client = await Client.of(first)
+            for greeting in (b"", b"something else that is long enough", GREETING):
+                sock = socket.socket(socket.AF_UNIX)
+                await loop.run_in_executor(None, sock.connect, str(door))
+                sock.sendall(greeting)
+                sock.close()
+                while door.exists():
+                    await asyncio.sleep(0.01)
+                while not door.exists():
+                    await asyncio.sleep(0.01)
+                assert await client.ask(b"still\n")
+            line = await loop.run_in_executor(None, predecessor_at, str(door))
+            assert line is not None
+            _, _, listener = await loop.run_in_executor(None, line.receive)
+            line.say(b"R")
+            while not first.wanted.is_set():
+                await asyncio.sleep(0.01)
+            line.close()
+            os.close(listener)
+            while first.wanted.is_set():
+                await asyncio.sleep(0.01)
+            assert await client.ask(b"still\n") == b"3 still\n"
+            async with await start(door, config) as second:
+                await second.arrived()
+                assert await client.ask(b"there\n") == b"4 there\n"
+                await client.close()
+
+    run(main())
+
+
+def test_a_predecessor_that_says_something_else(tmp_path: Path) -> None:
+    async def main() -> None:
+        loop, door = asyncio.get_running_loop(), listen_at(str(tmp_path / "door"))
+        with door:
+            starting = loop.create_task(start(tmp_path / "door", server_config()))
+            sock, _ = await loop.sock_accept(door)
+            with sock:
+                await loop.sock_sendall(sock, b"D\0\0\0\0")
+                with pytest.raises(RestartError, match="a message b'D'; expected a listening socket"):
+                    await starting
+
+    run(main())
+
+
+def test_a_handler_that_does_not_rest_ends_where_it_is(tmp_path: Path) -> None:
+    async def stubborn(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(line)
+        writer.close()
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, stubborn) as first:
+            client = await Client.of(first)
+            assert await client.ask(b"one\n") == b"one\n"
+            async with await start(tmp_path / "door", config) as second:
+                assert await client.ask(b"two\n") == b"two\n"
+                await client.close()
+                await second.arrived()
+                await first.replaced()
+
+    run(main())
+
+
+def test_at_rest_is_nothing_on_a_server_that_stays() -> None:
+    from sansticket_wrappers.asyncio import start_server
+
+    async def main() -> None:
+        server = await start_server(echo, "127.0.0.1", 0, server_config())
+        client = await Client.of(server)
+        assert await client.ask(b"one\n") == b"0 one\n"
+        await client.close()
+        server.close()
+
+    run(main())
+    assert issubclass(Moved, Exception)

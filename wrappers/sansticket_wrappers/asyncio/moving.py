@@ -1,0 +1,157 @@
+"""Connections that leave for another process: where one may, what it takes along, and how it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Final, Protocol, TypeVar
+
+from attrs import frozen
+
+from sansticket import Handover, LocalProtocolError
+from sansticket_wrappers.asyncio.protocol import TLSProtocol
+
+T = TypeVar("T")
+
+LOOK_AGAIN: Final = 0.05
+"""Seconds after which a connection that was not ready to leave is looked at again."""
+
+
+class Moved(Exception):
+    """The connection has left for another process: nothing can be read or written here any more.
+
+    Let it pass; what is said to the writer by the way (``close``) has no effect.
+    """
+
+
+@frozen
+class Package:
+    """A connection on its way: the socket (``descriptor`` is this process's own), and what goes with it."""
+
+    descriptor: int
+    handover: Handover
+    unread: bytes
+    state: bytes
+
+
+class Carrier(Protocol):
+    """Whoever brings connections to another process."""
+
+    wanted: asyncio.Event
+    """Connections are to leave."""
+    under_way: int
+    """How many have left their protocol and not arrived."""
+
+    async def carry(self, package: Package) -> None:
+        """Bring it there, or go on with it here; it is not under way any more."""
+        ...
+
+
+class MovableProtocol(TLSProtocol):
+    """One that can leave, unless it ``stays``.  ``arriving`` is what was brought with it, from another process."""
+
+    def __init__(
+        self,
+        *arguments: Any,
+        carrier: Carrier,
+        arriving: Package | None = None,
+        stays: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self.carrier = carrier
+        self.stays = stays
+        self.state: bytes = b"" if arriving is None else arriving.state
+        self._arriving = arriving
+        self._left = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._arriving is not None:
+            package, self._arriving = self._arriving, None
+            self.go_on(package.unread, peer_closed=package.handover.peer_closed)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._left:
+            self.app.connection_lost(None)
+        else:
+            super().connection_lost(error)
+
+    async def leave(self, reader: asyncio.StreamReader, state: bytes) -> Package | None:
+        """Take it apart; None, and nothing has happened, if it is not ready: something is being written or asked."""
+        transport = self.socket_transport
+        if transport is None or self.transport.is_closing() or transport.is_closing() or not self.at_rest:
+            return None
+        transport.pause_reading()
+        try:
+            handover = self.connection.export()
+        except LocalProtocolError:
+            self.update_flow()
+            return None
+        descriptor = os.dup(transport.get_extra_info("socket").fileno())
+        self._left = self.ending = True
+        self.carrier.under_way += 1
+        transport.abort()
+        reader.feed_eof()
+        return Package(descriptor, handover, await reader.read(), state)
+
+
+async def at_rest(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    waiting: Callable[[], Coroutine[Any, Any, T]],
+    state: bytes = b"",
+) -> T:
+    """What ``waiting()`` gives, a coroutine that reads; meanwhile the connection may leave for another process.
+
+    For the place of a protocol where nothing is half done, before a request is read:
+    ``line = await at_rest(reader, writer, reader.readline)``.  When it leaves this raises ``Moved``, nothing of what
+    ``waiting`` would have read is lost, and the handler in the other process begins anew: with ``state``, in
+    ``writer.get_extra_info("state")``, and with the same stream from here on.  ``waiting`` must be good to be cancelled
+    and called again, as the methods of readers are.  Where the server is not one that can be replaced, it is just
+    awaited.
+    """
+    tls = writer.get_extra_info("protocol_of_tls")
+    if not isinstance(tls, MovableProtocol) or tls.stays:
+        return await waiting()
+    while True:
+        task = asyncio.ensure_future(waiting())
+        try:
+            await _first(task, tls.carrier.wanted)
+        finally:
+            if not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([task])
+        if not task.cancelled():
+            return task.result()
+        package = await tls.leave(reader, state)
+        if package is not None:
+            await tls.carrier.carry(package)
+            raise Moved
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+async def _first(task: asyncio.Future[Any], event: asyncio.Event) -> None:
+    """Until the one is done or the other is set."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+def unless_moved(
+    handler: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None],
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """The handler, for which it is no failure that its connection has left."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(Moved):
+            result = handler(reader, writer)
+            if result is not None:
+                await result
+
+    return handle

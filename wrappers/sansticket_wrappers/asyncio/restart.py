@@ -1,0 +1,330 @@
+"""A server of asyncio whose place another process can take, with all of its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sansticket import Handover, SansticketError, ServerConfig, ServerConnection
+from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
+from sansticket_wrappers.asyncio.hooks import Hooks
+from sansticket_wrappers.asyncio.moving import MovableProtocol, Package, unless_moved
+from sansticket_wrappers.asyncio.passing import (
+    CONNECTION,
+    DONE,
+    GREETING,
+    LISTENER,
+    READY,
+    REFUSED,
+    TAKEN,
+    Line,
+    RestartError,
+    close_all,
+    listen_at,
+    listeners_of,
+    predecessor_at,
+    unpacked,
+)
+from sansticket_wrappers.asyncio.streams import ClientConnected
+
+log = logging.getLogger(__name__)
+
+GRACE: Final = 30.0
+"""Seconds that connections have to come to rest, unless said otherwise."""
+
+
+class RestartableServer:
+    """A server that another process can take the place of: ``start`` it there, with the same ``path``.
+
+    The successor gets the listening sockets, so that none is turned away that connects meanwhile, and every connection
+    as soon as its handler is ``at_rest``.  Handshakes are ended where they began.  When all connections are there, or
+    after ``grace`` seconds, ``replaced`` returns here.
+
+    Leaving the ``async with`` block closes what is open.  Not thread-safe, and not for Windows.
+    """
+
+    def __init__(
+        self,
+        client_connected: ClientConnected,
+        config: ServerConfig,
+        path: str | os.PathLike[str],
+        *,
+        grace: float = GRACE,
+        choose: Callable[[Handover], ServerConfig] | None = None,
+        answers: Answers = NO_ANSWERS,
+        answer_timeout: float = ANSWER_TIMEOUT,
+        hooks: Callable[[], Hooks] = Hooks,
+        limit: int = 65_536,
+        **options: Any,
+    ) -> None:
+        self.wanted: asyncio.Event = asyncio.Event()
+        """A successor is there."""
+        self.under_way: int = 0
+        """Connections that have left, and not arrived."""
+        self._closed = False
+        self._handler = unless_moved(client_connected)
+        self._config = asking(config, answers)
+        self._choose = choose
+        self._path = os.fspath(path)
+        self._grace = grace
+        self._answers, self._answer_timeout, self._hooks = answers, answer_timeout, hooks
+        self._limit, self._options = limit, options
+        self._listeners: list[socket.socket] = []
+        self._servers: list[asyncio.Server] = []
+        self._live: set[MovableProtocol] = set()
+        self._emptied = asyncio.Event()
+        self._line: Line | None = None
+        self._turn = asyncio.Lock()
+        self._door: socket.socket | None = None
+        self._handing: asyncio.Task[None] | None = None
+        self._replaced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def start(
+        cls,
+        client_connected: ClientConnected,
+        host: str,
+        port: int,
+        config: ServerConfig,
+        path: str | os.PathLike[str],
+        **options: Any,
+    ) -> Self:
+        """Take the place of the server at ``path``, or listen on ``host`` and ``port`` if there is none.
+
+        ``path`` is that of a Unix socket, which only processes of this user can connect to: whoever can gets the
+        connections with their secrets.  ``grace``: seconds that connections have to come to rest when a successor
+        comes.  ``choose``: the config for a connection that comes from the predecessor, where it is not ``config``
+        itself (``SelectConfig``).  All else is that of ``start_server``, but for ``early_data``.
+        Raises OSError: of the sockets, or ``RestartError`` where the predecessor does not say what is expected.
+        """
+        server = cls(client_connected, config, path, **options)
+        loop = asyncio.get_running_loop()
+        line = await loop.run_in_executor(None, predecessor_at, server._path)
+        if line is None:
+            server._listeners = [socket.create_server((host, port))]
+            await server._listen()
+            server._open_door()
+        else:
+            try:
+                server._listeners = await loop.run_in_executor(None, listeners_of, line)
+                await server._listen()
+                await loop.run_in_executor(None, line.say, READY)
+            except BaseException:
+                line.close()
+                await server.close()
+                raise
+            server._handing = loop.create_task(server._take_over(line))
+        return server
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """Those that it listens on."""
+        return tuple(self._listeners)
+
+    @property
+    def connections(self) -> int:
+        """How many there are here, with those in their handshake."""
+        return len(self._live)
+
+    async def arrived(self) -> None:
+        """Until all is here that the predecessor had; at once if there was none."""
+        if self._handing is not None and not self.wanted.is_set():
+            await asyncio.shield(self._handing)
+
+    async def replaced(self) -> None:
+        """Until a successor has all connections, or ``grace`` seconds have passed since it came."""
+        await asyncio.shield(self._replaced)
+
+    async def close(self) -> None:
+        """Stop listening, and cut off what is still here."""
+        self._closed = True
+        self._close_door()
+        for server in self._servers:
+            server.close()
+        for listener in self._listeners:
+            listener.close()
+        for tls in tuple(self._live):
+            tls.transport.abort()
+        if self._handing is not None and self._handing is not asyncio.current_task():
+            self._handing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._handing
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- serving
+
+    async def _listen(self) -> None:
+        """On copies of the listening sockets: the sockets themselves are kept for a successor."""
+        loop = asyncio.get_running_loop()
+        self._servers = [
+            await loop.create_server(self._accept, sock=listener.dup()) for listener in self._listeners
+        ]
+
+    def _accept(self) -> MovableProtocol:
+        return self._protocol(ServerConnection(self._config))
+
+    def _protocol(self, connection: ServerConnection, **where: Any) -> MovableProtocol:
+        app = asyncio.StreamReaderProtocol(asyncio.StreamReader(self._limit), self._handler)
+        return _Counted(
+            *(connection, app, self._hooks().with_answers(self._answers, self._answer_timeout)),
+            live=self._live,
+            emptied=self._emptied,
+            carrier=self,
+            **where,
+            **self._options,
+        )
+
+    # --- the successor's part
+
+    async def _take_over(self, line: Line) -> None:
+        """Everything that the predecessor has, until it says that it is done."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                kind, content, descriptor = await loop.run_in_executor(None, line.receive)
+                if kind != CONNECTION:
+                    close_all([descriptor])
+                    break
+                await loop.run_in_executor(None, line.say, await self._adopted(content, descriptor))
+        except OSError as error:
+            log.warning("the predecessor went before it was done: %s", error)
+        finally:
+            line.close()
+            self._handing = None
+            self._open_door()
+
+    async def _adopted(self, content: bytes, descriptor: int) -> bytes:
+        try:
+            await self._adopt(unpacked(content, descriptor))
+        except (SansticketError, OSError) as error:
+            log.warning("a connection stays with the predecessor: %s", error)
+            return REFUSED
+        return TAKEN
+
+    async def _adopt(self, package: Package, *, stays: bool = False) -> None:
+        """Go on with a connection; its descriptor is ours, whatever becomes of it."""
+        sock = socket.socket(fileno=package.descriptor)
+        try:
+            config = self._config if self._choose is None else self._choose(package.handover)
+            connection = ServerConnection.restore(package.handover, config)
+            protocol = self._protocol(connection, arriving=package, stays=stays)
+            sock.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    # --- the predecessor's part
+
+    def _open_door(self) -> None:
+        """Listen for a successor."""
+        if self._closed:
+            return
+        with suppress(FileNotFoundError):
+            os.unlink(self._path)
+        self._door = listen_at(self._path)
+        asyncio.get_running_loop().add_reader(self._door.fileno(), self._somebody_came)
+
+    def _close_door(self) -> None:
+        if self._door is not None:
+            asyncio.get_running_loop().remove_reader(self._door.fileno())
+            self._door.close()
+            self._door = None
+            with suppress(FileNotFoundError):
+                os.unlink(self._path)
+
+    def _somebody_came(self) -> None:
+        assert self._door is not None
+        with suppress(BlockingIOError):
+            line = Line(self._door.accept()[0])
+            self._close_door()
+            self._handing = asyncio.get_running_loop().create_task(self._hand_over(line))
+
+    async def _hand_over(self, line: Line) -> None:
+        """All to the successor; if it fails before it listens, or goes, this server goes on."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(None, self._give_listeners, line)
+            for server in self._servers:
+                server.close()
+            self._line = line
+            self.wanted.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._grace):
+                    await self._until_empty()
+            await loop.run_in_executor(None, line.send, DONE)
+        except OSError as error:
+            log.warning("the successor has gone: %s", error)
+            await self._go_on()
+        else:
+            self._replaced.set_result(None)
+        finally:
+            line.close()
+
+    def _give_listeners(self, line: Line) -> None:
+        line.expect(GREETING)
+        for left, listener in zip(range(len(self._listeners) - 1, -1, -1), self._listeners, strict=True):
+            line.send(LISTENER, b"" if left else b"last", listener.fileno())
+        line.expect(READY)
+
+    async def _until_empty(self) -> None:
+        while self._live or self.under_way:
+            self._emptied.clear()
+            await self._emptied.wait()
+            if self._line is None:
+                raise RestartError("it does not answer")
+
+    async def carry(self, package: Package) -> None:
+        """Bring it to the successor; where that does not take it, it goes on here."""
+        async with self._turn:
+            line, taken = self._line, False
+            if line is not None:
+                try:
+                    taken = await asyncio.get_running_loop().run_in_executor(None, line.deliver, package)
+                except OSError:
+                    self._line = None
+                    self._emptied.set()
+        try:
+            if taken:
+                close_all([package.descriptor])
+            else:
+                await self._adopt(package, stays=self._line is not None)
+        finally:
+            self.under_way -= 1
+            self._emptied.set()
+
+    async def _go_on(self) -> None:
+        self.wanted.clear()
+        self._line, self._handing = None, None
+        if not any(server.is_serving() for server in self._servers):
+            await self._listen()
+        self._open_door()
+
+
+class _Counted(MovableProtocol):
+    """One that is in ``live`` as long as it has a socket here."""
+
+    def __init__(
+        self, *arguments: Any, live: set[MovableProtocol], emptied: asyncio.Event, **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._all, self._emptied = live, emptied
+        live.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._all.discard(self)
+        self._emptied.set()
