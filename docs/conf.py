@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from docutils import nodes
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "wrappers"))
@@ -82,7 +81,6 @@ def find_public(app: Sphinx, env: Any, node: Any, content: nodes.TextElement) ->
 
 
 def setup(app: Sphinx) -> None:
-    app.add_lexer("mermaid", TextLexer)
     app.connect("config-inited", make_pages)
     app.connect("source-read", link_inside)
     app.connect("autodoc-process-docstring", as_sphinx_reads)

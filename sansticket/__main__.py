@@ -166,8 +166,8 @@ def _add_states(commands: Commands) -> None:
         "--format",
         choices=("mermaid", "dot", "markdown", "json"),
         default="mermaid",
-        help="mermaid: a diagram that many forges draw (default); dot: for Graphviz; markdown: a page with both "
-        "diagrams and a table of the states; json: the model of both sides, for programs",
+        help="mermaid: a diagram that many forges draw (default); dot: for Graphviz; markdown: a page with "
+        "pictures and a table of the states; json: the model of both sides, for programs",
     )
 
 

@@ -33,10 +33,12 @@ from tests.support.architecture import (
     room_of,
     rooms_from_the_top,
 )
+from tools.layered import Box, Tab, svg
 
 ROOT: Final = Path(__file__).parent.parent
 PACKAGE: Final = ROOT / "sansticket"
 PAGE: Final = ROOT / "docs/architecture.md"
+PICTURE: Final = ROOT / "docs/diagrams/house.svg"
 RUN: Final = 6
 """Lines that are the same in two places make a repeated run."""
 
@@ -103,16 +105,17 @@ def house(root: Path = PACKAGE) -> House:
 # --- the drawing -------------------------------------------------------------------------------------------------
 
 
-def diagram(built: House) -> str:
-    """The rooms as a diagram of Mermaid; an arrow that follows from others is left out."""
-    lines = ["```mermaid", "flowchart TD"]
+DIAGRAM: Final = f"![The rooms of the package; an arrow is an import](diagrams/{PICTURE.name})"
+
+
+def picture(built: House) -> str:
+    """The rooms as SVG; an arrow that follows from others is left out."""
+    boxes = []
     for room in rooms_from_the_top():
-        lines += [f"    {_node(room)} --> {_node(end)}" for end in built.drawn(room)]
-    return "\n".join([*lines, "```"])
-
-
-def _node(room: str) -> str:
-    return f'{room.replace(".", "_")}["{_title(room)}"]'
+        ends = tuple(_title(end) for end in built.drawn(room))
+        if ends or any(room in there for there in built.arrows.values()):
+            boxes.append(Box(_title(room), tabs=(Tab((), ends),) if ends else ()))
+    return svg(boxes, "The rooms of sansticket, and their imports")
 
 
 def _title(room: str) -> str:
@@ -218,7 +221,7 @@ def with_drawing(page: str) -> str:
     """The page with what stands between its marks made anew."""
     built = house()
     for name, text in (
-        ("The rooms", f"{diagram(built)}\n\n{table(built)}"),
+        ("The rooms", f"{DIAGRAM}\n\n{table(built)}"),
         ("The measures", comparison(measures())),
     ):
         begin, end = MARK.format(name), MARK.format("The end")
@@ -233,15 +236,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.house", description="The house, drawn from the code."
     )
-    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name} and its picture")
     parser.add_argument("--measure", metavar="FOLDER", type=Path, help="measure the package in that folder")
     options = parser.parse_args(arguments)
     if options.measure:
         print(comparison(measures(options.measure)))
     elif options.write:
         PAGE.write_text(with_drawing(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        PICTURE.write_text(picture(house()), encoding="utf-8")
     else:
-        print(diagram(house()), table(house()), comparison(measures()), sep="\n\n")
+        print(table(house()), comparison(measures()), sep="\n\n")
     return 0
 
 

@@ -109,21 +109,23 @@ def dot(side: Side) -> Iterator[str]:
 
 
 def page() -> Iterator[str]:
-    """``docs/states.md``: both diagrams, and a table of the states."""
+    """``docs/states.md``: a picture for each side and version, and a table of the states."""
     yield "# The state machines"
     yield ""
-    yield "Made by `python -m sansticket states --format markdown > docs/states.md` from the code's annotations;"
-    yield "a test holds it to them. A dashed state is a question to the application, and only its answers are"
-    yield "accepted there. Every state can also end with an alert, and every question can be answered with"
-    yield "`AbortHandshake`: these are not drawn. `docs/model.md` has the same for programs, and what was walked of it."
+    yield "Made by `python -m sansticket states --format markdown > docs/states.md` from the code's annotations,"
+    yield "and the pictures by `python -m tools.diagrams --write`; tests hold both to them. A dashed state is a"
+    yield "question to the application, and only its answers are accepted there. Every state can also end with an"
+    yield "alert, and every question can be answered with `AbortHandshake`: these are not drawn. Nor is an arrow"
+    yield "that passes questions, which may not be asked, where the arrows through them are: the tables have every"
+    yield "single one. `docs/model.md` has the same for programs, and what was walked of it."
     for side in SIDES:
         yield ""
         yield f"## The {side}"
         yield ""
-        yield "```mermaid"
-        yield from mermaid(side)
-        yield "```"
-        yield ""
+        for version in ("1.3", "1.2"):
+            name = f"{side}-tls{version.replace('.', '')}"
+            yield f"![The states of a {side} in TLS {version}](diagrams/{name}.svg)"
+            yield ""
         yield "| state | what it is | what it accepts, and where that leads |"
         yield "|---|---|---|"
         yield from _table(side)

@@ -17,6 +17,12 @@ def test_the_page_is_current() -> None:
     assert PAGE.text == house.with_drawing(PAGE.text), "python -m tools.house --write"
 
 
+def test_the_picture_is_current() -> None:
+    drawn = house.PICTURE.read_text(encoding="utf-8")
+    assert drawn == house.picture(house.house()), "python -m tools.house --write"
+    assert house.DIAGRAM in PAGE.text
+
+
 def test_every_room_is_drawn_and_no_arrow_is_lost() -> None:
     built = house.house()
     for room, ends in built.arrows.items():
