@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sansticket import __version__
 from sansticket.command.certificates import add_certificates
-from sansticket.command.explain import add_explain
 from sansticket.command.fleet import add_fleet
 from sansticket.command.output import Command, CommandError, Commands
 from sansticket.command.session import add_session
+from sansticket.command.sight.explain import add_explain
+from sansticket.command.sight.ladder import add_ladder
 from sansticket.command.ticket_keys import add_ticket_keys
 from sansticket.errors import SansticketError
 
@@ -104,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     add_certificates(commands)
     add_explain(commands)
+    add_ladder(commands)
     add_session(commands)
     add_ticket_keys(commands)
     add_fleet(commands)

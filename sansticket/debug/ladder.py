@@ -54,8 +54,11 @@ class Line:
     size: int | None = None
 
 
-def draw(steps: Iterable[Step], key_log: KeyLog, width: int = 80) -> Iterator[str]:
-    """The lines of the picture, without line ends, ``width`` columns wide at most (60 or more)."""
+def draw(steps: Iterable[Step], key_log: KeyLog, width: int = 80, *, hides: bool = False) -> Iterator[str]:
+    """The lines of the picture, without line ends, ``width`` columns wide at most (60 or more).
+
+    ``hides``: of application data it has only the number of bytes.
+    """
     width = max(width, MIN_WIDTH)
     column = width - len(_row("", 0))
     yield "client" + "server".rjust(width - len("client"))
@@ -66,17 +69,17 @@ def draw(steps: Iterable[Step], key_log: KeyLog, width: int = 80) -> Iterator[st
             continue
         yield _row("", column)
         records = explainer.feed(step.sender, step.data)
-        yield from _contents(records, column)
+        yield from _contents(records, column, hides)
         own = sum(record.sender == step.sender for record in records)
         total = f"= {words.count(len(step.data), 'byte')} in {words.count(own, 'record')}"
         yield from _lines(Line(step.sender, total), column)
-    yield from _contents(explainer.finish(), column)
+    yield from _contents(explainer.finish(), column, hides)
 
 
-def _contents(records: Iterable[Record], column: int) -> Iterator[str]:
+def _contents(records: Iterable[Record], column: int, hides: bool) -> Iterator[str]:
     for record in records:
         for content in record.contents:
-            yield from _lines(_line(record, content), column)
+            yield from _lines(_line(record, content, hides), column)
 
 
 def _event(step: Happened) -> str:
@@ -84,8 +87,10 @@ def _event(step: Happened) -> str:
     return f"* {type(step.event).__name__}" + (f": {detail}" if detail else "")
 
 
-def _line(record: Record, content: Content) -> Line:
+def _line(record: Record, content: Content, hides: bool) -> Line:
     name, detail, size = _describe(content)
+    if hides and isinstance(content, ApplicationData):
+        detail = ""
     if record.keys:
         opening, closing = "{}" if record.keys in ("early", "handshake") else "[]"
         name = f"{opening}{name}{closing}"

@@ -15,10 +15,11 @@ from sansticket.values import frozen
 
 @frozen
 class Carried:
-    """Bytes went over: what one ``data_to_send`` gave."""
+    """Bytes went over: what one ``data_to_send`` gave.  ``time`` is in seconds since the epoch, if it is known."""
 
     sender: Side
     data: bytes
+    time: float | None = None
 
 
 @frozen
@@ -27,6 +28,7 @@ class Happened:
 
     side: Side
     event: Event
+    time: float | None = None
 
 
 Step = Carried | Happened

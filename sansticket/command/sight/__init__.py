@@ -1,0 +1,1 @@
+"""Commands that look into connections: captures, ladders, replays."""

@@ -1,0 +1,115 @@
+"""``python -m sansticket ladder``: captured connections as pictures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from sansticket.captures.connections import Captured
+from sansticket.captures.streams import Moment
+from sansticket.captures.tickets import History, told
+from sansticket.command.output import CommandError, Commands, add, write
+from sansticket.command.sight.explain import Source, add_sources, check, source_of
+from sansticket.debug.explain import Side
+from sansticket.debug.ladder import draw
+from sansticket.debug.ladders.page import page
+from sansticket.debug.ladders.picture import Picture, picture
+from sansticket.debug.ladders.vector import svg
+from sansticket.debug.trace import Carried, Step
+
+DESCRIPTION = """\
+Captured TLS connections as ladders: the client's messages on the left, the server's on the right, with the bytes of
+each, coloured by the keys that protect it, and below what became of the tickets.  A FILE is what "explain" reads, and
+what is encrypted is opened in the same way.
+
+text is for terminals; svg is one picture; html is a page in one file, which needs no network: its rows open to
+details, and it can be searched.  svg and html have no application data in them, and of tickets only the names of their
+keys, unless you ask for --secrets.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m sansticket ladder trace.pcapng --key-log keys.log
+  python -m sansticket ladder trace.pcapng --key-log keys.log --format html > ladder.html
+  python -m sansticket ladder client.bin server.bin --format svg --output ladder.svg
+"""
+
+FORMATS = ("text", "svg", "html")
+
+
+def add_ladder(commands: Commands) -> None:
+    command = add(
+        *(commands, "ladder", run),
+        help="captured connections as pictures: text, SVG, a page",
+        description=DESCRIPTION,
+        examples=EXAMPLES,
+    )
+    add_sources(command)
+    command.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
+    command.add_argument("--output", metavar="FILE", help="where it goes (default: standard output)")
+    command.add_argument(
+        "--width", type=int, default=100, metavar="COLUMNS", help="of text (default: %(default)s)"
+    )
+    command.add_argument(
+        "--secrets",
+        action="store_true",
+        help="with application data and whole tickets, as far as they were opened",
+    )
+    command.set_defaults(check=check)
+
+
+def run(options: argparse.Namespace) -> Iterable[str]:
+    source = source_of(options)
+    lines = list(_drawn(source, options))
+    if options.output is None:
+        return lines
+    write(options.output, ("\n".join(lines) + "\n").encode())
+    return []
+
+
+def _drawn(source: Source, options: argparse.Namespace) -> Iterator[str]:
+    pictures = list(_pictures(source, options))
+    if options.format == "html":
+        yield page(*(made for _, made in pictures)).rstrip("\n")
+        return
+    if options.format == "svg":
+        if len(pictures) > 1:
+            raise CommandError(
+                f"{len(pictures)} connections, and an SVG has one; expected --connection, or html"
+            )
+        yield svg(pictures[0][1]).rstrip("\n")
+        return
+    for connection, made in pictures:
+        if source.several:
+            yield made.title
+        yield from draw(steps_of(connection), source.key_log, options.width, hides=not options.secrets)
+        yield from made.notes
+
+
+def _pictures(source: Source, options: argparse.Namespace) -> Iterator[tuple[Captured, Picture]]:
+    """Of the connections with TLS, or of the one that was named."""
+    history, drawn = History(source.opener), 0
+    for connection in source.connections:
+        verdict = history.judge(connection.flow, source.records(connection))
+        if not connection.pieces or options.connection not in (None, connection.number):
+            continue
+        drawn += 1
+        title = str(connection) if source.several else "A TLS connection"
+        notes = [*(connection.notes if source.several else ()), *told(verdict)]
+        yield (
+            connection,
+            picture(steps_of(connection), source.key_log, title, secrets=options.secrets, notes=notes),
+        )
+    if not drawn:
+        raise CommandError(f"{options.files[0]}: no connection with TLS in it")
+
+
+def steps_of(connection: Captured) -> list[Step]:
+    """What went over, for a ladder: what one side said without an answer is one flight."""
+    flights = groupby(connection.moments, lambda one: one.sender)
+    return [_flight(sender, list(moments)) for sender, moments in flights]
+
+
+def _flight(sender: Side, moments: list[Moment]) -> Carried:
+    return Carried(sender, b"".join(one.data for one in moments), moments[0].time or None)

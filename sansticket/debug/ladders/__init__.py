@@ -1,0 +1,1 @@
+"""Ladders as pictures: SVG, and a page for a browser."""
