@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(name: str) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(PROGRAMS[name]["text"], f"docs/coming-from.md, {name}", "exec"), names)
+    exec(compile(PROGRAMS[name]["text"], f"docs/coming-from.md, {name}", "exec", dont_inherit=True), names)
     return names
 
 

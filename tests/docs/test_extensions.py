@@ -39,13 +39,14 @@ def test_a_retry_that_is_forgotten() -> None:
 
 def test_stapling() -> None:
     """What is renewed reaches the clients of a server that was given its config once."""
-    found: dict[str, Any] = {"credential": server_credential(), "response": staple()}
+    found: dict[str, Any] = {}
     PAGE.run("On a server", found)
+    renewed = found["Renewed"](found["stapling"](server_credential(), staple()))
     client = client_config(require_stapling=True)
     newer = respond(server_identity().certificate, authority(), this_update=NOW)
     for response in (staple(), newer):
-        found["renew"](response)
-        pair = ConnectionPair(client, found["served"])
+        renewed.renew(response)
+        pair = ConnectionPair(client, renewed.served)
         pair.pump()
         assert pair.client.ocsp_response == response
 

@@ -106,7 +106,7 @@ def test_sharing_keys(names: dict[str, Any]) -> None:
 
 def test_replacing_the_root_secret(names: dict[str, Any]) -> None:
     old, new = bytes(32), bytes(range(32))
-    stages = [names["server"](old), *names["replacing"](old, new)]
+    stages = [names["server"](old), *names["replacing"](names["server"], old, new)]
     for before, after in pairwise(stages):
         assert resumed(connect(after, received(connect(before))[0])), "forwards"
         assert resumed(connect(before, received(connect(after))[0])), "and back"

@@ -78,6 +78,7 @@ def test_subjects_of_the_application(names: dict[str, Any]) -> None:
 def test_forgetting(names: dict[str, Any]) -> None:
     names["revocations"].revoke_subject(b"alice", time.time() - 8 * 86_400)
     PAGE.run("Servers among themselves", names)
+    names["forget"](names["revocations"], names["config"])
     assert len(names["revocations"]) == 0
 
 

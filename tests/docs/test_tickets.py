@@ -144,7 +144,7 @@ def test_share_keys_over_a_fleet(recipe: Callable[[str], Names]) -> None:
     one, other = (evolve(server_of(old), clock=lambda off=off: start + off) for off in (-150, 150))
     assert resumed(connect(other, received(connect(one))[0]))
     assert resumed(connect(one, received(connect(other))[0]))
-    stages = [server_of(old), *names["steps"](old, new)]
+    stages = [server_of(old), *names["steps"](server_of, old, new)]
     for before, after in pairwise(stages):
         assert resumed(connect(after, received(connect(before))[0]))
         if after is not stages[-1]:
@@ -446,7 +446,7 @@ def test_a_clients_store(recipe: Callable[[str], Names], tmp_path: Path) -> None
     config: ClientConfig = names["config"]
     assert not carry_and_tell(names["connection"])
     assert carry_and_tell(ClientConnection(config, "server.example"))
-    names["save"](tmp_path / "sessions")
+    names["save"](config.session_store, tmp_path / "sessions")
     assert (tmp_path / "sessions").stat().st_mode & 0o077 == 0
     stored = evolve(config, session_store=names["load"](tmp_path / "sessions"))
     assert carry_and_tell(ClientConnection(stored, "server.example"))
