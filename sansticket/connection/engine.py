@@ -34,18 +34,14 @@ from sansticket.events.base import belongs_to
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import (
     Effect,
-    Establish,
     Flight,
     Learned,
     LimitRecords,
     LogSecret,
     NoteEarlyData,
-    ProtectReads,
-    ProtectWrites,
     ReadEarlyData,
     SendApplicationData,
     SendChangeCipherSpec,
-    SendMessage,
     SendWarning,
     SkipEarlyData,
     StopProtectingWrites,
@@ -55,7 +51,9 @@ from sansticket.handshake.machine.flight import (
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.transitions import Input, accepted_by, expected_in, name_of
 from sansticket.keys.tls13 import Exporter
-from sansticket.record.reader import RecordReader
+from sansticket.record import tls12, tls13
+from sansticket.record.reader import Opener, RecordReader
+from sansticket.record.writer import Sealer
 from sansticket.tickets.early_data import NOT_OFFERED, EarlyDataOutcome
 from sansticket.tickets.session import Session
 
@@ -254,8 +252,8 @@ class Engine:
         if flight.learned is not None:
             self.learn(flight.learned)
         for effect in flight.effects:
-            if type(effect) is SendMessage:
-                outbound.messages += effect.raw
+            if type(effect) is bytes:
+                outbound.messages += effect
             elif isinstance(effect, Event):
                 self.tell(effect)
                 outbound.unsent_tickets += type(effect) is TicketIssued
@@ -287,12 +285,12 @@ def _send_warning(engine: Engine, effect: SendWarning) -> None:
     engine.make_room(0)
 
 
-def _protect_writes(engine: Engine, effect: ProtectWrites) -> None:
-    engine.outbound.writer.protect(effect.version.sealer(effect.suite, effect.keys))
+def _protect_writes(engine: Engine, sealer: Sealer) -> None:
+    engine.outbound.writer.protect(sealer)
 
 
-def _protect_reads(engine: Engine, effect: ProtectReads) -> None:
-    engine.reader.protect(effect.version.opener(effect.suite, effect.keys))
+def _protect_reads(engine: Engine, opener: Opener) -> None:
+    engine.reader.protect(opener)
 
 
 def _skip_early_data(engine: Engine, effect: SkipEarlyData) -> None:
@@ -307,7 +305,7 @@ def _stop_protecting_writes(engine: Engine, effect: StopProtectingWrites) -> Non
 
 
 def _read_early_data(engine: Engine, effect: ReadEarlyData) -> None:
-    engine.reader.protect(effect.version.opener(effect.suite, effect.keys), early=True)
+    engine.reader.protect(effect.opener, early=True)
 
 
 def _note_early_data(engine: Engine, effect: NoteEarlyData) -> None:
@@ -329,8 +327,8 @@ def _log_secret(engine: Engine, effect: LogSecret) -> None:
         engine.config.key_log(f"{effect.label} {effect.client_random.hex()} {effect.secret.hex()}")
 
 
-def _establish(engine: Engine, effect: Establish) -> None:
-    engine.establish(effect.established)
+def _establish(engine: Engine, established: Established) -> None:
+    engine.establish(established)
 
 
 def _store_session(engine: Engine, effect: StoreSession) -> None:
@@ -341,8 +339,10 @@ CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Engine, Any], None]]] = {
     SendApplicationData: _send_application_data,
     SendChangeCipherSpec: _send_change_cipher_spec,
     SendWarning: _send_warning,
-    ProtectWrites: _protect_writes,
-    ProtectReads: _protect_reads,
+    tls12.Sealer: _protect_writes,
+    tls13.Sealer: _protect_writes,
+    tls12.Opener: _protect_reads,
+    tls13.Opener: _protect_reads,
     StopProtectingWrites: _stop_protecting_writes,
     ReadEarlyData: _read_early_data,
     SkipEarlyData: _skip_early_data,
@@ -350,7 +350,7 @@ CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Engine, Any], None]]] = {
     LimitRecords: _limit_records,
     UseConnectionConfig: _use_config,
     LogSecret: _log_secret,
-    Establish: _establish,
+    Established: _establish,
     StoreSession: _store_session,
 }
 """What each effect of a flight does here; handshake messages are collected into records by ``carry_out``."""

@@ -40,7 +40,8 @@ class Outbound:
         """Put the collected messages into records."""
         if self.messages:
             messages, self.messages = self.messages, bytearray()
-            self.write(HANDSHAKE, messages)
+            if not self.closed:
+                self.writer.write(HANDSHAKE, messages)
 
     def alert(self, level: AlertLevel, description: AlertDescription) -> None:
         self.flush()

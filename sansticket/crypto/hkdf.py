@@ -67,18 +67,14 @@ class Expander:
         new = self._new
         return new(self._outer + new(self._inner + info + b"\x01").digest()).digest()[:length]
 
-    def derive(self, label: bytes, transcript_hash: bytes) -> bytes:
-        """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages."""
-        return self.expand_label(label, transcript_hash, self._size)
-
     def prf12(self, label: bytes, seed: bytes, length: int) -> bytes:
         """The TLS 1.2 PRF, P_hash(secret, label + seed), ``length`` bytes of it (RFC 5246 section 5)."""
-        mac, label_and_seed = self.mac, label + seed
-        block = mac(label_and_seed)  # A(1)
-        output = mac(block + label_and_seed)
+        # ``mac`` spelled out: there are four of them in each key block.
+        new, inner, outer, label_and_seed = self._new, self._inner, self._outer, label + seed
+        block, output = label_and_seed, b""
         while len(output) < length:
-            block = mac(block)
-            output += mac(block + label_and_seed)
+            block = new(outer + new(inner + block).digest()).digest()  # A(1), A(2), ...
+            output += new(outer + new(inner + block + label_and_seed).digest()).digest()
         return output[:length]
 
     def _expand(self, info: bytes, length: int) -> bytes:
@@ -111,17 +107,33 @@ def hmac_digest(hash_name: str, key: bytes, data: bytes) -> bytes:
     return new(padded.translate(_OUTER) + new(padded.translate(_INNER) + data).digest()).digest()
 
 
-def hkdf_extract(hash_name: str, salt: bytes, ikm: bytes) -> bytes:
-    """HKDF-Extract (RFC 5869 section 2.2).  An empty salt means a hash's length of zeros."""
-    return hmac_digest(hash_name, salt, ikm)
+hkdf_extract: Final = hmac_digest
+"""HKDF-Extract (RFC 5869 section 2.2) of a salt and a key.  An empty salt means a hash's length of zeros."""
 
 
 def expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """HKDF-Expand-Label for a single label; see ``Expander.expand_label`` for the ranges."""
-    if length > HASH_LENGTHS[hash_name]:
+    new, block, size = _HASHES[hash_name]
+    if length > size or len(secret) > block:
         return Expander(hash_name, secret).expand_label(label, context, length)
+    padded = secret.ljust(block, b"\0")
     info = _label_prefix(label, len(context), length) + context + b"\x01"
-    return hmac_digest(hash_name, secret, info)[:length]
+    return new(padded.translate(_OUTER) + new(padded.translate(_INNER) + info).digest()).digest()[:length]
+
+
+def expand_two(
+    hash_name: str, secret: bytes, context: bytes, one: tuple[bytes, int], other: tuple[bytes, int]
+) -> tuple[bytes, bytes]:
+    """HKDF-Expand-Label twice, each for a label and a length of at most the hash's: one key, made ready once.
+
+    ``secret`` is one of the schedule, as in ``derive_secret``.
+    """
+    new, block, _ = _HASHES[hash_name]
+    padded, end = secret.ljust(block, b"\0"), context + b"\x01"
+    inner, outer = padded.translate(_INNER), padded.translate(_OUTER)
+    first = new(inner + _label_prefix(one[0], len(context), one[1]) + end).digest()
+    second = new(inner + _label_prefix(other[0], len(context), other[1]) + end).digest()
+    return new(outer + first).digest()[: one[1]], new(outer + second).digest()[: other[1]]
 
 
 def derive_secret(hash_name: str, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:

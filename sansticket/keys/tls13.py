@@ -13,15 +13,16 @@ named ``transcript_hash`` is the hash of the messages up to the point that the m
 """
 
 from functools import lru_cache
+from typing import Final
 
 from attrs import field
 
 from sansticket.crypto.hkdf import (
     EMPTY_HASHES,
     HASH_LENGTHS,
-    Expander,
     derive_secret,
     expand_label,
+    expand_two,
     hash_digest,
     hkdf_extract,
     hmac_digest,
@@ -38,6 +39,14 @@ class HandshakeTraffic:
     client: bytes = field(repr=False)
     server: bytes = field(repr=False)
 
+    @property
+    def named(self) -> dict[str, bytes]:
+        """By their names in a key log."""
+        return {
+            "CLIENT_HANDSHAKE_TRAFFIC_SECRET": self.client,
+            "SERVER_HANDSHAKE_TRAFFIC_SECRET": self.server,
+        }
+
 
 @frozen
 class ApplicationTraffic:
@@ -45,6 +54,11 @@ class ApplicationTraffic:
 
     client: bytes = field(repr=False)
     server: bytes = field(repr=False)
+
+    @property
+    def named(self) -> dict[str, bytes]:
+        """By their names in a key log."""
+        return {"CLIENT_TRAFFIC_SECRET_0": self.client, "SERVER_TRAFFIC_SECRET_0": self.server}
 
 
 @frozen
@@ -56,11 +70,9 @@ class MasterSecret:
 
     def traffic(self, transcript_hash: bytes) -> ApplicationTraffic:
         """The first application traffic secrets; ClientHello...server Finished."""
-        expander = Expander(self.hash_name, self.secret)
-        return ApplicationTraffic(
-            expander.derive(b"c ap traffic", transcript_hash),
-            expander.derive(b"s ap traffic", transcript_hash),
-        )
+        size = len(transcript_hash)
+        labels = (b"c ap traffic", size), (b"s ap traffic", size)
+        return ApplicationTraffic(*expand_two(self.hash_name, self.secret, transcript_hash, *labels))
 
     def exporter(self, transcript_hash: bytes) -> bytes:
         """exporter_secret, for ``export``; ClientHello...server Finished."""
@@ -80,15 +92,13 @@ class HandshakeSecret:
 
     def traffic(self, transcript_hash: bytes) -> HandshakeTraffic:
         """The handshake traffic secrets; ClientHello...ServerHello."""
-        expander = Expander(self.hash_name, self.secret)
-        return HandshakeTraffic(
-            expander.derive(b"c hs traffic", transcript_hash),
-            expander.derive(b"s hs traffic", transcript_hash),
-        )
+        size = len(transcript_hash)
+        labels = (b"c hs traffic", size), (b"s hs traffic", size)
+        return HandshakeTraffic(*expand_two(self.hash_name, self.secret, transcript_hash, *labels))
 
     def master(self) -> MasterSecret:
         """The last step, for which nothing new is needed."""
-        salt = _derived(self.hash_name, self.secret)
+        salt = derive_secret(self.hash_name, self.secret, b"derived", EMPTY_HASHES[self.hash_name])
         return MasterSecret(self.hash_name, hkdf_extract(self.hash_name, salt, bytes(len(salt))))
 
 
@@ -123,7 +133,7 @@ class EarlySecret:
 
     def handshake(self, shared_secret: bytes) -> HandshakeSecret:
         """The next step, with the result of the key exchange (or a hash's length of zeros for psk_ke)."""
-        salt = _derived(self.hash_name, self.secret)
+        salt = derive_secret(self.hash_name, self.secret, b"derived", EMPTY_HASHES[self.hash_name])
         return HandshakeSecret(self.hash_name, hkdf_extract(self.hash_name, salt, shared_secret))
 
 
@@ -132,18 +142,14 @@ def _early_secret_without_psk(hash_name: str) -> bytes:
     return hkdf_extract(hash_name, b"", bytes(HASH_LENGTHS[hash_name]))
 
 
-def _derived(hash_name: str, secret: bytes) -> bytes:
-    """The salt of the next step."""
-    return derive_secret(hash_name, secret, b"derived", EMPTY_HASHES[hash_name])
+IV_LENGTH: Final = 12
+"""Bytes of an IV: every AEAD of TLS 1.3 has a nonce of that length (RFC 9846 section 5.3)."""
 
 
 def traffic_keys(suite: SuiteParameters, secret: bytes) -> TrafficKeys:
     """Key and IV of one direction from its traffic secret (RFC 9846 section 7.3)."""
-    expander = Expander(suite.hash_name, secret)
-    return TrafficKeys(
-        expander.expand_label(b"key", b"", suite.key_length),
-        expander.expand_label(b"iv", b"", suite.iv_length),
-    )
+    labels = (b"key", suite.key_length), (b"iv", IV_LENGTH)
+    return TrafficKeys(*expand_two(suite.hash_name, secret, b"", *labels))
 
 
 def next_traffic_secret(hash_name: str, secret: bytes) -> bytes:
@@ -157,12 +163,9 @@ def finished_mac(hash_name: str, base_secret: bytes, transcript_hash: bytes) -> 
     return hmac_digest(hash_name, finished_key, transcript_hash)
 
 
-def binder(hash_name: str, binder_key: bytes, truncated_hash: bytes) -> bytes:
-    """One PSK binder, over the transcript that ends before the binders (RFC 9846 section 4.3.11.2).
-
-    Made as a Finished is, with the binder key in the place of the traffic secret.
-    """
-    return finished_mac(hash_name, binder_key, truncated_hash)
+binder: Final = finished_mac
+"""One PSK binder, over the transcript that ends before the binders (RFC 9846 section 4.3.11.2): made as a Finished is,
+with the binder key in the place of the traffic secret."""
 
 
 def resumption_psk(hash_name: str, resumption_secret: bytes, nonce: bytes) -> bytes:

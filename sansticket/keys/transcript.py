@@ -26,6 +26,10 @@ def _hash_messages(transcript: "Transcript") -> "_Hash | None":
     return HASHES[transcript.hash_name](b"".join(transcript.messages))
 
 
+def _no_hash() -> ValueError:
+    return ValueError("the transcript has no hash before the cipher suite is known")
+
+
 @value
 class Transcript:
     """Handshake messages in order, each with its 4-byte header.
@@ -41,13 +45,14 @@ class Transcript:
         default=Factory(_hash_messages, takes_self=True), eq=False, repr=False, alias="hasher"
     )
 
-    def plus(self, raw: bytes) -> "Transcript":
-        """This transcript followed by one more message."""
+    def plus(self, *raw: bytes) -> "Transcript":
+        """This transcript followed by more messages, mostly one."""
         hasher = self._hasher
         if hasher is not None:
             hasher = hasher.copy()
-            hasher.update(raw)
-        return Transcript(self.hash_name, (*self.messages, raw), hasher)
+            for message in raw:
+                hasher.update(message)
+        return Transcript(self.hash_name, (*self.messages, *raw), hasher)
 
     def with_hash(self, hash_name: str) -> "Transcript":
         """The same messages under the hash of the suite that was negotiated, or of a PSK."""
@@ -55,14 +60,18 @@ class Transcript:
 
     def digest(self) -> bytes:
         """Transcript-Hash of the messages."""
-        return self._known().digest()
+        if self._hasher is None:
+            raise _no_hash()
+        return self._hasher.digest()
 
     def digest_of(self, extra: bytes) -> bytes:
         """Transcript-Hash of the messages followed by ``extra``, which is not kept.
 
         ``extra`` is a ClientHello cut off before its binders (RFC 9846 section 4.3.11.2).
         """
-        hasher = self._known().copy()
+        if self._hasher is None:
+            raise _no_hash()
+        hasher = self._hasher.copy()
         hasher.update(extra)
         return hasher.digest()
 
@@ -80,11 +89,6 @@ class Transcript:
         """The same, where ``digest``, the hash of the first ClientHello, is all that was kept of it."""
         header = bytes((HandshakeType.MESSAGE_HASH, 0, 0, len(digest)))
         return Transcript(hash_name, (header + digest,))
-
-    def _known(self) -> "_Hash":
-        if self._hasher is None:
-            raise ValueError("the transcript has no hash before the cipher suite is known")
-        return self._hasher
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy the messages only: hashlib objects cannot be pickled."""

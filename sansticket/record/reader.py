@@ -121,7 +121,8 @@ class RecordReader:
         """Open with these keys all records that were not given out yet."""
         self._opener = opener
         self.in_early_data = early
-        self.restrict(self.limit)
+        if opener is not None and not early:
+            opener.limit = self.limit
 
     def restrict(self, limit: int) -> None:
         """Take no more than ``limit`` bytes of content from a protected record; padding counts as content.

@@ -8,6 +8,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.record.protection import (
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
     HEADER_LENGTH,
     MAX_CIPHERTEXT,
     MAX_EMPTY_RECORDS,
@@ -19,6 +20,9 @@ from sansticket.record.protection import (
     Run,
     check_content,
 )
+
+FREQUENT: Final = (APPLICATION_DATA, HANDSHAKE)
+"""The content types of nearly all records."""
 
 
 class Sealer(Direction):
@@ -90,10 +94,8 @@ class Opener(Direction):
             inner = self._aead.decrypt((self._iv ^ sequence).to_bytes(12), body, header)
         except InvalidTag:
             raise self._bad_mac() from None
-        if inner and inner[-1] == APPLICATION_DATA and len(inner) <= self.limit + 1:
-            content = APPLICATION_DATA, inner[:-1]  # by far the most frequent
-        else:
-            content = _strip_padding(inner, self.limit)
+        kind = inner[-1] if 1 < len(inner) <= self.limit + 1 else 0
+        content = (kind, inner[:-1]) if kind in FREQUENT else _strip_padding(inner, self.limit)
         self.sequence = sequence + 1
         return content
 

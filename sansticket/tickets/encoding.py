@@ -33,7 +33,8 @@ def varint(number: int) -> bytes:
 
 def vector(value: bytes) -> bytes:
     """The length of ``value`` and ``value``."""
-    return varint(len(value)) + value
+    length = len(value)
+    return (length.to_bytes(1) if length < 0x80 else varint(length)) + value
 
 
 def utf8_length(text: str) -> int:
@@ -69,7 +70,11 @@ class Source:
 
     def number(self, width: int) -> int:
         """A big-endian integer of ``width`` bytes."""
-        return int.from_bytes(self.take(width))
+        start, end = self.offset, self.offset + width
+        if end > len(self.data):
+            raise SessionFormatError("the data is cut short")
+        self.offset = end
+        return int.from_bytes(self.data[start:end])
 
     def present(self, width: int) -> int:
         """A number that would have been left out if it were 0."""

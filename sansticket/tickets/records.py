@@ -5,6 +5,7 @@ check with the numbers behind it.  A client tells the same about what it offered
 a short text for people; the fields are for programs.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from attrs import field
@@ -41,6 +42,16 @@ class Check:
     def __str__(self) -> str:
         name = self.name if self.passed else f"{self.name} FAILED"
         return printable(f"{name} ({self.detail})" if self.detail else name)
+
+
+SAME_NAME: Final = Check("name", True, "the same")
+"""Said of nearly every session, on both sides."""
+
+
+@lru_cache(maxsize=64)
+def hash_check(passed: bool, detail: str) -> Check:
+    """That of a session's hash: there are few suites, and so few things to be said."""
+    return Check("hash", passed, detail)
 
 
 def all_passed(checks: tuple[Check, ...]) -> bool:

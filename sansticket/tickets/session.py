@@ -262,11 +262,8 @@ class Session:
             and len(self.app_data) <= MAX_FIELD
             and len(self.family) in _FAMILY_LENGTHS
             and 0 <= self.generation <= (MAX_GENERATION if self.family else 0)
-            and all(0 < len(certificate) <= MAX_FIELD for certificate in self.peer_certificates)
-            and (
-                not self.verified_chain
-                or all(0 < len(certificate) <= MAX_FIELD for certificate in self.verified_chain)
-            )
+            and not [one for one in self.peer_certificates if not 0 < len(one) <= MAX_FIELD]
+            and not [one for one in self.verified_chain if not 0 < len(one) <= MAX_FIELD]
         )
 
     def _out_of_range(self) -> str:

@@ -16,6 +16,7 @@ from sansticket.crypto.hkdf import (
     Expander,
     derive_secret,
     expand_label,
+    expand_two,
     hash_digest,
     hkdf_extract,
     hmac_digest,
@@ -70,7 +71,8 @@ def test_derive_is_as_long_as_the_hash() -> None:
         expander = Expander(name, b"secret")
         context = EMPTY_HASHES[name]
         expected = expander.expand_label(b"derived", context, length)
-        assert expander.derive(b"derived", context) == expected
+        one, two = expand_two(name, b"secret", context, (b"derived", length), (b"key", 16))
+        assert (one, two) == (expected, expander.expand_label(b"key", context, 16))
         assert derive_secret(name, b"secret", b"derived", context) == expected
 
 

@@ -15,7 +15,7 @@ from sansticket.connection import inbound
 from sansticket.connection.engine import CARRIED_OUT_BY, Engine
 from sansticket.connection.outbound import Outbound
 from sansticket.events import DataReceived
-from sansticket.handshake.machine.flight import Establish
+from sansticket.handshake.machine.established import Established
 from sansticket.record import tls13
 from sansticket.tickets.session import Session
 from tests.support.scenes import Scene
@@ -164,14 +164,13 @@ def test_too_many_tickets() -> None:
 
 
 def test_they_do_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    def other(engine: Engine, effect: Establish) -> None:
-        agreed = effect.established
+    def other(engine: Engine, agreed: Established) -> None:
         if isinstance(engine.config, ServerConfig):
             agreed = evolve(agreed, alpn_protocol=b"another")
-        establish(engine, Establish(agreed))
+        establish(engine, agreed)
 
-    establish = CARRIED_OUT_BY[Establish]
-    monkeypatch.setitem(CARRIED_OUT_BY, Establish, other)
+    establish = CARRIED_OUT_BY[Established]
+    monkeypatch.setitem(CARRIED_OUT_BY, Established, other)
     assert "and the other side on Agreed" in problems(BRIEF["early data"], 0)
 
 

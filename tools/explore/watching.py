@@ -15,13 +15,13 @@ from sansticket.errors import Fault
 from sansticket.events import DataReceived, Event, HandshakeCompleted
 from sansticket.handshake.machine.flight import (
     Flight,
-    ProtectReads,
-    ProtectWrites,
     ReadEarlyData,
     StopProtectingWrites,
 )
 from sansticket.handshake.machine.state import EarlyDataRecord, Ended, State
 from sansticket.handshake.machine.transitions import Input, accepted_by, successors_of
+from sansticket.record.protection import Direction
+from sansticket.record.reader import Opener
 from sansticket.record.writer import RecordWriter
 from sansticket.tickets.early_data import EarlyDataStatus
 from tests.support.state_samples import records
@@ -158,19 +158,20 @@ class WatchedEngine(Engine):
 
     def carry_out(self, flight: Flight) -> None:
         now = {
-            ProtectReads: keys_of(self.reader._opener),
-            ProtectWrites: keys_of(self.outbound.writer.sealer),
+            "reads": keys_of(self.reader._opener),
+            "writes": keys_of(self.outbound.writer.sealer),
         }
         for effect in flight.effects:
             if isinstance(effect, ReadEarlyData):
-                _name(keys_of(effect.keys), "early data")
-                now[ProtectReads] = keys_of(effect.keys)
+                _name(keys_of(effect.opener), "early data")
+                now["reads"] = keys_of(effect.opener)
             elif isinstance(effect, StopProtectingWrites):
-                now[ProtectWrites] = b""
-            elif isinstance(effect, ProtectReads | ProtectWrites):
-                new = keys_of(effect.keys)
-                _name(new, self._epoch_after(Watch.epochs[now[type(effect)]]))
-                now[type(effect)] = new
+                now["writes"] = b""
+            elif isinstance(effect, Direction):
+                way = "reads" if isinstance(effect, Opener) else "writes"
+                new = keys_of(effect)
+                _name(new, self._epoch_after(Watch.epochs[now[way]]))
+                now[way] = new
         super().carry_out(flight)
 
     def _epoch_after(self, epoch: str) -> str:

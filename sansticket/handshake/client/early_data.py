@@ -95,8 +95,9 @@ def protect(offer: ClientOffer, session: Session, flight: Flight) -> Exporter:
     hello_hash = offer.transcript.with_hash(suite.hash_name).digest()
     traffic, secret = early.client_early_traffic(hello_hash), early.early_exporter(hello_hash)
     flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic))
-    flight.log_secret("CLIENT_EARLY_TRAFFIC_SECRET", offer.hello.random, traffic)
-    flight.log_secret("EARLY_EXPORTER_SECRET", offer.hello.random, secret)
+    if flight.logs_secrets:
+        secrets = {"CLIENT_EARLY_TRAFFIC_SECRET": traffic, "EARLY_EXPORTER_SECRET": secret}
+        flight.log_secrets(offer.hello.random, secrets)
     exporter = Exporter(suite.hash_name, secret)
     flight.note_early_data(OFFERED, exporter)
     return exporter

@@ -15,10 +15,16 @@ from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import OFFER_OVERHEAD, size_of, size_of_psks
 from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain, quoted
-from sansticket.tickets.records import Check, IdentityRecord, all_passed
+from sansticket.tickets.records import SAME_NAME, Check, IdentityRecord, all_passed, hash_check
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import RULES, client_lifetime
 from sansticket.values import value
+
+SAME_POLICY: Final = Check("verification policy", True)
+OTHER_POLICY: Final = Check("verification policy", False, "the server was verified otherwise")
+SAME_CREDENTIALS: Final = Check("credentials", True)
+OTHER_CREDENTIALS: Final = Check("credentials", False, "it was made with other credentials, or without")
+STILL_VALID: Final = (Check("certificates", True),)
 
 
 def fit_sessions(
@@ -36,7 +42,7 @@ def fit_sessions(
         size = size_of(session)
         if size > room:
             checks = (*checks, Check("size", False, f"{size} bytes, room for {room}"))
-        if any(one.version == session.version for one in fit) and not RULES[session.version].several_offered:
+        if fit and not RULES[session.version].several_offered and _has_version(fit, session.version):
             checks = (*checks, Check("place", False, "a hello shows one session of TLS 1.2"))
         records.append(IdentityRecord(index, checks=checks))
         if all_passed(checks):
@@ -45,6 +51,10 @@ def fit_sessions(
     if config.psks:
         records += psk_records(config, len(records))
     return tuple(fit), tuple(records)
+
+
+def _has_version(sessions: Sequence[Session], version: int) -> bool:
+    return any(one.version == version for one in sessions)
 
 
 def psk_records(config: ClientConfig, index: int) -> list[IdentityRecord]:
@@ -94,14 +104,8 @@ def check_context(config: ClientConfig, session: Session) -> Iterator[Check]:
     policy, ours = config.verification_policy, config.client_identity
     context = session.session_id_context
     same_policy, same_identity = context[: len(policy)] == policy, context[len(policy) :] == ours
-    yield Check(
-        "verification policy", same_policy, "" if same_policy else "the server was verified otherwise"
-    )
-    yield Check(
-        "credentials",
-        same_identity,
-        "" if same_identity else "it was made with other credentials, or without",
-    )
+    yield SAME_POLICY if same_policy else OTHER_POLICY
+    yield SAME_CREDENTIALS if same_identity else OTHER_CREDENTIALS
 
 
 def check_psk(config: ClientConfig, session: Session, identity: bytes) -> Check:
@@ -121,16 +125,16 @@ def check_certificates(
     if not chain or not (config.verify_peer or VerifyPeer in config.answers):
         return ()
     end = end_of_validity(chain[0])
-    return (
-        Check("certificates", now <= end, f"the server's ended {now - end:.0f} s ago" if now > end else ""),
-    )
+    if now <= end:
+        return STILL_VALID
+    return (Check("certificates", False, f"the server's ended {now - end:.0f} s ago"),)
 
 
 def check_name(config: ClientConfig, session: Session, server_name: str | None) -> Check:
     """The same server name, or where the config allows another one that the server's certificate is for as well: a
     client MUST only resume under such a name (RFC 9846 section 4.7.1)."""
     if session.server_name == server_name:
-        return Check("name", True, "the same")
+        return SAME_NAME
     names = f"{plain(session.server_name)}, now {plain(server_name)}"
     if not config.resume_with_other_name or server_name is None or not config.verify_peer:
         return Check("name", config.resume_with_other_name, names)
@@ -152,7 +156,7 @@ def check_hash(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     hashes = {SUITES[suite].hash_name for suite in config.suites_of(session.version)}
     known = session.cipher_suite in SUITES
     fits = known and SUITES[session.cipher_suite].hash_name in hashes
-    return (Check("hash", fits, f"suite {session.cipher_suite:#06x}"),)
+    return (hash_check(fits, f"suite {session.cipher_suite:#06x}"),)
 
 
 def check_suite(config: ClientConfig, session: Session) -> tuple[Check, ...]:

@@ -47,7 +47,7 @@ def start(
     """The first flight: one ClientHello, with the sessions that are fit to be offered."""
     versions = config.usable_versions
     groups = config.key_share_groups if TLS13 in versions else ()
-    key_exchanges = tuple(generate(group, flight.entropy) for group in groups)
+    key_exchanges = tuple([generate(group, flight.entropy) for group in groups])
     hello = ClientHello(
         random=flight.entropy(32),
         session_id=flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b"",
@@ -63,8 +63,9 @@ def start(
         hello = preferring(hello, SUITES[sessions13[0].cipher_suite].hash_name)
     elif psks:
         hello = preferring(hello, psks[0].hash_name)
-    session12 = next((session for session in fit if session.version == TLS12), None)
-    if session12 is not None:
+    session12 = None
+    if len(sessions13) < len(fit):
+        session12 = next(session for session in fit if session.version == TLS12)
         hello = with_session12(hello, session12, flight)
     places = tuple([record.index for record in identities if record.passed and record.psk_identity is None])
     shown = fit, sessions13, session12, identities
@@ -97,7 +98,8 @@ def preferring(hello: ClientHello, hash_name: str) -> ClientHello:
     fitting = tuple([one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name])
     if suites[: len(fitting)] == fitting:
         return hello
-    return evolve(hello, cipher_suites=fitting + tuple([one for one in suites if one not in fitting]))
+    suites = fitting + tuple([one for one in suites if one not in fitting])
+    return ClientHello(hello.random, hello.session_id, suites, hello.extensions)
 
 
 def with_session12(hello: ClientHello, session: Session, flight: Flight) -> ClientHello:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from attrs import define, field
 
@@ -15,19 +16,19 @@ from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.version import Version
 from sansticket.inputs import Entropy, random_bytes
 from sansticket.keys.tls13 import Exporter
+from sansticket.record.reader import Opener
+from sansticket.record.writer import Sealer
 from sansticket.tickets.early_data import EarlyDataOutcome
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.base import Message
 
 
 @define
-class SendMessage:
-    raw: bytes
-
-
-@define
 class SendChangeCipherSpec:
     pass
+
+
+CHANGE_CIPHER_SPEC: Final = SendChangeCipherSpec()
 
 
 @define
@@ -43,24 +44,6 @@ class SendWarning:
 
 
 @define
-class ProtectWrites:
-    """From here on our records are sealed with these keys."""
-
-    version: Version
-    suite: SuiteParameters
-    keys: TrafficKeys = field(repr=False)
-
-
-@define
-class ProtectReads:
-    """From here on the peer's records are opened with these keys."""
-
-    version: Version
-    suite: SuiteParameters
-    keys: TrafficKeys = field(repr=False)
-
-
-@define
 class StopProtectingWrites:
     """Our early data was in vain: the second ClientHello goes unprotected (RFC 9846 section 4.2.4)."""
 
@@ -69,9 +52,7 @@ class StopProtectingWrites:
 class ReadEarlyData:
     """From here on the peer's records are early data, opened with these keys."""
 
-    version: Version
-    suite: SuiteParameters
-    keys: TrafficKeys = field(repr=False)
+    opener: Opener
 
 
 @define
@@ -124,20 +105,16 @@ class StoreSession:
     now: float
 
 
-@define
-class Establish:
-    """What is known of the connection: the handshake is complete, or the peer has a new identity."""
-
-    established: Established
-
-
+# What is done with these needs no word beside them, and there are several in each handshake: a handshake message to be
+# sent, ours and the peer's new keys, and what is known once the handshake is complete, or the peer has a new identity.
 Effect = (
-    SendMessage
+    bytes
+    | Sealer
+    | Opener
+    | Established
     | SendChangeCipherSpec
     | SendApplicationData
     | SendWarning
-    | ProtectWrites
-    | ProtectReads
     | StopProtectingWrites
     | ReadEarlyData
     | SkipEarlyData
@@ -145,7 +122,6 @@ Effect = (
     | LimitRecords
     | UseConnectionConfig
     | LogSecret
-    | Establish
     | StoreSession
 )
 
@@ -210,14 +186,14 @@ class Flight:
     def send(self, message: Message) -> bytes:
         """Note a handshake message; gives its bytes, for the transcript."""
         raw = message.encode()
-        self.effects.append(SendMessage(raw))
+        self.effects.append(raw)
         return raw
 
     def send_raw(self, raw: bytes) -> None:
-        self.effects.append(SendMessage(raw))
+        self.effects.append(raw)
 
     def send_change_cipher_spec(self) -> None:
-        self.effects.append(SendChangeCipherSpec())
+        self.effects.append(CHANGE_CIPHER_SPEC)
 
     def send_application_data(self, data: bytes) -> None:
         self.effects.append(SendApplicationData(data))
@@ -226,22 +202,24 @@ class Flight:
         self.effects.append(SendWarning(description))
 
     def protect_writes(self, version: Version, suite: SuiteParameters, keys: TrafficKeys) -> None:
-        self.effects.append(ProtectWrites(version, suite, keys))
+        """From here on our records are sealed with these keys."""
+        self.effects.append(version.sealer(suite, keys))
 
     def expect_end_of_record(self) -> None:
         """Nothing may stand behind the message being handled in its record (RFC 9846 section 5.1)."""
         self.ends_record = True
 
     def protect_reads(self, version: Version, suite: SuiteParameters, keys: TrafficKeys) -> None:
-        self.expect_end_of_record()
-        self.effects.append(ProtectReads(version, suite, keys))
+        """From here on the peer's records are opened with these keys; this message is the last in its record."""
+        self.ends_record = True
+        self.effects.append(version.opener(suite, keys))
 
     def stop_protecting_writes(self) -> None:
         self.effects.append(StopProtectingWrites())
 
     def read_early_data(self, version: Version, suite: SuiteParameters, keys: TrafficKeys) -> None:
         self.expect_end_of_record()
-        self.effects.append(ReadEarlyData(version, suite, keys))
+        self.effects.append(ReadEarlyData(version.opener(suite, keys)))
 
     def skip_early_data(self, *, before_second_hello: bool, budget: int) -> None:
         self.effects.append(SkipEarlyData(before_second_hello, budget))
@@ -256,15 +234,16 @@ class Flight:
         self.logs_secrets = config.key_log is not None  # for all that follows in this step
         self.effects.append(UseConnectionConfig(config))
 
-    def log_secret(self, label: str, client_random: bytes, secret: bytes) -> None:
-        if self.logs_secrets:
-            self.effects.append(LogSecret(label, client_random, secret))
+    def log_secrets(self, client_random: bytes, secrets: Mapping[str, bytes]) -> None:
+        """Lines of the key log, each by its label; for where ``logs_secrets`` says that somebody wants them."""
+        self.effects += [LogSecret(label, client_random, secret) for label, secret in secrets.items()]
 
     def store_session(self, session: Session) -> None:
         self.effects.append(StoreSession(session, self.now))
 
     def establish(self, established: Established) -> None:
-        self.effects.append(Establish(established))
+        """What is known of the connection: the handshake is complete, or the peer has a new identity."""
+        self.effects.append(established)
 
     def learn(self, **facts: Unpack[Learned]) -> None:
         """Something is settled that events and questions say of their connection."""

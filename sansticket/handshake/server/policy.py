@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hmac
+from typing import Final
 
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.server import ServerConfig
 from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain
-from sansticket.tickets.records import Check
+from sansticket.tickets.records import SAME_NAME, Check
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.revocations import Revocations
+
+SAME_CONTEXT: Final = Check("context", True)
+NO_CERTIFICATE_LACKS: Final = Check("client certificate", True)
+LACKS_CERTIFICATE: Final = Check("client certificate", False, "the session has none")
 
 
 def check_policy(
@@ -18,24 +23,22 @@ def check_policy(
 ) -> tuple[Check, ...]:
     """Each condition with the numbers behind it."""
     age = session.age(now)
-    same_name = session.server_name == server_name
-    same_context = hmac.compare_digest(session.session_id_context, context)
     needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
     has_certificate = bool(session.peer_certificates) or not needs_certificate
     return (
         Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
         check_authentication_age(config, session, now),
-        Check(
-            "context",
-            same_context,
-            "" if same_context else f"{_text(session.session_id_context)}, now {_text(context)}",
-        ),
-        Check(
+        SAME_CONTEXT
+        if hmac.compare_digest(session.session_id_context, context)
+        else Check("context", False, f"{_text(session.session_id_context)}, now {_text(context)}"),
+        SAME_NAME
+        if session.server_name == server_name
+        else Check(
             "name",
-            same_name or config.resume_with_other_name,
-            "the same" if same_name else f"{plain(session.server_name)}, now {plain(server_name)}",
+            config.resume_with_other_name,
+            f"{plain(session.server_name)}, now {plain(server_name)}",
         ),
-        Check("client certificate", has_certificate, "" if has_certificate else "the session has none"),
+        NO_CERTIFICATE_LACKS if has_certificate else LACKS_CERTIFICATE,
         *check_certificates_again(config, session.peer_certificates, None, now),
     )
 

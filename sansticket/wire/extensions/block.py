@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from sansticket.errors import Fault, Reason
-from sansticket.wire.cursor import tagged, vector16
+from sansticket.wire.cursor import tagged
 from sansticket.wire.extensions.base import Extension, UnknownExtension
 
 E = TypeVar("E", bound=Extension)
@@ -59,9 +59,6 @@ _decode_once: Final[Callable[..., Extension]] = lru_cache(maxsize=512)(_decode)
 
 def encode_extensions(extensions: Iterable[Extension]) -> bytes:
     """The block with its length of two bytes."""
-    return vector16(b"".join([extension.written() for extension in extensions]))
-
-
-def encode_optional_extensions(extensions: tuple[Extension, ...]) -> bytes:
-    """The same for hellos, which before TLS 1.3 may end without a block: an empty one is not written."""
-    return encode_extensions(extensions) if extensions else b""
+    # What was written before is taken without a call: most extensions of a hello.
+    block = b"".join([getattr(one, "_written", None) or one.written() for one in extensions])
+    return len(block).to_bytes(2) + block

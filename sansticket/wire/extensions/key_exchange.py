@@ -8,7 +8,6 @@ from sansticket.wire.cursor import (
     Reader,
     malformed,
     tagged,
-    u16,
     vector16,
     whole_vector16,
 )
@@ -37,7 +36,7 @@ class KeyShareEntry:
     key_exchange: bytes
 
     def encode(self) -> bytes:
-        return u16(self.group) + vector16(self.key_exchange)
+        return self.group.to_bytes(2) + len(self.key_exchange).to_bytes(2) + self.key_exchange
 
 
 @frozen

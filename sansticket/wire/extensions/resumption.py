@@ -8,8 +8,6 @@ from sansticket.wire.cursor import (
     Reader,
     items,
     pack_items,
-    u32,
-    vector16,
 )
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.shapes import nothing, number8, number16, number32, numbers8, two_numbers8
@@ -57,8 +55,14 @@ class PreSharedKeyOffer(Extension):
         return cls(identities, binders)
 
     def encode(self) -> bytes:
-        identities = [vector16(one.identity) + u32(one.obfuscated_ticket_age) for one in self.identities]
-        return vector16(b"".join(identities)) + vector16(pack_items(self.binders, 1))
+        identities = b"".join(
+            [
+                len(one.identity).to_bytes(2) + one.identity + one.obfuscated_ticket_age.to_bytes(4)
+                for one in self.identities
+            ]
+        )
+        binders = pack_items(self.binders, 1)
+        return len(identities).to_bytes(2) + identities + len(binders).to_bytes(2) + binders
 
 
 @frozen

@@ -12,13 +12,10 @@ from sansticket.wire.cursor import (
     numbers,
     pack_numbers,
     u16,
-    vector8,
-    vector16,
 )
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.block import (
     encode_extensions,
-    encode_optional_extensions,
     find,
 )
 from sansticket.wire.extensions.tables import (
@@ -42,7 +39,7 @@ def read_start(reader: Reader) -> tuple[int, bytes, bytes]:
 
 
 def write_start(legacy_version: int, random: bytes, session_id: bytes) -> bytes:
-    return u16(legacy_version) + random + vector8(session_id)
+    return legacy_version.to_bytes(2) + random + len(session_id).to_bytes(1) + session_id
 
 
 @frozen
@@ -87,9 +84,11 @@ class ClientHello(ExtensionsMessage):
         return frame(
             self.TYPE,
             write_start(self.legacy_version, self.random, self.session_id)
-            + vector16(pack_numbers(self.cipher_suites))
-            + vector8(self.compression_methods)
-            + encode_optional_extensions(self.extensions),
+            + (2 * len(self.cipher_suites)).to_bytes(2)
+            + pack_numbers(self.cipher_suites)
+            + len(self.compression_methods).to_bytes(1)
+            + self.compression_methods
+            + (encode_extensions(self.extensions) if self.extensions else b""),
         )
 
 
@@ -124,9 +123,9 @@ class ServerHello(ExtensionsMessage):
         return frame(
             self.TYPE,
             write_start(self.legacy_version, self.random, self.session_id)
-            + u16(self.cipher_suite)
+            + self.cipher_suite.to_bytes(2)
             + self.compression_method.to_bytes(1)
-            + encode_optional_extensions(self.extensions),
+            + (encode_extensions(self.extensions) if self.extensions else b""),
         )
 
 

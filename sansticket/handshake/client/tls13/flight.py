@@ -309,9 +309,8 @@ class WaitServerFinished(State):
         application = master.traffic(transcript_hash)
         exporter_secret = master.exporter(transcript_hash)
         flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.server))
-        flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
-        flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
-        flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
+        if flight.logs_secrets:
+            flight.log_secrets(client_random, {**application.named, "EXPORTER_SECRET": exporter_secret})
         finished = ClientFinished(
             handshake, self.peer_certificates, application, master, exporter_secret, self.staple
         )

@@ -118,8 +118,8 @@ def take_server_hello(
     flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, traffic.server))
     if not early_data:
         flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.client))
-    flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.client)
-    flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", offer.hello.random, traffic.server)
+    if flight.logs_secrets:
+        flight.log_secrets(offer.hello.random, traffic.named)
     return WaitEncryptedExtensions(
         ClientHandshake(offer, suite, group, session, transcript, secret, traffic, psk)
     )

@@ -279,8 +279,9 @@ def accept(candidate: Candidate, flight: Flight) -> WaitEndOfEarlyData:
     hello_hash = negotiated.transcript.plus(negotiated.raw_hello).digest()
     traffic, exporter = early.client_early_traffic(hello_hash), early.early_exporter(hello_hash)
     flight.read_early_data(TLS_1_3, suite, traffic_keys(suite, traffic))
-    flight.log_secret("CLIENT_EARLY_TRAFFIC_SECRET", client_random, traffic)
-    flight.log_secret("EARLY_EXPORTER_SECRET", client_random, exporter)
+    if flight.logs_secrets:
+        secrets = {"CLIENT_EARLY_TRAFFIC_SECRET": traffic, "EARLY_EXPORTER_SECRET": exporter}
+        flight.log_secrets(client_random, secrets)
     flight.note_early_data(ACCEPTED, Exporter(suite.hash_name, exporter))
     return WaitEndOfEarlyData(finished, session.peer_certificates, session.max_early_data)
 

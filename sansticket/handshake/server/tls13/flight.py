@@ -111,9 +111,9 @@ class ServerHandshake:
     secret: HandshakeSecret
     traffic: HandshakeTraffic
 
-    def plus(self, raw: bytes) -> ServerHandshake:
+    def plus(self, *raw: bytes) -> ServerHandshake:
         # Spelled out, here and below: once per message, and ``evolve`` takes three times as long.
-        transcript = self.transcript.plus(raw)
+        transcript = self.transcript.plus(*raw)
         return ServerHandshake(self.negotiated, self.outcome, transcript, self.secret, self.traffic)
 
 
@@ -139,21 +139,22 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     if negotiated.share is None or not negotiated.config.credentials:
         check_key(negotiated, outcome)
     handshake = send_server_hello(negotiated, outcome, flight)
-    handshake = handshake.plus(flight.send(encrypted_extensions(negotiated, outcome)))
+    sent = [flight.send(encrypted_extensions(negotiated, outcome))]
     if outcome.session is not None:
-        flight.learn(session=outcome.session, peer_certificates=outcome.session.peer_certificates)
-        return WaitClientFinished(finish_flight(handshake, flight), outcome.session.peer_certificates)
+        chain = outcome.session.peer_certificates
+        flight.learn(session=outcome.session, peer_certificates=chain)
+        return WaitClientFinished(finish_flight(handshake.plus(*sent), flight), chain)
     if outcome.psk is not None:
         flight.learn(psk_identity=outcome.psk.identity)
-        return WaitClientFinished(finish_flight(handshake, flight), ())
+        return WaitClientFinished(finish_flight(handshake.plus(*sent), flight), ())
     if negotiated.config.client_authentication is not ClientAuthentication.NONE:
-        handshake = handshake.plus(flight.send(certificate_request(negotiated.config, b"")))
+        sent.append(flight.send(certificate_request(negotiated.config, b"")))
     credential, scheme = select_credential(negotiated)
     compression = compression_for(negotiated.config, negotiated.hello)
     stapled = credential.ocsp_response is not None
     staple = staple_for(credential, negotiated.hello, flight.now) if stapled else None
-    handshake = handshake.plus(flight.send(shown(b"", credential, compression, staple)))
-    return AskSign(credential, scheme, handshake)
+    sent.append(flight.send(shown(b"", credential, compression, staple)))
+    return AskSign(credential, scheme, handshake.plus(*sent))
 
 
 def check_key(negotiated: Negotiated, outcome: Outcome) -> None:
@@ -188,15 +189,15 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     else:
         early = EarlySecret.without_psk(suite.hash_name)
     server_hello = ServerHello(flight.entropy(32), hello.session_id, suite.suite, extensions)
-    transcript = negotiated.transcript.plus(negotiated.raw_hello).plus(flight.send(server_hello))
+    transcript = negotiated.transcript.plus(negotiated.raw_hello, flight.send(server_hello))
     secret = early.handshake(shared_secret)
     traffic = secret.traffic(transcript.digest())
     if hello.session_id and not negotiated.retried:
         flight.send_change_cipher_spec()
     flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.server))
     flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, traffic.client))
-    flight.log_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.client)
-    flight.log_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", hello.random, traffic.server)
+    if flight.logs_secrets:
+        flight.log_secrets(hello.random, traffic.named)
     if negotiated.record_sizes is not None:
         negotiated.record_sizes.keep(flight)
     return ServerHandshake(negotiated, outcome, transcript, secret, traffic)
@@ -270,9 +271,8 @@ def finish_flight(handshake: ServerHandshake, flight: Flight) -> ServerFinished:
     application = master.traffic(transcript_hash)
     exporter_secret = master.exporter(transcript_hash)
     flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, application.server))
-    flight.log_secret("CLIENT_TRAFFIC_SECRET_0", client_random, application.client)
-    flight.log_secret("SERVER_TRAFFIC_SECRET_0", client_random, application.server)
-    flight.log_secret("EXPORTER_SECRET", client_random, exporter_secret)
+    if flight.logs_secrets:
+        flight.log_secrets(client_random, {**application.named, "EXPORTER_SECRET": exporter_secret})
     return ServerFinished(handshake, application, master, exporter_secret)
 
 
