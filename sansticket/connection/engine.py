@@ -90,6 +90,7 @@ class SessionKeeper:
 class Engine:
     """A connection without the methods for its caller.
 
+    ``known`` is what is settled, of which ``facts`` are made when something is to be said of the connection;
     ``held`` is the beginning of a handshake message; ``pending`` the question that waits for the application;
     ``num_tickets`` what was set on the connection; ``trailing_data`` what came behind close_notify; ``closing``: a
     Close waits, for tickets or for the handshake; ``spent``: why nothing can be sealed here, if that is so (see
@@ -148,24 +149,18 @@ class Engine:
         """The name of the current state, as in the diagrams."""
         return name_of(type(self.state))
 
-    def learn(self, facts: Learned) -> None:
-        """What is settled now; ``facts`` are made of it when something is to be said of the connection."""
-        self.known = {**self.known, **facts}
-        self.facts = None
-
     def establish(self, established: Established) -> None:
         """The handshake is done, or the peer has a new identity."""
         self.established = established
-        self.learn(
-            {
-                "server_name": established.server_name,
-                "alpn_protocol": established.alpn_protocol,
-                "version": established.version,
-                "peer_certificates": established.peer_certificates,
-                "session": established.resumed_session,
-                "psk_identity": established.psk_identity,
-            }
-        )
+        self.facts = None
+        self.known = {
+            "server_name": established.server_name,
+            "alpn_protocol": established.alpn_protocol,
+            "version": established.version,
+            "peer_certificates": established.peer_certificates,
+            "session": established.resumed_session,
+            "psk_identity": established.psk_identity,
+        }
         self.reader.in_handshake = False
 
     def tell(self, event: Event) -> None:
@@ -250,7 +245,7 @@ class Engine:
         """Do what a step wants done, in its order; handshake messages wait until something else is to be done."""
         outbound = self.outbound
         if flight.learned is not None:
-            self.learn(flight.learned)
+            self.known, self.facts = {**self.known, **flight.learned}, None
         for effect in flight.effects:
             if type(effect) is bytes:
                 outbound.messages += effect
@@ -327,10 +322,6 @@ def _log_secret(engine: Engine, effect: LogSecret) -> None:
         engine.config.key_log(f"{effect.label} {effect.client_random.hex()} {effect.secret.hex()}")
 
 
-def _establish(engine: Engine, established: Established) -> None:
-    engine.establish(established)
-
-
 def _store_session(engine: Engine, effect: StoreSession) -> None:
     engine.sessions.store(effect.session, engine.config, effect.now)
 
@@ -350,7 +341,7 @@ CARRIED_OUT_BY: Final[dict[type[Effect], Callable[[Engine, Any], None]]] = {
     LimitRecords: _limit_records,
     UseConnectionConfig: _use_config,
     LogSecret: _log_secret,
-    Established: _establish,
+    Established: Engine.establish,
     StoreSession: _store_session,
 }
 """What each effect of a flight does here; handshake messages are collected into records by ``carry_out``."""

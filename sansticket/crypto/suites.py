@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
-from attrs import field
+from attrs import Factory, field
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from sansticket.codes import CipherSuite
@@ -90,16 +90,15 @@ class SuiteParameters:
     record_limit: int
     tls12_authentication: Tls12Authentication | None = None
     explicit_nonce: bool = False
+    iv_length: int = field(
+        default=Factory(lambda self: 4 if self.explicit_nonce else 12, takes_self=True), init=False
+    )
+    """Bytes of ``TrafficKeys.iv``."""
 
     @property
     def hash_length(self) -> int:
         """Bytes of the suite's hash, and of every secret of its TLS 1.3 key schedule."""
         return HASH_LENGTHS[self.hash_name]
-
-    @property
-    def iv_length(self) -> int:
-        """Bytes of ``TrafficKeys.iv``."""
-        return 4 if self.explicit_nonce else 12
 
     def __reduce__(self) -> tuple[Callable[[int], "SuiteParameters"], tuple[int]]:
         # By number: pickle cannot import the class of the AEAD.

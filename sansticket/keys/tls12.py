@@ -78,15 +78,9 @@ class MasterSecret:
             client=TrafficKeys(block[:key], ivs[:iv]), server=TrafficKeys(block[key : 2 * key], ivs[iv:])
         )
 
-    def client_finished(self, transcript_hash: bytes) -> bytes:
-        """verify_data of the client, over the handshake messages before its Finished."""
-        return self._finished(b"client finished", transcript_hash)
-
-    def server_finished(self, transcript_hash: bytes) -> bytes:
-        """verify_data of the server, over the handshake messages before its Finished."""
-        return self._finished(b"server finished", transcript_hash)
-
-    def _finished(self, label: bytes, transcript_hash: bytes) -> bytes:
+    def verify_data(self, transcript_hash: bytes, *, server: bool) -> bytes:
+        """That of one side, over the handshake messages before its Finished (RFC 5246 section 7.4.9)."""
+        label = b"server finished" if server else b"client finished"
         return self._prf.prf12(label, transcript_hash, VERIFY_DATA_LENGTH)
 
     def export(

@@ -180,7 +180,7 @@ class RecordReader:
             return None
         if header[1] != 3:
             raise Fault(Reason.NOT_TLS, f"bytes {header[:2].hex()} where a record should start")
-        if header[0] != APPLICATION_DATA or self._opener is None:
+        if header[0] != (HANDSHAKE if self._opener is None else APPLICATION_DATA):
             self._check_type(header[0])
         if len(header) < HEADER_LENGTH:
             return None

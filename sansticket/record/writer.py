@@ -35,7 +35,8 @@ class RecordWriter:
     padding: Padding | None = None
     legacy_record_version: int = 0x0303
     sealer: Sealer | None = field(default=None, init=False)
-    _records: list[bytes] = field(factory=list, init=False, repr=False)
+    records: list[bytes] = field(factory=list, init=False, repr=False)
+    """What was written and not taken."""
 
     def protect(self, sealer: Sealer | None) -> None:
         """Use these keys for all that is written from now on."""
@@ -62,10 +63,10 @@ class RecordWriter:
         if length > self.max_fragment:
             self._write_many(content_type, content)
         elif self.sealer is not None and self.padding is None and length:
-            self._records.append(self.sealer.seal(content_type, content))
+            self.records.append(self.sealer.seal(content_type, content))
         elif length:
             padding = 0 if self.sealer is None else self._padding_of(content)
-            self._records.append(self._record(content_type, content, padding))
+            self.records.append(self._record(content_type, content, padding))
 
     def waiting(self) -> bytes:
         """What ``take`` would give; it stays there."""
@@ -77,10 +78,10 @@ class RecordWriter:
 
     def take(self) -> bytes:
         """All that was written since the last call, in order."""
-        records = self._records
+        records = self.records
         if not records:
             return b""
-        self._records = []
+        self.records = []
         return records[0] if len(records) == 1 else b"".join(records)
 
     def _write_many(self, content_type: int, content: bytes) -> None:
@@ -89,7 +90,7 @@ class RecordWriter:
         if self.sealer is None or self.padding is not None:
             fragments = [content[start : start + size] for start in range(0, len(content), size)]
             paddings = [self._padding_of(fragment) for fragment in fragments]
-            self._records += [*map(self._record, repeat(content_type), fragments, paddings)]
+            self.records += [*map(self._record, repeat(content_type), fragments, paddings)]
             return
         sealer = self.sealer
         total = len(content) + sealer.overhead * -(-len(content) // size)
@@ -98,7 +99,7 @@ class RecordWriter:
             stop = 0
             for start in range(0, len(content), size):
                 stop = sealer.seal_into(room, stop, content_type, view[start : start + size])
-        self._records.append(output.getvalue())
+        self.records.append(output.getvalue())
 
     def _padding_of(self, fragment: bytes) -> int:
         """Bytes of padding for a record with this content."""
@@ -120,7 +121,7 @@ class RecordWriter:
             "padding": self.padding,
             "legacy_record_version": self.legacy_record_version,
             "sealer": copy(self.sealer),
-            "_records": list(self._records),
+            "records": list(self.records),
         }
 
     def __setstate__(self, state: dict[str, object]) -> None:

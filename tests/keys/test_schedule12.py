@@ -193,8 +193,8 @@ def test_keys_finished_and_exporter_of_openssl(name: str, suite: CipherSuite) ->
             messages += body
         else:
             transcript_hash = hashlib.new(hash_name, messages).digest()
-            by_side = master.client_finished if side == "client" else master.server_finished
-            finished[side] = b"\x14\x00\x00\x0c" + by_side(transcript_hash)
+            verify_data = master.verify_data(transcript_hash, server=side == "server")
+            finished[side] = b"\x14\x00\x00\x0c" + verify_data
             plaintext = unprotected(suite, getattr(keys, side), content_type, body)
             assert plaintext == finished[side]
             messages += plaintext

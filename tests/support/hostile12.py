@@ -118,8 +118,7 @@ class HostilePeer12(HostilePeer):
         return self
 
     def say_finished(self) -> Self:
-        finish = self.master.server_finished if self.SERVER else self.master.client_finished
-        self.say(Finished(finish(self.transcript.digest())))
+        self.say(Finished(self.master.verify_data(self.transcript.digest(), server=self.SERVER)))
         return self
 
     def finish(self) -> Self:

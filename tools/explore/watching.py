@@ -224,6 +224,5 @@ def watched(connection: Connection) -> list[Content]:
     if engine.outbound.writer.sealer is not None:
         _name(writes(connection), "early data")
     return [
-        Content(b"", 0, record[0], record[5:])
-        for record in records(b"".join(engine.outbound.writer._records))
+        Content(b"", 0, record[0], record[5:]) for record in records(b"".join(engine.outbound.writer.records))
     ]

@@ -15,7 +15,7 @@ from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import OFFER_OVERHEAD, size_of, size_of_psks
 from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain, quoted
-from sansticket.tickets.records import SAME_NAME, Check, IdentityRecord, all_passed, hash_check
+from sansticket.tickets.records import SAME_NAME, Check, IdentityRecord, all_passed, known_check
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import RULES, client_lifetime
 from sansticket.values import value
@@ -156,15 +156,15 @@ def check_hash(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     hashes = {SUITES[suite].hash_name for suite in config.suites_of(session.version)}
     known = session.cipher_suite in SUITES
     fits = known and SUITES[session.cipher_suite].hash_name in hashes
-    return (hash_check(fits, f"suite {session.cipher_suite:#06x}"),)
+    return (known_check("hash", fits, f"suite {session.cipher_suite:#06x}"),)
 
 
 def check_suite(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     """A master secret belongs to a suite, and is bound to its handshake or dangerous (RFC 7627 section 5.3)."""
     offered = session.cipher_suite in config.suites_of(session.version)
     return (
-        Check("suite", offered, f"suite {session.cipher_suite:#06x}"),
-        Check("extended master secret", session.extended_master_secret),
+        known_check("suite", offered, f"suite {session.cipher_suite:#06x}"),
+        known_check("extended master secret", session.extended_master_secret, ""),
     )
 
 

@@ -89,10 +89,9 @@ class Keys:
 
     def finished(self, transcript: Transcript, *, server: bool) -> Finished:
         """The Finished of one side, over all messages before it (RFC 5246 section 7.4.9)."""
-        make = self.master.server_finished if server else self.master.client_finished
-        return Finished(make(transcript.digest()))
+        return Finished(self.master.verify_data(transcript.digest(), server=server))
 
     def check_finished(self, message: Finished, transcript: Transcript, *, server: bool) -> None:
-        expected = self.finished(transcript, server=server).verify_data
+        expected = self.master.verify_data(transcript.digest(), server=server)
         if not hmac.compare_digest(expected, message.verify_data):
             raise Fault(Reason.BAD_FINISHED)

@@ -46,7 +46,7 @@ from sansticket.handshake.tls12.keys import NOT_RESUMABLE, TLS12
 from sansticket.handshake.tls12.states import Asking
 from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import TicketCounts
-from sansticket.tickets.records import Check, IdentityRecord, all_passed
+from sansticket.tickets.records import Check, IdentityRecord, all_passed, known_check
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.tls12 import SessionTicketExtension
@@ -144,7 +144,7 @@ def check_version(session: Session) -> Check:
     """It is a session of this version, with a suite that we have."""
     suite = SUITES.get(session.cipher_suite)
     fits = session.version == TLS12 and suite is not None and suite.tls12_authentication is not None
-    return Check("version", fits, f"version {session.version:#06x}, suite {session.cipher_suite:#06x}")
+    return known_check("version", fits, f"version {session.version:#06x}, suite {session.cipher_suite:#06x}")
 
 
 def check_secret(negotiated: Negotiated, session: Session) -> Check:
@@ -154,13 +154,13 @@ def check_secret(negotiated: Negotiated, session: Session) -> Check:
     gets a full handshake.
     """
     now, then = negotiated.extended_master_secret, session.extended_master_secret
-    return Check("extended master secret", now and then, f"then {then}, now {now}")
+    return known_check("extended master secret", now and then, f"then {then}, now {now}")
 
 
 def check_suite(negotiated: Negotiated, session: Session) -> Check:
     """The client offers the suite of the session that it shows (RFC 5246 section 7.4.1.2)."""
     offered = session.cipher_suite in negotiated.hello.cipher_suites
-    return Check("suite", offered, f"suite {session.cipher_suite:#06x}")
+    return known_check("suite", offered, f"suite {session.cipher_suite:#06x}")
 
 
 # --- the questions -----------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ from sansticket.keys.tls13 import EarlySecret, binder
 from sansticket.psk import ExternalPsk
 from sansticket.text import quoted
 from sansticket.tickets.decision import TicketCounts
-from sansticket.tickets.records import Check, IdentityRecord, all_passed, hash_check
+from sansticket.tickets.records import Check, IdentityRecord, all_passed, known_check
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.resumption import PreSharedKeyOffer
@@ -149,7 +149,7 @@ class Rules(rules.Rules["AfterHello"]):
         claimed_age = ((identity.obfuscated_ticket_age - session.age_add) & 0xFFFFFFFF) / 1000
         checks = (
             *check_policy(negotiated.config, session, context, negotiated.server_name, now),
-            hash_check(suite.hash_name == ours, f"{suite.hash_name}, now {ours}"),
+            known_check("hash", suite.hash_name == ours, f"{suite.hash_name}, now {ours}"),
             # Never a reason to refuse a session: it matters to early data only (RFC 9846 section 8.3).
             Check("age", True, f"the client says {claimed_age:.3f} s"),
         )
