@@ -33,6 +33,7 @@ Bit 0x0800 says TLS 1.3 (otherwise TLS 1.2), bit 0x1000 extended master secret; 
 Varints are those of ``encoding``.
 """
 
+from operator import attrgetter
 from types import NoneType
 from typing import Any, Final, Self, cast
 
@@ -93,6 +94,13 @@ _TYPES: Final[tuple[tuple[tuple[str, ...], Any], ...]] = (
     (("extended_master_secret",), bool),
 )
 
+_TYPED_FIELDS: Final = attrgetter(
+    *(name for names, _ in _TYPES for name in names), "peer_certificates", "verified_chain"
+)
+_RIGHT_TYPES: Final[set[tuple[type, ...]]] = set()
+_MANY_TYPES: Final = 256
+"""A program has few: a number may be a member of a registry, a text a string of its own kind."""
+
 _HEAD = 15  # bytes from the format to issued_at
 
 
@@ -107,7 +115,7 @@ def _milliseconds(seconds: float) -> float:
 
 
 def _are_certificates(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(certificate, bytes) for certificate in value)
+    return isinstance(value, tuple) and not [one for one in value if not isinstance(one, bytes)]
 
 
 def _size(value: bytes | tuple[bytes, ...]) -> str:
@@ -198,66 +206,45 @@ class Session:
         if not self._is_in_range():
             raise SessionFormatError(f"{self._out_of_range() or self._too_long()} is out of range")
 
-    def _has_types(self: Any) -> bool:
-        """All fields at once, for the same reason."""
+    def _has_types(self) -> bool:
+        """All fields at once, for the same reason: the types that were right for one session are for every other."""
+        types = tuple(map(type, _TYPED_FIELDS(self)))
+        if types not in _RIGHT_TYPES:
+            if self._other_type():
+                return False
+            if len(_RIGHT_TYPES) < _MANY_TYPES:
+                _RIGHT_TYPES.add(types)
         chain, path = self.peer_certificates, self.verified_chain
-        return (
-            isinstance(self.secret, bytes)
-            and isinstance(self.ticket, bytes)
-            and isinstance(self.session_id, bytes)
-            and isinstance(self.session_id_context, bytes)
-            and isinstance(self.app_data, bytes)
-            and isinstance(self.family, bytes)
-            and isinstance(self.alpn, _BYTES_OR_NONE)
-            and isinstance(self.psk_identity, _BYTES_OR_NONE)
-            and isinstance(self.server_name, _TEXT_OR_NONE)
-            and isinstance(chain, tuple)
-            and isinstance(path, tuple)
-            and not [one for one in (*chain, *path) if not isinstance(one, bytes)]
-            and isinstance(self.version, int)
-            and self.version.__class__ is not bool
-            and isinstance(self.cipher_suite, int)
-            and self.cipher_suite.__class__ is not bool
-            and isinstance(self.lifetime, int)
-            and self.lifetime.__class__ is not bool
-            and isinstance(self.age_add, int)
-            and self.age_add.__class__ is not bool
-            and isinstance(self.max_early_data, int)
-            and self.max_early_data.__class__ is not bool
-            and isinstance(self.group, int)
-            and self.group.__class__ is not bool
-            and isinstance(self.generation, int)
-            and self.generation.__class__ is not bool
-            and self.extended_master_secret.__class__ is bool
-        )
+        return not (chain or path) or (_are_certificates(chain) and _are_certificates(path))
 
     def _other_type(self) -> str:
-        """The name of the first field that is of another type."""
+        """The name of the first field that is of another type, or nothing."""
         for names, kind in _TYPES:
             for name in names:
                 value = getattr(self, name)
                 if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
                     return name
-        return "peer_certificates" if not _are_certificates(self.peer_certificates) else "verified_chain"
+        for name in ("peer_certificates", "verified_chain"):
+            if not _are_certificates(getattr(self, name)):
+                return name
+        return ""
 
     def _is_in_range(self) -> bool:
         """All ranges at once, since a session is made for every ticket; the two below find out which one it was."""
-        name, protocol, psk = self.server_name, self.alpn, self.psk_identity
+        name, protocol, psk, length = self.server_name, self.alpn, self.psk_identity, len(self.secret)
+        tls13 = self.version == _TLS_1_3_CODE
         return (
-            (0 < len(self.secret) < 256 if self.version == _TLS_1_3_CODE else len(self.secret) == 48)
-            and (self.version == _TLS_1_3_CODE or self.version == _TLS_1_2_CODE)
-            and 0 <= self.cipher_suite < 1 << 16
-            and 0 <= self.group < 1 << 16
-            and 0 <= self.lifetime < 1 << 32
-            and 0 <= self.age_add < 1 << 32
-            and 0 <= self.max_early_data < 1 << 32
+            (0 < length < 256 if tls13 else self.version == _TLS_1_2_CODE and length == 48)
+            # Nothing is left beyond the bits that there are, also of a negative number.
+            and not (self.cipher_suite | self.group) >> 16
+            and not (self.lifetime | self.age_add | self.max_early_data) >> 32
             and 0 <= self.issued_at < _END_OF_TIME
             and 0 <= self.authenticated_at < _END_OF_TIME
             and len(self.ticket) < 1 << 16
             and len(self.session_id) <= MAX_SESSION_ID
             and len(self.session_id_context) <= MAX_CONTEXT
             and (protocol is None or 0 < len(protocol) < 256)
-            and (psk is None or (0 < len(psk) < 1 << 16 and self.version == _TLS_1_3_CODE))
+            and (psk is None or (0 < len(psk) < 1 << 16 and tls13))
             and (name is None or (0 < len(name) < 256 if name.isascii() else 0 < utf8_length(name) < 256))
             and len(self.app_data) <= MAX_FIELD
             and len(self.family) in _FAMILY_LENGTHS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from attrs import evolve
@@ -94,12 +95,17 @@ def preferring(hello: ClientHello, hash_name: str) -> ClientHello:
     client's favourite suite before they look at its ticket.  A session that was made by another program, or
     under another config, may not have the hash of our favourite.
     """
-    suites = hello.cipher_suites
-    fitting = tuple([one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name])
-    if suites[: len(fitting)] == fitting:
+    suites = reordered(hello.cipher_suites, hash_name)
+    if suites == hello.cipher_suites:
         return hello
-    suites = fitting + tuple([one for one in suites if one not in fitting])
     return ClientHello(hello.random, hello.session_id, suites, hello.extensions)
+
+
+@lru_cache(maxsize=64)
+def reordered(suites: tuple[int, ...], hash_name: str) -> tuple[int, ...]:
+    """A program offers the same suites every time."""
+    fitting = tuple([one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name])
+    return fitting + tuple([one for one in suites if one not in fitting])
 
 
 def with_session12(hello: ClientHello, session: Session, flight: Flight) -> ClientHello:

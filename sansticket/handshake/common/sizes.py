@@ -36,16 +36,11 @@ def sizes_asked_for(config: Config, hello: ClientHello, version: Version) -> Rec
 
     max_fragment_length counts where record_size_limit is not (RFC 8449 section 5).
     """
-    fragment = None
-    for extension in hello.extensions:
-        kind = type(extension)
-        if kind is RecordSizeLimit:
-            return _limited(config, extension, version)
-        if kind is MaxFragmentLength:
-            fragment = extension
-    if isinstance(fragment, MaxFragmentLength):
-        return RecordSizes(fragment.length, fragment.length, fragment)
-    return None
+    limit = hello.find(RecordSizeLimit)
+    if limit is not None:
+        return _limited(config, limit, version)
+    fragment = hello.find(MaxFragmentLength)
+    return None if fragment is None else RecordSizes(fragment.length, fragment.length, fragment)
 
 
 def sizes_agreed(config: ClientConfig, message: ExtensionsMessage, version: Version) -> RecordSizes | None:
@@ -54,9 +49,8 @@ def sizes_agreed(config: ClientConfig, message: ExtensionsMessage, version: Vers
     return _limited(config, answer, version) if answer is not None else None
 
 
-def _limited(config: Config, theirs: Extension, version: Version) -> RecordSizes:
+def _limited(config: Config, theirs: RecordSizeLimit, version: Version) -> RecordSizes:
     """A limit beyond what the version has is as good as none (RFC 8449 section 4)."""
-    assert isinstance(theirs, RecordSizeLimit)
     hidden = version.hidden_bytes
     ours = min(config.record_size_limit or MAX_PLAINTEXT + hidden, MAX_PLAINTEXT + hidden)
     writes = min(theirs.limit - hidden, MAX_PLAINTEXT)

@@ -139,7 +139,7 @@ class WaitEncryptedExtensions(State):
         self, message: EncryptedExtensions, flight: Flight
     ) -> WaitCertificateOrRequest | WaitServerFinished:
         offer = self.handshake.offer
-        offered = offer.extension_types
+        offered = offer.extension_types if message.extensions else ()
         for extension in message.extensions:
             if extension.type not in offered:
                 raise unsolicited(extension, offer)
