@@ -201,9 +201,30 @@ class Session:
     without a family."""
 
     def __attrs_post_init__(self) -> None:
+        """All ranges at once, since a session is made for every ticket; two methods find out which one it was."""
         if not self._has_types():
             raise SessionFormatError(f"{self._other_type()} is of another type")
-        if not self._is_in_range():
+        name, protocol, psk, length = self.server_name, self.alpn, self.psk_identity, len(self.secret)
+        tls13 = self.version == _TLS_1_3_CODE
+        if not (
+            (0 < length < 256 if tls13 else self.version == _TLS_1_2_CODE and length == 48)
+            # Nothing is left beyond the bits that there are, also of a negative number.
+            and not (self.cipher_suite | self.group) >> 16
+            and not (self.lifetime | self.age_add | self.max_early_data) >> 32
+            and 0 <= self.issued_at < _END_OF_TIME
+            and 0 <= self.authenticated_at < _END_OF_TIME
+            and len(self.ticket) < 1 << 16
+            and len(self.session_id) <= MAX_SESSION_ID
+            and len(self.session_id_context) <= MAX_CONTEXT
+            and (protocol is None or 0 < len(protocol) < 256)
+            and (psk is None or (0 < len(psk) < 1 << 16 and tls13))
+            and (name is None or (0 < len(name) < 256 if name.isascii() else 0 < utf8_length(name) < 256))
+            and len(self.app_data) <= MAX_FIELD
+            and len(self.family) in _FAMILY_LENGTHS
+            and 0 <= self.generation <= (MAX_GENERATION if self.family else 0)
+            and not [one for one in self.peer_certificates if not 0 < len(one) <= MAX_FIELD]
+            and not [one for one in self.verified_chain if not 0 < len(one) <= MAX_FIELD]
+        ):
             raise SessionFormatError(f"{self._out_of_range() or self._too_long()} is out of range")
 
     def _has_types(self) -> bool:
@@ -228,30 +249,6 @@ class Session:
             if not _are_certificates(getattr(self, name)):
                 return name
         return ""
-
-    def _is_in_range(self) -> bool:
-        """All ranges at once, since a session is made for every ticket; the two below find out which one it was."""
-        name, protocol, psk, length = self.server_name, self.alpn, self.psk_identity, len(self.secret)
-        tls13 = self.version == _TLS_1_3_CODE
-        return (
-            (0 < length < 256 if tls13 else self.version == _TLS_1_2_CODE and length == 48)
-            # Nothing is left beyond the bits that there are, also of a negative number.
-            and not (self.cipher_suite | self.group) >> 16
-            and not (self.lifetime | self.age_add | self.max_early_data) >> 32
-            and 0 <= self.issued_at < _END_OF_TIME
-            and 0 <= self.authenticated_at < _END_OF_TIME
-            and len(self.ticket) < 1 << 16
-            and len(self.session_id) <= MAX_SESSION_ID
-            and len(self.session_id_context) <= MAX_CONTEXT
-            and (protocol is None or 0 < len(protocol) < 256)
-            and (psk is None or (0 < len(psk) < 1 << 16 and tls13))
-            and (name is None or (0 < len(name) < 256 if name.isascii() else 0 < utf8_length(name) < 256))
-            and len(self.app_data) <= MAX_FIELD
-            and len(self.family) in _FAMILY_LENGTHS
-            and 0 <= self.generation <= (MAX_GENERATION if self.family else 0)
-            and not [one for one in self.peer_certificates if not 0 < len(one) <= MAX_FIELD]
-            and not [one for one in self.verified_chain if not 0 < len(one) <= MAX_FIELD]
-        )
 
     def _out_of_range(self) -> str:
         """The name of the first number that is, or nothing."""
