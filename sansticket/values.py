@@ -70,13 +70,15 @@ def _shown(self: Any) -> str:
 _METHODS: Final = {"__eq__": _equal, "__hash__": _hashed, "__repr__": _shown}
 
 
-def _made_by(make: Callable[..., Any], owner: type | None = None, **options: Any) -> Any:
-    """A decorator of classes, with options or without."""
+def _made_by(
+    make: Callable[..., Any], owner: type | None = None, *, repr: bool = True, **options: Any
+) -> Any:
+    """A decorator of classes, with options or without; without ``repr`` that of the base stays."""
     if owner is None:
-        return partial(_made_by, make, **options)
-    own = {name: method for name, method in _METHODS.items() if name not in vars(owner)}
-    for name, method in own.items():
-        setattr(owner, name, method)
+        return partial(_made_by, make, repr=repr, **options)
+    for name, method in _METHODS.items():
+        if name not in vars(owner) and (repr or name != "__repr__"):
+            setattr(owner, name, method)
     return make(owner, auto_attribs=True, eq=False, repr=False, **options)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.captures.packets import PacketFile
 from sansticket.captures.streams import Flow, Moment, streams_of
 from sansticket.codes import ContentType
 from sansticket.debug.explain import Side
+from sansticket.values import frozen
 
 HANDSHAKE: Final = bytes((ContentType.HANDSHAKE, 3))
 

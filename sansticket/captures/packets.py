@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.captures.errors import CaptureError
 from sansticket.text import MAX_PIECE, printable
+from sansticket.values import frozen
 
 PCAP_MAGIC: Final = frozenset(bytes.fromhex(one) for one in ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1"))
 PCAPNG_MAGIC: Final = bytes.fromhex("0a0d0d0a")

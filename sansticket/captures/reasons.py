@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.codes import PskKeyExchangeMode
 from sansticket.crypto.suites import SUITES
@@ -16,6 +16,7 @@ from sansticket.debug import words
 from sansticket.text import quoted
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.tickets.session import Session
+from sansticket.values import frozen
 from sansticket.wire.extensions.resumption import PskKeyExchangeModes
 from sansticket.wire.messages.hello import ClientHello
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hmac import compare_digest
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
 from sansticket.crypto.suites import SUITES
 from sansticket.debug.explain import HandshakeMessage, Record, Side, explain
@@ -21,6 +21,7 @@ from sansticket.keys.tls13 import EarlySecret, HandshakeSecret, binder
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.keys.protection import TicketKeys
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.values import frozen
 from sansticket.wire.extensions.key_exchange import KeyShareAnswer
 from sansticket.wire.extensions.negotiation import SelectedVersion
 from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer, PreSharedKeySelection

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
 from sansticket.captures.packets import Packet
 from sansticket.captures.segments import ACK, LINKS, SYN, Endpoint, Segment, segment_of
 from sansticket.debug.explain import Side
+from sansticket.values import frozen
 
 MAX_AHEAD: Final = 4 << 20
 """Bytes of one direction that may wait for what is missing before them."""

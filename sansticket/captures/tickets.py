@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from sansticket.captures.reasons import Answer, Issued, Shown, likely_reasons
 from sansticket.captures.secrets import TLS12, TLS13, Said, TicketOpener, binder_is_right
 from sansticket.captures.streams import Flow
 from sansticket.debug import words
 from sansticket.debug.explain import Record
+from sansticket.values import frozen
 from sansticket.wire.extensions.negotiation import ServerNameList
 from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer, PreSharedKeySelection
 from sansticket.wire.extensions.tls12 import SessionTicketExtension

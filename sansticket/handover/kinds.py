@@ -8,11 +8,10 @@ from math import isfinite
 from struct import pack, unpack
 from typing import Any, Final, TypeVar
 
-from attrs import frozen
-
 from sansticket.errors import SansticketError
 from sansticket.tickets.encoding import MAX_FIELD, SessionFormatError, Source, varint, vector
 from sansticket.tickets.session import Session
+from sansticket.values import frozen
 
 E = TypeVar("E", bound=Enum)
 

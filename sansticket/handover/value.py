@@ -21,7 +21,7 @@ from hmac import compare_digest
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from attrs import Attribute, field, fields, frozen
+from attrs import Attribute, field, fields
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
@@ -45,7 +45,7 @@ from sansticket.inputs import BytesLike
 from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.encoding import SessionFormatError, Source
 from sansticket.tickets.session import Session
-from sansticket.values import DOC
+from sansticket.values import DOC, frozen
 
 MAGIC: Final = b"handover"
 FORMAT: Final = 1

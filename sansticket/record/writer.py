@@ -70,11 +70,11 @@ class RecordWriter:
 
     def waiting(self) -> bytes:
         """What ``take`` would give; it stays there."""
-        return b"".join(self._records)
+        return b"".join(self.records)
 
     def put_back(self, records: bytes) -> None:
         """Bytes that leave before all that is written from now on."""
-        self._records = [records] if records else []
+        self.records = [records] if records else []
 
     def take(self) -> bytes:
         """All that was written since the last call, in order."""

@@ -6,7 +6,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from attrs import field, frozen
+from attrs import field
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -18,6 +18,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.inspection import is_host_name, is_ip_address
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError
+from sansticket.values import frozen
 
 DAYS: Final = 30
 LONGEST: Final = 3650
