@@ -27,16 +27,16 @@ Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSS
                 nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
 Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check,
                 EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
-Handover        Handover, HandoverError: what Connection.export gives, for restore in another process
+Handover        Handover, HandoverError: what the export of a connection gives, for its restore in another process
 Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, RevocationFormatError,
                 SessionNotAdopted; Reason, ALERTS
 Registries      AlertDescription, CertificateCompression, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
                 SignatureScheme
 
 help(sansticket.ClientConfig) and so on say what each is, field by field.  Public are these, and what
-sansticket.events, .commands, .config, .adapters, .testing and .verifiers.pyopenssl list in their __all__; every
-other module is private.  Each name is imported here as itself, which is how type checkers know that it is exported;
-there is no __all__ here, because help() would then print every class of all of them.
+sansticket.events, .commands, .config, .adapters, .fleet, .testing and .verifiers.pyopenssl list in their __all__;
+every other module is private.  Each name is imported here as itself, which is how type checkers know that it is
+exported; there is no __all__ here, because help() would then print every class of all of them.
 """
 
 from sansticket.codes import AlertDescription as AlertDescription

@@ -87,6 +87,17 @@ def test_the_overview_names_everything() -> None:
     assert set(public.names_of(sansticket)) <= words
 
 
+def test_the_overview_says_which_modules_are_public() -> None:
+    said = re.search(
+        r"Public are these, and what\s+sansticket(.*) list in their __all__",
+        sansticket.__doc__ or "",
+        re.DOTALL,
+    )
+    assert said is not None
+    named = {f"sansticket{name}" for name in re.findall(r"\.[\w.]*\w", said[1])}
+    assert named == {*public.PUBLIC} - {"sansticket"}
+
+
 def test_the_overview_has_the_answers_of_each_question() -> None:
     text = " ".join((sansticket.__doc__ or "").split())
     states = {state for side in SIDES for state in reachable(side) if issubclass(state, Asking)}
