@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from benchmarks.contenders import Contender, Pair, check
 from benchmarks.first_byte import as_operation, median_first_byte, visits
 from benchmarks.floor import Floor, FloorPair
-from benchmarks.floor12 import Floor12
+from benchmarks.floor_tls12 import FloorOfTLS12
 from benchmarks.footprint import FLOOR_MODULES, idle_memory, import_times
 from benchmarks.harness import Operation, Plan, measure
 from benchmarks.ours import Ours
@@ -56,7 +56,7 @@ def handshakes(plan: Plan) -> str:
 
 
 def handshakes12(plan: Plan) -> str:
-    return _handshakes("TLS 1.2", Floor12(), contenders12(), plan)
+    return _handshakes("TLS 1.2", FloorOfTLS12(), contenders12(), plan)
 
 
 def _handshakes(version: str, floor: Floor, rivals: list[Contender], plan: Plan) -> str:

@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,7 @@ PATIENCE = 60.0
 
 async def serve(options: argparse.Namespace) -> None:
     """Until it is cancelled."""
-    offset: float = options.clock_offset
-
-    def clock() -> float:
-        return time.time() + offset
-
+    clock = partial(_time_on, options.clock_offset)
     keys = WindowedTicketKeys(
         options.root_secret.read_bytes(),
         options.period,
@@ -72,6 +69,11 @@ async def serve(options: argparse.Namespace) -> None:
     async with server:
         print(f"listening on port {server.sockets[0].getsockname()[1]}", flush=True)
         await server.serve_forever()
+
+
+def _time_on(offset: float) -> float:
+    """By a clock that is wrong by so many seconds."""
+    return time.time() + offset
 
 
 def how(writer: asyncio.StreamWriter) -> str:

@@ -103,7 +103,9 @@ class Seeds:
             side: Side = "client" if kind is _Client else "server"
             name = f"{conversation.name}-{number:02}-{name_of(state)}"
             if raw[0] in table:
-                self.add("messages12" if tls12 else "messages", name, bytes((table.index(raw[0]),)) + raw[4:])
+                self.add(
+                    "messages_tls12" if tls12 else "messages", name, bytes((table.index(raw[0]),)) + raw[4:]
+                )
             place = place_number(side, (conversation.name, name_of(state)))
             self.add(f"{side}_messages", name, bytes((place,)) + step(HANDSHAKE, raw) + step(ANSWER))
         for number, session in enumerate(sessions[:3]):

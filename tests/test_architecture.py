@@ -4,13 +4,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.architecture import VERSIONS_ARE_KNOWN, complaints, parse, read_package
+from tests.support.architecture import (
+    AROUND,
+    VERSIONS_ARE_KNOWN,
+    complaints,
+    complaints_around,
+    parse,
+    read_package,
+)
 
-PACKAGE = Path(__file__).parent.parent / "sansticket"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "sansticket"
 
 
 def test_the_package_keeps_its_architecture() -> None:
     assert complaints(read_package(PACKAGE)) == []
+
+
+@pytest.mark.parametrize("folder", AROUND)
+def test_what_is_around_the_package_is_read_as_easily(folder: str) -> None:
+    modules = read_package(ROOT / folder)
+    assert len(modules) == len(list((ROOT / folder).rglob("*.py"))) > 1
+    assert complaints_around(modules, whole_folders=folder.startswith("wrappers")) == []
+
+
+def test_what_is_around_the_package_is_judged() -> None:
+    modules = [parse(f"twisted.{letter}", "import socket") for letter in "abcdefghijklm"]
+    assert complaints_around(modules) == []
+    assert complaints_around(modules, whole_folders=True) == [
+        "twisted:1 has 13 files; at most 12 are found at a glance"
+    ]
+    long = "class Floor12:\n    def long() -> None:\n" + "        pass\n" * 40
+    assert complaints_around([parse("floor", long)]) == [
+        "floor:1 has a digit in the name Floor12",
+        "floor:2 long has 41 lines; at most 40 fit on a screen",
+    ]
 
 
 def test_every_module_is_read() -> None:

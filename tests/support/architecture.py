@@ -7,6 +7,8 @@ Each rule is a function from parsed modules to complaints:
 - a module has at most ``MAX_LINES`` lines, a function ``MAX_LINES_OF_A_FUNCTION``;
 - a folder has at most ``MAX_FILES`` files beside its face, and neither files nor classes have digits in their names,
   but where a registry has them (``REGISTERED``);
+- the same holds for the lengths and the names of our code around the package (``AROUND``), and for the folders of the
+  wrappers;
 - no module touches sockets, the standard library's TLS or an event loop (``FORBIDDEN_MODULES``), or a library beside
   ``LIBRARIES``;
 - a module asks which version of the protocol it is only where that is chosen, agreed on or written down
@@ -63,6 +65,9 @@ inside it unless a longer name is listed."""
 
 APART: Final = (("tls12", "tls13"), ("client", "server"))
 """Folders of ``handshake`` of which neither imports the other."""
+
+AROUND: Final = ("wrappers/sansticket_wrappers", "examples", "tools", "fuzz", "benchmarks")
+"""Folders with code of ours beside the package."""
 
 MAX_FILES: Final = 12
 MAX_LINES: Final = 450
@@ -168,6 +173,13 @@ def complaints(modules: list[Module]) -> list[str]:
     return sorted([*single, *_circles(modules), *_full_folders(modules)])
 
 
+def complaints_around(modules: list[Module], whole_folders: bool = False) -> list[str]:
+    """Every line of code beside the package that is too long, or named with a digit; ``whole_folders``: or is one of
+    too many files."""
+    single = [found for module in modules for found in (*_digits_in_names(module), *_too_long(module))]
+    return sorted([*single, *(_full_folders(modules) if whole_folders else ())])
+
+
 def _complaints_of(module: Module) -> Iterator[str]:
     if _row(module.name) is None:
         yield f"{module.name}:1 has no place in the architecture"
@@ -175,9 +187,7 @@ def _complaints_of(module: Module) -> Iterator[str]:
         for rule in (_import_problem, _not_apart):
             if problem := rule(module, target):
                 yield f"{module.name}:{line} {problem}"
-    for line, name in _names_of(module):
-        if any(character.isdigit() for character in REGISTERED.sub("", name)):
-            yield f"{module.name}:{line} has a digit in the name {name}"
+    yield from _digits_in_names(module)
     yield from _too_long(module)
     yield from _questions_about_versions(module)
     for line, name, called in _uses(module):
@@ -214,6 +224,12 @@ def _not_apart(module: Module, target: str) -> str | None:
             if one in here and other in there:
                 return f"imports {target}: {one} and {other} are kept apart"
     return None
+
+
+def _digits_in_names(module: Module) -> Iterator[str]:
+    for line, name in _names_of(module):
+        if any(character.isdigit() for character in REGISTERED.sub("", name)):
+            yield f"{module.name}:{line} has a digit in the name {name}"
 
 
 def _names_of(module: Module) -> Iterator[tuple[int, str]]:

@@ -33,12 +33,24 @@ class TLSProtocol(asyncio.BufferedProtocol):
     ``read_size``: bytes, of a buffer that the connection has for itself.
     """
 
+    # Not yet:
+    ending = False
+    """Nothing more goes out, and what comes in is dropped."""
+    reading_paused = False
+    """By the application."""
+    truncated = False
+    _connected = False
+    _completed = False
+    _lost = False
+    _socket_full = False
+    _app_paused = False
+    _end_of_stream = False
+
     def __init__(
         self,
         connection: Connection,
         app: asyncio.Protocol,
         hooks: Hooks,
-        *,
         timeout: float = TIMEOUT,
         linger: float = LINGER,
         https_compatible: bool = False,
@@ -54,11 +66,6 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self.early_data = EarlyData(self.ready)
         self.app = app
         self.socket_transport: asyncio.Transport | None = None
-        self.ending = False
-        """Nothing more goes out, and what comes in is dropped."""
-        self.reading_paused = False
-        """By the application."""
-        self.truncated = False
         self._hooks = hooks
         self._timeout = timeout
         self._linger = linger
@@ -67,14 +74,8 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._takes_early_data = early_data
         self._waiting = Waiting()
-        self._connected = False
-        self._completed = False
-        self._lost = False
         self._attending: asyncio.Task[None] | None = None
         self._backlog: list[Command] = []
-        self._socket_full = False
-        self._app_paused = False
-        self._end_of_stream = False
         self._error: Exception | None = None
 
     # --- what the socket's transport calls

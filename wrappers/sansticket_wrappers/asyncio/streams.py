@@ -46,25 +46,22 @@ async def open_connection(
     connection = ClientConnection(asking(config, answers), server_name or host, session, port=port)
     reader = asyncio.StreamReader(limit)
     app = asyncio.StreamReaderProtocol(reader)
-    tls = TLSProtocol(
-        connection,
-        app,
-        (hooks or Hooks()).with_answers(answers, answer_timeout),
-        timeout=timeout,
-        linger=linger,
-        https_compatible=https_compatible,
-        read_size=read_size,
-    )
+    own = (hooks or Hooks()).with_answers(answers, answer_timeout)
+    tls = TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size)
     tls.early_data.send(connection, early_data)
-    loop = asyncio.get_running_loop()
     where = () if options.get("sock") is not None else (host, port)
+    await _connect(tls, where, options)
+    return reader, asyncio.StreamWriter(tls.transport, app, reader, tls.loop)
+
+
+async def _connect(tls: TLSProtocol, where: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Until the handshake is done, or nothing is left of it."""
     try:
-        await loop.create_connection(lambda: tls, *where, **options)
+        await tls.loop.create_connection(lambda: tls, *where, **options)
         await tls.ready
     except BaseException:
         tls.cancel()
         raise
-    return reader, asyncio.StreamWriter(tls.transport, app, reader, loop)
 
 
 async def start_server(
@@ -98,15 +95,9 @@ async def start_server(
     asked = asking(config, answers)
 
     def accept() -> TLSProtocol:
-        return TLSProtocol(
-            ServerConnection(asked),
-            asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected),
-            hooks().with_answers(answers, answer_timeout),
-            timeout=timeout,
-            linger=linger,
-            https_compatible=https_compatible,
-            read_size=read_size,
-            early_data=early_data,
-        )
+        connection = ServerConnection(asked)
+        app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
+        own = hooks().with_answers(answers, answer_timeout)
+        return TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size, early_data)
 
     return await asyncio.get_running_loop().create_server(accept, host, port, **options)

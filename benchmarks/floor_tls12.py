@@ -21,7 +21,7 @@ def _prf(secret: bytes, *blocks: int) -> None:
             one.finalize()
 
 
-class Floor12(Floor):
+class FloorOfTLS12(Floor):
     def full(self) -> None:
         self._key_exchange()
         for _ in range(2):
