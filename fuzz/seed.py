@@ -14,14 +14,17 @@ from fuzz.packets import LINK_NAMES, Talk, pcap, pcapng
 from fuzz.script import OPERATIONS, step
 from fuzz.world import (
     CONVERSATIONS,
+    NAME,
     SIDES,
     Conversation,
     Side,
+    client_config,
     converse,
     credential,
     place_number,
     places,
     root,
+    server_config,
     staple,
 )
 from sansticket.commands import Command
@@ -29,6 +32,7 @@ from sansticket.connection.engine import Engine
 from sansticket.events import TicketIssued, TicketReceived
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.transitions import Input, name_of
+from sansticket.replays.recorder import record_client, record_server
 from sansticket.tickets.keys.go.codec import GoCodec
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey
 from sansticket.tickets.keys.programs.layouts import PROGRAMS, write_files
@@ -74,6 +78,7 @@ class Seeds:
         self.add("ocsp_response", "good", staple())
         self._add_revocations()
         self._add_captures()
+        self._add_replays()
 
     def add(self, target: str, name: str, data: bytes) -> None:
         known = self.contents.setdefault(target, {})
@@ -175,6 +180,20 @@ class Seeds:
         self.add("captures", "hex", b"> " + hello.hex(" ").encode() + b" # a hello\n")
         rows = [f"{at:08x}: {hello[at : at + 16].hex(' ', 2)}  ..\n" for at in range(0, 64, 16)]
         self.add("captures", "xxd", "".join(rows).encode())
+
+    def _add_replays(self) -> None:
+        """The first flights of some conversations, from either side."""
+        for conversation in CONVERSATIONS[:6]:
+            client = record_client(client_config(**conversation.client), NAME)
+            server = record_server(server_config(**conversation.server))
+            for sender, receiver in ((client, server), (server, client), (client, server)):
+                if data := sender.data_to_send():
+                    receiver.receive_data(data)
+            for recorded in (client, server):
+                recording = recorded.recording
+                self.add("replays", f"{conversation.name}-{recording.side}", recording.to_bytes())
+                name = f"{conversation.name}-{recording.side}-stripped"
+                self.add("replays", name, recording.without_secrets().to_bytes())
 
     def _add_certificates(self) -> None:
         for how in range(4):

@@ -16,6 +16,7 @@ from sansticket.command.output import Command, CommandError, Commands
 from sansticket.command.session import add_session
 from sansticket.command.sight.explain import add_explain
 from sansticket.command.sight.ladder import add_ladder
+from sansticket.command.sight.replay import add_replay
 from sansticket.command.ticket_keys import add_ticket_keys
 from sansticket.errors import SansticketError
 
@@ -106,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     add_certificates(commands)
     add_explain(commands)
     add_ladder(commands)
+    add_replay(commands)
     add_session(commands)
     add_ticket_keys(commands)
     add_fleet(commands)

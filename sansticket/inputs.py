@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from sansticket.errors import ConfigError
 
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes: ``os.urandom``, or something repeatable in a test."""
+
+T = TypeVar("T")
 
 BytesLike = bytes | bytearray | memoryview
 
@@ -48,3 +51,14 @@ def random_bytes(entropy: Entropy, length: int) -> bytes:
         what = f"{len(made)} bytes" if isinstance(made, bytes) else f"a value of type {type(made).__name__}"
         raise ConfigError("entropy", f"gave {what}; expected {length} bytes")
     return made
+
+
+def drawn_beside(entropy: Entropy, make: Callable[[], T]) -> T:
+    """What the library makes with randomness of its own, where it takes none of ours.
+
+    A source with a method ``beside`` is told of it, and may give what was made before: so connections are recorded, and
+    played again (``replays``).
+    """
+    source = entropy.args[0] if isinstance(entropy, partial) else entropy  # as a flight hands it on
+    beside: Callable[[Callable[[], T]], T] | None = getattr(source, "beside", None)
+    return make() if beside is None else beside(make)

@@ -254,7 +254,9 @@ class Engine:
                 outbound.unsent_tickets += type(effect) is TicketIssued
                 self.sessions.heed(effect, self.config, flight.now)
             else:
-                if outbound.messages:
+                if (
+                    outbound.messages and type(effect) is not LogSecret
+                ):  # nobody sees on the wire who looks on
                     outbound.flush()
                 CARRIED_OUT_BY[type(effect)](self, effect)
         if flight.answers_update:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 
 from sansticket.codes import NamedGroup
 from sansticket.errors import Fault, Reason
+from sansticket.inputs import drawn_beside
 from sansticket.library import (
     ML_KEM,
     MLKEM768PrivateKey,
@@ -179,7 +180,8 @@ class _MlKem(Group[MlKemPrivateKey]):
 
     def respond(self, share: bytes, entropy: Entropy) -> tuple[bytes, bytes]:
         try:
-            secret, ciphertext = self.public_key.from_public_bytes(share).encapsulate()
+            encapsulate = self.public_key.from_public_bytes(share).encapsulate
+            secret, ciphertext = drawn_beside(entropy, encapsulate)
         except ValueError:  # wrong length or a coefficient out of range (FIPS 203 section 7.2)
             raise _bad_share(self.name) from None
         return ciphertext, secret

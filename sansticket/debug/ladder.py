@@ -57,7 +57,7 @@ class Line:
 def draw(steps: Iterable[Step], key_log: KeyLog, width: int = 80, *, hides: bool = False) -> Iterator[str]:
     """The lines of the picture, without line ends, ``width`` columns wide at most (60 or more).
 
-    ``hides``: of application data it has only the number of bytes.
+    ``hides``: of application data it has only the number of bytes, in events too.
     """
     width = max(width, MIN_WIDTH)
     column = width - len(_row("", 0))
@@ -65,7 +65,7 @@ def draw(steps: Iterable[Step], key_log: KeyLog, width: int = 80, *, hides: bool
     explainer = Explainer(key_log)
     for step in steps:
         if isinstance(step, Happened):
-            yield from _lines(Line(step.side, _event(step)), column)
+            yield from _lines(Line(step.side, _event(step, hides)), column)
             continue
         yield _row("", column)
         records = explainer.feed(step.sender, step.data)
@@ -82,8 +82,11 @@ def _contents(records: Iterable[Record], column: int, hides: bool) -> Iterator[s
             yield from _lines(_line(record, content, hides), column)
 
 
-def _event(step: Happened) -> str:
+def _event(step: Happened, hides: bool) -> str:
     detail = words.event(step.event)
+    data = getattr(step.event, "data", None)
+    if hides and isinstance(data, bytes):
+        detail = words.count(len(data), "byte")
     return f"* {type(step.event).__name__}" + (f": {detail}" if detail else "")
 
 

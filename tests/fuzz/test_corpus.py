@@ -38,6 +38,10 @@ def inputs_of(target: str) -> dict[str, bytes]:
 EVERY_TARGET = pytest.mark.parametrize("target", TARGETS)
 
 
+SLOW = ("captures", "replays")
+"""Each input is a whole connection, or several."""
+
+
 def module(target: str) -> ModuleType:
     return importlib.import_module(f"fuzz.targets.{target}")
 
@@ -62,7 +66,7 @@ def test_damaged_corpus_holds(target: str) -> None:
     source = random.Random(target)
     inputs = list(inputs_of(target).values())
     module(target).one_input(b"")
-    for _ in range(100 if target.endswith("_bytes") else 300):
+    for _ in range(50 if target in SLOW else 100 if target.endswith("_bytes") else 300):
         data = bytearray(source.choice(inputs))
         for _ in range(source.randint(1, 4)):
             start = source.randrange(len(data) + 1)

@@ -56,7 +56,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
-    ("captures", "debug", "adapters", "fleet", "testing", "verifiers"),
+    ("captures", "debug", "adapters", "fleet", "replays", "testing", "verifiers"),
     ("command",),
     ("__main__", "__init__"),
 )

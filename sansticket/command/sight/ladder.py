@@ -9,19 +9,23 @@ from itertools import groupby
 from sansticket.captures.connections import Captured
 from sansticket.captures.streams import Moment
 from sansticket.captures.tickets import History, told
-from sansticket.command.output import CommandError, Commands, add, write
+from sansticket.command.output import STANDARD, CommandError, Commands, add, read, write
 from sansticket.command.sight.explain import Source, add_sources, check, source_of
+from sansticket.command.sight.replay import read_recording
 from sansticket.debug.explain import Side
 from sansticket.debug.ladder import draw
 from sansticket.debug.ladders.page import page
 from sansticket.debug.ladders.picture import Picture, picture
 from sansticket.debug.ladders.vector import svg
 from sansticket.debug.trace import Carried, Step
+from sansticket.replays.player import Player
+from sansticket.replays.recording import is_replay
+from sansticket.replays.values import ReplayError
 
 DESCRIPTION = """\
 Captured TLS connections as ladders: the client's messages on the left, the server's on the right, with the bytes of
 each, coloured by the keys that protect it, and below what became of the tickets.  A FILE is what "explain" reads, and
-what is encrypted is opened in the same way.
+what is encrypted is opened in the same way; or a recording that "replay" plays, which needs no key log.
 
 text is for terminals; svg is one picture; html is a page in one file, which needs no network: its rows open to
 details, and it can be searched.  svg and html have no application data in them, and of tickets only the names of their
@@ -33,6 +37,7 @@ examples:
   python -m sansticket ladder trace.pcapng --key-log keys.log
   python -m sansticket ladder trace.pcapng --key-log keys.log --format html > ladder.html
   python -m sansticket ladder client.bin server.bin --format svg --output ladder.svg
+  python -m sansticket ladder client.replay
 """
 
 FORMATS = ("text", "svg", "html")
@@ -60,12 +65,35 @@ def add_ladder(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> Iterable[str]:
-    source = source_of(options)
-    lines = list(_drawn(source, options))
+    recorded = _recorded(options)
+    lines = list(_drawn_of(recorded, options) if recorded else _drawn(source_of(options), options))
     if options.output is None:
         return lines
     write(options.output, ("\n".join(lines) + "\n").encode())
     return []
+
+
+def _recorded(options: argparse.Namespace) -> Player | None:
+    """The recording that was given in the place of captured bytes."""
+    if len(options.files) != 1 or options.files[0] == STANDARD:
+        return None
+    content = read(options.files[0])
+    return Player(read_recording(options.files[0], content)) if is_replay(content) else None
+
+
+def _drawn_of(player: Player, options: argparse.Namespace) -> Iterator[str]:
+    """A recording, with the events of its side."""
+    try:
+        steps = player.ladder()
+    except ReplayError as error:
+        raise CommandError(f"{options.files[0]}: {error}") from None
+    if options.format == "text":
+        yield from draw(steps, player.key_log, options.width, hides=not options.secrets)
+        yield from player.missing
+        return
+    title = f"The recorded connection of a {player.recording.side}"
+    made = picture(steps, player.key_log, title, secrets=options.secrets, notes=player.missing)
+    yield (page(made) if options.format == "html" else svg(made)).rstrip("\n")
 
 
 def _drawn(source: Source, options: argparse.Namespace) -> Iterator[str]:

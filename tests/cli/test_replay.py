@@ -1,0 +1,101 @@
+"""``python -m sansticket replay``."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from sansticket.__main__ import main
+from tests.cli.conftest import Failure, Output
+from tests.replays.test_damaged import sealed
+from tests.replays.test_replays import talk
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's connection with its secrets."""
+    path = tmp_path_factory.mktemp("replay") / "server.replay"
+    path.write_bytes(talk()[1].recording.to_bytes())
+    return path
+
+
+def test_it_is_played(output: Output, file: Path) -> None:
+    first, *lines, last = output("replay", file)
+    steps = int(first.removeprefix("a server, ").removesuffix(" steps"))
+    assert last == f"played {steps} steps: the same bytes and events as were noted"
+    assert lines[0].split() == ["1", "make", "->", "WaitClientHello"]
+    assert any("HandshakeCompleted: full, TLS 1.3" in line for line in lines)
+    assert any("DataReceived: 10 bytes" in line for line in lines)
+    assert any("encapsulation" in line for line in lines)
+    assert not any("a question" in line for line in lines)
+    assert any(b"a question".hex() in line for line in output("replay", file, "--fields"))
+
+
+def test_some_steps(output: Output, file: Path) -> None:
+    lines = output("replay", file, "--steps", "2-3")
+    assert [line.split()[0] for line in lines if "->" in line] == ["2", "3"]
+    (step,) = [line for line in output("replay", file, "--steps", "1") if "->" in line]
+    assert "make" in step
+
+
+def test_it_is_stripped(output: Output, failure: Failure, file: Path, tmp_path: Path) -> None:
+    stripped = tmp_path / "report.replay"
+    assert output("replay", file, "--strip", stripped) == []
+    first, *notes = output("replay", stripped)
+    assert first.startswith("a server, ")
+    assert [line for line in notes if line.startswith("note: ")][1].startswith(
+        "note: so the connection is not made"
+    )
+    assert not any(line.startswith("played ") for line in notes)
+    page = "\n".join(output("ladder", stripped, "--format", "html"))
+    assert "secrets were left out of this file" in page
+
+
+def test_forward_and_back(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\nn\nb\nb\nb\n4\nf\n\n?\n999\nq\n\n"))
+    assert main(["replay", str(file), "--interactive"]) == 0
+    _, told, *lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["1", "make"]
+    assert lines[1].split()[0] == "2"
+    assert lines[2] == "after step 1, WaitClientHello"
+    assert lines[3] == "after step 0, not made"
+    assert lines[4].startswith("(step -1; expected 0 to ")
+    assert lines[5].startswith("after step 4, ")
+    assert told in lines[6:]
+    assert lines[-1].startswith("(step 999; expected 0 to ")
+
+
+def test_what_is_wrong_is_said(failure: Failure, refusal: Failure, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "torn").write_bytes(file.read_bytes()[:-10])
+    assert failure("replay", tmp_path / "torn").startswith(f"{tmp_path / 'torn'}: it has no end")
+    assert failure("ladder", tmp_path / "torn").startswith(f"{tmp_path / 'torn'}: it has no end")
+    assert "step, or two as 3-7" in refusal("replay", file, "--steps", "3-1")
+    assert "step, or two as 3-7" in refusal("replay", file, "--steps", "x")
+    assert "--steps and --strip do not go together" in refusal("replay", file, "--steps", "1", "--strip", "x")
+    assert "reads standard input" in refusal("replay", "-", "--interactive")
+
+
+def test_what_came_otherwise(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.loads(line) for line in file.read_bytes().splitlines()[:-1]]
+    lines[2]["gave"]["state"] = "Elsewhere"
+    (tmp_path / "other").write_bytes(sealed(lines))
+    assert main(["replay", str(tmp_path / "other")]) == 1
+    printed = capsys.readouterr()
+    assert "OTHERWISE: its state: noted Elsewhere, came tls13.WaitClientFinished" in printed.out
+    assert "came otherwise than it was noted, from step 2: its state" in printed.err
+
+
+@pytest.mark.parametrize("form", ["text", "svg", "html"])
+def test_ladders_of_a_replay(output: Output, file: Path, form: str) -> None:
+    """Its key log comes out of the replay."""
+    text = "\n".join(output("ladder", file, "--format", form))
+    for name in ("{EncryptedExtensions}", "[NewSessionTicket]", "HandshakeCompleted"):
+        assert name in text
+    assert "(unread)" not in text
+    assert "a question" not in text

@@ -1,0 +1,144 @@
+"""Files that are no replays, or damaged ones, are clear errors."""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from sansticket.replays.player import Player
+from sansticket.replays.recording import Recording, is_replay
+from sansticket.replays.values import ReplayError
+from tests.replays.test_replays import talk
+
+
+@cache
+def whole() -> bytes:
+    return talk()[1].recording.to_bytes()
+
+
+def sealed(lines: list[Any]) -> bytes:
+    """With a last line that fits."""
+    body = b"".join(json.dumps(one).encode() + b"\n" for one in lines)
+    end = {"end": len(lines) - 1, "sha256": sha256(body).hexdigest()}
+    return body + json.dumps(end).encode() + b"\n"
+
+
+def lines() -> list[Any]:
+    return [json.loads(line) for line in whole().splitlines()[:-1]]
+
+
+def test_the_helper_writes_the_same() -> None:
+    assert sealed(lines()) == whole()
+
+
+@pytest.mark.parametrize("size", [0, 1, 10, 100, 1000, -1, -2, -20, -200])
+def test_a_torn_file(size: int) -> None:
+    with pytest.raises(ReplayError, match=r"no replay|has no end|is no JSON"):
+        Recording.from_bytes(whole()[:size])
+
+
+def test_a_byte_that_was_changed() -> None:
+    source = random.Random(1)
+    for _ in range(100):
+        data = bytearray(whole())
+        place = source.randrange(50, len(data) - 120)
+        data[place] ^= 1 << source.randrange(7)
+        with pytest.raises(ReplayError, match=r"changed or damaged|is no JSON|has no end"):
+            Recording.from_bytes(bytes(data))
+
+
+def changed(change: Any) -> bytes:
+    made = lines()
+    change(made)
+    return sealed(made)
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "version": (lambda made: made[0].update(version=2), "version 2 of the format; expected 1"),
+    "no config": (lambda made: made[0].pop("config"), "line 1 has no 'config'"),
+    "a config of another kind": (lambda made: made[0].update(config=[]), "config, with and objects are not"),
+    "objects of another kind": (lambda made: made[0].update(objects=[1]), "config, with and objects are not"),
+    "a step without calls": (lambda made: made[2].pop("calls"), "line 3 is no step: KeyError: 'calls'"),
+    "a step of another kind": (
+        lambda made: made[2].update(do="fly"),
+        "line 3: 'fly'; expected one of make, receive",
+    ),
+    "made twice": (lambda made: made.append(made[1]), "the first step, and no other, makes the connection"),
+    "no step": (lambda made: made.__delitem__(slice(1, None)), "the first step, and no other"),
+    "a line that is a list": (lambda made: made.append([]), "is no object of JSON"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said(name: str) -> None:
+    change, why = WRONG[name]
+    with pytest.raises(ReplayError, match=why):
+        Recording.from_bytes(changed(change))
+
+
+UNPLAYABLE: dict[str, tuple[Any, str]] = {
+    "an unknown field": (
+        lambda made: made[0]["config"]["fields"].update(colour=1),
+        "its config cannot be made",
+    ),
+    "a field out of range": (lambda made: made[0]["config"]["fields"].update(num_tickets=-1), "num_tickets"),
+    "no side": (lambda made: made[0]["config"].pop("side"), "its config cannot be made: KeyError"),
+    "an unknown question": (
+        lambda made: made[0]["config"]["answers"].update(Fly="ask"),
+        "the name of a question",
+    ),
+    "an unknown object": (
+        lambda made: made[0]["config"]["outside"].update(ticket_keys=9),
+        "object 9; expected one of",
+    ),
+    "a chain that is none": (
+        lambda made: made[0]["config"]["credentials"][0].update(chain={"t": [{"b": "AAEC"}]}),
+        "its config cannot be made: ConfigError",
+    ),
+    "an unknown value": (
+        lambda made: made[2].update({"with": {"!": "System"}}),
+        "'System'; expected the name of",
+    ),
+    "a value that cannot be": (
+        lambda made: made[2].update({"with": {"!": "IssueTicket", "count": -1}}),
+        "IssueTicket cannot be made",
+    ),
+    "no base64": (lambda made: made[2].update({"with": {"b": "*"}}), "not in base64"),
+    "an unknown kind": (lambda made: made[2].update({"with": {"z": 1}}), "a value of kind 'z'"),
+    "a list": (lambda made: made[2].update({"with": [1]}), "a value that is a list"),
+    "an unknown member": (
+        lambda made: made[2].update({"with": {"e": "Reason.WEATHER"}}),
+        "a member of an enum",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNPLAYABLE)
+def test_what_cannot_be_played_is_said(name: str) -> None:
+    change, why = UNPLAYABLE[name]
+    recording = Recording.from_bytes(changed(change))
+    with pytest.raises(ReplayError, match=why):
+        list(Player(recording).rest())
+
+
+def test_too_deep() -> None:
+    deep: Any = {"b": ""}
+    for _ in range(100):
+        deep = {"t": [deep]}
+    recording = Recording.from_bytes(changed(lambda made: made[2].update({"with": deep})))
+    with pytest.raises(ReplayError, match="too deep"):
+        list(Player(recording).rest())
+
+
+def test_calls_that_were_mixed_up_are_a_difference() -> None:
+    made = lines()
+    made[2]["calls"].reverse()
+    differences = [played.difference for played in Player(Recording.from_bytes(sealed(made))).rest()]
+    assert differences[1].startswith("asks for ")
+    assert ", and what was noted is " in differences[1]
+    assert is_replay(whole())
