@@ -117,6 +117,9 @@ WRONG_ON_A_CLIENT = [
     ("ticket_request", 2, "expected two numbers, or None"),
     ("ticket_request", (1,), "1 numbers; expected two"),
     ("ticket_request", (1, 256), "expected an integer from 0 to 255"),
+    ("ticket_request", (True, 1), "expected an integer from 0 to 255"),
+    ("ticket_request", "21", "'21'; expected two numbers, or None"),
+    ("key_shares", ["x25519"], "'x25519'; expected a number"),
     ("request_tickets", 1, "expected True or False"),
     ("request_tickets", True, "needs a session_store"),
     ("resume_with_other_name", "yes", "expected True or False"),
@@ -204,6 +207,12 @@ OPTIONAL = {
     "revocations",
     "record_size_limit",
 }
+
+
+@pytest.mark.parametrize("kind", [ClientConfig, ServerConfig])
+def test_every_field_is_judged_by_itself(kind: type) -> None:
+    """By a validator, which knows the name of its field; only rules over two fields come after all of them."""
+    assert [one.name for one in fields(kind) if one.validator is None] == []
 
 
 def is_right(kind: type, name: str, value: object) -> bool:

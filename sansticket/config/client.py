@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Final
+from reprlib import repr as short
+from typing import Any, Final
 
-from attrs import field
+from attrs import Attribute, field
 
 from sansticket.config.base import Config
 from sansticket.config.checks import (
+    are,
     as_numbers_or_none,
     as_tuple,
     check_known,
@@ -43,17 +45,19 @@ SIZE_BESIDE_IDENTITY: Final = 6 + 1 + 48
 
 
 def _as_request(values: Iterable[int] | None) -> tuple[int, int] | None:
-    if values is None:
-        return None
-    numbers = as_tuple(values)
+    """As a tuple; what is no pair is for ``_is_request`` to complain of."""
+    numbers: tuple[int, int] | None = None if values is None else as_tuple(values)
+    return numbers
+
+
+def _is_request(config: object, attribute: Attribute[Any], numbers: Any) -> None:
+    """Two numbers of tickets."""
     if not isinstance(numbers, tuple):
-        raise ConfigError("ticket_request", f"{values!r:.80}; expected two numbers, or None")
+        raise ConfigError(attribute.name, f"{short(numbers)}; expected two numbers, or None")
     if len(numbers) != 2:
-        raise ConfigError("ticket_request", f"{len(numbers)} numbers; expected two")
+        raise ConfigError(attribute.name, f"{len(numbers)} numbers; expected two")
     for count in numbers:
-        check_range("ticket_request", count, 0, 255)
-    full, resumed = numbers
-    return full, resumed
+        check_range(attribute.name, count, 0, 255)
 
 
 @frozen(kw_only=True, slots=False)
@@ -74,6 +78,7 @@ class ClientConfig(Config):
     key_shares: tuple[int, ...] | None = field(
         default=None,
         converter=as_numbers_or_none,
+        validator=or_none(are(int, "a number")),
         metadata=says(
             "Groups for which the first ClientHello brings a key share, in the order that they have in ``groups``.  "
             "Empty leaves the choice to the server, for a round trip more.  None: the first group, and with a hybrid "
@@ -104,6 +109,7 @@ class ClientConfig(Config):
     ticket_request: tuple[int, int] | None = field(
         default=None,
         converter=_as_request,
+        validator=or_none(_is_request),
         metadata=says(
             "RFC 9149: the number of tickets wanted after a full handshake, and after a resumption; 0 to 255 each."
         ),
