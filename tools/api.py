@@ -23,8 +23,9 @@ Made by `python -m tools.api --write` from the code; a test holds it to that.
 
 Public are the names on this page, their methods, properties and fields without an underscore, and the command line
 (`python -m sansticket --help`). Within a major version they keep their meaning; a name that has to go works for one
-more minor version, with a warning. Everything else is private: every module that is not named here, whatever can be
-imported from it, and the texts of errors and reprs. Objects that a public field hands out, such as
+more minor version, with a warning. So do the names that the modules of the second distribution, `sansticket_wrappers`,
+list in their `__all__`: [wrappers.md](wrappers.md). Everything else is private: every module that is not named here,
+whatever can be imported from it, and the texts of errors and reprs. Objects that a public field hands out, such as
 `SelectConfig.client_hello` or a public key of `cryptography`, are there to be read, not to be made.
 
 `help()` of each class shows its fields, with units, ranges and what is raised; `help(sansticket)` is the overview

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
@@ -43,6 +44,19 @@ def test_every_wrapper_has_a_page_with_entries() -> None:
     folder = ROOT / "wrappers/sansticket_wrappers"
     there = {path.stem for path in folder.iterdir()} - {"__init__", "__pycache__", "py", "answers"}
     assert set(reference.WRAPPERS) == there
+
+
+@pytest.mark.parametrize("wrapper", reference.WRAPPERS)
+def test_every_wrapper_says_what_is_public(wrapper: str) -> None:
+    """In ``__all__``; and its classes and functions have docstrings of their own."""
+    module = importlib.import_module(f"sansticket_wrappers.{wrapper}")
+    assert sorted(module.__all__) == reference.defined(module.__name__)
+    things = {name: getattr(module, name) for name in module.__all__}
+    docs = {
+        name: vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__
+        for name, thing in things.items()
+    }
+    assert [name for name, said in docs.items() if not said] == []
 
 
 def test_every_command_is_on_the_page_of_commands() -> None:

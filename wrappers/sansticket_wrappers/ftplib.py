@@ -16,6 +16,8 @@ import ftplib
 import socket
 import ssl
 
+__all__ = ["FTP_TLS"]
+
 
 class FTP_TLS(ftplib.FTP_TLS):
     """The standard library's.  ``context`` may be any, of ours or not."""

@@ -70,6 +70,8 @@ from sansticket import (
 )
 from sansticket_wrappers.asyncio import Hooks
 
+__all__ = ["RedisRecorder", "RedisRevocations", "RedisStore"]
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,8 @@ from requests.adapters import HTTPAdapter
 
 from sansticket import ConfigError
 
+__all__ = ["ContextAdapter"]
+
 
 class ContextAdapter(HTTPAdapter):
     """To be mounted at "https://".  Its connections, those through a proxy too, are made with ``context``.

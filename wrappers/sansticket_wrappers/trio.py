@@ -31,7 +31,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import index
-from typing import Any, Final
+from typing import Final, TypedDict, Unpack
 
 import trio
 
@@ -61,7 +61,9 @@ from sansticket_wrappers.answers import (
     without_answer,
 )
 
-log = logging.getLogger(__name__)
+__all__ = ["StreamOptions", "TLSError", "TLSStream", "open_tls_over_tcp_stream", "serve_tls_over_tcp"]
+
+log: logging.Logger = logging.getLogger(__name__)
 
 READ_SIZE: Final = 65_536
 LINGER: Final = 3.0
@@ -305,6 +307,15 @@ class TLSStream(trio.abc.HalfCloseableStream):
             self._busy.remove(what)
 
 
+class StreamOptions(TypedDict, total=False):
+    """What ``TLSStream`` can be told besides its connection."""
+
+    answer_timeout: float
+    observe: Callable[[Sequence[Event]], Awaitable[None]] | None
+    https_compatible: bool
+    linger: float
+
+
 async def open_tls_over_tcp_stream(
     host: str,
     port: int,
@@ -313,7 +324,7 @@ async def open_tls_over_tcp_stream(
     server_name: str | None = None,
     session: Session | None = None,
     answers: Answers = NO_ANSWERS,
-    **options: Any,
+    **options: Unpack[StreamOptions],
 ) -> TLSStream:
     """Connect.  The handshake takes place with the first use.
 
@@ -337,7 +348,7 @@ async def serve_tls_over_tcp(
     timeout: float = TIMEOUT,
     answers: Answers = NO_ANSWERS,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
-    **options: Any,
+    **options: Unpack[StreamOptions],
 ) -> None:
     """Listen, for ever.  ``handler`` is called after each handshake that takes no longer than ``timeout`` seconds.
 

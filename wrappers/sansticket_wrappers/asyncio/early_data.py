@@ -16,8 +16,8 @@ class EarlyData:
     """
 
     def __init__(self, handshake: asyncio.Future[None]) -> None:
-        self.received = 0
-        self.sent = 0
+        self.received: int = 0
+        self.sent: int = 0
         self._handshake = handshake
 
     @property

@@ -34,11 +34,11 @@ class TLSProtocol(asyncio.BufferedProtocol):
     """
 
     # Not yet:
-    ending = False
+    ending: bool = False
     """Nothing more goes out, and what comes in is dropped."""
-    reading_paused = False
+    reading_paused: bool = False
     """By the application."""
-    truncated = False
+    truncated: bool = False
     _connected = False
     _completed = False
     _lost = False
@@ -60,10 +60,10 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if read_size < 1:
             raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
         self.connection = connection
-        self.transport = TLSTransport(self)
-        self.loop = asyncio.get_running_loop()
+        self.transport: TLSTransport = TLSTransport(self)
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = self.loop.create_future()
-        self.early_data = EarlyData(self.ready)
+        self.early_data: EarlyData = EarlyData(self.ready)
         self.app = app
         self.socket_transport: asyncio.Transport | None = None
         self._hooks = hooks

@@ -28,11 +28,12 @@ Any stands for a provider of one of Twisted's interfaces: they are zope's, and n
 
 from sansticket_wrappers.twisted.endpoints import TLSClientEndpoint, TLSFactory, TLSServerEndpoint
 from sansticket_wrappers.twisted.hooks import Hooks, TLSError
-from sansticket_wrappers.twisted.protocol import TLSProtocol
+from sansticket_wrappers.twisted.protocol import ProtocolOptions, TLSProtocol
 from sansticket_wrappers.twisted.transport import TLSTransport
 
 __all__ = [
     "Hooks",
+    "ProtocolOptions",
     "TLSClientEndpoint",
     "TLSError",
     "TLSFactory",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
@@ -13,7 +13,7 @@ from zope.interface import implementer
 from sansticket import ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.twisted.hooks import Hooks
-from sansticket_wrappers.twisted.protocol import TLSProtocol
+from sansticket_wrappers.twisted.protocol import ProtocolOptions, TLSProtocol
 
 
 @implementer(IStreamServerEndpoint)
@@ -34,7 +34,7 @@ class TLSServerEndpoint:
         answers: Answers = NO_ANSWERS,
         answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
-        **options: Any,
+        **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
         asked = asking(config, answers)
@@ -74,7 +74,7 @@ class TLSClientEndpoint:
         answers: Answers = NO_ANSWERS,
         answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
-        **options: Any,
+        **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
         asked = asking(config, answers)
@@ -108,7 +108,7 @@ class TLSFactory(Factory):
         factory: Any,
         *,
         hooks: Callable[[], Hooks] = Hooks,
-        **options: Any,
+        **options: Unpack[ProtocolOptions],
     ) -> None:
         self._reactor = reactor
         self._new_connection = new_connection

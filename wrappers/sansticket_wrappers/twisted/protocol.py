@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectingCancelledError, ConnectionDone, NoProtocol, TimeoutError
@@ -23,6 +23,14 @@ LINGER: Final = 3.0
 
 log = Logger()
 T = TypeVar("T")
+
+
+class ProtocolOptions(TypedDict, total=False):
+    """What a ``TLSProtocol`` can be told besides its connection and its application."""
+
+    timeout: float
+    linger: float
+    https_compatible: bool
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -50,12 +58,12 @@ class TLSProtocol(Protocol):
         self.connection = connection
         self.app: Any = None
         """The application's protocol, once there is one."""
-        self.app_transport = TLSTransport(self)
-        self.ending = False
+        self.app_transport: TLSTransport = TLSTransport(self)
+        self.ending: bool = False
         """Nothing more goes out, and what comes in is dropped."""
-        self.reading_paused = False
+        self.reading_paused: bool = False
         """By the application."""
-        self.truncated = False
+        self.truncated: bool = False
         self._build = build
         self._hooks = hooks
         self._timeout = timeout

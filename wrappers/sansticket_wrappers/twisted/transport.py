@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sansticket import Close, Command, SendData
+from sansticket import Close, Command, Connection, SendData
 
 if TYPE_CHECKING:
     from sansticket_wrappers.twisted.protocol import TLSProtocol
@@ -28,8 +28,8 @@ class TLSTransport:
     """
 
     def __init__(self, tls: TLSProtocol) -> None:
-        self.connection = tls.connection
-        self.disconnecting = False
+        self.connection: Connection = tls.connection
+        self.disconnecting: bool = False
         self._tls = tls
         self._write_closing = False
         self._write_closed = False
