@@ -20,7 +20,7 @@ Questions       Question, each with its answers, which are commands (AbortHandsh
 Commands        Command, SendData, SendEarlyData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets,
                 RequestClientCertificate, CheckRevocations
 Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
-                Revocations, certificate_subject, TicketUses, TicketUse, ReusePolicy, adopt_session
+                Revocations, certificate_subject, TicketUses, TicketUse, ReusePolicy, SpentSession, adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
 Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
                 GoTicketKeys, GoTicketKey, CaddyTicketKeys, GnuTLSTicketKeys,
@@ -171,6 +171,7 @@ from sansticket.tickets.stores.replay import ReplayRecorder as ReplayRecorder
 from sansticket.tickets.stores.revocations import RevocationFormatError as RevocationFormatError
 from sansticket.tickets.stores.revocations import Revocations as Revocations
 from sansticket.tickets.stores.revocations import certificate_subject as certificate_subject
+from sansticket.tickets.stores.spent import SpentSession as SpentSession
 from sansticket.tickets.stores.uses import ReusePolicy as ReusePolicy
 from sansticket.tickets.stores.uses import TicketUse as TicketUse
 from sansticket.tickets.stores.uses import TicketUses as TicketUses

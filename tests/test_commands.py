@@ -37,6 +37,7 @@ RIGHT: dict[str, list[object]] = {
     "renew": [None, True],
     "ticket_return": [],
     "session": [None],
+    "spent": [None],
     "app_data": [None, b"secret"],
     "ticket": [None, b"secret"],
     "signature": [b"secret"],

@@ -14,6 +14,7 @@ from sansticket.psk import ExternalPsk
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keys.protection import NATIVE, SessionCodec
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.spent import SpentSession
 from sansticket.values import frozen, says
 
 MAX_SIGNATURE: Final = 65_535
@@ -109,11 +110,15 @@ class ResolveTicket(Command):
 @frozen
 class ProvideSession(Command):
     """Answers ``LookUpSession``.  One that cannot be resumed (expired, of another version, ...) leads to a full
-    handshake; one with another id is a LocalProtocolError."""
+    handshake; one with another id is a LocalProtocolError.
 
-    session: Session | None = field(
-        validator=is_kind(Session, NoneType, expected="a Session or None"),
-        metadata=says("The session of the id that was asked for, or None."),
+    A store that keeps what is left of sessions that were used up (``ClaimSession.spent``) gives that: it is a full
+    handshake too, and the second use is seen (``TicketReused``).
+    """
+
+    session: Session | SpentSession | None = field(
+        validator=is_kind(Session, SpentSession, NoneType, expected="a Session, a SpentSession or None"),
+        metadata=says("The session of the id that was asked for, what is left of it, or None."),
     )
     why: str = field(
         default="",
@@ -165,6 +170,15 @@ class SessionClaimed(Command):
 @frozen
 class SessionNotClaimed(Command):
     """Answers ``ClaimSession``: it was used before, or nobody can tell.  The search for another session goes on."""
+
+    spent: SpentSession | None = field(
+        default=None,
+        validator=is_kind(SpentSession, NoneType, expected="a SpentSession or None"),
+        metadata=says(
+            "``ClaimSession.spent`` of the connection that was first, if it is known: then this use is seen as the "
+            "second (``TicketReused``).  One of another session is a LocalProtocolError."
+        ),
+    )
 
 
 @frozen

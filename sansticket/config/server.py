@@ -180,7 +180,8 @@ class ServerConfig(Config):
         validator=or_none(is_a(TicketUses, "TicketUses or None")),
         metadata=says(
             "Who remembers which tickets were used, and what becomes of one that is shown again (``TicketReused``).  "
-            "None: nobody does."
+            "None: nobody does, but for tickets for single use: the ``session_cache`` and stores remember those, and "
+            "one that is shown again is refused."
         ),
     )
 

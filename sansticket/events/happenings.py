@@ -98,6 +98,9 @@ class TicketWithheld(Event):
 class TicketReused(Event):
     """Server: a ticket was shown that had been used before, and longer ago than the window of ``ticket_uses``.
 
+    It is known to ``ticket_uses``; and where tickets are for single use to the ``session_cache``, or to a store that
+    says who was first (``SpentSession``), also without ``ticket_uses``: then the window is 10 seconds.
+
     Two have it, or its client does not know that a ticket is for one connection.  Nobody can tell which of the two uses
     was the thief's.  The first connection may be up still: it is one of those whose ``ServerConnection.family`` is that
     of ``first``, and in captures and key logs it has that ``client_random``.
@@ -108,11 +111,12 @@ class TicketReused(Event):
     again: TicketUse
     """On this connection."""
     policy: ReusePolicy
-    """What becomes of it: that of ``ticket_uses``, as far as it can be carried out."""
+    """What becomes of it: that of ``ticket_uses``, as far as it can be carried out.  A session for single use that was
+    used up is not resumed in any case."""
     proven: bool
     """Whether the client of this connection has proved to have the session.  It has not where its ClientHello is a copy
-    of the first one, where the session is for single use and gone, and in TLS 1.2 until its Finished: there a ticket
-    can be read by anybody who sees a connection."""
+    of the first one, where the session is gone and nobody knows more than its id, and in TLS 1.2 until its Finished:
+    there a ticket can be read by anybody who sees a connection."""
 
 
 @frozen

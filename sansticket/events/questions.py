@@ -13,6 +13,7 @@ from sansticket.psk import ImportedIdentity
 from sansticket.text import quoted
 from sansticket.tickets.decision import FoundBy, TicketReturn, TicketStatus, default_return
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.spent import SpentSession
 from sansticket.values import frozen
 from sansticket.wire.messages.hello import ClientHello
 
@@ -134,11 +135,14 @@ class ClaimSession(Question):
 
     It is asked when all else is right with the session, and its client has proved to be the one that it was made
     for: the binder has been verified (RFC 9846 section 4.3.11.2).  Servers that share a store answer it by an
-    operation that takes the session out for one of all who ask, such as GETDEL of Redis.
+    operation that takes the session out for one of all who ask, such as GETDEL of Redis; or better by one that puts
+    ``spent`` in its place, so that whoever comes second is seen: see ``ProvideSession`` and ``SessionNotClaimed``.
     """
 
     session: Session
     """What is to be used up; its ``session_id`` is the key of a store."""
+    spent: SpentSession
+    """What a store may keep of it, until it would have expired."""
 
 
 @frozen

@@ -181,7 +181,7 @@ def memory(cases: Iterable[Case]) -> Table:
 def _memory(fleet: Fleet) -> Iterator[tuple[Cell, ...]]:
     store = fleet.shared.store
     if store is not None:
-        yield "sessions in the store, sealed, at most", store.most, store.most_bytes
+        yield "sessions in the store, used ones too, at most", store.most, store.most_bytes
     for what, sizes in (
         ("hellos recorded by a server", [_recorded(server) for server in fleet.servers]),
         ("used tickets remembered by a server", [_remembered(server) for server in fleet.servers]),

@@ -55,7 +55,8 @@ class WindowedKeys:
 
 @frozen
 class StoredSessions:
-    """Tickets are ids, and the sessions are in a ``Store`` that all servers ask.  In TLS 1.3 each is used once.
+    """Tickets are ids, and the sessions are in a ``Store`` that all servers ask.  In TLS 1.3 each is used once, and the
+    store says who was first.
 
     The store has them sealed, as that of the wrappers in Redis, so that what it holds can be counted in bytes.
     """
@@ -102,8 +103,9 @@ class Plan:
     reuse: ReusePolicy | None = field(
         default=None, validator=or_none(is_a(ReusePolicy, "a ReusePolicy or None"))
     )
-    """What becomes of a ticket that is used a second time, after a window of 10 seconds.  None: nobody remembers which
-    were used.  Families that end are revoked, and servers tell each other, which takes a second."""
+    """What becomes of a ticket that is used a second time, after a window of 10 seconds.  None: nobody but a store
+    remembers which were used, and it refuses them.  Families that end are revoked, and servers tell each other, which
+    takes a second."""
     uses: Recorders = field(default=Recorders.OWN, validator=is_a(Recorders, "one of Recorders"))
     """Who remembers which tickets were used."""
     sticky: bool = field(default=False, validator=is_flag)

@@ -39,6 +39,7 @@ from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import CacheMode, SessionCache
 from sansticket.tickets.stores.replay import ReplayRecorder
 from sansticket.tickets.stores.revocations import Revocations
+from sansticket.tickets.stores.spent import SpentSession
 from sansticket.tickets.stores.uses import ReusePolicy, TicketUses
 
 FRESH: Final = 20.0
@@ -198,14 +199,16 @@ class Server:
 
     def _look_up(self, question: LookUpSession) -> ProvideSession:
         """A failure is for the connection, whose record names it."""
-        return ProvideSession(self._store.get(question.session_id, self.clock()))
+        return ProvideSession(self._store.find(question.session_id, self.clock()))
 
     def _claim(self, question: ClaimSession) -> SessionClaimed | SessionNotClaimed:
         try:
-            taken = self._store.take(question.session.session_id, self.clock())
+            found = self._store.claim(question.spent, self.clock())
         except StoreError:
             return SessionNotClaimed()
-        return SessionClaimed() if taken == question.session else SessionNotClaimed()
+        if isinstance(found, SpentSession):
+            return SessionNotClaimed(found)
+        return SessionClaimed() if found == question.session else SessionNotClaimed()
 
     def _remove(self, session: Session) -> None:
         with suppress(StoreError):  # or it expires

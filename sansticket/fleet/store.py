@@ -13,6 +13,7 @@ from attrs import define, field
 from sansticket.fleet.world import World
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.spent import SpentSession
 
 TIMEOUT: Final = 0.25
 """Seconds that a server waits for an answer: the default of ``RedisStore``."""
@@ -50,14 +51,16 @@ class Store:
     """How it is now."""
     trips: int = 0
     most: int = 0
-    """The most sessions that there were at a time."""
+    """The most sessions that there were at a time, with those of which something is left."""
     bytes_held: int = 0
-    """Of the sessions that are there now, sealed."""
+    """Of the sessions that are there now, and of what is left of others, sealed."""
     most_bytes: int = 0
     """The most of them at a time."""
     waited: float = 0.0
     """Seconds for which servers waited in vain, since somebody last took note."""
     _sessions: dict[bytes, bytes] = field(factory=dict, repr=False)
+    _used: set[bytes] = field(factory=set, repr=False)
+    """Of which sessions something is left."""
     _expiry: list[tuple[float, bytes]] = field(factory=list, repr=False)
 
     def __len__(self) -> int:
@@ -67,6 +70,7 @@ class Store:
     def lose(self) -> None:
         """It is restarted, and has lost everything."""
         self._sessions.clear()
+        self._used.clear()
         self._expiry.clear()
         self.bytes_held = 0
 
@@ -84,15 +88,22 @@ class Store:
         self.most = max(self.most, len(self))
         self.most_bytes = max(self.most_bytes, self.bytes_held)
 
-    def get(self, session_id: bytes, now: float) -> Session | None:
-        """It stays."""
+    def find(self, session_id: bytes, now: float) -> Session | SpentSession | None:
+        """It stays, or what is left of it."""
         self._ask()
-        return self._opened(self._sessions.get(self._name(session_id)), now)
+        return self._opened(self._name(session_id), now)
 
-    def take(self, session_id: bytes, now: float) -> Session | None:
-        """For one of all who ask."""
+    def claim(self, spent: SpentSession, now: float) -> Session | SpentSession | None:
+        """The session, for one of all who ask, who leaves ``spent`` in its place; for the others what he has left."""
         self._ask()
-        return self._opened(self._drop(self._name(session_id)), now)
+        name = self._name(spent.session_id)
+        found = self._opened(name, now)
+        if isinstance(found, Session):
+            sealed = self.keys.seal(spent.to_bytes(), now, self.world.entropy)
+            self.bytes_held += len(sealed) - len(self._sessions[name])
+            self._sessions[name] = sealed
+            self._used.add(name)
+        return found
 
     def remove(self, session_id: bytes) -> None:
         """Nobody is to have it any more."""
@@ -117,14 +128,16 @@ class Store:
         while self._expiry and self._expiry[0][0] <= self.world.now:
             self._drop(heappop(self._expiry)[1])
 
-    def _drop(self, name: bytes) -> bytes | None:
-        sealed = self._sessions.pop(name, None)
-        self.bytes_held -= len(sealed or b"")
-        return sealed
+    def _drop(self, name: bytes) -> None:
+        self.bytes_held -= len(self._sessions.pop(name, b""))
+        self._used.discard(name)
 
-    def _opened(self, sealed: bytes | None, now: float) -> Session | None:
+    def _opened(self, name: bytes, now: float) -> Session | SpentSession | None:
+        sealed = self._sessions.get(name)
         plaintext = self.keys.open(sealed, now).plaintext if sealed is not None else None
-        return Session.from_bytes(plaintext) if plaintext is not None else None
+        if plaintext is None:
+            return None
+        return SpentSession.from_bytes(plaintext) if name in self._used else Session.from_bytes(plaintext)
 
     @staticmethod
     def _name(session_id: bytes) -> bytes:

@@ -80,7 +80,7 @@ class Visit:
 
 
 _IN_DETAIL: Final = frozenset({"found", "single use", "admission", "family"})
-"""Checks whose details are words, and not numbers."""
+"""Checks whose details begin with words, and not with numbers."""
 
 
 def why_refused(record: ResumptionRecord) -> Iterator[str]:
@@ -94,7 +94,8 @@ def why_refused(record: ResumptionRecord) -> Iterator[str]:
 
 
 def _cause(check: Check) -> str:
-    return check.detail if check.name in _IN_DETAIL and check.detail else check.name
+    words = check.detail.partition(",")[0]  # behind it are numbers
+    return words if check.name in _IN_DETAIL and words else check.name
 
 
 def _shown(record: ResumptionRecord) -> int:

@@ -15,6 +15,8 @@ and for one that blocks, which the rules call from several threads:
 Give it the store several times over, ``rule.check(mine, another, ...)``, as that many servers would have it, each
 with a connection and a memory of its own: what is kept apart by a lock in one process is not kept apart in a fleet.
 
+``CLAIM_RULES`` are for a store that says who has used a session up.
+
 A store that breaks a rule raises ``BrokenRule``, an AssertionError that says what was expected, what happened,
 and why it matters.  ``now`` is the store's clock, in seconds since the epoch, and ``sleep`` lets that many
 seconds pass on it: for a store whose clock is handed in it can do so at once, and nothing has to be waited for.
@@ -98,21 +100,26 @@ class Trial:
 
     def session(self, **changes: Any) -> Session:
         """A session of TLS 1.3 that nobody has seen before."""
-        session = Session(
-            version=ProtocolVersion.TLS_1_3,
-            cipher_suite=CipherSuite.AES_128_GCM_SHA256,
-            secret=random(32),
-            lifetime=7200,
-            issued_at=self.now(),
-            session_id=random(32),
-        )
-        return evolve(session, **changes)
+        return new_session(self.now(), **changes)
 
     async def kept(self, **changes: Any) -> Session:
         """Such a session after it was put in."""
         session = self.session(**changes)
         await self.store.put(session)
         return session
+
+
+def new_session(now: float, **changes: Any) -> Session:
+    """One of TLS 1.3, with an id and a secret that nobody has seen before."""
+    session = Session(
+        version=ProtocolVersion.TLS_1_3,
+        cipher_suite=CipherSuite.AES_128_GCM_SHA256,
+        secret=random(32),
+        lifetime=7200,
+        issued_at=now,
+        session_id=random(32),
+    )
+    return evolve(session, **changes)
 
 
 def expect(wanted: Session | None, came: Session | None) -> None:

@@ -88,7 +88,8 @@ class IdentityRecord:
     """Likewise."""
 
     earlier_use: TicketUse | None = None
-    """The first time that it was used, where the config remembers (``ticket_uses``), and this is not it."""
+    """The first time that it was used, where somebody remembers (``ticket_uses``, the cache, a store), and this is not
+    it."""
 
     @property
     def passed(self) -> bool:

@@ -105,7 +105,12 @@ def test_what_was_used_before(world: World) -> None:
     config = world.stateful(single_use_tickets=True)
     session = world.session(config)
     assert text(world.connect(config, session)).endswith("binder, single use")
-    assert "\n    single use FAILED (used before)" in text(world.connect(config, session))
+    at_once = "\n    single use FAILED (used before, 0.000 s ago, at most 10.000 s)"
+    assert at_once in text(world.connect(config, session))
+    world.clock.forward(60)
+    later = text(world.connect(config, session))
+    assert "\n    single use FAILED (used before, 60.000 s ago: refuse)" in later
+    assert re.match(rf"  identity 0 {FAMILY} NO_DECRYPT -> IGNORE_RENEW$", later.splitlines()[1])
 
 
 def test_what_was_said(world: World) -> None:

@@ -249,7 +249,7 @@ def test_ids_as_tickets() -> None:
 
 
 def test_ids_that_are_used_up_are_seen_too() -> None:
-    """The session is gone, and with it what could prove who shows its id."""
+    """The session is gone; what is left of it proves who shows its id.  More in test_spent_sessions."""
     stored = {"ticket_keys": None, "session_cache": SessionCache(), "single_use_tickets": True}
     side = Side(TLS13, END_FAMILY, answers={}, **stored)
     first = side.connect()
@@ -262,9 +262,9 @@ def test_ids_that_are_used_up_are_seen_too() -> None:
     assert not resumed(pair)
     assert failed_checks(pair) == ["single use"]
     (event,) = reused(pair)
-    assert (event.policy, event.proven, event.first.at) == (REFUSE, False, START)
+    assert (event.policy, event.proven, event.first.at) == (END_FAMILY, True, START)
     assert (event.again.at, event.again.family) == (START + 60, first.server.family)
-    assert resumed(side.connect(sibling))
+    assert failed_checks(side.connect(sibling)) == ["family"]
 
 
 # --- what is not consumed ------------------------------------------------------------------------------------------
@@ -471,7 +471,20 @@ def test_a_table_that_fails_costs_nothing_where_tickets_are_used_up() -> None:
     assert resumed(side.connect(ticket))
     side.clock.forward(60)
     pair = side.connect(ticket)
-    assert (resumed(pair), failed_checks(pair), reused(pair)) == (False, ["single use"], [])
+    assert (resumed(pair), failed_checks(pair)) == (False, ["single use"])
+    assert [event.first.at for event in reused(pair)] == [START], "the cache knows as well"
+
+
+def test_a_table_that_fails_costs_nothing_where_nobody_else_knows() -> None:
+    """The application has claimed it by hand, and the cache was told nothing of a use."""
+    cache = SessionCache()
+    stored = {"ticket_keys": None, "session_cache": cache, "single_use_tickets": True}
+    side = Side(TLS13, answers={}, ticket_uses=Broken(), **stored)
+    ticket = received(side.connect())[0]
+    assert cache.take(ticket.ticket, START) is not None
+    pair = side.connect(ticket)
+    assert (resumed(pair), reused(pair)) == (False, [])
+    assert [check.detail for check in checks(pair)] == ["used before"]
 
 
 class BrokenFamilies(TicketUses):

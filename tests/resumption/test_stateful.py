@@ -589,7 +589,8 @@ def test_two_that_found_it_at_the_same_time(world: World, store: Store) -> None:
     session = received(connect(world, store, config))[0]
     pairs = [connect(world, store, config, session) for _ in range(2)]
     issued = store.sessions[session.ticket]
-    assert [pair.server.pending for pair in pairs] == [ClaimSession(issued)] * 2
+    questions = [pair.server.pending for pair in pairs]
+    assert [isinstance(question, ClaimSession) and question.session for question in questions] == [issued] * 2
     pairs[0].send("server", SessionClaimed())
     pairs[1].send("server", SessionNotClaimed())
     assert [outcome(pair) for pair in pairs] == [(True, 1), (False, 2)]

@@ -21,10 +21,12 @@ from sansticket import (
     Session,
     SessionClaimed,
     SessionNotClaimed,
+    SpentSession,
     TicketIssued,
+    TicketUse,
     WindowedTicketKeys,
 )
-from sansticket.testing.store_rules import RULES, Rule
+from sansticket.testing import CLAIM_RULES, RULES, ClaimRule, Rule
 from sansticket_wrappers.redis import Answers, RedisStore
 from tests.support.command import PATIENCE
 from tests.support.redis_server import RedisServer
@@ -54,8 +56,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     asyncio.run(bounded())
 
 
-@pytest.mark.parametrize("rule", RULES, ids=str)
-def test_it_keeps_the_rules(rule: Rule, server: RedisServer) -> None:
+@pytest.mark.parametrize("rule", [*RULES, *CLAIM_RULES], ids=str)
+def test_it_keeps_the_rules(rule: Rule | ClaimRule, server: RedisServer) -> None:
     """As three servers have it, each with connections of its own."""
 
     async def main() -> None:
@@ -68,6 +70,21 @@ def test_it_keeps_the_rules(rule: Rule, server: RedisServer) -> None:
 
 def new_session(number: int, **changes: Any) -> Session:
     return evolve(numbered(number, issued_at=time.time()), **changes)
+
+
+def left_of(session: Session, at: float | None = None) -> SpentSession:
+    use = TicketUse(
+        at=at or session.issued_at,
+        version=TLS13,
+        family=bytes(range(16)),
+        generation=1,
+        server_name="server.example",
+        alpn_protocol=None,
+        client_random=bytes(range(32)),
+        hello=bytes(range(16, 32)),
+    )
+    key = bytes(range(32, 64))
+    return SpentSession(session.session_id, use, session.cipher_suite, key, session.authenticated_at)
 
 
 def test_redis_sees_no_secret(server: RedisServer) -> None:
@@ -113,9 +130,12 @@ def test_a_look_up_leaves_and_a_claim_takes(server: RedisServer) -> None:
                 assert await one.look_up(LookUpSession(session.session_id, version)) == ProvideSession(
                     session
                 )
-            claims = [await answers.claim(ClaimSession(session)) for answers in (one, other)]
-            assert claims == [SessionClaimed(), SessionNotClaimed()]
-            assert await one.look_up(LookUpSession(session.session_id, TLS13)) == ProvideSession(None)
+            first, second = left_of(session), left_of(session, at=session.issued_at + 60)
+            assert await one.claim(ClaimSession(session, first)) == SessionClaimed()
+            for answers in (one, other):
+                assert await answers.claim(ClaimSession(session, second)) == SessionNotClaimed(first)
+                answer = await answers.look_up(LookUpSession(session.session_id, TLS13))
+                assert answer == ProvideSession(first)
 
     run(main())
 
@@ -125,7 +145,49 @@ def test_what_took_its_place_is_not_claimed(server: RedisServer) -> None:
         session = new_session(10)
         async with connected(server) as store:
             await store.put(evolve(session, app_data=b"another"))
-            assert await Answers(store).claim(ClaimSession(session)) == SessionNotClaimed()
+            question = ClaimSession(session, left_of(session))
+            assert await Answers(store).claim(question) == SessionNotClaimed()
+
+    run(main())
+
+
+def test_what_is_gone_is_not_claimed(server: RedisServer) -> None:
+    """Evicted, or never there: nothing is left in its place, and no thief is suspected."""
+
+    async def main() -> None:
+        session = new_session(12)
+        async with connected(server) as store:
+            question = ClaimSession(session, left_of(session))
+            assert await Answers(store).claim(question) == SessionNotClaimed()
+            assert await store.find(session.session_id) is None
+
+    run(main())
+
+
+def test_what_is_left_is_sealed_and_goes_with_the_session(server: RedisServer) -> None:
+    async def main() -> None:
+        session = new_session(13, lifetime=100)
+        spent = left_of(session)
+        async with connected(server) as store, Redis.from_url(server.url) as redis:
+            await store.put(session)
+            name = store._name(session.session_id)
+            before = await redis.pttl(name)
+            stranger = RedisStore(redis, WindowedTicketKeys(bytes(32)))
+            assert await stranger.find(session.session_id) is None
+            assert await store.claim(spent) == session
+            assert 0 < await redis.pttl(name) <= before <= 100_000
+            kept = await redis.get(name)
+            assert kept is not None
+            assert kept.startswith(b"used up:")
+            for secret in (session.secret, session.session_id, spent.binder_key, spent.use.client_random):
+                assert secret not in kept
+            assert await stranger.find(session.session_id) is None
+            # Neither passes for the other, whatever somebody writes in front of it.
+            await redis.set(name, kept.removeprefix(b"used up:"))
+            assert await store.find(session.session_id) is None
+            sealed = store._keys.seal(session.to_bytes(), time.time(), bytes)
+            await redis.set(name, b"used up:" + sealed)
+            assert await store.find(session.session_id) is None
 
     run(main())
 
@@ -191,7 +253,8 @@ def test_nothing_waits_long_or_raises(
             asking, claiming = Answers(store), Answers(store)
             for _ in range(8):  # as many tickets as a server looks at
                 assert await asking.look_up(LookUpSession(session.session_id, TLS13)) == ProvideSession(None)
-            assert await claiming.claim(ClaimSession(session)) == SessionNotClaimed()
+            question = ClaimSession(session, left_of(session))
+            assert await claiming.claim(question) == SessionNotClaimed()
             assert time.monotonic() - started < PATIENCE / 3, "three operations of a tenth of a second each"
             with pytest.raises((OSError, RedisError)):
                 await store.get(session.session_id)

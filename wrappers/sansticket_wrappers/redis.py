@@ -6,16 +6,18 @@
 
 Tickets are ids then.  A session is written before its client can have the ticket, looked up when the ticket comes
 back, and deleted when its connection fails.  In TLS 1.3 each is used once: when the client has proved that the
-session is its own, a GETDEL claims it, and whoever shows the ticket, to whichever server and how many at a time,
-one connection resumes and gets a new ticket.  In TLS 1.2 a session keeps its id, and is looked up as often as its
-client comes.
+session is its own, a script claims it, and whoever shows the ticket, to whichever server and how many at a time,
+one connection resumes and gets a new ticket.  What is left of the session stays in its place until it would have
+expired: whichever server sees the ticket again knows who was the first (``TicketReused``).  In TLS 1.2 a session keeps
+its id, and is looked up as often as its client comes.
 
-What Redis knows: hashes of the ids, and sessions sealed with ``keys``, the ticket keys that the fleet shares
-(``WindowedTicketKeys``).  Whoever reads its memory can neither resume a session nor decrypt a connection.
+What Redis knows: hashes of the ids, and sessions, or what is left of them, sealed with ``keys``, the ticket keys that
+the fleet shares (``WindowedTicketKeys``).  Whoever reads its memory can neither resume a session nor decrypt a
+connection.
 
 What happens without it: every operation has ``timeout`` seconds.  A look-up or a claim that fails is a full
 handshake, and the last that is tried in it; a session that could not be written is a full handshake later.
-Nothing waits longer, and nothing is used twice: a GETDEL whose answer was lost has used the session up.
+Nothing waits longer, and nothing is used twice: a claim whose answer was lost has used the session up.
 
 It needs the client ``redis`` (``pip install "sansticket-wrappers[redis]"``), and a Redis of version 6.2 or newer
 that does not persist (``save ""``, ``appendonly no``): one that does brings back, when it is restarted, what was
@@ -65,6 +67,7 @@ from sansticket import (
     SessionClaimed,
     SessionFormatError,
     SessionNotClaimed,
+    SpentSession,
     TicketIssued,
     TicketKeys,
 )
@@ -94,12 +97,26 @@ TIMEOUT: Final = 0.25
 """Seconds that a handshake waits for Redis; on a network that works it takes a thousandth of that."""
 
 
+USED: Final = b"used up:"
+"""Before what is left of a session; a session that is sealed begins with the name of a key."""
+
+USE_UP: Final = """
+local kept = redis.call('GET', KEYS[1])
+if kept and string.sub(kept, 1, #ARGV[1]) ~= ARGV[1] then
+    redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'KEEPTTL')
+end
+return kept
+"""
+"""What was there; a session is replaced by what is left of it, and goes when that would have gone.  It is one step: of
+all who ask one gets the session, and the others what the first has left."""
+
 FAILURES: Final = (OSError, RedisError)
 """Redis is not to be had; TimeoutError is an OSError."""
 
 
 class RedisStore:
-    """A ``sansticket.testing.SessionStore``; those four operations raise OSError, TimeoutError and RedisError."""
+    """A ``sansticket.testing.SessionStore``, and a ``ClaimingStore``; those operations raise OSError, TimeoutError and
+    RedisError."""
 
     def __init__(
         self,
@@ -111,6 +128,7 @@ class RedisStore:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._redis = redis
+        self._use_up = redis.register_script(USE_UP)
         self._keys = keys
         self._timeout = timeout
         self._prefix = prefix
@@ -161,10 +179,21 @@ class RedisStore:
         await self._put_all([session])
 
     async def get(self, session_id: bytes) -> Session | None:
+        found = await self.find(session_id)
+        return found if isinstance(found, Session) else None
+
+    async def find(self, session_id: bytes) -> Session | SpentSession | None:
         return self._opened(session_id, await self._bounded(self._redis.get(self._name(session_id))))
 
     async def take(self, session_id: bytes) -> Session | None:
-        return self._opened(session_id, await self._bounded(self._redis.getdel(self._name(session_id))))
+        kept = await self._bounded(self._redis.getdel(self._name(session_id)))
+        found = self._opened(session_id, kept)
+        return found if isinstance(found, Session) else None
+
+    async def claim(self, spent: SpentSession) -> Session | SpentSession | None:
+        left = self._keys.seal(spent.to_bytes(), self._clock(), os.urandom)
+        operation = self._use_up(keys=[self._name(spent.session_id)], args=[USED, left])
+        return self._opened(spent.session_id, await self._bounded(operation))
 
     async def remove(self, session_id: bytes) -> None:
         await self._bounded(self._redis.delete(self._name(session_id)))
@@ -187,19 +216,20 @@ class RedisStore:
     def _name(self, session_id: bytes) -> bytes:
         return self._prefix + sha256(session_id).digest()
 
-    def _opened(self, session_id: bytes, sealed: bytes | str | None) -> Session | None:
-        """The session, unless it is too old, or not ours."""
-        if not isinstance(sealed, bytes):
+    def _opened(self, session_id: bytes, kept: Any) -> Session | SpentSession | None:
+        """The session, unless it is too old, or what is left of it; None for what is not ours."""
+        if not isinstance(kept, bytes):
             return None
-        opened = self._keys.open(sealed, self._clock())
+        opened = self._keys.open(kept.removeprefix(USED), self._clock())
         if opened.plaintext is None:
             return None
+        kind = SpentSession if kept.startswith(USED) else Session
         try:
-            session = Session.from_bytes(opened.plaintext)
+            found: Session | SpentSession = kind.from_bytes(opened.plaintext)
         except SessionFormatError:
             return None
-        fits = session.session_id == session_id and not session.expired(self._clock())
-        return session if fits else None
+        over = isinstance(found, Session) and found.expired(self._clock())
+        return found if found.session_id == session_id and not over else None
 
 
 @define
@@ -210,17 +240,19 @@ class Answers:
     failed: bool = False
 
     async def look_up(self, question: LookUpSession) -> ProvideSession:
-        return ProvideSession(await self._ask("look-up", self.store.get, question.session_id))
+        return ProvideSession(await self._ask("look-up", self.store.find, question.session_id))
 
     async def claim(self, question: ClaimSession) -> SessionClaimed | SessionNotClaimed:
-        taken = await self._ask("claim", self.store.take, question.session.session_id)
-        return SessionClaimed() if taken == question.session else SessionNotClaimed()
+        found = await self._ask("claim", self.store.claim, question.spent)
+        if isinstance(found, SpentSession):
+            return SessionNotClaimed(found)
+        return SessionClaimed() if found == question.session else SessionNotClaimed()
 
     async def _ask(
-        self, what: str, operation: Callable[[bytes], Awaitable[Session | None]], session_id: bytes
-    ) -> Session | None:
+        self, what: str, operation: Callable[[T], Awaitable[Session | SpentSession | None]], argument: T
+    ) -> Session | SpentSession | None:
         try:
-            return None if self.failed else await operation(session_id)
+            return None if self.failed else await operation(argument)
         except FAILURES as error:
             log.warning("session %s failed: %r", what, error)
             self.failed = True

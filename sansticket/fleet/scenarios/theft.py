@@ -24,6 +24,7 @@ PLANS: Final[Mapping[str, Any]] = {
     "each server remembers uses": {"reuse": ReusePolicy.END_FAMILY},
     "one table of uses": {"reuse": ReusePolicy.END_FAMILY, "uses": Recorders.SHARED},
     "shared store": {"keys": StoredSessions()},
+    "store, families end": {"keys": StoredSessions(), "reuse": ReusePolicy.END_FAMILY},
 }
 """The second and the third have windowed keys too, and end the family of a ticket that is used again."""
 
@@ -63,9 +64,9 @@ def play(setting: Setting) -> Report:
             "handshake is refused, the tickets of the thief too, and the client begins anew. A server that remembers "
             f"for itself sees it only where both uses were its own, once in {setting.size.servers}; after that there "
             "is no ticket that both have.",
-            "Where a ticket is used once, there is less to go by: whoever of the two comes second is refused. If that "
-            "is the victim, it is a full handshake that looks like any other whose session was lost, and the thief "
-            "goes on with the tickets that he got; if it is the thief, he has nothing.",
+            "Where a ticket is used once, whoever of the two comes second is refused, at whichever server: the store "
+            "has what is left of the session, and says who was first. That alone does not stop a thief who was: he "
+            "goes on with the tickets that he got. Where the family ends he has nothing, whoever was first.",
         ),
     )
 

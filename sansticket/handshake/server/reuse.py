@@ -1,4 +1,7 @@
-"""A ticket that is shown again, where the config remembers which were used (``TicketUses``), in both versions.
+"""A ticket that is shown again, where somebody remembers which were used, in both versions.
+
+Who remembers: the config's table (``TicketUses``); and where sessions are for single use, the cache that they were
+claimed in or the store elsewhere, each with what is left of the session (``SpentSession``).
 
 TLS 1.3: whoever shows a ticket has proved to have it, by its binder; so a use is noted when the session passed all
 else.  But a binder can be repeated with its whole ClientHello, by anybody who saw it: that proves nothing new.
@@ -19,7 +22,11 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.server.rules import After, Candidate, Greeting, Outcome, Search
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
-from sansticket.tickets.stores.uses import ReusePolicy, TicketUse, TicketUses, name_of
+from sansticket.tickets.stores.spent import SpentSession
+from sansticket.tickets.stores.uses import DEFAULT_WINDOW, ReusePolicy, TicketUse, TicketUses, name_of
+
+USED_BEFORE: Final = Check("single use", False, "used before")
+CANNOT_TELL: Final = Check("single use", False, "the cache cannot tell whether it was used before")
 
 JUST_AFTER: Final = 0.001
 """Seconds: sessions keep their times to the millisecond."""
@@ -41,18 +48,18 @@ def noted(uses: TicketUses, candidate: Candidate[After], flight: Flight) -> tupl
         return candidate, NO_OTHER
     candidate = evolve(candidate, earlier_use=earlier)
     passed = abs(use.at - earlier.at)
-    if raced(uses, passed):
+    if raced(uses.window, passed):
         return candidate, Check("reuse", True, f"again after {passed:.3f} s, at most {uses.window:.3f} s")
     proven = rules.PROVES and use.hello != earlier.hello
-    policy = carried_out(uses, session, rules.config, flight, proven=proven)
+    policy = carried_out(rules.config, session.family, session.authenticated_at, flight, proven=proven)
     flight.emit(TicketReused(earlier, use, policy, proven))
     ignored = policy is ReusePolicy.IGNORE
     return candidate, Check("reuse", ignored, f"used {passed:.3f} s before: {policy.value}")
 
 
-def raced(uses: TicketUses, passed: float) -> bool:
+def raced(window: float, passed: float) -> bool:
     """Whether it is within the window.  One of 0 seconds is none, also where a coarse clock has not moved."""
-    return 0 < uses.window >= passed
+    return 0 < window >= passed
 
 
 def ended_family(uses: TicketUses, session: Session) -> Check | None:
@@ -63,18 +70,72 @@ def ended_family(uses: TicketUses, session: Session) -> Check | None:
         return None
 
 
-def used_up(uses: TicketUses, search: Search[After], flight: Flight) -> None:
-    """An id whose session is for single use, and gone: nobody can prove to have it any more."""
+# --- sessions for single use -----------------------------------------------------------------------------------------
+
+
+def spent_by(candidate: Candidate[After], flight: Flight) -> SpentSession:
+    """What is left of its session when this connection has used it up."""
+    rules, session = candidate.rules, candidate.session
+    use = use_of(rules.encounter(), session.version, session.family, session.generation, flight.now)
+    key = rules.binder_key(session)
+    return SpentSession(session.session_id, use, session.cipher_suite, key, session.authenticated_at)
+
+
+def used_up(
+    search: Search[After], spent: SpentSession | None, flight: Flight
+) -> tuple[Check, TicketUse | None]:
+    """An id is shown whose session is gone: only what is left of it can tell who shows it."""
+    earlier = remembered(search) if spent is None else spent.use
+    if earlier is None:
+        return USED_BEFORE, None
+    authenticated_at = (
+        0.0 if spent is None else spent.authenticated_at
+    )  # of no account where nothing is proven
+    has_it = spent is not None and search.rules.shows(search.index, spent)
+    return used_again(search, earlier, authenticated_at, flight, has_it=has_it), earlier
+
+
+def not_claimed(
+    candidate: Candidate[After], spent: SpentSession | None, flight: Flight
+) -> tuple[Candidate[After], Check]:
+    """Somebody else was faster, or first; this client has the session as well."""
+    earlier = remembered(candidate.search) if spent is None else spent.use
+    if earlier is None:
+        return candidate, USED_BEFORE
+    authenticated_at = candidate.session.authenticated_at
+    check = used_again(candidate.search, earlier, authenticated_at, flight, has_it=True)
+    return evolve(candidate, earlier_use=earlier), check
+
+
+def used_again(
+    search: Search[After], earlier: TicketUse, authenticated_at: float, flight: Flight, *, has_it: bool
+) -> Check:
+    """It is refused in any case.  Without a table there is its default window, and no family ends."""
+    rules, config = search.rules, search.rules.config
+    window = DEFAULT_WINDOW if config.ticket_uses is None else config.ticket_uses.window
+    use = use_of(rules.encounter(), rules.NUMBER, earlier.family, earlier.generation, flight.now)
+    passed = abs(use.at - earlier.at)
+    when = f"used before, {passed:.3f} s ago"
+    if raced(window, passed):
+        return Check("single use", False, f"{when}, at most {window:.3f} s")
+    proven = has_it and use.hello != earlier.hello
+    policy = carried_out(config, earlier.family, authenticated_at, flight, proven=proven)
+    if policy is ReusePolicy.IGNORE:
+        policy = ReusePolicy.REFUSE
+    flight.emit(TicketReused(earlier, use, policy, proven))
+    return Check("single use", False, f"{when}: {policy.value}")
+
+
+def remembered(search: Search[After]) -> TicketUse | None:
+    """What the table knows, where nobody else does."""
+    uses = search.rules.config.ticket_uses
     try:
-        earlier = uses.earlier(search.now_shown.identity)
+        return None if uses is None else uses.earlier(search.now_shown.identity)
     except Exception:
-        return  # it is refused in any case
-    if earlier is None or raced(uses, abs(flight.now - earlier.at)):
-        return
-    use = use_of(
-        search.rules.encounter(), search.rules.NUMBER, earlier.family, earlier.generation, flight.now
-    )
-    flight.emit(TicketReused(earlier, use, ReusePolicy.REFUSE, proven=False))
+        return None  # it is refused in any case
+
+
+# --- in TLS 1.2, and what follows ------------------------------------------------------------------------------------
 
 
 def note_finished(
@@ -92,28 +153,29 @@ def note_finished(
     except Exception:
         return  # the record says so already
     known = outcome.record.identities[0].earlier_use is not None
-    if earlier is None or known or raced(uses, abs(use.at - earlier.at)):
+    if earlier is None or known or raced(uses.window, abs(use.at - earlier.at)):
         return
-    policy = carried_out(uses, session, config, flight, proven=True)
+    policy = carried_out(config, session.family, session.authenticated_at, flight, proven=True)
     if policy is ReusePolicy.REFUSE:
         policy = ReusePolicy.IGNORE
     flight.emit(TicketReused(earlier, use, policy, proven=True))
 
 
 def carried_out(
-    uses: TicketUses, session: Session, config: ServerConfig, flight: Flight, *, proven: bool
+    config: ServerConfig, family: bytes, authenticated_at: float, flight: Flight, *, proven: bool
 ) -> ReusePolicy:
     """The policy, as far as it can be carried out."""
-    if uses.policy is not ReusePolicy.END_FAMILY:
-        return uses.policy
-    if not proven or not session.family:
+    uses = config.ticket_uses
+    if uses is None or uses.policy is not ReusePolicy.END_FAMILY:
+        return ReusePolicy.REFUSE if uses is None else uses.policy
+    if not proven or not family:
         return ReusePolicy.REFUSE
     ended = config.revocations is not None
     if config.revocations is not None:
         # All of a family were authenticated at one time: this refuses them, and can be forgotten when they are too old.
-        config.revocations.revoke_family(session.family, session.authenticated_at + JUST_AFTER)
+        config.revocations.revoke_family(family, authenticated_at + JUST_AFTER)
     try:
-        uses.end_family(session.family, flight.now, session.authenticated_at + config.max_session_age)
+        uses.end_family(family, flight.now, authenticated_at + config.max_session_age)
         ended = True
     except Exception:  # the list may have it all the same
         pass
@@ -123,7 +185,7 @@ def carried_out(
 def use_of(greeting: Greeting, version: int, family: bytes, generation: int, now: float) -> TicketUse:
     """The facts of this one."""
     return TicketUse(
-        at=now,
+        at=round(now * 1000) / 1000,
         version=version,
         family=family,
         generation=generation,

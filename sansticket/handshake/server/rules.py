@@ -14,6 +14,7 @@ from sansticket.tickets.decision import Decision, FoundBy, TicketCounts, TicketR
 from sansticket.tickets.keys.protection import Encounter
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.spent import SpentSession
 from sansticket.tickets.stores.uses import TicketUse
 from sansticket.values import value
 
@@ -123,6 +124,18 @@ class Rules(Generic[After]):
         """The same for an external PSK."""
         raise NotImplementedError
 
+    def binder_key(self, session: Session) -> bytes:
+        """Of a session that this version proves by one (``PROVES``)."""
+        raise NotImplementedError
+
+    def shows(self, index: int, spent: SpentSession) -> bool:
+        """Whether the client has proved to have a session that was used up.  One that has not is no fault."""
+        return False
+
+    def claim(self, candidate: Candidate[After], flight: Flight) -> After:
+        """Use a session up, where ids are tickets and for single use."""
+        raise NotImplementedError
+
     def look_up_psk(self, sought: SoughtPsk[After], flight: Flight) -> After:
         """Find out which external PSK has an identity, and go on with what is found."""
         raise NotImplementedError
@@ -145,7 +158,7 @@ class Questions(Generic[After]):
     decide_ticket: Callable[[Search[After], TicketStatus, bytes, Session | None, tuple[Check, ...]], After]
     look_up_session: Callable[[Search[After]], After]
     admit_session: Callable[[Candidate[After]], After]
-    claim_session: Callable[[Candidate[After]], After] | None = None
+    claim_session: Callable[[Candidate[After], SpentSession], After] | None = None
     look_up_psk: Callable[[SoughtPsk[After]], After] | None = None
 
 

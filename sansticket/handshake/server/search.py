@@ -7,9 +7,9 @@ What a client shows is looked at in its order, and the first session that is usa
     neither    in TLS 1.3 perhaps the name of an external PSK: ``psks``
 
 A session that was taken back (``revocations``) is judged no further: no binder is looked at.
-When a session has passed every check the application has the last word (AskAdmitSession).  Only then is its use noted,
-where somebody remembers uses (``reuse``), and is it used up, where sessions are for single use (AskClaimSession).  One
-that was used before is not usable, and the search goes on.  ``resolve`` says what all the decisions together mean.
+When a session has passed every check the application has the last word (AskAdmitSession).  Only then is it used up,
+where sessions are for single use (``claims``), and its use noted, where somebody remembers uses (``reuse``).  One that
+was used before is not usable, and the search goes on.  ``resolve`` says what all the decisions together mean.
 
 What is of one version is its ``Rules``: what is shown, how a session is judged, and how the hello is answered.
 The questions are the same in both, but a state says in which version it is and where it leads: so they
@@ -21,25 +21,21 @@ from __future__ import annotations
 
 from typing import Final, Generic
 
-from attrs import evolve
-
 from sansticket.commands import (
     ProvideSession,
     ResolveTicket,
     SessionAdmitted,
-    SessionClaimed,
-    SessionNotClaimed,
     SessionRefused,
     TicketNotOpened,
     TicketOpened,
 )
 from sansticket.config.tickets import SealedTickets
 from sansticket.errors import Fault, LocalProtocolError
-from sansticket.events import AdmitSession, ClaimSession, DecideTicket, LookUpSession, OpenTicket
+from sansticket.events import AdmitSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
 from sansticket.handshake.server.policy import check_revocations
-from sansticket.handshake.server.reuse import ended_family, noted, used_up
+from sansticket.handshake.server.reuse import ended_family, noted, remembered, used_up
 from sansticket.handshake.server.rules import (
     After,
     Candidate,
@@ -65,11 +61,10 @@ from sansticket.tickets.decision import (
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, session_in
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord, all_passed
 from sansticket.tickets.session import MAX_SESSION_ID, Session
+from sansticket.tickets.stores.spent import SpentSession
 from sansticket.tickets.stores.uses import TicketUse
 from sansticket.values import value
 
-USED_BEFORE: Final = Check("single use", False, "used before")
-CANNOT_TELL: Final = Check("single use", False, "the cache cannot tell whether it was used before")
 UNKNOWN: Final = Check("found", False, "no session of this id")
 
 
@@ -208,9 +203,7 @@ def look_up(search: Search[After], session_id: bytes, flight: Flight) -> After:
         return not_found(search, Check("found", False, why), flight)
     if cache is not None:
         if cache.was_claimed(session_id):
-            if config.ticket_uses is not None:
-                used_up(config.ticket_uses, search, flight)
-            return not_found(search, USED_BEFORE, flight)
+            return gone(search, cache.spent(session_id), flight)
         try:
             session = cache.get(session_id, flight.now)
         except Exception as error:
@@ -219,7 +212,7 @@ def look_up(search: Search[After], session_id: bytes, flight: Flight) -> After:
             return found(search, session, FoundBy.CACHE, flight)
     if LookUpSession in config.answers:
         return search.rules.questions().look_up_session(search)
-    return not_found(search, UNKNOWN, flight)
+    return not_there(search, flight)
 
 
 @value
@@ -242,13 +235,16 @@ class AskLookUpSession(Asking, Generic[After]):
 
     def on_provide_session(self, command: ProvideSession, flight: Flight) -> After:
         session, asked = command.session, self.search.now_shown.identity
+        if session is None and not command.why:
+            return not_there(self.search, flight)
         if session is None:
-            why = Check("found", False, command.why) if command.why else UNKNOWN
-            return not_found(self.search, why, flight)
+            return not_found(self.search, Check("found", False, command.why), flight)
         if session.session_id != asked:
             raise LocalProtocolError(
                 f"ProvideSession has a session with id {session.session_id.hex()}; expected {asked.hex()}"
             )
+        if isinstance(session, SpentSession):
+            return gone(self.search, session, flight)
         cache = self.search.rules.config.session_cache
         if cache is not None:
             try:
@@ -256,7 +252,7 @@ class AskLookUpSession(Asking, Generic[After]):
             except Exception as error:
                 return not_found(self.search, failed(error), flight)
             if not admitted and not session.expired(flight.now):
-                return not_found(self.search, USED_BEFORE, flight)
+                return gone(self.search, cache.spent(asked), flight)
         return found(self.search, session, FoundBy.STORE, flight)
 
 
@@ -269,22 +265,37 @@ def found(search: Search[After], session: Session, found_by: FoundBy, flight: Fl
     return judged(search, session, found_by, status, answer, b"", flight)
 
 
+def not_there(search: Search[After], flight: Flight) -> After:
+    """Where sessions go when they are used, the table may know that this one was."""
+    if search.rules.config.single_use_tickets and remembered(search) is not None:
+        return gone(search, None, flight)
+    return not_found(search, UNKNOWN, flight)
+
+
 def not_found(search: Search[After], why: Check, flight: Flight) -> After:
-    """No session; perhaps an external PSK, unless it is one of our own ids."""
+    """No session; perhaps an external PSK."""
     rules = search.rules
-    if rules.HAS_PSKS and rules.config.takes_psks and why is not USED_BEFORE:
+    if rules.HAS_PSKS and rules.config.takes_psks:
         identity = search.now_shown.identity
         return rules.look_up_psk(SoughtPsk(search, identity, NotOurs(b"", why)), flight)
     return unknown_id(search, (why,), flight)
 
 
-def unknown_id(search: Search[After], checks: tuple[Check, ...], flight: Flight) -> After:
-    rules = search.rules
+def gone(search: Search[After], spent: SpentSession | None, flight: Flight) -> After:
+    """One of our own ids, whose session was used up."""
+    check, earlier = used_up(search, spent, flight)
+    return unknown_id(search, (check,), flight, earlier)
+
+
+def unknown_id(
+    search: Search[After], checks: tuple[Check, ...], flight: Flight, earlier: TicketUse | None = None
+) -> After:
     status = TicketStatus.NO_DECRYPT
-    if not rules.IDS_ARE_TICKETS:
-        return go_on(search.undecided(IdentityRecord(search.index, status=status, checks=checks)), flight)
+    if not search.rules.IDS_ARE_TICKETS:
+        record = IdentityRecord(search.index, status=status, checks=checks, earlier_use=earlier)
+        return go_on(search.undecided(record), flight)
     decision = Decision.by_default(status, usable=False)
-    return note(search, decision, b"", checks, None, flight)
+    return note(search, decision, b"", checks, None, flight, earlier)
 
 
 # --- a session -------------------------------------------------------------------------------------------------
@@ -351,48 +362,18 @@ class AskAdmitSession(Asking, Generic[After]):
 
 def admitted(candidate: Candidate[After], flight: Flight) -> After:
     rules = candidate.rules
-    if rules.config.ticket_uses is not None:
-        candidate, check = noted(rules.config.ticket_uses, candidate, flight)
-        if not check.passed:
-            return settle(candidate, check, flight=flight)
-        candidate = evolve(candidate, checks=(*candidate.checks, check))
-    claim_session = rules.questions().claim_session if rules.config.single_use_tickets else None
-    if claim_session is None:
+    if rules.config.single_use_tickets and rules.IDS_ARE_TICKETS:
+        return rules.claim(candidate, flight)
+    return used(candidate, flight)
+
+
+def used(candidate: Candidate[After], flight: Flight) -> After:
+    """The last look of all is at the table of used tickets."""
+    uses = candidate.rules.config.ticket_uses
+    if uses is None:
         return settle(candidate, flight=flight)
-    if ClaimSession in rules.config.answers:
-        return claim_session(candidate)
-    return claimed(candidate, flight, taken=False)
-
-
-@value
-class AskClaimSession(Asking, Generic[After]):
-    """Each session is for one connection, and this client is its own: has it not been used before?"""
-
-    QUESTION = ClaimSession
-
-    candidate: Candidate[After]
-
-    def question(self) -> ClaimSession:
-        return ClaimSession(self.candidate.session)
-
-    def default_answer(self, now: float) -> SessionClaimed:
-        return SessionClaimed()
-
-    def on_session_claimed(self, command: SessionClaimed, flight: Flight) -> After:
-        return claimed(self.candidate, flight, taken=ClaimSession in self.candidate.rules.config.answers)
-
-    def on_session_not_claimed(self, command: SessionNotClaimed, flight: Flight) -> After:
-        return settle(self.candidate, USED_BEFORE, flight=flight)
-
-
-def claimed(candidate: Candidate[After], flight: Flight, *, taken: bool) -> After:
-    """The cache has to agree.  ``taken``: an external store has given the session to this connection alone."""
-    cache = candidate.rules.config.session_cache
-    session = candidate.session
-    if cache is None or cache.claim(session, flight.now, taken=taken):
-        return settle(candidate, Check("single use", True), flight=flight)
-    known = cache.was_claimed(session.session_id)
-    return settle(candidate, USED_BEFORE if known else CANNOT_TELL, flight=flight)
+    candidate, check = noted(uses, candidate, flight)
+    return settle(candidate, check, flight=flight)
 
 
 def settle(candidate: Candidate[After], *checks: Check, flight: Flight) -> After:
@@ -424,7 +405,8 @@ def note(
     earlier_use: TicketUse | None = None,
 ) -> After:
     """Enter the decision; on to what is shown next.  An id that cannot be used may say nothing about tickets."""
-    family, generation = (session.family, session.generation) if session is not None else (b"", 0)
+    of = session or earlier_use
+    family, generation = (of.family, of.generation) if of is not None else (b"", 0)
     status, answer = decision.status, decision.ticket_return
     record = IdentityRecord(
         search.index, key_name, status, answer, checks, None, family, generation, earlier_use

@@ -14,9 +14,10 @@ SSL_CTX_set_session_cache_mode(3) and SSL_CTX_sess_set_new_cb, _remove_cb and _g
   store goes on saying.
 
 How a claim stays a claim.  Removing a session from the cache is not enough: an external store that still has
-it would bring it back.  So the ids of claimed sessions are remembered until they expire, in bounded memory:
-when that is full, those that expire first are forgotten, and from then on a session from outside that expires
-no later than they do can no longer be claimed.  Too many claims cost full handshakes, never a second use.
+it would bring it back.  So the ids of claimed sessions are remembered until they expire, with what is left of
+them (``note_use``), in bounded memory: when that is full, those that expire first are forgotten, and from then on
+a session from outside that expires no later than they do can no longer be claimed.  Too many claims cost full
+handshakes, never a second use.
 This holds for one process.  Where several share a store, the store must decide: see ``events.ClaimSession``.
 
 A copy must not be able to claim what the original can.  ``copy`` and ``deepcopy`` therefore give the cache itself, as
@@ -44,6 +45,7 @@ from sansticket.inputs import check_kind
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.claims import BATCH, Claims, expires_at_ms
 from sansticket.tickets.stores.expiry import Entry, Expiry
+from sansticket.tickets.stores.spent import SpentSession
 from sansticket.values import Shared, frozen
 
 DEFAULT_SIZE: Final = 20_480
@@ -264,6 +266,20 @@ class SessionCache(Shared):
         """Whether the session with this id is known to be used up: somebody presents it a second time."""
         with self._lock:
             return session_id in self._claims.ids
+
+    def note_use(self, spent: SpentSession) -> None:
+        """Who has used a session up that was claimed here, and how to know it again.  Of one that is not known to be
+        claimed nothing is kept; and of each no more than the first that is said."""
+        data = spent.to_bytes()
+        with self._lock:
+            if self._claims.ids.get(spent.session_id) == b"":
+                self._claims.ids[spent.session_id] = data
+
+    def spent(self, session_id: bytes) -> SpentSession | None:
+        """What was noted of a session that is known to be used up; None where nothing was, or it is forgotten."""
+        with self._lock:
+            data = self._claims.ids.get(session_id)
+        return SpentSession.from_bytes(data) if data else None
 
     def take(self, session_id: bytes, now: float) -> Session | None:
         """``get`` and ``claim``: the session, for one caller only."""

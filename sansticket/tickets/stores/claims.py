@@ -20,14 +20,14 @@ class Claims:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.ids: set[bytes] = set()
+        self.ids: dict[bytes, bytes] = {}  # with what was told of the use, written: it is smaller so
         self.expiry: list[tuple[int, bytes]] = []  # a heap of the same
         self.forgotten_until: float = -1  # the latest expiry of an id that was forgotten, in milliseconds
 
     def for_a_copy(self) -> Self:
         """What a copy may claim: nothing that somebody else may have, now or later, for that is the original's."""
         other = type(self)(self.limit)
-        other.ids, other.expiry, other.forgotten_until = set(self.ids), list(self.expiry), inf
+        other.ids, other.expiry, other.forgotten_until = dict(self.ids), list(self.expiry), inf
         return other
 
     def record(self, session: Session, now: float, *, trusted: bool) -> bool:
@@ -42,7 +42,7 @@ class Claims:
         expires_at = expires_at_ms(session)
         if session.session_id in self.ids or (not trusted and expires_at <= self.forgotten_until):
             return False
-        self.ids.add(session.session_id)
+        self.ids[session.session_id] = b""
         heappush(self.expiry, (expires_at, session.session_id))
         if len(self.ids) > self.limit:
             self._forget()
@@ -50,5 +50,5 @@ class Claims:
 
     def _forget(self) -> None:
         expires_at, session_id = heappop(self.expiry)
-        self.ids.remove(session_id)
+        del self.ids[session_id]
         self.forgotten_until = max(self.forgotten_until, expires_at)

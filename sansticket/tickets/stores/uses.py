@@ -26,6 +26,9 @@ from sansticket.values import Shared, frozen
 FORGOTTEN_AT_ONCE: Final = 4
 """How many of what is over one call forgets at most."""
 
+DEFAULT_WINDOW: Final = 10.0
+"""Seconds after the first use, unless said otherwise: also where no table says what follows from another one."""
+
 NAME_LENGTH: Final = 16
 """Bytes of the hash by which a ticket, or a ClientHello, is known again."""
 
@@ -89,7 +92,7 @@ class TicketUses(Shared):
         self,
         capacity: int = 65_536,
         *,
-        window: float = 10.0,
+        window: float = DEFAULT_WINDOW,
         policy: ReusePolicy = ReusePolicy.REFUSE,
     ) -> None:
         """ConfigError for anything but a capacity of at least 1, a window of at least 0 seconds, and a policy."""

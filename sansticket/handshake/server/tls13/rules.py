@@ -43,9 +43,9 @@ from sansticket.crypto.hkdf import HASH_LENGTHS
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.server import psks, rules, search
+from sansticket.handshake.server import claims, psks, rules, search
 from sansticket.handshake.server.policy import check_policy
-from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown, SoughtPsk
+from sansticket.handshake.server.rules import Candidate, Judgement, Outcome, Questions, Shown, SoughtPsk
 from sansticket.handshake.server.tls13.early_data import (
     AfterSearch,
     AskAdmitEarlyData,
@@ -61,6 +61,7 @@ from sansticket.text import quoted
 from sansticket.tickets.decision import TicketCounts
 from sansticket.tickets.records import Check, IdentityRecord, all_passed, known_check
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.spent import SpentSession
 from sansticket.values import value
 from sansticket.wire.extensions.resumption import PreSharedKeyOffer
 
@@ -178,6 +179,9 @@ class Rules(rules.Rules["AfterHello"]):
         rules = self if negotiated is self.negotiated else evolve(self, negotiated=negotiated)
         return Judgement(rules, (*checks, BINDER_VERIFIED), passed=True)
 
+    def claim(self, candidate: Candidate[AfterHello], flight: Flight) -> AfterHello:
+        return claims.claim(candidate, flight)
+
     def look_up_psk(self, sought: SoughtPsk[AfterHello], flight: Flight) -> AfterHello:
         return psks.look_up(sought, flight)
 
@@ -190,12 +194,26 @@ class Rules(rules.Rules["AfterHello"]):
 
     def check_binder(self, negotiated: Negotiated, index: int, secret: bytes, label: bytes) -> None:
         """The client has the secret of the session, or the key (RFC 9846 section 4.3.11.2)."""
-        hash_name = negotiated.suite.hash_name
-        truncated = negotiated.raw_hello[: -self.offer.binders_size]
-        binder_key = EarlySecret.from_psk(hash_name, secret).binder_key(label)
-        expected = binder(hash_name, binder_key, negotiated.transcript.digest_of(truncated))
-        if not hmac.compare_digest(expected, self.offer.binders[index]):
+        key = EarlySecret.from_psk(negotiated.suite.hash_name, secret).binder_key(label)
+        if not hmac.compare_digest(self.binder_by(key, negotiated), self.offer.binders[index]):
             raise Fault(Reason.BAD_BINDER, f"identity {index}")
+
+    def binder_by(self, key: bytes, negotiated: Negotiated) -> bytes:
+        """Of this hello."""
+        truncated = negotiated.raw_hello[: -self.offer.binders_size]
+        return binder(negotiated.suite.hash_name, key, negotiated.transcript.digest_of(truncated))
+
+    def binder_key(self, session: Session) -> bytes:
+        return EarlySecret.from_psk(SUITES[session.cipher_suite].hash_name, session.secret).binder_key()
+
+    def shows(self, index: int, spent: SpentSession) -> bool:
+        suite = SUITES.get(spent.cipher_suite)
+        if suite is None:
+            return False
+        negotiated = self.negotiated.for_hash(suite.hash_name)
+        if negotiated.suite.hash_name != suite.hash_name:
+            return False
+        return hmac.compare_digest(self.binder_by(spent.binder_key, negotiated), self.offer.binders[index])
 
     def counts(self, num_tickets: int | None) -> TicketCounts:
         return self.negotiated.ticket_numbers.counts(num_tickets)
@@ -230,7 +248,7 @@ class AskAdmitSession(search.AskAdmitSession["AfterHello"]):
 
 
 @value
-class AskClaimSession(search.AskClaimSession["AfterHello"]):
+class AskClaimSession(claims.AskClaimSession["AfterHello"]):
     """Each session is for one connection, and this client is its own: has it not been used before?"""
 
 
