@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from fuzz.packets import LINK_NAMES, Talk, pcap, pcapng
 from fuzz.script import OPERATIONS, step
 from fuzz.world import (
@@ -38,6 +40,8 @@ from sansticket.tickets.keys.openssl import OpenSSLTicketKey
 from sansticket.tickets.keys.programs.layouts import PROGRAMS, write_files
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.revocations import Revocations
+from sansticket.tickets.stores.spent import SpentSession
+from sansticket.tickets.stores.uses import TicketUse
 from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
 
 HANDSHAKE: Final = 0
@@ -79,6 +83,7 @@ class Seeds:
         self._add_revocations()
         self._add_captures()
         self._add_replays()
+        self._add_spent_sessions()
 
     def add(self, target: str, name: str, data: bytes) -> None:
         known = self.contents.setdefault(target, {})
@@ -154,6 +159,22 @@ class Seeds:
             numbers = range(1, 4) if program == "haproxy" else (1,)
             keys = [OpenSSLTicketKey(bytes((number,)) * 16, bytes(size), bytes(size)) for number in numbers]
             self.add("key_files", program, write_files(program, tuple(keys))[0])
+
+    def _add_spent_sessions(self) -> None:
+        use = TicketUse(
+            at=1_700_000_000.5,
+            version=0x0304,
+            family=bytes(range(16)),
+            generation=2,
+            server_name="server.example",
+            alpn_protocol=b"h2",
+            client_random=bytes(range(32)),
+            hello=bytes(range(16, 32)),
+        )
+        spent = SpentSession(bytes(range(32)), use, 0x1301, bytes(range(32, 64)), 1_700_000_000)
+        self.add("spent_session", "all", spent.to_bytes())
+        bare = evolve(use, family=b"", generation=0, server_name=None, alpn_protocol=None)
+        self.add("spent_session", "bare", evolve(spent, session_id=b"i", use=bare).to_bytes())
 
     def _add_revocations(self) -> None:
         """None, some, and what is left when they were forgotten."""

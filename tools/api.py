@@ -43,6 +43,7 @@ CONSTANTS: Final = {
     "DEFAULT_SIGNATURE_SCHEMES": "In the order of preference, those that `cryptography` may lack among them.",
     "Entropy": "A function from a number to as many random bytes, such as `os.urandom`.",
     "NATIVE": "The `SessionCodec` of `Session.to_bytes`.",
+    "CLAIM_RULES": "All rules of a session store that says who has used a session up.",
     "FRESH_RECORDER_RULES": "Those of a recorder that has just begun.",
     "RECORDER_RULES": "All rules of a recorder of ClientHellos that has been there for a while.",
     "SCENARIOS": "Those that ship, by their names.",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -20,18 +23,22 @@ from sansticket import (
     EarlyDataReason,
     EarlyDataStatus,
     Event,
+    HandshakeCompleted,
     ReplayRecorder,
     ServerConfig,
     ServerConnection,
     Session,
     SessionCache,
+    SpentSession,
     TicketReceived,
+    TicketUse,
+    TicketUses,
     WindowedTicketKeys,
 )
-from sansticket.testing import RECORDER_RULES, RULES, RecorderRule, Rule
+from sansticket.testing import CLAIM_RULES, RECORDER_RULES, RULES, ClaimRule, RecorderRule, Rule
 from sansticket.tickets.keys.programs.layouts import PROGRAMS
 from sansticket_wrappers.asyncio import Hooks, open_connection
-from sansticket_wrappers.redis import RedisStore
+from sansticket_wrappers.redis import USED, RedisStore
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE, ROOT
 from tests.support.configs import client_config
@@ -45,8 +52,10 @@ from tests.tickets.test_go_keys import STEK
 
 PAGE: Final = Document("fleet.md")
 DAY: Final = 86_400
-MEMORY: Final = int(re.search(r"memory of Redis \| (\d+) bytes", PAGE.text)[1])  # type: ignore[index]
+MEMORY: Final = int(re.search(r"\| memory of Redis \| (\d+) bytes", PAGE.text)[1])  # type: ignore[index]
 """Of Redis, in bytes for each session of TLS 1.3."""
+MEMORY_OF_USED: Final = int(re.search(r"in the memory of Redis \| (\d+) bytes", PAGE.text)[1])  # type: ignore[index]
+"""Of one that was used."""
 FAMILY: Final = bytes(range(16))
 """Every session that a server makes has one."""
 
@@ -153,6 +162,78 @@ def test_sharing_a_store(names: dict[str, Any]) -> None:
         assert asyncio.run(main(redis.url)) == [b"full", b"resumed", b"full"]
 
 
+def test_a_stolen_ticket_at_another_server(names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three servers, of which each is asked once: the client's, the thief's, and one that hears of it."""
+    PAGE.run("Sharing a store", names)
+    PAGE.run("A stolen ticket at another server", names)
+    # No minute is waited for: the window is none.
+    monkeypatch.setitem(names, "TicketUses", lambda policy: TicketUses(window=0, policy=policy))
+    sessions: list[Session] = []
+    families: list[bytes] = []
+    failed: list[str] = []
+
+    class Watched(RedisStore):
+        async def observe(self, happened: Sequence[Event]) -> None:
+            await super().observe(happened)
+            for event in happened:
+                if isinstance(event, HandshakeCompleted):
+                    checks = [check for identity in event.record.identities for check in identity.checks]
+                    failed.extend(check.name for check in checks if not check.passed)
+
+    monkeypatch.setitem(names, "RedisStore", Watched)
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("tls")
+        families.append(connection.family)
+        writer.write(b"resumed" if connection.resumed else b"full")
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+
+    async def keep(happened: Sequence[Event]) -> None:
+        sessions.extend(event.session for event in happened if isinstance(event, TicketReceived))
+
+    async def visit(port: int, session: Session | None) -> bytes:
+        reader, writer = await open_connection(
+            *("127.0.0.1", port, client_config()),
+            server_name="server.example",
+            session=session,
+            hooks=Hooks(observe=keep),
+        )
+        greeting = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return greeting
+
+    async def main(url: str) -> list[bytes]:
+        async with asyncio.timeout(PATIENCE), Redis.from_url(url) as redis:
+            started = [await names["serve_and_watch"](greet, 0, redis, bytes(32)) for _ in range(3)]
+            ports = [server.sockets[0].getsockname()[1] for server, _ in started]
+            while (await redis.pubsub_numsub("revocations"))[0][1] < 3:
+                await asyncio.sleep(0.01)
+            greetings = [await visit(ports[0], None)]
+            stolen, sibling = sessions
+            greetings.append(await visit(ports[0], stolen))
+            newest = sessions[-1]
+            greetings.append(await visit(ports[1], stolen))
+            while not await redis.zcard("revocations"):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)  # it is on its way
+            greetings += [await visit(ports[2], session) for session in (newest, sibling)]
+            for server, listening in started:
+                server.close()
+                listening.cancel()
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)  # Python 3.11 does not wait for the connections of a server
+        return greetings
+
+    with RedisServer() as redis:
+        greetings = asyncio.run(main(redis.url))
+    assert greetings == [b"full", b"resumed", b"full", b"full", b"full"]
+    assert failed == ["single use", "revocation", "revocation"]
+    assert len(set(families)) == 4, "whoever is refused begins a family of his own"
+
+
 class MyStore:
     """The package's cache, as if it were asynchronous."""
 
@@ -180,6 +261,20 @@ def test_is_my_store_fit_for_it(rule: Rule) -> None:
     assert mark.args == ("rule", RULES)
     cache = SessionCache()
     test(rule, [MyStore(cache), MyStore(cache)])
+
+
+@pytest.mark.parametrize("rule", CLAIM_RULES, ids=str)
+def test_a_store_in_sql(rule: ClaimRule, tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    PAGE.run("Is my store fit for it?", names)
+    test, (mark,) = names["test_my_sql_store"], names["test_my_sql_store"].pytestmark
+    assert mark.args == ("rule", CLAIM_RULES)
+    with ExitStack() as stack:
+        databases = [
+            stack.enter_context(closing(sqlite3.connect(tmp_path / "sessions", timeout=PATIENCE)))
+            for _ in range(2)
+        ]
+        test(rule, [names["SqlStore"](database) for database in databases])
 
 
 def test_recording_client_hellos() -> None:
@@ -260,26 +355,68 @@ def test_sizes() -> None:
         assert in_redis == f"{len(WindowedTicketKeys(bytes(32)).seal(encoded, 0.0, bytes))} bytes"
 
 
+def left_of(session: Session) -> SpentSession:
+    use = TicketUse(
+        at=session.issued_at,
+        version=session.version,
+        family=session.family,
+        generation=1,
+        server_name="example.com",
+        alpn_protocol=b"h2",
+        client_random=session.session_id,
+        hello=session.session_id[16:],
+    )
+    key = bytes(range(32))
+    return SpentSession(session.session_id, use, session.cipher_suite, key, session.authenticated_at)
+
+
+def test_sizes_of_what_is_left() -> None:
+    table = {first: cells for first, *cells in rows("| TLS 1.3")}
+    spent = left_of(evolve(ORDINARY, session_id=bytes(range(32)), family=FAMILY)).to_bytes()
+    sealed = USED + WindowedTicketKeys(bytes(32)).seal(spent, 0.0, bytes)
+    assert (ORDINARY.server_name, ORDINARY.alpn) == ("example.com", b"h2")
+    for name, size in (
+        ("what is left of one that was used, with its id", len(spent)),
+        ("sealed, with its mark", len(sealed)),
+    ):
+        assert table[name] == [f"{size} bytes", "–", f"{size} bytes"]
+
+
 def test_memory() -> None:
     """Redis grows its tables in steps, and its versions differ."""
     number = 20_000
 
-    async def main(url: str) -> float:
+    async def main(url: str) -> tuple[float, float]:
         async with asyncio.timeout(2 * PATIENCE), Redis.from_url(url) as redis:
             store = RedisStore(redis, WindowedTicketKeys(bytes(32)), timeout=PATIENCE)
             before = (await redis.info("memory"))["used_memory"]
-            for start in range(0, number, 500):
-                ids = (index.to_bytes(32) for index in range(start, start + 500))
-                now = time.time()
-                await store._put_all(
-                    [evolve(ORDINARY, session_id=name, issued_at=now, family=FAMILY) for name in ids]
-                )
+            names = [index.to_bytes(32) for index in range(number)]
+            now = round(time.time(), 3)
+            parts = [
+                [
+                    evolve(ORDINARY, session_id=name, issued_at=now, family=FAMILY)
+                    for name in names[start : start + 500]
+                ]
+                for start in range(0, number, 500)
+            ]
+            for sessions in parts:
+                await store._put_all(sessions)
             assert await redis.dbsize() == number
-            return float((await redis.info("memory"))["used_memory"] - before) / number
+            full = (await redis.info("memory"))["used_memory"]
+            for sessions in parts:
+                async with redis.pipeline(transaction=False) as pipeline:
+                    for session in sessions:
+                        left = store._keys.seal(left_of(session).to_bytes(), now, bytes)
+                        await store._use_up([store._name(session.session_id)], [USED, left], client=pipeline)
+                    await pipeline.execute()
+            assert isinstance(await store.find(names[-1]), SpentSession)
+            used = (await redis.info("memory"))["used_memory"]
+            return (full - before) / number, (used - before) / number
 
     with RedisServer() as redis:
         measured = asyncio.run(main(redis.url))
-    assert pytest.approx(measured, rel=0.15) == MEMORY
+    assert pytest.approx(measured[0], rel=0.15) == MEMORY
+    assert pytest.approx(measured[1], rel=0.15) == MEMORY_OF_USED
 
 
 def test_capacity() -> None:

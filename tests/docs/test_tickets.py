@@ -33,6 +33,7 @@ from sansticket import (
     ServerConnection,
     Session,
     SessionNotClaimed,
+    SpentSession,
     TicketIssued,
     TicketKeyRing,
     TicketReceived,
@@ -365,10 +366,13 @@ def test_single_use(recipe: Callable[[str], Names]) -> None:
     session = received(connect(config))[0]
     assert [outcome(connect(config, session)) for _ in range(2)] == [(True, 1), (False, 2)]
 
-    sessions: dict[bytes, Session] = {}
+    sessions: dict[bytes, Session | SpentSession] = {}
 
-    async def taken(session_id: bytes) -> Session | None:
-        return sessions.pop(session_id, None)
+    async def taken(spent: SpentSession) -> Session | SpentSession | None:
+        found = sessions.get(spent.session_id)
+        if isinstance(found, Session):
+            sessions[spent.session_id] = spent
+        return found
 
     async def handle(event: Event) -> list[Command]:
         match event:
@@ -386,9 +390,13 @@ def test_single_use(recipe: Callable[[str], Names]) -> None:
     session = received(run())[0]
     kept = dict(sessions)
     assert [outcome(run(session)) for _ in range(2)] == [(True, 1), (False, 2)]
-    sessions[session.ticket] = evolve(kept[session.ticket], app_data=b"another")
-    question = ClaimSession(kept[session.ticket])
-    assert asyncio.run(names["claim"](question, taken)) == SessionNotClaimed()
+    issued, spent = kept[session.ticket], sessions[session.ticket]
+    assert isinstance(issued, Session)
+    assert isinstance(spent, SpentSession)
+    sessions[session.ticket] = evolve(issued, app_data=b"another")
+    assert asyncio.run(names["claim"](ClaimSession(issued, spent), taken)) == SessionNotClaimed()
+    sessions[session.ticket] = spent
+    assert asyncio.run(names["claim"](ClaimSession(issued, spent), taken)) == SessionNotClaimed(spent)
 
 
 def test_several_hosts_behind_one_address(recipe: Callable[[str], Names]) -> None:

@@ -18,6 +18,7 @@ from sansticket.events import DataReceived
 from sansticket.handshake.machine.established import Established
 from sansticket.record import tls13
 from sansticket.tickets.session import Session
+from sansticket.tickets.stores.uses import ReusePolicy, TicketUse
 from tests.support.scenes import Scene
 from tools.explore import moves
 from tools.explore.__main__ import BEGIN, END, PAGE, full, quick, run
@@ -27,7 +28,7 @@ from tools.explore.setting import Scenario
 from tools.explore.shapes import key_of, shape_of
 from tools.explore.unreached import REASONS
 from tools.explore.walk import Walk, differences, explore
-from tools.explore.world import TalkativeCache, TalkativeRecorder
+from tools.explore.world import TalkativeCache, TalkativeRecorder, TalkativeUses
 
 SCENARIOS = {scenario.name: scenario for scenario in walks()}
 BRIEF = {scenario.name: scenario for scenario in brief()}
@@ -48,6 +49,8 @@ def test_every_way_up_to_a_bound() -> None:
     [
         ("full", ("TLS 1.3", "full")),
         ("resumed, single use", ("TLS 1.3", "resumed")),
+        ("resumed, and uses are remembered", ("TLS 1.3", "resumed")),
+        ("resumed, single use, and uses are remembered", ("TLS 1.3", "resumed")),
         ("resumed after a retry", ("TLS 1.3", "resumed")),
         ("early data", ("TLS 1.3", "resumed", "early data")),
         ("early data, single use", ("TLS 1.3", "resumed", "early data")),
@@ -109,6 +112,27 @@ def test_a_session_is_used_twice() -> None:
 def test_early_data_is_delivered_twice() -> None:
     found = problems(evolve(BRIEF["early data"], recorder=Forgetful))
     assert "second server: early data b'client 0;' is delivered a second time" in found
+
+
+class Suspicious(TalkativeUses):
+    """Knows no ClientHello again, and takes a copy of one for another."""
+
+    def note(self, ticket: bytes, use: TicketUse, until: float) -> TicketUse | None:
+        return super().note(ticket, evolve(use, hello=bytes(16)), until)
+
+
+class Oblivious(TalkativeUses):
+    def note(self, ticket: bytes, use: TicketUse, until: float) -> TicketUse | None:
+        return None
+
+
+def test_a_copy_of_a_client_hello_ends_a_family() -> None:
+    remembered = SCENARIOS["resumed, and uses are remembered"]
+    end = ReusePolicy.END_FAMILY
+    found = problems(evolve(remembered, client=(), server=(), uses=lambda: Suspicious(window=0, policy=end)))
+    assert "second server: takes a copy of a ClientHello for somebody who has the session" in found
+    found = problems(evolve(remembered, client=(), server=(), uses=lambda: Oblivious(window=0, policy=end)))
+    assert "second server: a session for single use is used again" in found
 
 
 def test_early_data_passes_for_data(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,7 @@ from sansticket import (
     SessionNotClaimed,
     SessionRefused,
     Sign,
+    SpentSession,
     TicketFlush,
     TicketIssued,
     TicketKey,
@@ -88,6 +89,7 @@ from sansticket import (
     TicketProtected,
     TicketReceived,
     TicketReturn,
+    TicketUse,
     TrustAnchors,
     UpdateKeys,
     UseConfig,
@@ -220,6 +222,23 @@ class Store:
         return SessionClaimed() if taken else SessionNotClaimed()
 
 
+class Remembering:
+    found: dict[bytes, Session | SpentSession]
+    written: dict[bytes, bytes]
+
+    def look_up(self, question: LookUpSession) -> ProvideSession:
+        return ProvideSession(self.found.get(question.session_id))
+
+    def claim(self, question: ClaimSession) -> SessionClaimed | SessionNotClaimed:
+        found = self.found.get(question.spent.session_id)
+        if isinstance(found, SpentSession):
+            first: TicketUse = found.use
+            return SessionNotClaimed(found) if first.family else SessionNotClaimed(spent=None)
+        self.written[question.spent.session_id] = question.spent.to_bytes()
+        self.found[question.spent.session_id] = SpentSession.from_bytes(question.spent.to_bytes())
+        return SessionClaimed()
+
+
 class Service:
     """Something that is called, and is no function."""
 
@@ -232,6 +251,13 @@ def seal(prefix: bytes, question: ProtectTicket) -> TicketProtected:
 
 
 store = Store()
+remembering = Remembering()
+ServerConfig(
+    credentials=[credential],
+    ticket_keys=None,
+    single_use_tickets=True,
+    answers={LookUpSession: remembering.look_up, ClaimSession: remembering.claim},
+)
 ServerConfig(credentials=[credential], answers={DecideTicket: decide})
 ServerConfig(credentials=[credential], answers={DecideTicket: decide, PrepareTicket: prepare, Sign: ASK})
 ServerConfig(credentials=[credential], answers={SelectConfig: ASK})

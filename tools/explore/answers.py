@@ -88,7 +88,7 @@ def _yes(setting: Setting, node: Node, party: Party, question: Question) -> Give
         case ClaimSession() if setting.scenario.scene.elsewhere == "store":
             name = question.session.session_id
             if name in node.claimed:
-                return Given(SessionNotClaimed())
+                return Given(SessionNotClaimed(question.spent))
             return Given(SessionClaimed(), claims=(name,))
         case ClaimEarlyData() if not setting.recorder:
             if question.key in node.claimed:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from sansticket.commands import Close, Command, IssueTicket, SendData, SendEarlyData
+from sansticket.commands import CheckRevocations, Close, Command, IssueTicket, SendData, SendEarlyData
 from sansticket.connection.server import ServerConnection
 from sansticket.errors import LocalProtocolError
 from sansticket.events import (
@@ -215,6 +215,7 @@ def _speech(setting: Setting, node: Node, party: Party) -> Iterator[tuple[str, R
     asked = item.count if type(item) is IssueTicket else 0
     speaker = party.but(steps_taken=place + 1, asked_for=party.asked_for + asked)
     cut = type(item) is Close and not all(one.connected for one in node.parties[:2])
+    cut = cut or type(item) is CheckRevocations
     before = node.with_party(speaker).but(undisturbed=node.undisturbed and not cut)
     result = act(setting, before, speaker, lambda connection: _say(connection, party, place, item))
     if result is not None:

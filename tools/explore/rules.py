@@ -9,8 +9,9 @@ from sansticket.codes import ContentType, ProtocolVersion
 from sansticket.debug.explain import Side
 from sansticket.debug.model import epochs_of
 from sansticket.errors import Fault, Reason
-from sansticket.events import ConnectionTerminated, DataReceived, EarlyDataReceived
+from sansticket.events import ConnectionTerminated, DataReceived, EarlyDataReceived, TicketReused
 from sansticket.handshake.machine.transitions import name_of
+from sansticket.tickets.stores.uses import ReusePolicy
 from sansticket.wire.extensions import PreSharedKeyOffer, PreSharedKeySelection
 from sansticket.wire.messages.hello import ClientHello, ServerHello
 from sansticket.wire.messages.tables import MESSAGES_OF_TLS13
@@ -27,7 +28,7 @@ def problems_of(
     setting: Setting, before: Node, node: Node, party: Party, notes: Notes
 ) -> tuple[Node, list[str]]:
     """What a move of ``party`` breaks; and the node, with what the rules have to remember."""
-    problems = [*notes.quarrels, *_places(party, notes), *_accepted(node, party, notes)]
+    problems = [*notes.quarrels, *_places(party, notes), *_accepted(node, party, notes), *_reuse(notes)]
     if any(isinstance(event, DataReceived | EarlyDataReceived) for event in notes.events):
         node, more = _data(node, party, notes)
         problems += more
@@ -105,6 +106,13 @@ def _data(node: Node, party: Party, notes: Notes) -> tuple[Node, list[str]]:
         f"early data {mark!r} is delivered a second time" for mark in new if mark in node.heard_early
     ]
     return node.but(heard_early=node.heard_early + tuple(new)), problems
+
+
+def _reuse(notes: Notes) -> Iterator[str]:
+    """A client shows each session once; what the attacker shows again is a copy, and ends nobody's family."""
+    for event in notes.events:
+        if isinstance(event, TicketReused) and (event.proven or event.policy is not ReusePolicy.REFUSE):
+            yield "takes a copy of a ClientHello for somebody who has the session"
 
 
 # --- single use --------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from sansticket.codes import CertificateCompression
 from sansticket.commands import (
+    CheckRevocations,
     Close,
     FlushTickets,
     IssueTicket,
@@ -29,16 +30,19 @@ from sansticket.events import (
     Sign,
     VerifyPeer,
 )
+from sansticket.tickets.stores.revocations import Revocations, certificate_subject
 from sansticket.wire.messages.hello import ClientHello, HelloRequest
+from tests.support.credentials import client_credential
 from tests.support.scenes import (
     CLASSICAL,
     EARLY_CLIENT,
+    TIME,
     TLS_1_2,
     Scene,
     named,
 )
 from tools.explore.setting import Foreign, Scenario, Script
-from tools.explore.world import TalkativeCache, new_recorder
+from tools.explore.world import TalkativeCache, new_recorder, new_table
 
 DATA: Final = SendData(b"")
 EARLY: Final = SendEarlyData(b"")
@@ -68,6 +72,13 @@ def full(name: str, **changes: Any) -> Scene:
     return evolve(named("full"), name=name, **changes)
 
 
+def revoking_the_client() -> Revocations:
+    """By the key of its certificate; what was authenticated just now too."""
+    revocations = Revocations()
+    revocations.revoke_subject(certificate_subject(client_credential().chain[0]), TIME + 1)
+    return revocations
+
+
 def walks() -> list[Scenario]:
     """The protocol in both versions, with the attacker."""
     return [*_of_tls13(), *_of_certificates(), *_of_early_data(), *_of_tls12(), *_of_questions()]
@@ -75,9 +86,20 @@ def walks() -> list[Scenario]:
 
 def _of_tls13() -> Iterator[Scenario]:
     again = Scene("resumed, single use", server=STORED, resumes=True)
+    noted = Scene("resumed, and uses are remembered", resumes=True)
+    left = evolve(again, name="resumed, single use, and uses are remembered")
+    certificate = named("client certificate")
+    revoked = evolve(
+        certificate,
+        name="revoked at any time",
+        server={**certificate.server, "revocations": revoking_the_client()},
+    )
     yield talking(named("full"), TALK, TALK)
     yield talking(named("resumed"), TALK, TALK)
     yield talking(again, cache=TalkativeCache, single_use=True)
+    yield talking(noted, uses=new_table, single_use=True)
+    yield talking(left, cache=TalkativeCache, uses=new_table, single_use=True)
+    yield talking(revoked, (), (CheckRevocations(),))
     yield talking(named("retry"))
     yield talking(named("resumed after a retry"))
     yield talking(named("resumed after a stateless retry"), ONCE, ONCE)

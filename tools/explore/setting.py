@@ -22,6 +22,7 @@ from tools.explore.world import (
     Store,
     TalkativeCache,
     TalkativeRecorder,
+    TalkativeUses,
     Told,
 )
 
@@ -42,8 +43,8 @@ class Scenario:
     """What is walked: a scene for the configs, and what both applications want to say, each in its order.
 
     ``asked``: questions that are open for a while instead of being answered at once; ``refuses``: the answer may be no;
-    ``aborts``: it may also be the end.  ``cache`` and ``recorder`` make what the server's config has of that kind;
-    ``offers`` is how many sessions of the earlier connection the client offers.  ``budget`` bounds what the attacker
+    ``aborts``: it may also be the end.  ``cache``, ``recorder`` and ``uses`` make what the server's config has of that
+    kind; ``offers`` is how many sessions of the earlier connection the client offers.  ``budget`` bounds what the attacker
     may do, beside the bound of the walk.
     """
 
@@ -55,6 +56,7 @@ class Scenario:
     aborts: bool = False
     cache: Callable[[], TalkativeCache] | None = None
     recorder: Callable[[], TalkativeRecorder] | None = None
+    uses: Callable[[], TalkativeUses] | None = None
     earlier: Script = ()
     """What the earlier server says."""
     offers: int = 1
@@ -93,6 +95,9 @@ class Setting:
         if scenario.recorder is not None:
             self.stores.append(Store(scenario.recorder(), scenario.recorder))
             changes["replay"] = self.stores[-1].one
+        if scenario.uses is not None:
+            self.stores.append(Store(scenario.uses(), scenario.uses))
+            changes["ticket_uses"] = self.stores[-1].one
         for store in self.stores:
             store.one.told = []
         self.recorder = scenario.recorder is not None

@@ -20,6 +20,8 @@ from sansticket.events import ConnectionTerminated, Question
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.tickets.stores.replay import ReplayRecorder
+from sansticket.tickets.stores.spent import SpentSession
+from sansticket.tickets.stores.uses import ReusePolicy, TicketUse, TicketUses
 from tools.explore.shapes import Shape, shape_of, shape_of_state
 from tools.explore.watching import Agreed, Content, Keys, reads, writes
 
@@ -56,9 +58,32 @@ class TalkativeCache(SessionCache):
         self.told.append(("claim", (session, now)))
         return super().claim(session, now, taken=taken)
 
+    def note_use(self, spent: SpentSession) -> None:
+        self.told.append(("note_use", (spent,)))
+        super().note_use(spent)
+
     def remove(self, session: Session) -> bool:
         self.told.append(("remove", (session,)))
         return super().remove(session)
+
+
+class TalkativeUses(TicketUses):
+    """Says what it was told."""
+
+    told: list[tuple[str, tuple[Any, ...]]]
+
+    def note(self, ticket: bytes, use: TicketUse, until: float) -> TicketUse | None:
+        self.told.append(("note", (ticket, use, until)))
+        return super().note(ticket, use, until)
+
+    def end_family(self, family: bytes, now: float, until: float) -> None:
+        self.told.append(("end_family", (family, now, until)))
+        super().end_family(family, now, until)
+
+
+def new_table() -> TalkativeUses:
+    """In a walk no time passes, so that there must be no window."""
+    return TalkativeUses(window=0, policy=ReusePolicy.END_FAMILY)
 
 
 class TalkativeRecorder(ReplayRecorder):
@@ -77,7 +102,7 @@ def new_recorder() -> TalkativeRecorder:
 
 @define
 class Store:
-    """A cache or a recorder that the configs have, and a way to set it back."""
+    """A cache, a recorder or a table of used tickets that the configs have, and a way to set it back."""
 
     one: Any
     fresh: Callable[[], Any]
@@ -254,7 +279,10 @@ class Node(Changing):
                 self.claimed,
                 self.taken,
                 self.heard_early,
-                [[(name, _key(arguments[0])) for name, arguments in told] for told in self.stores],
+                [
+                    [(name, _key(arguments[0]), _by(arguments)) for name, arguments in told]
+                    for told in self.stores
+                ],
             )
         )
         return shapes + [flight.shape for some in flights for flight in some]
@@ -268,5 +296,11 @@ class Node(Changing):
         return steps[::-1]
 
 
-def _key(argument: Session | bytes) -> bytes:
+def _key(argument: Session | SpentSession | bytes) -> bytes:
     return argument if isinstance(argument, bytes) else argument.session_id
+
+
+def _by(arguments: tuple[Any, ...]) -> bytes:
+    """The random of whoever has used it, where that is said."""
+    uses = (getattr(argument, "use", argument) for argument in arguments)
+    return next((use.client_random for use in uses if isinstance(use, TicketUse)), b"")

@@ -63,33 +63,23 @@ class SpentSession:
     """See ``Session.authenticated_at``."""
 
     def __attrs_post_init__(self) -> None:
-        wrong = next((name for name, right in self._fields() if not right), None)
-        if wrong is not None:
+        wrong = self._wrong()
+        if wrong:
             raise SessionFormatError(
                 f"{wrong} of what is left of a session: of another type, or out of range"
             )
 
-    def _fields(self) -> tuple[tuple[str, bool], ...]:
-        """Each with whether it is what it must be."""
-        use: Any = self.use
-        if not isinstance(use, TicketUse):
-            return (("use", False),)
-        name: Any = use.server_name
-        protocol: Any = use.alpn_protocol
-        return (
-            ("session_id", _is_bytes(self.session_id, 1, MAX_SESSION_ID)),
-            ("cipher_suite", _is_number(self.cipher_suite, 1 << 16)),
-            ("binder_key", _is_bytes(self.binder_key, 1, 255)),
-            ("authenticated_at", _is_time(self.authenticated_at)),
-            ("use.version", _is_number(use.version, 1 << 16)),
-            ("use.at", _is_time(use.at)),
-            ("use.generation", _is_number(use.generation, MAX_GENERATION + 1)),
-            ("use.client_random", _is_bytes(use.client_random, RANDOM_LENGTH, RANDOM_LENGTH)),
-            ("use.hello", _is_bytes(use.hello, NAME_LENGTH, NAME_LENGTH)),
-            ("use.family", use.family == b"" or _is_bytes(use.family, FAMILY_LENGTH, FAMILY_LENGTH)),
-            ("use.server_name", name is None or (isinstance(name, str) and 0 < utf8_length(name) < 256)),
-            ("use.alpn_protocol", protocol is None or _is_bytes(protocol, 1, 255)),
-        )
+    def _wrong(self) -> str:
+        """The name of the first field that is not what it must be, or nothing."""
+        if not _is_bytes(self.session_id, 1, MAX_SESSION_ID):
+            return "session_id"
+        if not _is_number(self.cipher_suite, 1 << 16):
+            return "cipher_suite"
+        if not _is_bytes(self.binder_key, 1, 255):
+            return "binder_key"
+        if not _is_time(self.authenticated_at):
+            return "authenticated_at"
+        return _wrong_in(self.use) if isinstance(self.use, TicketUse) else "use"
 
     def to_bytes(self) -> bytes:
         """See the module."""
@@ -136,6 +126,25 @@ class SpentSession:
         return spent
 
 
+def _wrong_in(use: TicketUse) -> str:
+    """The same of a use."""
+    if not _is_time(use.at):
+        return "use.at"
+    if not _is_number(use.version, 1 << 16):
+        return "use.version"
+    if not _is_number(use.generation, MAX_GENERATION + 1):
+        return "use.generation"
+    if not _is_bytes(use.client_random, RANDOM_LENGTH, RANDOM_LENGTH):
+        return "use.client_random"
+    if not _is_bytes(use.hello, NAME_LENGTH, NAME_LENGTH):
+        return "use.hello"
+    if use.family != b"" and not _is_bytes(use.family, FAMILY_LENGTH, FAMILY_LENGTH):
+        return "use.family"
+    if use.alpn_protocol is not None and not _is_bytes(use.alpn_protocol, 1, 255):
+        return "use.alpn_protocol"
+    return "" if use.server_name is None or _is_name(use.server_name) else "use.server_name"
+
+
 def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
@@ -149,6 +158,10 @@ def _text(data: bytes) -> str | None:
 
 def _is_bytes(value: Any, low: int, high: int) -> bool:
     return isinstance(value, bytes) and low <= len(value) <= high
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < utf8_length(value) < 256
 
 
 def _is_number(value: Any, end: int) -> bool:

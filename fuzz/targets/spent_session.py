@@ -1,0 +1,14 @@
+"""What is left of a session is a ``SessionFormatError``, or exactly those bytes as which it is written."""
+
+from sansticket.tickets.session import SessionFormatError
+from sansticket.tickets.stores.spent import SpentSession
+
+
+def one_input(data: bytes) -> None:
+    try:
+        spent = SpentSession.from_bytes(data)
+    except SessionFormatError:
+        return
+    assert spent.to_bytes() == data
+    assert SpentSession.from_bytes(spent.to_bytes()) == spent
+    assert spent.binder_key.hex() not in repr(spent) or len(spent.binder_key) < 4
