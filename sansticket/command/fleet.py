@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from textwrap import wrap
 
-from sansticket.command.output import Commands, add, write
+from sansticket.command.output import Commands, add, check_writable, write
 from sansticket.config.client import ClientConfig
-from sansticket.fleet.plots import svg
+from sansticket.fleet.plots import require_matplotlib, svg
 from sansticket.fleet.scenarios import SCENARIOS
 
 DESCRIPTION = """\
@@ -65,6 +65,9 @@ def check(options: argparse.Namespace) -> str:
 def run(options: argparse.Namespace) -> Iterable[str]:
     if options.scenario is None:
         return scenarios()
+    if options.plot is not None:
+        require_matplotlib()
+        check_writable(options.plot)
     size = {name: value for name in SIZES if (value := getattr(options, name)) is not None}
     report = SCENARIOS[options.scenario].run(stopwatch=_stopwatch() if options.time else None, **size)
     if options.plot is not None:

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
+from errno import EACCES, EISDIR, ENOENT, ENOTDIR
 from pathlib import Path
 from typing import TypeAlias
 
@@ -61,6 +62,22 @@ def write(path: str, content: bytes) -> None:
         Path(path).write_bytes(content)
     except OSError as error:
         raise _said(path, error) from None
+
+
+def check_writable(path: str) -> None:
+    """That nothing is known to be in the way of ``write``, before much work is done for it."""
+    file = Path(path)
+    wrong = 0
+    if file.is_dir():
+        wrong = EISDIR
+    elif not file.parent.exists():
+        wrong = ENOENT
+    elif not file.parent.is_dir():
+        wrong = ENOTDIR
+    elif not os.access(file if file.exists() else file.parent, os.W_OK):
+        wrong = EACCES
+    if wrong:
+        raise _said(path, OSError(wrong, os.strerror(wrong)))
 
 
 def write_secret(path: str, content: bytes, *, new: bool = False) -> None:

@@ -39,7 +39,7 @@ def svg(report: Report) -> bytes:
 
     Its metadata has the question of the scenario, and as its source the ``fingerprint`` of the report.
     """
-    library = _matplotlib()
+    library = require_matplotlib()
     picture = report.picture
     with library.rc_context(_SETTINGS):
         figure = library.figure.Figure(figsize=(7.2, 3.4), layout="constrained")
@@ -69,7 +69,8 @@ def _coordinates(one: Curve) -> tuple[list[float], list[float]]:
     return [x for x, _ in one.points], [y for _, y in one.points]
 
 
-def _matplotlib() -> Any:
+def require_matplotlib() -> Any:
+    """The library.  ``PlotError`` without it."""
     try:
         import matplotlib.figure
         import matplotlib.ticker

@@ -26,6 +26,11 @@ WIDTH = 120
 _BOUNDS = {"clients": (1, 1_000_000), "hours": (1, 8760), "servers": (1, 10_000), "seed": (0, 1 << 63)}
 
 
+def number_of(count: int, what: str) -> str:
+    """As people say it: ``1 server``, ``10,000 servers``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 @frozen(kw_only=True)
 class Size:
     """How much is simulated.  ConfigError names the field that is out of range."""
@@ -47,7 +52,12 @@ class Size:
                 raise ConfigError(name, f"{value}; expected {low} to {high:,}")
 
     def __str__(self) -> str:
-        return f"{self.clients:,} clients, {self.servers:,} servers, {self.hours:,} hours, seed {self.seed}"
+        counted = [
+            number_of(self.clients, "client"),
+            number_of(self.servers, "server"),
+            number_of(self.hours, "hour"),
+        ]
+        return f"{', '.join(counted)}, seed {self.seed}"
 
 
 @frozen

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sansticket.fleet import SCENARIOS
+from sansticket.fleet import SCENARIOS, Scenario
 
 Output = Callable[..., list[str]]
 Failure = Callable[..., str]
@@ -28,7 +29,17 @@ def test_it_prints_the_report(output: Output) -> None:
     lines = output(*SMALL, "--servers", 2, "--seed", 5)
     report = SCENARIOS["store-outage"].run(clients=2, hours=1, servers=2, seed=5)
     assert lines == list(report.lines())
-    assert lines[1] == "2 clients, 2 servers, 1 hours, seed 5"
+    assert lines[1] == "2 clients, 2 servers, 1 hour, seed 5"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_one_of_each(scenario: str, output: Output, tmp_path: Path) -> None:
+    """So few that there may be no visit, or no theft, at all."""
+    for seed in (1, 2):
+        options = ("--clients", 1, "--hours", 1, "--servers", 1, "--seed", seed)
+        lines = output("fleet", scenario, *options, "--plot", tmp_path / "plot.svg")
+        assert lines[1] == f"1 client, 1 server, 1 hour, seed {seed}"
+        assert not re.search(r"(?<![\d,.])1 (clients|servers|hours|visits)\b", "\n".join(lines))
 
 
 def test_json_and_a_plot(output: Output, tmp_path: Path) -> None:
@@ -60,8 +71,32 @@ def test_what_cannot_be_done(failure: Failure, arguments: tuple[object, ...], co
     assert failure("fleet", "store-outage", *arguments).startswith(complaint)
 
 
+@pytest.mark.parametrize(
+    ("plot", "complaint"),
+    [
+        ("no/such/folder/x.svg", "No such file or directory"),
+        ("file/x.svg", "Not a directory"),
+        (".", "Is a directory"),
+        ("", "a file without a name: Is a directory"),
+    ],
+)
+def test_a_plot_that_cannot_be_written_is_refused_at_once(
+    plot: str, complaint: str, failure: Failure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And not after hours of simulation."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Scenario, "run", never)
+    (tmp_path / "file").write_bytes(b"")
+    assert complaint in failure(*SMALL, "--plot", plot)
+
+
+def never(*arguments: object, **options: object) -> None:
+    raise AssertionError("nothing is to be simulated")
+
+
 def test_a_plot_without_matplotlib(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr(Scenario, "run", never)
     assert "expected: pip install 'sansticket[plots]'" in failure(*SMALL, "--plot", "x.svg")
 
 

@@ -44,8 +44,8 @@ class Scenario:
 
     ``asked``: questions that are open for a while instead of being answered at once; ``refuses``: the answer may be no;
     ``aborts``: it may also be the end.  ``cache``, ``recorder`` and ``uses`` make what the server's config has of that
-    kind; ``offers`` is how many sessions of the earlier connection the client offers.  ``budget`` bounds what the attacker
-    may do, beside the bound of the walk.
+    kind; ``offers`` is how many sessions of the earlier connection the client offers.  ``budget`` bounds what the
+    attacker may do, beside the bound of the walk.
     """
 
     scene: Scene

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sansticket.fleet.figures import early_data, handshakes, memory, over_time, resumption
 from sansticket.fleet.fleets import Fleet
 from sansticket.fleet.plan import OwnKeys, StoredSessions, WindowedKeys
-from sansticket.fleet.report import Picture, Report, Size
+from sansticket.fleet.report import Picture, Report, Size, number_of
 from sansticket.fleet.scenarios.base import Scenario, Setting
 
 COMES_BACK: Final = 900.0
@@ -45,8 +45,9 @@ def play(setting: Setting) -> Report:
         notes=(
             f"Each server is down for {DOWN:.0f} s, one after the other, in the middle third of the time. Clients go "
             "to those that are up; a connection that is cut is tried once more.",
-            f"Own keys resume on the server that made the ticket: of {setting.size.servers} servers that any client "
-            f"may meet 1 in {setting.size.servers}, and none of what was made before its restart.",
+            "Own keys resume on the server that made the ticket: of "
+            f"{number_of(setting.size.servers, 'server')} that any client may meet 1 in {setting.size.servers}, and "
+            "none of what was made before its restart.",
             "Shared keys and a shared store are not touched by a restart. A server that has just begun refuses early "
             "data for 20 s: it cannot know what it accepted before.",
         ),

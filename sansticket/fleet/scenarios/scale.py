@@ -8,7 +8,7 @@ from typing import Final
 
 from sansticket.fleet.figures import Case, count, handshakes, resumed_of_shown, resumption
 from sansticket.fleet.plan import OwnKeys, WindowedKeys
-from sansticket.fleet.report import Curve, Picture, Report, Size
+from sansticket.fleet.report import Curve, Picture, Report, Size, number_of
 from sansticket.fleet.scenarios.base import Scenario, Setting
 from sansticket.fleet.visits import Kind, Visit
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
@@ -52,7 +52,7 @@ def _fleet_of(setting: Setting, servers: int, name: str) -> Case:
     fleet = setting.fleet(servers=servers, keys=keys)
     fleet.populate(max(1, setting.size.clients * servers // setting.size.servers), COMES_BACK)
     fleet.world.run(setting.seconds)
-    return Case(f"{servers} servers, {name}", fleet)
+    return Case(f"{number_of(servers, 'server')}, {name}", fleet)
 
 
 def _points(numbers: list[int], cases: list[Case]) -> tuple[tuple[float, float], ...]:
@@ -74,20 +74,20 @@ class Arithmetic:
         visits = self.shared.visits
         hourly = len(visits) / size.hours
         many = hourly / size.servers * MANY
-        share = count(visits, Kind.RESUMED) / len(visits)
+        share = count(visits, Kind.RESUMED) / max(1, len(visits))
         yield (
-            f"Load: {len(visits):,} visits / {size.servers} servers / {size.hours} h = "
+            f"Load: {number_of(len(visits), 'visit')} / {number_of(size.servers, 'server')} / {size.hours} h = "
             f"{hourly / size.servers:.2f} for each server and hour; × {MANY:,} = {many:,.0f} visits an hour."
         )
         yield (
-            f"Windowed keys: {count(visits, Kind.RESUMED):,} of {len(visits):,} visits = {share:.1%} are resumed, as "
-            f"with fewer servers, since any server opens what any other has sealed; "
+            f"Windowed keys: {count(visits, Kind.RESUMED):,} of {number_of(len(visits), 'visit')} = {share:.1%} are "
+            "resumed, as with fewer servers, since any server opens what any other has sealed; "
             f"{share:.4f} × {many:,.0f} = {share * many:,.0f} an hour."
         )
         ours = resumed_of_shown(self.own.visits) or 0.0
         yield (
-            f"Own keys: 1 of {size.servers} servers can open a ticket, 1 / {size.servers} = {1 / size.servers:.1%}; "
-            f"{ours:.1%} were resumed. With {MANY:,} it is {1 / MANY:.2%}."
+            f"Own keys: 1 of {number_of(size.servers, 'server')} can open a ticket, 1 / {size.servers} = "
+            f"{1 / size.servers:.1%}; {ours:.1%} were resumed. With {MANY:,} it is {1 / MANY:.2%}."
         )
         yield from self._bytes(visits, share * many)
         yield from self._times(visits, share * many)

@@ -117,12 +117,14 @@ def _cells(robbed: Robbed) -> tuple[Cell, ...]:
 
 def _unseen(robbed: Robbed, hours: float) -> Curve:
     waits = robbed.hours_until_seen()
+    if not waits:
+        return Curve(robbed.case.name, ())
     points = []
     for number in range(POINTS + 1):
         since = number * hours / POINTS
         unseen = sum(wait is None or wait > since for wait in waits)
         points.append((round(since, 4), round(unseen / len(waits), 4)))
-    return Curve(robbed.case.name, tuple(points) if waits else ())
+    return Curve(robbed.case.name, tuple(points))
 
 
 THEFT: Final = Scenario(
