@@ -79,7 +79,8 @@ class SpentSession:
             return "binder_key"
         if not _is_time(self.authenticated_at):
             return "authenticated_at"
-        return _wrong_in(self.use) if isinstance(self.use, TicketUse) else "use"
+        use: Any = self.use
+        return _wrong_in(use) if isinstance(use, TicketUse) else "use"
 
     def to_bytes(self) -> bytes:
         """See the module."""
