@@ -34,9 +34,10 @@ Registries      AlertDescription, CertificateCompression, CipherSuite, NamedGrou
                 SignatureScheme
 
 help(sansticket.ClientConfig) and so on say what each is, field by field.  Public are these, and what
-sansticket.events, .commands, .config, .adapters, .fleet, .testing and .verifiers.pyopenssl list in their __all__;
-every other module is private.  Each name is imported here as itself, which is how type checkers know that it is
-exported; there is no __all__ here, because help() would then print every class of all of them.
+sansticket.events, .commands, .config, .accounts, .adapters, .fleet, .testing and
+.verifiers.pyopenssl list in their __all__; every other module is private.  Each name is imported here as itself, which
+is how type checkers know that it is exported; there is no __all__ here, because help() would then print every class of
+all of them.
 """
 
 from sansticket.codes import AlertDescription as AlertDescription

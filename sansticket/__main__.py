@@ -13,6 +13,7 @@ from sansticket import __version__
 from sansticket.command.certificates import add_certificates
 from sansticket.command.fleet import add_fleet
 from sansticket.command.output import Command, CommandError, Commands
+from sansticket.command.report import add_report
 from sansticket.command.session import add_session
 from sansticket.command.sight.explain import add_explain
 from sansticket.command.sight.ladder import add_ladder
@@ -111,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     add_session(commands)
     add_ticket_keys(commands)
     add_fleet(commands)
+    add_report(commands)
     _add_states(commands)
     return top
 

@@ -34,6 +34,7 @@ by subject.
 
 
 CONSTANTS: Final = {
+    "Account": "A flat mapping of names to plain values, which any log can write.",
     "ALERTS": "The alert of each `Reason`.",
     "ASK": "In `answers`: the question is answered by a later command.",
     "Answer": "How a question is answered: a function from the question to a command, or `ASK`.",
@@ -45,6 +46,7 @@ CONSTANTS: Final = {
     "NATIVE": "The `SessionCodec` of `Session.to_bytes`.",
     "CLAIM_RULES": "All rules of a session store that says who has used a session up.",
     "FRESH_RECORDER_RULES": "Those of a recorder that has just begun.",
+    "REASONS": "The words that `reason_of` and `refusals_of` give.",
     "RECORDER_RULES": "All rules of a recorder of ClientHellos that has been there for a while.",
     "SCENARIOS": "Those that ship, by their names.",
     "RULES": "All rules of a session store.",

@@ -25,7 +25,10 @@ ROOT: Final = Path(__file__).parent.parent
 SUBJECT: Final = re.compile(r"^([A-Z][A-Za-z]*(?: [A-Za-z]+)?)  +(\S.*(?:\n {16}.*)*)", re.MULTILINE)
 """A subject in the overview of the package: its title, and beside it the names."""
 
-WRAPPERS: Final = ("blocking", "asyncio", "trio", "twisted", "session_file", "redis", "requests", "ftplib")
+WRAPPERS: Final = (
+    *("blocking", "asyncio", "trio", "twisted"),
+    *("session_file", "redis", "requests", "ftplib", "monitoring"),
+)
 
 OUTSIDE: Final = {
     "README.md": "readme",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
 from typing import Any, Final
 
 from sansticket.errors import SansticketError
-from sansticket.fleet.report import Curve, Report
+from sansticket.fleet.report import Curve, Picture, Report
 
 _STYLES: Final = ("-", "--", "-.", ":")
 
@@ -39,8 +40,13 @@ def svg(report: Report) -> bytes:
 
     Its metadata has the question of the scenario, and as its source the ``fingerprint`` of the report.
     """
+    heading = f"{report.scenario}: {report.size}"
+    return drawn(report.picture, heading, {"Title": report.title, "Source": fingerprint(report)})
+
+
+def drawn(picture: Picture, heading: str, metadata: Mapping[str, str]) -> bytes:
+    """Curves under a heading, as SVG.  ``PlotError`` without ``matplotlib``."""
     library = require_matplotlib()
-    picture = report.picture
     with library.rc_context(_SETTINGS):
         figure = library.figure.Figure(figsize=(7.2, 3.4), layout="constrained")
         axes = figure.add_subplot()
@@ -50,7 +56,7 @@ def svg(report: Report) -> bytes:
             axes.plot(*_coordinates(one), style, marker=marker, linewidth=1.3, label=one.title)
         axes.set_xlabel(picture.x)
         axes.set_ylabel(picture.y)
-        axes.set_title(f"{report.scenario}: {report.size}", fontsize=9, loc="left")
+        axes.set_title(heading, fontsize=9, loc="left")
         if picture.share:
             axes.set_ylim(-0.03, 1.03)
             axes.yaxis.set_major_formatter(library.ticker.PercentFormatter(1.0))
@@ -60,8 +66,7 @@ def svg(report: Report) -> bytes:
         if len(picture.curves) > 1:
             figure.legend(loc="outside right center", frameon=False)
         written = BytesIO()
-        metadata = {"Title": report.title, "Date": None, "Creator": None, "Source": fingerprint(report)}
-        figure.savefig(written, format="svg", metadata=metadata)
+        figure.savefig(written, format="svg", metadata={**metadata, "Date": None, "Creator": None})
     return written.getvalue()
 
 

@@ -56,7 +56,7 @@ ROOMS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     ("handshake.client", "handshake.server", "handshake"),
     ("connection",),
-    ("captures", "debug", "adapters", "fleet", "replays", "testing", "verifiers"),
+    ("captures", "debug", "adapters", "fleet", "replays", "testing", "verifiers", "accounts"),
     ("command",),
     ("__main__", "__init__"),
 )
@@ -101,6 +101,7 @@ CLOCK_AND_RANDOMNESS: Final = (
 """Dotted names; everything inside a name is meant too."""
 
 VERSIONS_ARE_KNOWN: Final = (
+    "accounts",
     "adapters",
     "captures",
     "command",

@@ -18,6 +18,7 @@ PUBLIC: Final = (
     "sansticket.events",
     "sansticket.commands",
     "sansticket.config",
+    "sansticket.accounts",
     "sansticket.adapters",
     "sansticket.fleet",
     "sansticket.testing",

@@ -39,7 +39,7 @@ def test_what_both_need_is_the_same() -> None:
 
 def test_the_tests_run_with_what_the_extras_promise() -> None:
     extras = metadata(WRAPPERS)["options.extras_require"]
-    assert set(extras) == {"redis", "requests", "trio", "twisted"}
+    assert set(extras) == {"opentelemetry", "prometheus", "redis", "requests", "trio", "twisted"}
     tested = requirements(metadata(ROOT)["options.extras_require"]["frameworks"])
     for text in extras.values():
         for name, condition in requirements(text).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
@@ -19,6 +19,10 @@ TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
 
 
+Watch = Callable[[Sequence[Event]], None]
+"""Sees what happens, and cannot change it."""
+
+
 class TLSProtocol(asyncio.BufferedProtocol):
     """What the socket's transport talks to.  ``app`` is connected when the handshake is done, and so is ``ready``.
 
@@ -28,6 +32,8 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     ``https_compatible``: a stream that ends without close_notify has ended; otherwise that is a ``TLSError``,
     because anybody on the way can end a stream.  For HTTP, which knows by itself whether something is missing.
+
+    ``watch``: gets the events of each call before anything else does; it must be quick, and not raise.
 
     ``timeout``, ``linger``: seconds for the handshake and for each answer of the hooks, and for the end.
     ``read_size``: bytes, of a buffer that the connection has for itself.
@@ -56,6 +62,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         https_compatible: bool = False,
         read_size: int = READ_SIZE,
         early_data: bool = False,
+        watch: Watch | None = None,
     ) -> None:
         if read_size < 1:
             raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
@@ -67,6 +74,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self.app = app
         self.socket_transport: asyncio.Transport | None = None
         self._hooks = hooks
+        self._watch = watch
         self._timeout = timeout
         self._linger = linger
         self._https_compatible = https_compatible
@@ -103,11 +111,16 @@ class TLSProtocol(asyncio.BufferedProtocol):
         return True  # the socket stays open, until we close it
 
     def connection_lost(self, error: Exception | None) -> None:
+        in_good_order = (
+            self.ending and self._error is None
+        )  # then it matters to nobody what the peer has not said
         self.ending = self._lost = True
         self._stop_timer()
         if self._attending is not None and self.connection.pending is not None:
             self._attending.cancel()
-        self.connection.receive_data(b"")  # so that it knows, too
+        happened = self.connection.receive_data(b"")  # so that it knows, too
+        if not in_good_order:
+            self._seen(happened)
         error = self._error or error
         if self._connected:
             self.app.connection_lost(error)
@@ -183,12 +196,19 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     def _step(self, happened: list[Event]) -> None:
         """After every call that gives events: write what there is to write, then look at them."""
+        if self._watch is not None:
+            self._seen(happened)
         if self._hooks.concerns(happened):
             self._attending = self.loop.create_task(self._attend(happened))
             self.update_flow()
         else:
             self._flush()
             self._handle(happened)
+
+    def _seen(self, happened: list[Event]) -> list[Event]:
+        if self._watch is not None and happened:
+            self._watch(happened)
+        return happened
 
     async def _attend(self, happened: list[Event]) -> None:
         """The same where the application has to be waited for."""
@@ -204,7 +224,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
                     question = self.connection.pending
                     if question is None:
                         break
-                    happened = self.connection.send(await self._hooks.answer(question))
+                    happened = self._seen(self.connection.send(await self._hooks.answer(question)))
         except TimeoutError as error:
             self._give_up(error)
         except Exception as error:
@@ -287,9 +307,11 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if self._attending is not None and self._attending is not asyncio.current_task(self.loop):
             self._attending.cancel()
         if self.connection.pending is not None:
-            self.connection.send(AbortHandshake())
+            self._seen(self.connection.send(AbortHandshake()))
         elif self.connection.version is None:
-            self.connection.send(Close())  # user_canceled; later it would say that the data end here
+            self._seen(
+                self.connection.send(Close())
+            )  # user_canceled; later it would say that the data end here
         self._flush()
         self._error = self._error or error
         self.ending = True

@@ -9,7 +9,7 @@ from typing import Any
 from sansticket import ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import Hooks
-from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol
+from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol, Watch
 
 ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
@@ -30,6 +30,7 @@ async def open_connection(
     linger: float = LINGER,
     https_compatible: bool = False,
     read_size: int = READ_SIZE,
+    watch: Watch | None = None,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect, and do the handshake.
@@ -39,7 +40,7 @@ async def open_connection(
     0 if it did not get there, and then it is to be written, or not.
 
     ``answers``: a coroutine function for each class of questions that are to be asked, which has ``answer_timeout``
-    seconds.  ``timeout``, ``linger``, ``https_compatible`` and ``read_size`` are those of ``TLSProtocol``;
+    seconds.  ``timeout``, ``linger``, ``https_compatible``, ``read_size`` and ``watch`` are those of ``TLSProtocol``;
     ``options`` those of the loop's ``create_connection``: ``sock`` (connected to that host), ``local_addr`` and so on.
     Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
     """
@@ -47,7 +48,7 @@ async def open_connection(
     reader = asyncio.StreamReader(limit)
     app = asyncio.StreamReaderProtocol(reader)
     own = (hooks or Hooks()).with_answers(answers, answer_timeout)
-    tls = TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size)
+    tls = TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size, watch=watch)
     tls.early_data.send(connection, early_data)
     where = () if options.get("sock") is not None else (host, port)
     await _connect(tls, where, options)
@@ -79,6 +80,7 @@ async def start_server(
     linger: float = LINGER,
     https_compatible: bool = False,
     read_size: int = READ_SIZE,
+    watch: Watch | None = None,
     **options: Any,
 ) -> asyncio.Server:
     """Listen; ``client_connected`` is called after each handshake.
@@ -98,6 +100,8 @@ async def start_server(
         connection = ServerConnection(asked)
         app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
         own = hooks().with_answers(answers, answer_timeout)
-        return TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size, early_data)
+        return TLSProtocol(
+            connection, app, own, timeout, linger, https_compatible, read_size, early_data, watch
+        )
 
     return await asyncio.get_running_loop().create_server(accept, host, port, **options)
