@@ -77,7 +77,7 @@ def test_what_was_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "1 test: no /dev/full",
         "tests/docs, tests/fleet: tox -e surroundings",
         "what the package looks like to two type checkers: tox -e types",
-        "our client and server with every other implementation: tox -e interop",
+        "our client and server with every other implementation: tox -e interop,interop-wide",
         "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e thorough",
     ]
     assert left_out([]) == []

@@ -45,7 +45,7 @@ def left_out(
     if TYPING in ignored:
         lines.append("what the package looks like to two type checkers: tox -e types")
     if "not matrix" in markers:
-        lines.append("our client and server with every other implementation: tox -e interop")
+        lines.append("our client and server with every other implementation: tox -e interop,interop-wide")
     if quick:
         lines.append(
             "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e thorough"

@@ -219,12 +219,18 @@ def dial(
     config: ClientConfig,
     session: Session | None = None,
     server_name: str = "server.example",
+    *,
+    begin: Callable[[socket.socket], None] | None = None,
 ) -> Line:
-    """Our client, connected to a port of loopback and at the end of its handshake; or ``Refused``."""
+    """Our client, connected to a port of loopback and at the end of its handshake; or ``Refused``.
+
+    ``begin`` says what is to be said in the clear before.
+    """
     sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
-    line = Line(sock, ClientConnection(config, server_name, session))
     try:
-        return line.shake_hands()
+        if begin is not None:
+            begin(sock)
+        return Line(sock, ClientConnection(config, server_name, session)).shake_hands()
     except BaseException:
         sock.close()
         raise

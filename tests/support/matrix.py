@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
@@ -152,7 +153,7 @@ class Task:
 
     ``version`` is the only one it has.  A client sends ``payload`` on each connection, takes it back, and closes;
     after the first it resumes, with ``tickets`` or without.  ``group`` is the only one of a server.
-    ``certificate``: a server demands one, a client shows one.
+    ``certificate``: a server demands one, a client shows one.  ``retried``: there is to be a HelloRetryRequest.
     """
 
     cell: Cell
@@ -162,6 +163,7 @@ class Task:
     tickets: bool = True
     group: NamedGroup | None = None
     certificate: bool = False
+    retried: bool = False
     alpn: str | None = None
     payload: bytes = field(default=SMALL, repr=lambda payload: f"<{len(payload)} bytes>")
 
@@ -181,6 +183,8 @@ class Served:
 
     port: int
     talk: Callable[[Line, bytes], bytes] = echo
+    begin: Callable[[socket.socket], None] | None = None
+    """What is said before TLS."""
 
 
 @frozen
@@ -205,6 +209,10 @@ class Peer(ABC):
     cannot: ClassVar[Mapping[tuple[Role, Cell], Cannot]] = {}
     large: ClassVar[bytes] = LARGE
     """The large transfer."""
+    always_retries: ClassVar[bool] = False
+    """Whether it wants a group of which our ClientHello has no share."""
+    by_hand: ClassVar[bool] = False
+    """Whether it is tried only where the table is written: CI need not have it."""
 
     @abstractmethod
     def version(self) -> str:
@@ -218,6 +226,10 @@ class Peer(ABC):
     def visit(self, task: Task, port: int) -> None:
         """Its client: does the task at our server; AssertionError when its own side of it went wrong."""
 
+    def ours(self, task: Task, role: Role) -> dict[str, Any]:
+        """What our own config needs, for a peer in that role that is told less than the task, or wants more."""
+        return {}
+
     def require(self) -> None:
         for need in self.needs:
             require(need)
@@ -229,6 +241,15 @@ class ClientOnly(Peer):
     roles = (Role.CLIENT,)
 
     def serve(self, task: Task) -> AbstractContextManager[Served]:
+        raise NotImplementedError
+
+
+class ServerOnly(Peer):
+    """An implementation that has no client."""
+
+    roles = (Role.SERVER,)
+
+    def visit(self, task: Task, port: int) -> None:
         raise NotImplementedError
 
 
@@ -250,7 +271,8 @@ def tasks(peer: Peer, cell: Cell, files: Files) -> Iterator[Task]:
         payload=peer.large if cell is Cell.LARGE else SMALL,
     )
     for version in BOTH if cell in BOTH_CELLS else (TLS12,) if cell in TLS12_CELLS else (TLS13,):
-        yield evolve(base, version=version)
+        retried = version == TLS13 and (cell is Cell.RETRY or peer.always_retries)
+        yield evolve(base, version=version, retried=retried)
 
 
 # --- our client ---------------------------------------------------------------------------------------------
@@ -260,14 +282,13 @@ def try_our_client(peer: Peer, cell: Cell, files: Files) -> None:
     """Our client does what the cell stands for at a server of the peer's."""
     for task in tasks(peer, cell, files):
         with peer.serve(task) as served:
-            _visit_them(task, served)
+            _visit_them(task, served, peer.ours(task, Role.SERVER))
 
 
-def _visit_them(task: Task, served: Served) -> None:
-    changes: dict[str, Any] = {}
+def _visit_them(task: Task, served: Served, changes: dict[str, Any]) -> None:
     if task.certificate:
         with pytest.raises(Refused):
-            _visit_once(task, served, {})
+            _visit_once(task, served, changes)
         changes["credentials"] = [client_credential()]
     if task.alpn:
         changes["alpn_protocols"] = [b"unknown", task.alpn.encode()]
@@ -305,18 +326,18 @@ def _visit_once(
 def _line(task: Task, served: Served, changes: Mapping[str, Any], session: Session | None) -> Line:
     if task.cell is Cell.PSK:
         psk = ExternalPsk(PSK_IDENTITY.encode(), PSK_KEY, role=PskRole.CLIENT)
-        return dial(served.port, client_config(psks=[psk]))
+        return dial(served.port, client_config(psks=[psk], **changes))
     config = client_config(**changes)
     if task.cell is Cell.EARLY and session is not None:
         return dial_early(served.port, config, session)
-    return dial(served.port, config, session)
+    return dial(served.port, config, session, begin=served.begin)
 
 
 def _check(task: Task, line: Line) -> None:
     if task.cell is Cell.PSK:
         assert line.hello.psk_identity == PSK_IDENTITY.encode()
     assert line.hello.version == task.version
-    assert line.retried == (task.cell is Cell.RETRY)
+    assert line.retried == task.retried
     if task.group is not None:
         assert line.hello.group == task.group
     if task.alpn is not None:
@@ -329,7 +350,7 @@ def _check(task: Task, line: Line) -> None:
 def try_our_server(peer: Peer, cell: Cell, files: Files) -> None:
     """The peer's client does what the cell stands for at our server."""
     for task in tasks(peer, cell, files):
-        _receive_them(peer, task)
+        _receive_them(peer, task, **peer.ours(task, Role.CLIENT))
         if cell is Cell.RETRY:
             keys = TicketKeyRing.generate(time.time(), os.urandom)
             _receive_them(peer, task, ForgetfulServer, stateless_retry=keys)
@@ -410,7 +431,21 @@ after a PSK, therefore there are none in that column.
 """
 
 
-def table(versions: Mapping[str, str], outcome: Mapping[tuple[str, Role, Cell], str]) -> str:
+@frozen
+class Page:
+    """What stands around a table, and the columns that it has."""
+
+    head: str
+    tail: str
+    cells: Sequence[Cell] = tuple(Cell)
+
+
+INTEROP: Final = Page(HEAD, TAIL)
+
+
+def table(
+    versions: Mapping[str, str], outcome: Mapping[tuple[str, Role, Cell], str], page: Page = INTEROP
+) -> str:
     """The document.  ``outcome`` has for each cell ``YES`` or the sentence that says why not."""
     sentences: list[str] = []
 
@@ -421,23 +456,23 @@ def table(versions: Mapping[str, str], outcome: Mapping[tuple[str, Role, Cell], 
             sentences.append(text)
         return f"({sentences.index(text) + 1})"
 
-    lines = [HEAD.rstrip("\n"), ""]
+    lines = [page.head.rstrip("\n"), ""]
     for role, title in TITLES.items():
         lines += [
             f"## {title}",
             "",
-            _row("", *(cell.value for cell in Cell)),
-            _row(*["---"] * (len(Cell) + 1)),
+            _row("", *(cell.value for cell in page.cells)),
+            _row(*["---"] * (len(page.cells) + 1)),
         ]
         for name, version in sorted(versions.items()):
             if (name, role, Cell.FULL_13) in outcome:
-                entries = (entry(outcome[name, role, cell]) for cell in Cell)
+                entries = (entry(outcome[name, role, cell]) for cell in page.cells)
                 lines.append(_row(f"{name} {version}", *entries))
         lines.append("")
     lines += [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
     lines += ["", "## What the columns mean", ""]
-    lines += [f"- **{cell.value}**: {MEANING[cell]}." for cell in Cell]
-    return "\n".join(lines) + "\n" + TAIL
+    lines += [f"- **{cell.value}**: {MEANING[cell]}." for cell in page.cells]
+    return "\n".join(lines) + "\n" + page.tail
 
 
 def _row(*entries: str) -> str:

