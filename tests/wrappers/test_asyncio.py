@@ -510,6 +510,49 @@ def test_a_psk_that_a_coroutine_looks_up(how: str, caplog: pytest.LogCaptureFixt
     assert ("the store is broken" in caplog.text) == (how == "raises")
 
 
+def test_questions_and_events_have_what_the_program_knows_of_the_connection() -> None:
+    """Here the address of the peer, on the server, and a name on the client."""
+    heard: list[tuple[str, Any]] = []
+
+    async def prepare(question: PrepareTicket) -> SealTicket:
+        heard.append(("server", question.connection.application))
+        return SealTicket()
+
+    async def observe(happened: Sequence[Event]) -> None:
+        heard.extend(("client", event.connection.application) for event in happened)
+
+    async def main() -> None:
+        hooks = Hooks(application=lambda transport: transport.get_extra_info("peername"))
+        client = Hooks(observe=observe, application=lambda transport: "of alice")
+        async with serving(server_config(), answers={PrepareTicket: prepare}, hooks=lambda: hooks) as port:
+            _, connection = await ask(port, hooks=client)
+        addresses = {application for side, application in heard if side == "server"}
+        assert [(host, type(number)) for host, number in addresses] == [("127.0.0.1", int)]
+        assert {application for side, application in heard if side == "client"} == {"of alice"}
+        assert connection.application == "of alice"
+
+    run(main())
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_connection_of_which_the_program_cannot_say_anything(side: str) -> None:
+    """It is not let in without: who bans addresses would let everybody in."""
+    complaints: list[dict[str, Any]] = []
+    failing = Hooks(application=lambda transport: 1 // 0)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        hooks = {"client": Hooks(), "server": Hooks(), side: failing}
+        async with serving(server_config(), hooks=lambda: hooks["server"]) as port:
+            with pytest.raises(TLSError if side == "server" else ZeroDivisionError):
+                await open_connection(
+                    "127.0.0.1", port, client_config(), server_name=NAME, hooks=hooks["client"]
+                )
+
+    run(main())
+    assert [type(one["exception"]) for one in complaints] == [ZeroDivisionError]
+
+
 def test_what_one_connection_answers_goes_before_what_all_answer() -> None:
     asked: list[str] = []
 

@@ -463,6 +463,26 @@ def test_an_asynchronous_session_store() -> None:
     run(main)
 
 
+def test_questions_have_what_the_program_knows_of_the_connection() -> None:
+    """Here the address of the peer, on the server, and a name on the client."""
+    known: list[Any] = []
+
+    async def prepare(question: PrepareTicket) -> Command:
+        known.append(question.connection.application)
+        return SealTicket()
+
+    async def main() -> None:
+        answers = {PrepareTicket: prepare}
+        async with serving(
+            server_config(), answers=answers, application=lambda stream: stream.socket.getpeername()
+        ) as port:
+            _, stream = await ask(port, application="of alice")
+        assert stream.connection.application == "of alice"
+        assert {(host, type(number)) for host, number in known} == {("127.0.0.1", int)}
+
+    run(main)
+
+
 def test_an_answer_that_does_not_come_costs_a_full_handshake() -> None:
     """The config need not say that it asks."""
     asked: list[bytes] = []

@@ -1344,6 +1344,40 @@ def test_a_handler_that_fails_ends_its_connection_only(handler: Any, message: st
     run(main, complaints=[message])
 
 
+def test_questions_and_events_have_what_the_program_knows_of_the_connection() -> None:
+    """Here the address of the peer, on the server, and a name on the client."""
+    known: list[Any] = []
+
+    async def prepare(question: PrepareTicket) -> SealTicket:
+        known.append(question.connection.application)
+        return SealTicket()
+
+    async def main(reactor: Any) -> None:
+        hooks = Hooks({PrepareTicket: prepare}, application=lambda transport: transport.getPeer().host)
+        config = server_config(answers={PrepareTicket: ASK})
+        async with serving(reactor, config, hooks=lambda: hooks) as server:
+            _, connection = await ask(
+                reactor, server.port, hooks=lambda: Hooks(application=lambda transport: "of alice")
+            )
+        assert connection.application == "of alice"
+        assert set(known) == {"127.0.0.1"}
+
+    run(main)
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_connection_of_which_the_program_cannot_say_anything(side: str) -> None:
+    """It is not let in without: who bans addresses would let everybody in."""
+
+    async def main(reactor: Any) -> None:
+        hooks = {"client": Hooks(), "server": Hooks(), side: Hooks(application=lambda transport: 1 // 0)}
+        async with serving(reactor, server_config(), hooks=lambda: hooks["server"]) as server:
+            with pytest.raises(TLSError if side == "server" else ZeroDivisionError):
+                await connect(reactor, server.port, hooks=lambda: hooks["client"])
+
+    run(main, complaints=["by zero"])
+
+
 def test_an_observer_that_fails_ends_its_connection_only() -> None:
     async def observe(happened: Sequence[Event]) -> None:
         if any(isinstance(event, TicketIssued) for event in happened):

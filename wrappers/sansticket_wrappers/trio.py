@@ -31,7 +31,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import index
-from typing import Final, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 import trio
 
@@ -324,13 +324,17 @@ async def open_tls_over_tcp_stream(
     server_name: str | None = None,
     session: Session | None = None,
     answers: Answers = NO_ANSWERS,
+    application: Any = None,
     **options: Unpack[StreamOptions],
 ) -> TLSStream:
     """Connect.  The handshake takes place with the first use.
 
-    The config asks what ``answers`` answer; ``options`` are those of ``TLSStream``.
+    The config asks what ``answers`` answer; ``application`` is that of the connection, ``options`` are those of
+    ``TLSStream``.
     """
-    connection = ClientConnection(asking(config, answers), server_name or host, session, port=port)
+    connection = ClientConnection(
+        asking(config, answers), server_name or host, session, port=port, application=application
+    )
     try:
         transport = await trio.open_tcp_stream(host, port)
     except BaseException:
@@ -347,17 +351,20 @@ async def serve_tls_over_tcp(
     host: str | None = None,
     timeout: float = TIMEOUT,
     answers: Answers = NO_ANSWERS,
+    application: Callable[[trio.SocketStream], Any] = lambda transport: None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
     **options: Unpack[StreamOptions],
 ) -> None:
     """Listen, for ever.  ``handler`` is called after each handshake that takes no longer than ``timeout`` seconds.
 
-    The config asks what ``answers`` answer; ``options`` are those of ``TLSStream``.
+    The config asks what ``answers`` answer; what ``application`` returns for the stream of a connection is what every
+    question and event has of the application.  ``options`` are those of ``TLSStream``.
     """
     asked = asking(config, answers)
 
     async def serve(transport: trio.SocketStream) -> None:
-        async with TLSStream(transport, ServerConnection(asked), answers=answers, **options) as stream:
+        connection = ServerConnection(asked, application=application(transport))
+        async with TLSStream(transport, connection, answers=answers, **options) as stream:
             try:
                 with trio.fail_after(timeout):
                     await stream.do_handshake()

@@ -35,10 +35,13 @@ class Hooks:
     ``answers``: a coroutine function for each class of questions that the config answers with ``ASK``.
     ``observe``: gets what has happened (except where that is data only) before the bytes are written that it
     caused.  With ``TicketIssued`` among it, it can put the session into a store before the client has the ticket.
+    ``application``: called with the socket's transport before anything is asked or happens; what it returns is the
+    ``application`` of the connection, which every question and event has.
     """
 
     answers: Mapping[type[Question], Callable[[Any], Awaitable[Command]]] = field(factory=dict)
     observe: Callable[[Sequence[Event]], Awaitable[None]] | None = None
+    application: Callable[[asyncio.Transport], Any] | None = None
 
     def concerns(self, happened: Sequence[Event]) -> bool:
         if self.observe is None:

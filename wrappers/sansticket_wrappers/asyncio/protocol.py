@@ -92,6 +92,12 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self.socket_transport = cast(
             asyncio.Transport, transport
         )  # uvloop's inherit from nothing of asyncio's
+        if self._hooks.application is not None:
+            try:
+                self.connection.application = self._hooks.application(self.socket_transport)
+            except Exception as error:
+                self._hook_failed(error)
+                return
         self._call_later(self._timeout, self._give_up, TimeoutError("the TLS handshake took too long"))
         self._flush()
 
@@ -228,10 +234,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         except TimeoutError as error:
             self._give_up(error)
         except Exception as error:
-            self.loop.call_exception_handler(
-                {"message": "TLS hook failed", "exception": error, "protocol": self}
-            )
-            self._give_up(error)
+            self._hook_failed(error)
         self._attending = None
         self.update_flow()
         backlog, self._backlog = self._backlog, []
@@ -301,6 +304,10 @@ class TLSProtocol(asyncio.BufferedProtocol):
             self.socket_transport.write(data)
 
     # --- the end
+
+    def _hook_failed(self, error: Exception) -> None:
+        self.loop.call_exception_handler({"message": "TLS hook failed", "exception": error, "protocol": self})
+        self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         """It is us who cannot go on.  The peer is told, but not waited for."""

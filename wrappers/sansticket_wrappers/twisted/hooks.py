@@ -38,10 +38,13 @@ class Hooks:
     ``observe``: such a function, too; it gets what has happened (except where that is data only) before the bytes
     are written that it caused.  With ``TicketIssued`` among it, it can put the session into a store before the
     client has the ticket.
+    ``application``: called with the transport below before anything is asked or happens; what it returns is the
+    ``application`` of the connection, which every question and event has.
     """
 
     answers: Mapping[type[Question], Callable[[Any], Awaitable[Command]]] = field(factory=dict)
     observe: Callable[[Sequence[Event]], Awaitable[None]] | None = None
+    application: Callable[[Any], Any] | None = None
 
     def concerns(self, happened: Sequence[Event]) -> bool:
         if self.observe is None:

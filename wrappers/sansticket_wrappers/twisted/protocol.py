@@ -93,6 +93,12 @@ class TLSProtocol(Protocol):
 
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
+        if self._hooks.application is not None:
+            try:
+                self.connection.application = self._hooks.application(self.transport)
+            except Exception:
+                self._hook_failed(Failure())
+                return
         self._call_later(self._timeout, self.give_up, _too_long("the TLS handshake"))
         self._flush()
 
