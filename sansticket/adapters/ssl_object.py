@@ -66,7 +66,8 @@ HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ")
 class SSLObject(Facts):
     """One connection.  Made by ``SSLContext.wrap_bio``.
 
-    Beyond the standard library: ``connection``, ``resumption_record``, ``termination`` and ``send``.
+    Beyond the standard library: ``connection``, ``resumption_record``, ``termination``, ``send`` and ``application``:
+    what is there when the handshake begins is what all questions and events of the connection have of the application.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class SSLObject(Facts):
         server_hostname: str | None,
         session: Session | None,
     ) -> None:
+        self.application: Any = None
         self._context = context
         self._profile: Profile = context._current_profile()
         self._incoming = Incoming(incoming)
@@ -316,11 +318,13 @@ class SSLObject(Facts):
             return
         live = self._profile.live
         if isinstance(live, ServerConfig):
-            self._connection = ServerConnection(live)
+            self._connection = ServerConnection(live, application=self.application)
         else:
             if self._profile.psk_client_callback is not None:
                 live = with_psk(live, self._profile.psk_client_callback)
-            self._connection = ClientConnection(live, self._server_hostname, self._session)
+            self._connection = ClientConnection(
+                live, self._server_hostname, self._session, application=self.application
+            )
         self._context._count("accept" if self._server_side else "connect")
         self._flush()
 

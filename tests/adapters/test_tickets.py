@@ -117,6 +117,24 @@ def test_the_session_that_a_server_has() -> None:
     assert again.server.tls.session.session.secret == issued.session.secret
 
 
+def test_questions_and_events_have_the_application() -> None:
+    """It is given before the handshake; without it there is none."""
+    known: list[Any] = []
+
+    def prepare(question: PrepareTicket) -> SealTicket:
+        known.append(question.connection.application)
+        return SealTicket()
+
+    context, other = client(), server(answers={PrepareTicket: prepare})
+    other.on_event = lambda tls, event: known.append(event.connection.application)
+    link = Link(context, other)
+    assert (link.client.tls.application, link.server.tls.application) == (None, None)
+    link.client.tls.application, link.server.tls.application = "of alice", ("192.0.2.1", 4433)
+    link.shake()
+    assert set(known) == {("192.0.2.1", 4433)}
+    assert link.client.tls.connection.application == "of alice"
+
+
 def test_records_of_resumption() -> None:
     context, other = client(), server()
     link = Link(context, other)
