@@ -15,9 +15,7 @@ from sansticket.command.fleet import add_fleet
 from sansticket.command.output import Command, CommandError, Commands
 from sansticket.command.report import add_report
 from sansticket.command.session import add_session
-from sansticket.command.sight.explain import add_explain
-from sansticket.command.sight.ladder import add_ladder
-from sansticket.command.sight.replay import add_replay
+from sansticket.command.sight.arguments import add_explain, add_ladder, add_replay
 from sansticket.command.ticket_keys import add_ticket_keys
 from sansticket.errors import SansticketError
 

@@ -6,21 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
-from sansticket.captures.secrets import TicketOpener
 from sansticket.command.session_text import key_name
 from sansticket.command.ticket_layouts import described
 from sansticket.errors import ConfigError, SansticketError
 from sansticket.inputs import random_bytes
 from sansticket.text import printable
 from sansticket.tickets.decision import TicketStatus
-from sansticket.tickets.keys.go.keys import SECRET_LENGTH as GO_LENGTH
-from sansticket.tickets.keys.go.keys import GoTicketKey, GoTicketKeys
 from sansticket.tickets.keys.openssl import KEY_SIZES, OpenSSLTicketKey, OpenSSLTicketKeys
-from sansticket.tickets.keys.programs.key import MAX_TIME
 from sansticket.tickets.keys.programs.layouts import PROGRAMS, read_files, write_files
 from sansticket.tickets.keys.programs.yaml import HMAC_LENGTH
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy
-from sansticket.tickets.keys.ring import SECRET_LENGTH, TicketKey, TicketKeyRing
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.values import frozen
 
@@ -112,32 +107,6 @@ def _role(key: OpenSSLTicketKey, place: int, program: str) -> str:
 def _check(found: KeyFiles) -> None:
     try:
         _ = found.keys
-    except ConfigError as error:
-        raise KeyFileError(str(error)) from None
-
-
-OTHERS: dict[str, int] = {"sansticket": KEY_NAME_LENGTH + SECRET_LENGTH, "go": GO_LENGTH}
-"""Whose keys stand in no file of OpenSSL's kind: the bytes of one."""
-
-
-def read_opener(files: Sequence[tuple[str, bytes]], program: str | None) -> TicketOpener:
-    """What opens tickets with the keys of these files, of the programs of ``read_keys`` and of ``OTHERS``.
-
-    In a capture there may be tickets of all times, and so a key opens whether or not it is over.
-    """
-    if program not in OTHERS:
-        found = read_keys(files, program)
-        always = [evolve(one.key, not_before=0, not_after=MAX_TIME) for one in found.held]
-        return TicketOpener((OpenSSLTicketKeys(always),))
-    for path, content in files:
-        if len(content) != OTHERS[program]:
-            raise KeyFileError(f"{path} has {len(content)} bytes; expected a key of {OTHERS[program]}")
-    contents = [content for _, content in files]
-    try:
-        if program == "go":
-            return TicketOpener((GoTicketKeys(map(GoTicketKey, contents)),))
-        names = KEY_NAME_LENGTH
-        return TicketOpener((TicketKeyRing(TicketKey(one[:names], one[names:], 0) for one in contents),))
     except ConfigError as error:
         raise KeyFileError(str(error)) from None
 

@@ -25,6 +25,7 @@ from sansticket import (
     VerifyPeer,
 )
 from sansticket.config import ASK
+from sansticket.library import ML_KEM
 from sansticket.replays.keeping import kept_on_failure
 from sansticket.replays.player import MISSING, Player
 from sansticket.replays.recorder import Recorded, record_client, record_server
@@ -33,6 +34,7 @@ from sansticket.replays.values import ReplayError
 from tests.replays.scripts import Script, opened, plays, recordings_of
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import server_credential
+from tests.support.newer import each
 from tests.support.scenes import SCENES, Scene, perform
 
 SCRIPTS = 100 if os.environ.get("SANSTICKET_QUICK") else 1000
@@ -96,7 +98,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", each(CONFIGS, {"what the library draws": ML_KEM}))
 def test_with_real_randomness(name: str) -> None:
     client, server = CONFIGS[name]
     for _ in range(2):  # the second time a session is resumed, where there is a store

@@ -17,85 +17,11 @@ from sansticket.captures.segments import Endpoint
 from sansticket.captures.streams import Flow, Moment
 from sansticket.captures.text import Piece, read_capture
 from sansticket.captures.tickets import History, told
-from sansticket.command.key_files import OTHERS, KeyFileError, read_opener
-from sansticket.command.output import CommandError, Commands, add, read
+from sansticket.command.key_files import KeyFileError
+from sansticket.command.output import CommandError, read
+from sansticket.command.sight.openers import read_opener
 from sansticket.debug.explain import Record, Side
 from sansticket.debug.key_log import KeyLog
-from sansticket.tickets.keys.programs.layouts import PROGRAMS
-
-DESCRIPTION = """\
-The records in captured TLS connections, the messages inside them with their extensions, and what became of the
-tickets: which were offered, taken, refused and issued, and where one was refused, the likely reason.
-
-A FILE of tcpdump, Wireshark or dumpcap (pcap, pcapng) may have any number of connections; the extra
-sansticket[captures] reads it.  Any other FILE has the bytes of one direction: raw, as hexadecimal digits, or as xxd
-and hexdump -C print them.  Give both directions as two files, or as one text that says who sent what:
-
-    # the client's lines begin with >, the server's with <; a line without either goes on with the one before
-    > 16030100f5010000f10303...
-    < 16 03 03 00 7a 02 00 00 76 ...
-
-What is encrypted is read with a key log: the file that SSLKEYLOGFILE names for browsers and curl, or the lines that
-"key_log" of our configs gets.  With the lines of one connection anybody reads all of it.
-
-Ticket keys open what is in tickets.  In TLS 1.2 that is the whole connection in which a ticket is shown or issued.
-In TLS 1.3 it is the early data, and whether the binder is right; the rest needs the key exchange too, so a key log,
-unless the peers do without one (psk_ke).
-"""
-
-EXAMPLES = """\
-examples:
-  python -m sansticket explain hello.bin
-  python -m sansticket explain client.bin server.bin --key-log keys.log
-  xxd -p client.bin | python -m sansticket explain -
-  python -m sansticket explain rest.bin --sender server        not from the beginning: say whose it is
-  python -m sansticket explain trace.pcapng --key-log keys.log --connection 2
-  python -m sansticket explain trace.pcap --ticket-keys current.key --ticket-keys previous.key
-"""
-
-
-def add_explain(commands: Commands) -> None:
-    command = add(
-        *(commands, "explain", run),
-        help="the records, messages and tickets in captured bytes",
-        description=DESCRIPTION,
-        examples=EXAMPLES,
-    )
-    add_sources(command)
-    command.set_defaults(check=check)
-
-
-def add_sources(command: argparse.ArgumentParser) -> None:
-    """The captured bytes, and the secrets that open them."""
-    command.add_argument(
-        "files", metavar="FILE", nargs="+", help="a capture, or one or both directions; - is standard input"
-    )
-    command.add_argument("--key-log", metavar="FILE", help="the secrets of the connection")
-    command.add_argument(
-        *("--ticket-keys",),
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="keys that open the tickets; once for each file",
-    )
-    command.add_argument(
-        "--program",
-        choices=(*PROGRAMS, *OTHERS),
-        help="whose ticket keys they are (default: nginx's or haproxy's, by their content); sansticket: the name and "
-        "the secret of a TicketKey, 48 bytes; go: 32 bytes",
-    )
-    command.add_argument(
-        "--sender", choices=("client", "server"), help="who sent what does not say so (default: as it begins)"
-    )
-    command.add_argument(
-        *("--connection",), type=int, metavar="N", help="of a capture with several: this one, counted from 1"
-    )
-
-
-def check(options: argparse.Namespace) -> str:
-    if options.program and not options.ticket_keys:
-        return "--program is for --ticket-keys"
-    return "--sender is for one FILE" if options.sender and len(options.files) > 1 else ""
 
 
 @define

@@ -9,8 +9,8 @@ from itertools import groupby
 from sansticket.captures.connections import Captured
 from sansticket.captures.streams import Moment
 from sansticket.captures.tickets import History, told
-from sansticket.command.output import STANDARD, CommandError, Commands, add, read, write
-from sansticket.command.sight.explain import Source, add_sources, check, source_of
+from sansticket.command.output import STANDARD, CommandError, read, write
+from sansticket.command.sight.explain import Source, source_of
 from sansticket.command.sight.replay import read_recording
 from sansticket.debug.explain import Side
 from sansticket.debug.ladder import draw
@@ -21,47 +21,6 @@ from sansticket.debug.trace import Carried, Step
 from sansticket.replays.player import Player
 from sansticket.replays.recording import is_replay
 from sansticket.replays.values import ReplayError
-
-DESCRIPTION = """\
-Captured TLS connections as ladders: the client's messages on the left, the server's on the right, with the bytes of
-each, coloured by the keys that protect it, and below what became of the tickets.  A FILE is what "explain" reads, and
-what is encrypted is opened in the same way; or a recording that "replay" plays, which needs no key log.
-
-text is for terminals; svg is one picture; html is a page in one file, which needs no network: its rows open to
-details, and it can be searched.  svg and html have no application data in them, and of tickets only the names of their
-keys, unless you ask for --secrets.
-"""
-
-EXAMPLES = """\
-examples:
-  python -m sansticket ladder trace.pcapng --key-log keys.log
-  python -m sansticket ladder trace.pcapng --key-log keys.log --format html > ladder.html
-  python -m sansticket ladder client.bin server.bin --format svg --output ladder.svg
-  python -m sansticket ladder client.replay
-"""
-
-FORMATS = ("text", "svg", "html")
-
-
-def add_ladder(commands: Commands) -> None:
-    command = add(
-        *(commands, "ladder", run),
-        help="captured connections as pictures: text, SVG, a page",
-        description=DESCRIPTION,
-        examples=EXAMPLES,
-    )
-    add_sources(command)
-    command.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
-    command.add_argument("--output", metavar="FILE", help="where it goes (default: standard output)")
-    command.add_argument(
-        "--width", type=int, default=100, metavar="COLUMNS", help="of text (default: %(default)s)"
-    )
-    command.add_argument(
-        "--secrets",
-        action="store_true",
-        help="with application data and whole tickets, as far as they were opened",
-    )
-    command.set_defaults(check=check)
 
 
 def run(options: argparse.Namespace) -> Iterable[str]:

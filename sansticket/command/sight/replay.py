@@ -7,72 +7,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from sansticket.command.output import CommandError, Commands, add, read, write_secret
+from sansticket.command.output import CommandError, read, write_secret
 from sansticket.debug import words
 from sansticket.replays.player import Played, Player
 from sansticket.replays.recording import Recording, Step
 from sansticket.replays.values import ReplayError
 from sansticket.text import MAX_PIECE, printable
-
-DESCRIPTION = """\
-A FILE holds everything that went into one connection: bytes, commands, answers, the clock, randomness and the config
-(record_client and record_server of sansticket.replays write it).  It is played: the connection is made again from
-nothing but the file, and whatever comes otherwise than it was noted is said, with exit code 1.
-
-Each line is a step: what was done, what was asked of others meanwhile, what came, and the state it led to.
-
-A file with its secrets opens the connection to whoever has it.  --strip writes one without them, to be shown to others:
-the bytes that went over, when, in which order, the names of events and states, and no randomness, keys, sessions,
-answers or application data.  Such a file is shown as it was noted, and cannot be made again.
-"""
-
-EXAMPLES = """\
-examples:
-  python -m sansticket replay client.replay
-  python -m sansticket replay client.replay --steps 3-7 --fields
-  python -m sansticket replay client.replay --interactive         forward and back
-  python -m sansticket replay client.replay --strip report.replay
-  python -m sansticket ladder client.replay --format html > ladder.html
-"""
-
-HELP = "Enter: the next step, b: back, a number: to there, f: fields on and off, q: the end"
-
-
-def add_replay(commands: Commands) -> None:
-    command = add(
-        *(commands, "replay", run),
-        help="a recorded connection, made again step by step",
-        description=DESCRIPTION,
-        examples=EXAMPLES,
-    )
-    command.add_argument("file", metavar="FILE", help="- is standard input")
-    command.add_argument(
-        "--steps", metavar="FROM-TO", type=_span, help="show these only; all are played up to there"
-    )
-    command.add_argument("--fields", action="store_true", help="events with all of their fields")
-    command.add_argument("--interactive", action="store_true", help=f"step by step: {HELP}")
-    command.add_argument(
-        "--strip", metavar="FILE", help="write the recording without its secrets, and play nothing"
-    )
-    command.set_defaults(check=check)
-
-
-def check(options: argparse.Namespace) -> str:
-    chosen = [name for name in ("steps", "interactive", "strip") if getattr(options, name)]
-    if options.interactive and options.file == "-":
-        return "--interactive reads standard input, and so does FILE"
-    return f"--{chosen[0]} and --{chosen[1]} do not go together" if len(chosen) > 1 else ""
-
-
-def _span(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    try:
-        span = int(first), int(last or first)
-    except ValueError:
-        span = (0, 0)
-    if not 1 <= span[0] <= span[1]:
-        raise argparse.ArgumentTypeError(f"{text!r}; expected a step, or two as 3-7")
-    return span
 
 
 def read_recording(path: str, content: bytes) -> Recording:
@@ -116,7 +56,7 @@ def _played(player: Player, options: argparse.Namespace) -> Iterator[str]:
 
 def _stepped(player: Player, options: argparse.Namespace) -> Iterator[str]:
     """Forward and back, as standard input says."""
-    yield HELP
+    yield options.stepping
     fields = options.fields
     for line in sys.stdin:
         word = line.strip()
@@ -126,12 +66,12 @@ def _stepped(player: Player, options: argparse.Namespace) -> Iterator[str]:
             fields = not fields
             continue
         try:
-            yield from _moved(player, word, fields=fields)
+            yield from _moved(player, word, options.stepping, fields=fields)
         except ReplayError as error:
             yield f"({error})"
 
 
-def _moved(player: Player, word: str, *, fields: bool) -> Iterator[str]:
+def _moved(player: Player, word: str, stepping: str, *, fields: bool) -> Iterator[str]:
     if word in ("", "n"):
         yield from lines(player.forward(), fields=fields)
     elif word == "b":
@@ -141,7 +81,7 @@ def _moved(player: Player, word: str, *, fields: bool) -> Iterator[str]:
         player.go_to(int(word))
         yield f"after step {player.position}, {player.state or 'not made'}"
     else:
-        yield HELP
+        yield stepping
 
 
 def lines(played: Played, *, fields: bool) -> Iterator[str]:
