@@ -258,5 +258,5 @@ class ClientConfig(Config):
     def fixed_extensions(self) -> tuple[Extension, ...]:
         """The extensions that every ClientHello of this config begins with, in a connection to whomever."""
         modes = psk_modes(self.psks)
-        extensions = fixed_extensions(self, self.post_handshake_auth, self.ticket_request, modes)
+        extensions = fixed_extensions(self, self.post_handshake_auth, modes)
         return (*extensions, StatusRequest()) if self.asks_for_staples else extensions

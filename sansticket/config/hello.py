@@ -19,7 +19,7 @@ from sansticket.wire.extensions.negotiation import (
     SignatureAlgorithmsCert,
     SupportedVersions,
 )
-from sansticket.wire.extensions.resumption import PskKeyExchangeModes, TicketRequest
+from sansticket.wire.extensions.resumption import PskKeyExchangeModes
 from sansticket.wire.extensions.tls12 import (
     EcPointFormats,
     ExtendedMasterSecret,
@@ -42,10 +42,8 @@ def signature_extensions(config: Config, *versions: int) -> tuple[Extension, ...
     return SignatureAlgorithms(schemes), SignatureAlgorithmsCert(verifiable)
 
 
-def fixed_extensions(
-    config: Config, post_handshake_auth: bool, ticket_request: tuple[int, int] | None, modes: Numbers
-) -> tuple[Extension, ...]:
-    """All extensions that do not depend on the server's name, on key shares and on sessions.
+def fixed_extensions(config: Config, post_handshake_auth: bool, modes: Numbers) -> tuple[Extension, ...]:
+    """All extensions that do not depend on the server, on key shares, on sessions and on how many of them are kept.
 
     Who takes no certificate names no signatures: so says the client that there is no other way (RFC 9846 section 9.2).
     """
@@ -65,8 +63,6 @@ def fixed_extensions(
         extensions.extend((SupportedVersions(versions), PskKeyExchangeModes(modes)))
         if post_handshake_auth:
             extensions.append(PostHandshakeAuth())
-        if ticket_request is not None:
-            extensions.append(TicketRequest(*ticket_request))
     return tuple(extensions)
 
 

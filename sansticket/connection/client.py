@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any, Self
 
-from attrs import evolve
-
 from sansticket.config.base import Config
 from sansticket.config.checks import as_tuple, check_items, check_range, check_type
 from sansticket.config.client import ClientConfig
@@ -107,18 +105,18 @@ class ClientConnection(Connection):
         check_range("port", port, 0, 65_535)
         name = normal_server_name(server_name, config)
         sessions = _sessions(session)
-        now, visit = config.clock(), None
+        now, visit, asked_for = config.clock(), None, config.ticket_request
         if config.session_store is not None and name is not None:
             visit = StoreVisit(config.session_store, config.store_key(name, port))
             if session is None:
                 taken = visit.take(now)
                 sessions = () if taken is None else (taken,)
             if config.request_tickets:
-                config = evolve(config, ticket_request=visit.ticket_request(now), request_tickets=False)
+                asked_for = visit.ticket_request(now)
         try:
             flight = Flight(now, config.entropy)
             keeper = SessionKeeper() if visit is None else StoreKeeper(visit)
-            super().__init__(config, start(config, name, sessions, flight), keeper, application)
+            super().__init__(config, start(config, name, sessions, flight, asked_for), keeper, application)
             if not config.early_data:
                 self._engine.early_data = NOT_WANTED
             self._say_hello(flight)

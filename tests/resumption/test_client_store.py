@@ -319,6 +319,11 @@ def test_as_many_as_there_is_room_for(world: World, server: ServerConfig) -> Non
     assert outcome(connect(client, server)) == (True, 1)
 
 
+def test_what_is_asked_for_needs_no_config_of_its_own(world: World, server: ServerConfig) -> None:
+    client = world.client(session_store=ClientSessionStore(per_server=3), request_tickets=True)
+    assert connect(client, server).client._engine.config is client
+
+
 def test_none_where_there_is_no_room(world: World, server: ServerConfig) -> None:
     client = world.client(session_store=ClientSessionStore(per_server=1), request_tickets=True)
     connect(client, server)

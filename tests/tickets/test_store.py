@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.tickets.stores.client import ClientSessionStore, Reservation, StoreKey
+from sansticket.tickets.stores.client import AT_ONCE, ClientSessionStore, Reservation, StoreKey
 from tests.support.configs import client_config, server_config
 from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.inputs import WRONG_BYTES
@@ -529,3 +529,67 @@ def test_what_came_before_another_process_began(monkeypatch: pytest.MonkeyPatch)
     assert reserved(store) == lasting
     store.put(KEY, numbered(4), NOW)
     assert reserved(store) == numbered(4)
+
+
+# --- many servers ----------------------------------------------------------------------------------------------
+
+MANY = 3_000
+
+
+def of_many() -> ClientSessionStore:
+    store = ClientSessionStore(servers=MANY)
+    for number in range(MANY):
+        store.put(StoreKey(f"{number}.example"), numbered(number, issued_at=NOW - number), NOW)
+    return store
+
+
+class Turns:
+    """A lock that notes how much was done while it was held."""
+
+    def __init__(self, store: ClientSessionStore) -> None:
+        self.held = False
+        self.changes: list[int] = []
+        self._store = store
+
+    def __enter__(self) -> None:
+        self.held, self._before = True, len(self._store)
+
+    def __exit__(self, *exception: object) -> None:
+        self.held = False
+        self.changes.append(self._before - len(self._store))
+
+
+def test_of_many_servers_a_part_at_a_time_is_looked_through() -> None:
+    store = of_many()
+    store._lock = turns = Turns(store)  # type: ignore[assignment]  # stands in for the lock
+    assert store.flush(NOW + numbered(1).lifetime) == MANY
+    assert len(store) == 0
+    assert turns.changes == [AT_ONCE, AT_ONCE, MANY - 2 * AT_ONCE]
+
+
+@pytest.mark.parametrize("write", [ClientSessionStore.to_bytes, pickle.dumps])
+def test_nobody_waits_for_sessions_to_be_written(
+    write: Callable[[ClientSessionStore], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, waits = holding(numbered(1), numbered_12(2)), []
+    store._lock = turns = Turns(store)  # type: ignore[assignment]  # stands in for the lock
+    to_bytes = Session.to_bytes
+    monkeypatch.setattr(Session, "to_bytes", lambda session: (waits.append(turns.held), to_bytes(session))[1])
+    assert write(store)
+    assert set(waits) == {False}
+
+
+def test_a_chain_is_there_once() -> None:
+    """However many servers show it, and in however many handshakes, and in the next run of the program."""
+    store = ClientSessionStore()
+    for name in ("a.example", "b.example"):
+        chain = (b"leaf " * 100, b"issuer " * 100)
+        copied = tuple(bytes(bytearray(one)) for one in chain)
+        for number in range(2):
+            session = evolve(numbered(number), peer_certificates=copied)
+            assert store.put(StoreKey(name), session, NOW)
+            assert session == evolve(numbered(number), peer_certificates=chain)
+    for made in (store, ClientSessionStore.from_bytes(store.to_bytes())):
+        found = [made.reserve(StoreKey(name), NOW) for name in ("a.example", "b.example") for _ in range(2)]
+        chains = {id(one.session.peer_certificates) for one in found if one is not None}
+        assert (len(found), len(chains)) == (4, 1)

@@ -27,12 +27,16 @@ from sansticket.tickets.session import Session
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer
 from sansticket.wire.extensions.negotiation import ServerNameList
+from sansticket.wire.extensions.resumption import TicketRequest
 from sansticket.wire.extensions.tls12 import SessionTicketExtension
 from sansticket.wire.messages.hello import ClientHello
 
 TLS12: Final = ProtocolVersion.TLS_1_2
 TLS13: Final = ProtocolVersion.TLS_1_3
 
+
+known_ticket_request: Final = lru_cache(maxsize=64)(TicketRequest)
+"""There are few: what a program has room for is at most what it keeps for a server."""
 
 EARLY_DATA_SIZE: Final = 4
 """Bytes of the early_data extension."""
@@ -43,7 +47,11 @@ protocols has 32,767 bytes, a share for every group 3,000."""
 
 
 def start(
-    config: ClientConfig, server_name: str | None, sessions: Sequence[Session], flight: Flight
+    config: ClientConfig,
+    server_name: str | None,
+    sessions: Sequence[Session],
+    flight: Flight,
+    ticket_request: tuple[int, int] | None,
 ) -> WaitServerHello | WaitServerHelloWithEarlyData:
     """The first flight: one ClientHello, with the sessions that are fit to be offered."""
     versions = config.usable_versions
@@ -53,7 +61,7 @@ def start(
         random=flight.entropy(32),
         session_id=flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b"",
         cipher_suites=config.suites_offered,
-        extensions=hello_extensions(config, server_name, key_exchanges),
+        extensions=hello_extensions(config, server_name, key_exchanges, ticket_request),
     )
     psks, ample = config.usable_psks, sum(map(size_of, sessions)) <= AMPLE - OFFER_OVERHEAD
     room = AMPLE if ample and not psks else room_in(hello)
@@ -76,7 +84,10 @@ def start(
 
 
 def hello_extensions(
-    config: ClientConfig, server_name: str | None, key_exchanges: Sequence[KeyExchange]
+    config: ClientConfig,
+    server_name: str | None,
+    key_exchanges: Sequence[KeyExchange],
+    ticket_request: tuple[int, int] | None,
 ) -> tuple[Extension, ...]:
     """All but pre_shared_key, which must be the last and depends on the others."""
     extensions = config.fixed_extensions
@@ -84,6 +95,8 @@ def hello_extensions(
         extensions = (ServerNameList(server_name.encode("ascii")), *extensions)
     if TLS13 in config.usable_versions:  # without any share it asks for a retry
         shares = tuple([KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges])
+        if ticket_request is not None:
+            extensions = (*extensions, known_ticket_request(*ticket_request))
         extensions = (*extensions, KeyShareOffer(shares))
     return extensions
 

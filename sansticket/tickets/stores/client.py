@@ -29,12 +29,13 @@ servers, of which the one goes that was not used for longest.
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from math import inf
 from os import getpid
 from threading import Lock
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from attrs import define, field
 
@@ -46,6 +47,11 @@ from sansticket.tickets.versions import RULES, client_lifetime
 from sansticket.values import Shared, frozen
 
 FORMAT: Final = 1
+
+AT_ONCE: Final = 1_024
+"""Servers that are looked through while everybody else waits: half a millisecond."""
+
+V = TypeVar("V", bytes, tuple[bytes, ...])
 
 
 @frozen
@@ -200,7 +206,8 @@ class ClientSessionStore(Shared):
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
-            data = self._written(lambda session: not single_use(session))
+            found = self._found()
+        data = written([(key, [one for one in sessions if not single_use(one)]) for key, sessions in found])
         return {"data": data, "per_server": self._per_server, "servers": self._servers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -258,12 +265,17 @@ class ClientSessionStore(Shared):
             return self._remove(key)
 
     def flush(self, now: float) -> int:
-        """Drop every session that has expired; how many."""
+        """Drop every session that has expired; how many.
+
+        A thousand servers at a time, so that nobody waits long for a large store.
+        """
         with self._lock:
-            before = self._count
-            for key in tuple(self._sessions):
-                self._pruned(key, now)
-            return before - self._count
+            keys = tuple(self._sessions)
+            dropped = self._drop_expired(keys[:AT_ONCE], now)
+        for start in range(AT_ONCE, len(keys), AT_ONCE):
+            with self._lock:
+                dropped += self._drop_expired(keys[start : start + AT_ONCE], now)
+        return dropped
 
     def to_bytes(self) -> bytes:
         """Everything that is not reserved, in the format of the module.
@@ -273,7 +285,8 @@ class ClientSessionStore(Shared):
         it once: what two stores have of it, both will show.
         """
         with self._lock:
-            return self._written()
+            found = self._found()
+        return written(found)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, per_server: int = 4, servers: int = 256) -> Self:
@@ -291,7 +304,9 @@ class ClientSessionStore(Shared):
         if not source.left or source.number(1) != FORMAT:
             raise SessionFormatError("not a session store of a known format")
         while source.left:
-            key = StoreKey(source.text(), source.number(2), source.vectors(0), source.vector(0))
+            key = StoreKey(
+                source.text(), source.number(2), known_value(source.vectors(0)), known_value(source.vector(0))
+            )
             for encoded in source.vectors():
                 self._add(key, Session.from_bytes(encoded))
 
@@ -309,17 +324,20 @@ class ClientSessionStore(Shared):
             if not lasting:
                 del self._sessions[key]
 
-    def _written(self, wanted: Callable[[Session], bool] = lambda session: True) -> bytes:
+    def _found(self) -> list[tuple[StoreKey, list[Session]]]:
+        """What is there: to write it takes longer, and can be done without the lock."""
         self._know_process()
-        parts = [bytes((FORMAT,))]
-        for key, kept in self._sessions.items():
-            sessions = [vector(session.to_bytes()) for session in kept.sessions if wanted(session)]
-            if not sessions:
-                continue
-            parts += vector(key.server_name.encode()), key.port.to_bytes(2), varint(len(key.alpn))
-            parts += map(vector, key.alpn)
-            parts += vector(key.policy), varint(len(sessions)), *sessions
-        return b"".join(parts)
+        return [(key, kept.sessions[:]) for key, kept in self._sessions.items()]
+
+    def _written(self) -> bytes:
+        """All at once, for a store that others share: it has nobody who waits for a part of it."""
+        return written(self._found())
+
+    def _drop_expired(self, keys: Iterable[StoreKey], now: float) -> int:
+        before = self._count
+        for key in keys:
+            self._pruned(key, now)
+        return before - self._count
 
     def _insert(self, key: StoreKey, session: Session, now: float) -> bool:
         self._pruned(key, now)
@@ -329,6 +347,7 @@ class ClientSessionStore(Shared):
         return True
 
     def _add(self, key: StoreKey, session: Session) -> None:
+        share_chain(session)
         kept = self._sessions.get(key)
         if kept is None:
             kept = self._sessions[key] = _Kept()
@@ -370,6 +389,31 @@ class ClientSessionStore(Shared):
         number = len(kept.sessions) if kept is not None else 0
         self._count -= number
         return number
+
+
+def written(found: Iterable[tuple[StoreKey, Sequence[Session]]]) -> bytes:
+    """In the format of the module; keys without a session are left out."""
+    parts = [bytes((FORMAT,))]
+    for key, sessions in found:
+        if sessions:
+            parts += vector(key.server_name.encode()), key.port.to_bytes(2), varint(len(key.alpn))
+            parts += map(vector, key.alpn)
+            parts += vector(key.policy), varint(len(sessions))
+            parts += [vector(session.to_bytes()) for session in sessions]
+    return b"".join(parts)
+
+
+def share_chain(session: Session) -> None:
+    """Let all sessions of a server have one chain: each full handshake, and each that is read, brings its own."""
+    chain = known_value(session.peer_certificates)
+    if chain is not session.peer_certificates:
+        object.__setattr__(session, "peer_certificates", chain)  # an equal one, so that nobody can tell
+
+
+@lru_cache(maxsize=4_096)
+def known_value(value: V) -> V:
+    """The first of all that are equal to it, as long as it is remembered."""
+    return value
 
 
 def single_use(session: Session) -> bool:

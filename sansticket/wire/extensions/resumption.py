@@ -107,6 +107,7 @@ class TicketRequest(Extension):
 
     TYPE = ExtensionType.TICKET_REQUEST
     BODY = two_numbers8
+    RECURS = True
     new_session_count: int
     resumption_count: int
 
