@@ -135,7 +135,7 @@ def as_the_peer(connection: Connection, content_type: int, content: bytes) -> by
     if opener is None:
         return bytes((content_type, 3, 3)) + len(content).to_bytes(2) + content
     sealer = Sealer12 if isinstance(opener, Opener) else Sealer13
-    return sealer(opener._suite, opener._keys, opener.sequence).seal(content_type, content)
+    return sealer(opener._suite, opener.keys, opener.sequence).seal(content_type, content)
 
 
 def round_trip(table: Mapping[int, Callable[[bytes], Message]], data: bytes) -> None:

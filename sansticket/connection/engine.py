@@ -61,6 +61,9 @@ APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 
 
+NOTHING_LEARNED: Final[Learned] = {}
+
+
 class SessionKeeper:
     """What a side does with its sessions while a connection lives; here nothing.
 
@@ -124,7 +127,7 @@ class Engine:
     def __init__(self, config: Config, state: State, sessions: SessionKeeper, application: Any) -> None:
         self.config: Config = config
         self.application: Any = application
-        self.known: Learned = {}
+        self.known: Learned = NOTHING_LEARNED
         self.facts: ConnectionFacts | None = None
         self.state: State = state
         self.sessions: SessionKeeper = sessions
@@ -152,25 +155,19 @@ class Engine:
     def establish(self, established: Established) -> None:
         """The handshake is done, or the peer has a new identity."""
         self.established = established
-        self.facts = None
-        self.known = {
-            "server_name": established.server_name,
-            "alpn_protocol": established.alpn_protocol,
-            "version": established.version,
-            "peer_certificates": established.peer_certificates,
-            "session": established.resumed_session,
-            "psk_identity": established.psk_identity,
-        }
+        self.known, self.facts = NOTHING_LEARNED, None  # it is all in there
         self.reader.in_handshake = False
 
     def tell(self, event: Event) -> None:
         """Give the event to the caller, with the facts of the connection."""
-        belongs_to(event, self.facts or self.current_facts())
+        # ``belongs_to``, of which there is one for each piece of data.
+        object.__setattr__(event, "connection", self.facts or self.current_facts())
         self.events.append(event)
 
     def current_facts(self) -> ConnectionFacts:
         if self.facts is None:
-            self.facts = ConnectionFacts(**self.known, application=self.application)
+            known = self.known if self.established is None else {**settled(self.established), **self.known}
+            self.facts = ConnectionFacts(**known, application=self.application)
         return self.facts
 
     def step(self, item: Input, raw: bytes = b"") -> None:
@@ -261,6 +258,18 @@ class Engine:
                 CARRIED_OUT_BY[type(effect)](self, effect)
         if flight.answers_update:
             outbound.answer_waits = True
+
+
+def settled(established: Established) -> Learned:
+    """What a handshake has settled."""
+    return {
+        "server_name": established.server_name,
+        "alpn_protocol": established.alpn_protocol,
+        "version": established.version,
+        "peer_certificates": established.peer_certificates,
+        "session": established.resumed_session,
+        "psk_identity": established.psk_identity,
+    }
 
 
 def _answer_failed(state: Asking, error: Exception) -> Fault:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Self
 
-from attrs import define, field
+from attrs import define
 
 from sansticket.codes import HandshakeType
 from sansticket.errors import Fault, Reason
@@ -36,7 +37,10 @@ TOO_MANY: Final[dict[int, Reason]] = {
 """What more than that is called.  TLS 1.2 asks for a renegotiation with the last two."""
 
 
-@define
+NOTHING_REPEATED: Final[Mapping[int, int]] = {}
+
+
+@define(weakref_slot=False)
 class Limits:
     """What one peer has repeated so far.  Raises Fault for what is once too often.
 
@@ -46,7 +50,7 @@ class Limits:
     repeated: bool = False
     change_cipher_specs: int = 0
     _warnings: int = 0
-    _messages: dict[int, int] = field(factory=dict)
+    _messages: Mapping[int, int] = NOTHING_REPEATED
 
     def count_message(self, kind: int) -> None:
         """A handshake message after the handshake."""
@@ -92,4 +96,4 @@ class Limits:
         """Application data has come."""
         self.repeated = False
         self._warnings = 0
-        self._messages = {}
+        self._messages = NOTHING_REPEATED

@@ -86,16 +86,23 @@ class Direction:
     the content that is opened, in bytes; what TLS 1.3 hides with it, but for the content type, counts.
     """
 
-    __slots__ = ("_aead", "_iv", "_keys", "_suite", "limit", "replace_at", "sequence")
+    __slots__ = ("_aead", "_iv", "_key", "_salt", "_suite", "limit", "replace_at", "sequence")
 
     def __init__(self, suite: SuiteParameters, keys: TrafficKeys, sequence: int = 0) -> None:
         self._suite = suite
-        self._keys = keys
+        self._key = keys.key
         self._aead = suite.aead(keys.key)
-        self._iv = int.from_bytes(keys.iv)
+        # One of the two: what a nonce begins with, or what it is made of together with the sequence number.
+        self._salt = keys.iv if suite.explicit_nonce else b""
+        self._iv = 0 if suite.explicit_nonce else int.from_bytes(keys.iv)
         self.sequence: int = sequence
         self.limit: int = MAX_PLAINTEXT
         self.replace_at: int = suite.record_limit - RECORDS_IN_RESERVE
+
+    @property
+    def keys(self) -> TrafficKeys:
+        """What it was made with.  Not kept as they are: an idle connection has two of these."""
+        return TrafficKeys(self._key, self._salt or self._iv.to_bytes(self._suite.iv_length))
 
     @property
     def records_left(self) -> int:
@@ -108,7 +115,7 @@ class Direction:
 
     def __reduce__(self) -> tuple[object, tuple[type[Self], int, TrafficKeys, int]]:
         # By number: a SuiteParameters holds the class of its AEAD, and pickle cannot import that.
-        return _restore, (type(self), int(self._suite.suite), self._keys, self.sequence)
+        return _restore, (type(self), int(self._suite.suite), self.keys, self.sequence)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._suite.suite.name}, sequence={self.sequence})"

@@ -40,7 +40,7 @@ Content = tuple[int, bytes]
 """Content type and content."""
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class RecordReader:
     """Cuts a byte stream into records and opens them.
 

@@ -64,7 +64,7 @@ class Sealer(Direction):
             return start, (self._iv ^ sequence).to_bytes(12), additional
         # The sequence number is the one explicit part that can never repeat (RFC 5288 section 3).
         start += (length + EXPLICIT_NONCE_LENGTH + TAG_LENGTH).to_bytes(2) + number
-        return start, self._keys.iv + number, additional
+        return start, self._salt + number, additional
 
 
 class Opener(Direction):
@@ -121,7 +121,7 @@ class Opener(Direction):
         if self._suite.explicit_nonce:
             # The peer's choice: it need not be the sequence number (RFC 5288 section 3).
             skipped = EXPLICIT_NONCE_LENGTH
-            nonce = self._keys.iv + body[:skipped]
+            nonce = self._salt + body[:skipped]
         else:
             skipped = 0
             nonce = (self._iv ^ sequence).to_bytes(12)

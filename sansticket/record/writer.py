@@ -10,7 +10,7 @@ from attrs import define, field
 
 from sansticket.record import tls12, tls13
 from sansticket.record.buffers import sized_buffer
-from sansticket.record.protection import MAX_PLAINTEXT, RECORDS_IN_RESERVE
+from sansticket.record.protection import MAX_PLAINTEXT
 
 Padding = Callable[[int], int]
 """Bytes of content in a record -> zero bytes to add to it."""
@@ -20,7 +20,7 @@ Sealer = tls12.Sealer | tls13.Sealer
 VERSION_BYTES: Final = {version: version.to_bytes(2) for version in (0x0301, 0x0303)}
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)
 class RecordWriter:
     """Cuts content into records, protects them and collects the bytes to send.
 
@@ -50,7 +50,7 @@ class RecordWriter:
     def has_room(self, length: int) -> bool:
         """Whether the present key may protect that many bytes of content, and a few records besides."""
         sealer = self.sealer
-        return sealer is not None and sealer.records_left > length // self.max_fragment + RECORDS_IN_RESERVE
+        return sealer is not None and sealer.sequence < sealer.replace_at - length // self.max_fragment
 
     def write(self, content_type: int, data: bytes | bytearray | memoryview) -> None:
         """Add ``data`` as one or more records; nothing when it is empty.

@@ -207,7 +207,7 @@ def as_the_peer(connection: Connection, content_type: int, content: bytes) -> by
     if opener is None:
         return plain_record(content_type, content)
     sealer = Sealer12 if isinstance(opener, Opener) else Sealer13
-    return sealer(opener._suite, opener._keys, opener.sequence).seal(content_type, content)
+    return sealer(opener._suite, opener.keys, opener.sequence).seal(content_type, content)
 
 
 def message_as_the_peer(connection: Connection, raw: bytes) -> bytes:

@@ -108,7 +108,7 @@ class Watch:
 
 def keys_of(direction: object) -> Keys:
     """Those of a ``Sealer`` or ``Opener``, or of a ``TrafficKeys``."""
-    keys = getattr(direction, "_keys", direction)
+    keys = getattr(direction, "keys", direction)
     return b"" if keys is None else bytes(keys.key + keys.iv)  # type: ignore[attr-defined]  # TrafficKeys
 
 
