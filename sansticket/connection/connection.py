@@ -197,7 +197,7 @@ class Connection:
         outbound = self._engine.outbound
         outbound.silent = outbound.answer_waits = False
         outbound.unsent_tickets = 0
-        return outbound.writer.take() if outbound.writer.records else b""
+        return outbound.writer.take()
 
     def export(self) -> Handover:
         """The connection itself, for another process, in a documented format: docs/handover.md.
