@@ -193,12 +193,13 @@ class Revocations(Shared):
             return _refused("family", at, before)
         if key_name and (before := times.of(_hashed(KEY, key_name))) > at:
             return _refused("key", at, before)
-        try:
-            for subject in self._subjects(app_data, peer_certificates):
-                if (before := times.of(_hashed(SUBJECT, subject))) > at:
-                    return _refused("subject", at, before)
-        except Exception as error:  # whose it is cannot be told
-            return f"no subjects: {type(error).__name__}"
+        if app_data or peer_certificates or self._subjects is not subjects_of:
+            try:
+                for subject in self._subjects(app_data, peer_certificates):
+                    if (before := times.of(_hashed(SUBJECT, subject))) > at:
+                        return _refused("subject", at, before)
+            except Exception as error:  # whose it is cannot be told
+                return f"no subjects: {type(error).__name__}"
         # The floor comes last: it is raised before what it stands for goes.
         return _refused("everything", at, self._floor) if self._floor > at else ""
 
