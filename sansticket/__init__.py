@@ -1,43 +1,49 @@
-"""TLS 1.3 and 1.2 as sans-I/O state machines, with session tickets and resumption as first-class things.
+"""TLS 1.3 and 1.2 as sans-I/O state machines: tickets and resumption first-class.
 
     events = connection.receive_data(data)    # bytes in
     events = connection.send(command)         # commands in
     data = connection.data_to_send()          # bytes out
 
 Connections     ClientConnection, ServerConnection, Connection, ConnectionFacts
-Configs         ClientConfig, ServerConfig, Config, ClientAuthentication, ResumedCertificates, TicketFlush, ASK
+Configs         ClientConfig, ServerConfig, Config, ClientAuthentication, ResumedCertificates,
+                TicketFlush, ASK
 Certificates    Credential, TrustAnchors
-Events          Event, HandshakeCompleted, DataReceived, TicketIssued, TicketReceived, KeysUpdated, PeerAuthenticated,
-                TicketReused, TicketWithheld, CertificateWithheld, PeerClosed, ConnectionTerminated;
-                EarlyDataAccepted, EarlyDataRejected, EarlyDataReceived, EarlyDataEnded
-Questions       Question, each with its answers, which are commands (AbortHandshake answers all)
-                SelectConfig: UseConfig; VerifyPeer: AcceptPeer, RejectPeer; Sign: ProvideSignature;
-                DecideTicket: ResolveTicket; PrepareTicket: SealTicket; LookUpSession: ProvideSession;
-                ClaimSession: SessionClaimed, SessionNotClaimed; AdmitSession: SessionAdmitted, SessionRefused;
-                OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected; LookUpPsk: ProvidePsk;
-                AdmitEarlyData: AcceptEarlyData, RefuseEarlyData;
+Events          Event, HandshakeCompleted, DataReceived, TicketIssued, TicketReceived,
+                KeysUpdated, PeerAuthenticated, TicketReused, TicketWithheld,
+                CertificateWithheld, PeerClosed, ConnectionTerminated; EarlyDataAccepted,
+                EarlyDataRejected, EarlyDataReceived, EarlyDataEnded
+Questions       Question, each with its answers, which are commands (AbortHandshake: all)
+                SelectConfig: UseConfig; VerifyPeer: AcceptPeer, RejectPeer;
+                Sign: ProvideSignature; DecideTicket: ResolveTicket; PrepareTicket: SealTicket;
+                LookUpSession: ProvideSession; ClaimSession: SessionClaimed, SessionNotClaimed;
+                AdmitSession: SessionAdmitted, SessionRefused;
+                OpenTicket: TicketOpened, TicketNotOpened; ProtectTicket: TicketProtected;
+                LookUpPsk: ProvidePsk; AdmitEarlyData: AcceptEarlyData, RefuseEarlyData;
                 ClaimEarlyData: EarlyDataClaimed, EarlyDataNotClaimed
-Commands        Command, SendData, SendEarlyData, Close, Abort, UpdateKeys, IssueTicket, FlushTickets,
-                RequestClientCertificate, CheckRevocations
-Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode, ReplayRecorder,
-                Revocations, certificate_subject, TicketUses, TicketUse, ReusePolicy, SpentSession, adopt_session
+Commands        Command, SendData, SendEarlyData, Close, Abort, UpdateKeys, IssueTicket,
+                FlushTickets, RequestClientCertificate, CheckRevocations
+Sessions        Session, ClientSessionStore, StoreKey, Reservation, SessionCache, CacheMode,
+                ReplayRecorder, Revocations, certificate_subject, TicketUses, TicketUse,
+                ReusePolicy, SpentSession, adopt_session
 External PSKs   ExternalPsk, PskRole, import_psk, ImportedIdentity
-Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys, OpenSSLTicketKey,
-                GoTicketKeys, GoTicketKey, CaddyTicketKeys, GnuTLSTicketKeys,
-                nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec, NATIVE, Encounter, Entropy
-Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord, IdentityRecord, Check,
-                EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
-Handover        Handover, HandoverError: what the export of a connection gives, for its restore in another process
-Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError, RevocationFormatError,
-                SessionNotAdopted; Reason, ALERTS
-Registries      AlertDescription, CertificateCompression, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
-                SignatureScheme
+Ticket keys     TicketKeys, TicketKeyRing, TicketKey, WindowedTicketKeys, OpenSSLTicketKeys,
+                OpenSSLTicketKey, GoTicketKeys, GoTicketKey, CaddyTicketKeys, GnuTLSTicketKeys,
+                nginx_session_id_context; for keys of your own: OpenedTicket, SessionCodec,
+                NATIVE, Encounter, Entropy
+Decisions       TicketStatus, TicketReturn, Resolution, resolve, FoundBy, ResumptionRecord,
+                IdentityRecord, Check, EarlyDataOutcome, EarlyDataStatus, EarlyDataReason
+Handover        Handover, HandoverError: what the export of a connection gives, for its restore
+                in another process
+Errors          SansticketError, ConfigError, LocalProtocolError, SessionFormatError,
+                RevocationFormatError, SessionNotAdopted; Reason, ALERTS
+Registries      AlertDescription, CertificateCompression, CipherSuite, NamedGroup,
+                ProtocolVersion, PskKeyExchangeMode, SignatureScheme
 
-help(sansticket.ClientConfig) and so on say what each is, field by field.  Public are these, and what
-sansticket.events, .commands, .config, .accounts, .adapters, .fleet, .testing and
-.verifiers.pyopenssl list in their __all__; every other module is private.  Each name is imported here as itself, which
-is how type checkers know that it is exported; there is no __all__ here, because help() would then print every class of
-all of them.
+help(sansticket.ClientConfig) and so on say what each is, field by field.  Public are these, and
+what sansticket.events, .commands, .config, .accounts, .adapters, .fleet, .testing and
+.verifiers.pyopenssl list in their __all__; every other module is private.  Each name is
+imported here as itself, which is how type checkers know that it is exported; there is no
+__all__ here, because help() would then print every class of all of them.
 """
 
 from sansticket.codes import AlertDescription as AlertDescription

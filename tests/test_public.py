@@ -78,7 +78,11 @@ def shown(thing: object) -> str:
 
 
 def test_the_overview_fits_on_three_screens() -> None:
-    assert len(shown(sansticket).splitlines()) <= 120
+    lines = shown(sansticket).splitlines()
+    assert len(lines) <= 100
+    lines.remove(f"    {sansticket.__file__}")  # where it is installed is not ours to choose
+    widest = max(map(len, lines))
+    assert widest <= 100
 
 
 def test_the_overview_names_everything() -> None:
@@ -88,11 +92,8 @@ def test_the_overview_names_everything() -> None:
 
 
 def test_the_overview_says_which_modules_are_public() -> None:
-    said = re.search(
-        r"Public are these, and what\s+sansticket(.*) list in their __all__",
-        sansticket.__doc__ or "",
-        re.DOTALL,
-    )
+    text = " ".join((sansticket.__doc__ or "").split())
+    said = re.search(r"Public are these, and what sansticket(.*) list in their __all__", text)
     assert said is not None
     named = {f"sansticket{name}" for name in re.findall(r"\.[\w.]*\w", said[1])}
     assert named == {*public.PUBLIC} - {"sansticket"}

@@ -58,11 +58,12 @@ says what that promises.
 
 def subjects() -> dict[str, list[str]]:
     """The public names of the package by subject, in the order of its overview."""
-    public = set(names_of(sansticket))
+    left = set(names_of(sansticket))
     found: dict[str, list[str]] = {}
     for title, text in SUBJECT.findall(sansticket.__doc__ or ""):
-        names = [name for name in re.findall(r"\w+", text) if name in public]
-        found[title] = list(dict.fromkeys(names))
+        names = dict.fromkeys(name for name in re.findall(r"\w+", text) if name in left)
+        left -= names.keys()
+        found[title] = list(names)
     return found
 
 

@@ -124,8 +124,12 @@ def page() -> Iterator[str]:
         yield ""
         for version in ("1.3", "1.2"):
             name = f"{side}-tls{version.replace('.', '')}"
+            yield f"### A {side} in TLS {version}"
+            yield ""
             yield f"![The states of a {side} in TLS {version}](diagrams/{name}.svg)"
             yield ""
+        yield f"### The states of the {side}"
+        yield ""
         yield "| state | what it is | what it accepts, and where that leads |"
         yield "|---|---|---|"
         yield from _table(side)
