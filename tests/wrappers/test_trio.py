@@ -34,6 +34,8 @@ from sansticket import (
     UpdateKeys,
     VerifyPeer,
 )
+from sansticket.debug.trace import Carried, Happened
+from sansticket.debug.watch import watch
 from sansticket_wrappers.trio import TLSError, TLSStream, open_tls_over_tcp_stream, serve_tls_over_tcp
 from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE
@@ -584,3 +586,22 @@ def test_a_question_without_an_answer_ends_in_bounded_time() -> None:
             assert (await ask(port))[0] == b"HELLO"
 
     run(main)
+
+
+def test_a_connection_that_is_watched() -> None:
+    """It is a connection like others, and its ladder is complete."""
+    client = watch(ClientConnection(client_config(), NAME))
+    server = watch(ServerConnection(server_config()))
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        asking, answering = TLSStream(one, client), TLSStream(other, server)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(asking.send_all, b"a question")
+            assert await answering.receive_some() == b"a question"
+
+    run(main)
+    for noted in (client.steps, server.steps):
+        names = [type(step.event).__name__ for step in noted if isinstance(step, Happened)]
+        assert "HandshakeCompleted" in names
+        assert {step.sender for step in noted if isinstance(step, Carried)} == {"client", "server"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -24,7 +25,7 @@ from sansticket.debug.ladders.page import page
 from sansticket.debug.ladders.picture import Picture, Row, picture
 from sansticket.debug.ladders.vector import svg
 from sansticket.debug.trace import Carried
-from sansticket.debug.watch import Watched
+from sansticket.debug.watch import watch
 from tests.support.browser import Browser, browser
 from tests.support.configs import client_config, server_config
 from tests.support.peers import require
@@ -45,8 +46,8 @@ class Talk:
 
         ticks = iter(range(10_000))
         client = ClientConnection(client_config(key_log=keep), "server.example")
-        self.client = Watched(client, lambda: 1000 + next(ticks) / 1000)
-        self.server = Watched(ServerConnection(server_config(groups=(NamedGroup.SECP384R1,))))
+        self.client = watch(client, lambda: 1000 + next(ticks) / 1000)
+        self.server = watch(ServerConnection(server_config(groups=(NamedGroup.SECP384R1,))))
         self.pump()
         self.client.send(SendData(QUESTION))
         self.server.send(UpdateKeys())
@@ -82,11 +83,17 @@ def titles(rows: tuple[Row, ...], *kinds: str) -> list[str]:
 
 def test_a_watched_connection_is_a_connection(talk: Talk) -> None:
     assert talk.client.version == 0x0304
-    assert talk.client.state == talk.client.connection.state
+    assert isinstance(talk.client, ClientConnection)
+    assert isinstance(talk.server, ServerConnection)
+    noted = len(talk.client.steps)
+    for other in (talk.client.fork(), copy(talk.client)):
+        assert type(other) is ClientConnection
+        other.receive_data(b"")
+    assert len(talk.client.steps) == noted
     assert talk.client.side == "client"
     assert talk.server.side == "server"
-    with pytest.raises(AttributeError):
-        _ = talk.client.nothing_like_that
+    with pytest.raises(TypeError, match="receive_data with str"):
+        talk.server.receive_data("text")  # type: ignore[arg-type]  # on purpose
 
 
 def test_both_sides_see_the_same_go_over(talk: Talk) -> None:
