@@ -15,7 +15,7 @@ from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.openssl import KEY_SIZES, OpenSSLTicketKey, OpenSSLTicketKeys
 from sansticket.tickets.keys.programs.layouts import PROGRAMS, read_files, write_files
 from sansticket.tickets.keys.programs.yaml import HMAC_LENGTH
-from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy
+from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Entropy, SessionCodec
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.values import frozen
 
@@ -200,12 +200,15 @@ def judge(found: KeyFiles, ticket: bytes, now: float) -> Verdict:
             f"the key in {holder.path} has its name, but the ticket is not authentic under it: "
             + (_in_another_order(found.program, holder, ticket) or ALTERED)
         )
-    try:
-        session = keys.codec.decode(opened.plaintext, now)
-    except SessionFormatError as error:
-        raise KeyFileError(
-            f"the key in {holder.path} opens it, but it holds no session of ours: {error}"
-        ) from None
     seals = opened.status is TicketStatus.SUCCESS
+    return verdict(holder.path, keys.codec, opened.plaintext, now, seals=seals)
+
+
+def verdict(path: str, codec: SessionCodec, plaintext: bytes, now: float, *, seals: bool) -> Verdict:
+    """What the key in a file, which may be the one that ``seals``, makes of a ticket that it opens."""
+    try:
+        session = codec.decode(plaintext, now)
+    except SessionFormatError as error:
+        raise KeyFileError(f"the key in {path} opens it, but it holds no session of ours: {error}") from None
     how = "and seals" if seals else "but does not seal, so it would be renewed"
-    return Verdict(printable(f"the key in {holder.path} opens it, {how}"), session)
+    return Verdict(printable(f"the key in {path} opens it, {how}"), session)

@@ -16,6 +16,7 @@ from sansticket.command.key_files import (
     read_keys,
     rotate,
 )
+from sansticket.command.other_keys import OTHERS, OtherKeyFiles, new_other, read_others
 from sansticket.command.output import (
     STANDARD,
     Command,
@@ -44,6 +45,10 @@ about.
 nginx has a file for each key and names them in order: the first seals, all of them open.  Give them here in that
 order.  haproxy has one file with a key to a line; it is told apart by its content.  All other programs are named:
 nothing in a key tells in which order its secrets are.
+
+Keys of another kind are named too.  go: the 32 bytes that SetSessionTicketKeys takes, a file each.  caddy: the file
+stek/stek.bin in its storage, which it makes and rotates itself.  gnutls: the 64 bytes of a server, whose tickets of
+TLS 1.3 open in their time.  sansticket: the name and the secret of a TicketKey, 48 bytes.
 """
 
 EXAMPLES = """\
@@ -168,7 +173,8 @@ def _add_files(command: argparse.ArgumentParser) -> None:
 
 
 def _add_program(
-    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, programs: Iterable[str] = PROGRAMS
+    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup,
+    programs: Iterable[str] = (*PROGRAMS, *OTHERS),
 ) -> None:
     known = tuple(programs)
     command.add_argument(
@@ -177,20 +183,28 @@ def _add_program(
 
 
 def make(options: argparse.Namespace) -> Iterable[str]:
-    found, content = new_keys(options.file, _system().entropy, options.size, options.program)
+    new = new_other if options.program in OTHERS else new_keys
+    found, content = new(options.file, _system().entropy, options.size, options.program)
     if options.file == "-":
-        write_out(content, binary=bool(PROGRAMS[options.program].sizes))
+        write_out(content, binary=options.program in OTHERS or bool(PROGRAMS[options.program].sizes))
         return ()
     write_secret(options.file, content, new=True)
     return table(found.rows())
 
 
 def names(options: argparse.Namespace) -> Iterable[str]:
-    return table(_read(options).rows())
+    return table((_read_others(options) or _read(options)).rows())
 
 
 def _read(options: argparse.Namespace) -> KeyFiles:
     return read_keys([(path, read(path)) for path in options.files], options.program)
+
+
+def _read_others(options: argparse.Namespace) -> OtherKeyFiles | None:
+    """None for files of OpenSSL's kind of keys."""
+    if options.program not in OTHERS:
+        return None
+    return read_others([(path, read(path)) for path in options.files], options.program)
 
 
 def rotate_files(options: argparse.Namespace) -> Iterable[str]:
@@ -209,14 +223,14 @@ def rotate_files(options: argparse.Namespace) -> Iterable[str]:
 
 def open_ticket(options: argparse.Namespace) -> Iterable[str]:
     ticket = ticket_in(options.ticket)
-    found = _read(options)
+    others = _read_others(options)
     now = _system().clock()
     if zeros := opens_under_zeros(ticket, now):
         warning = f"this ticket opens under a key of zeros ({zeros}): anybody can read it, and make others"
         print(f"sansticket: WARNING: {warning}", file=sys.stderr)
     beginning = f"a ticket of {words.count(len(ticket), 'byte')}, key name {key_name(ticket) or 'missing'}"
     try:
-        verdict = judge(found, ticket, now)
+        verdict = judge(_read(options), ticket, now) if others is None else others.judge(ticket, now)
     except KeyFileError as error:
         raise CommandError(f"{beginning}: {error}") from None
     rows = describe(verdict.session, client=False, secrets=options.secrets)

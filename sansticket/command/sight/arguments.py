@@ -81,7 +81,7 @@ examples:
 
 STEPPING = "Enter: the next step, b: back, a number: to there, f: fields on and off, q: the end"
 
-OTHERS = ("sansticket", "go")
+OTHERS = ("go", "caddy", "gnutls", "sansticket")
 """Whose ticket keys stand in no file of OpenSSL's kind."""
 
 
@@ -131,7 +131,7 @@ def add_sources(command: argparse.ArgumentParser) -> None:
         "--program",
         choices=(*PROGRAMS, *OTHERS),
         help="whose ticket keys they are (default: nginx's or haproxy's, by their content); sansticket: the name and "
-        "the secret of a TicketKey, 48 bytes; go: 32 bytes",
+        "the secret of a TicketKey, 48 bytes; go: 32 bytes; caddy: stek/stek.bin in its storage; gnutls: 64 bytes",
     )
     command.add_argument(
         "--sender", choices=("client", "server"), help="who sent what does not say so (default: as it begins)"

@@ -5,13 +5,14 @@ Each has a page with the payload, and closes after it is fetched.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from tests.support.loopback import Line, http
+from tests.support.loopback import Line, free_port, http
 from tests.support.matrix import SMALL, Cannot, Cell, Files, Served
 from tests.support.openssl_version import openssl_in
 from tests.support.peers import LIGHTTPD_MODULES, tool
@@ -97,22 +98,9 @@ class Lighttpd(Standing):
         return Served(port, fetch)
 
 
-CADDY: Final = """\
-{{
-    admin off
-    auto_https off
-    persist_config off
-}}
-https://127.0.0.1:{port}, https://server.example:{port} {{
-    bind 127.0.0.1
-    root * {folder}
-    file_server
-    tls {files.chain} {files.key}
-}}
-"""
-
-
 class Caddy(Standing):
+    """With ticket keys in its storage, where other servers find them."""
+
     name = "Caddy"
     needs = ("Caddy",)
     cannot = tickets_only("Go's crypto/tls")
@@ -121,12 +109,32 @@ class Caddy(Standing):
         return printed(tool("caddy"), "version").split()[0].removeprefix("v")
 
     def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
-        (folder / "page").write_bytes(SMALL)
-        file, port = configured(folder, CADDY, files=files)
-        homes = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-        command = (tool("caddy"), "run", "--adapter", "caddyfile", "--config", file)
-        run(running, port, *command, env=os.environ | homes)
-        return Served(port, fetch)
+        return Served(start_caddy(files, folder, running), fetch)
+
+
+def start_caddy(files: Files, folder: Path, running: ExitStack) -> int:
+    """Its port; its keys are in ``caddy/stek/stek.bin`` of the folder."""
+    (folder / "page").write_bytes(SMALL)
+    port = free_port()
+    server = {
+        "listen": [f"127.0.0.1:{port}"],
+        "routes": [{"handle": [{"handler": "file_server", "root": str(folder)}]}],
+        "tls_connection_policies": [{}],
+        "automatic_https": {"disable": True},
+    }
+    tls = {
+        "certificates": {"load_files": [{"certificate": str(files.chain), "key": str(files.key)}]},
+        "session_tickets": {"key_source": {"provider": "distributed"}},
+    }
+    configuration = {
+        "admin": {"disabled": True, "config": {"persist": False}},
+        "apps": {"http": {"servers": {"test": server}}, "tls": tls},
+    }
+    (folder / "caddy.json").write_text(json.dumps(configuration))
+    homes = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
+    command = (tool("caddy"), "run", "--config", folder / "caddy.json")
+    run(running, port, *command, env=os.environ | homes)
+    return port
 
 
 PEERS: Final = (
