@@ -33,6 +33,7 @@ def _lighttpd_with(module: str) -> bool:
 
 
 PEERS: Final[dict[str, Callable[[], bool]]] = {
+    "Bouncy Castle": lambda: Path("/usr/share/java/bctls.jar").exists(),
     "Caddy": lambda: _found("caddy") is not None,
     "Deno": lambda: _found("deno") is not None,
     "Erlang": lambda: all(map(shutil.which, ("erl", "escript"))) and _has_erlang_ssl(),

@@ -42,8 +42,7 @@ class Standing(ServerOnly):
     @contextmanager
     def serve(self, task: Task) -> Iterator[Served]:
         if self._served is None:
-            folder = Path(self._running.enter_context(TemporaryDirectory(prefix="sansticket-")))
-            folder.chmod(0o755)  # some give up what root may do
+            folder = self._running.enter_context(temporary())
             self._served = self.start(task.files, folder, self._running)
         yield self._served
 
@@ -51,6 +50,15 @@ class Standing(ServerOnly):
         """Until it is started again."""
         self._served = None
         self._running.close()
+
+
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """A folder that everybody may read: some give up what root may do."""
+    with TemporaryDirectory(prefix="sansticket-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 def run(
@@ -107,8 +115,9 @@ TAIL: Final = """
 PostgreSQL 15 is asked with an SSLRequest; direct TLS came with 17. It and vsftpd have one group, P-256: each of our
 connections in TLS 1.3 has a HelloRetryRequest there. The FTP servers refuse a data connection that does not resume the
 control connection: `tests/interop/wide/test_ftp_data.py` gets files from both with `sansticket_wrappers.ftplib`.
-Erlang's server resumes only for clients whose signature schemes it knows: with OTP 25 that means `signature_schemes`
-without ML-DSA, and its client has tickets of ours with `tickets_without_psk_modes` only.
+`tests/interop/wide/test_shared_keys.py` has tickets that cross both ways, with the keys in Caddy's storage and with
+those of Traffic Server's file. Erlang's server resumes only for clients whose signature schemes it knows: with OTP 25
+that means `signature_schemes` without ML-DSA, and its client has tickets of ours with `tickets_without_psk_modes` only.
 
 ## How they are installed
 
@@ -125,8 +134,8 @@ What is missing is skipped, and is a failure where the environment has `CI` set.
 
 - proftpd, because Debian has only one FTP server at a time. It runs without being installed: `apt-get download
   proftpd-core proftpd-mod-crypto`, `dpkg-deb -x` of both into one folder, and the `usr/sbin` of that on `PATH`.
-- Apache Traffic Server (`trafficserver`), which not every Debian has. `tests/interop/wide/test_shared_keys.py` has
-  tickets that cross both ways with the keys of its file.
+- Apache Traffic Server (`trafficserver`), which not every Debian has.
+- Bouncy Castle (`libbctls-java`, and `default-jdk-headless`), which takes its time to start.
 - `lighttpd-mod-mbedtls`, whose library is another one in each Debian.
 """
 

@@ -18,10 +18,10 @@ from shutil import chown
 from typing import Final
 
 from sansticket.commands import SendData
-from tests.support.loopback import Line, PlainEcho
-from tests.support.matrix import Cannot, Cell, Files, Served
+from tests.support.loopback import Line, PlainEcho, plain_exchange
+from tests.support.matrix import Cannot, Cell, Files, Served, Task
 from tests.support.peers import tool
-from tests.support.wide import SERVER, Standing, configured, postgres_tool, printed, run
+from tests.support.wide import CLIENT, SERVER, Standing, configured, postgres_tool, printed, run, temporary
 
 
 def number(text: str) -> str:
@@ -57,8 +57,11 @@ daemon = off
 
 
 class Stunnel(Standing):
+    """As a client it passes the plain bytes of the test on to our server."""
+
     name = "stunnel"
     needs = ("stunnel",)
+    roles = (SERVER, CLIENT)
 
     TEXT = """\
 foreground = yes
@@ -70,6 +73,19 @@ cert = {files.chain}
 key = {files.key}
 """
 
+    AS_CLIENT = """\
+foreground = yes
+pid =
+[client]
+client = yes
+accept = 127.0.0.1:{port}
+connect = 127.0.0.1:{to}
+CAfile = {files.ca}
+verifyChain = yes
+checkHost = server.example
+sni = server.example
+"""
+
     def version(self) -> str:
         return number(printed(tool("stunnel4"), "-version"))
 
@@ -78,6 +94,13 @@ key = {files.key}
         file, port = configured(folder, self.TEXT, back=back.port, files=files)
         run(running, port, tool("stunnel4"), file)
         return Served(port)
+
+    def visit(self, task: Task, port: int) -> None:
+        with temporary() as folder, ExitStack() as running:
+            file, front = configured(folder, self.AS_CLIENT, to=port, files=task.files)
+            run(running, front, tool("stunnel4"), file)
+            for _ in range(task.times):
+                assert plain_exchange(front, task.payload) == task.payload
 
 
 class Redis(Standing):

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from hashlib import sha256
 from os import urandom
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -32,6 +31,7 @@ from tests.support.configs import client_config, server_config
 from tests.support.loopback import Line, OurServer, dial
 from tests.support.matrix import SMALL, Files
 from tests.support.peers import require
+from tests.support.wide import temporary
 
 VERSIONS = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
 
@@ -45,9 +45,7 @@ def keys() -> OpenSSLTicketKeys:
 @pytest.fixture(scope="module")
 def port(keys: OpenSSLTicketKeys) -> Iterator[int]:
     require("Traffic Server")
-    with TemporaryDirectory(prefix="sansticket-") as name, ExitStack() as running:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with temporary() as folder, ExitStack() as running:
         (content,) = keys.to_files("traffic_server")
         yield start_with(content, folder, running)
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
+from tests.support.command import PATIENCE
 from tests.support.loopback import Line, free_port, http
-from tests.support.matrix import SMALL, Cannot, Cell, Files, Served
+from tests.support.matrix import SMALL, Cannot, Cell, Files, Served, Task
 from tests.support.openssl_version import openssl_in
 from tests.support.peers import LIGHTTPD_MODULES, tool
-from tests.support.wide import SERVER, Standing, configured, printed, run, tickets_only
+from tests.support.wide import CLIENT, SERVER, Standing, configured, printed, run, temporary, tickets_only
 
 
 def fetch(line: Line, payload: bytes) -> bytes:
@@ -44,11 +46,38 @@ SSLSessionCache shmcb:{folder}/cache(512000)
 """
 
 
+APACHE_PROXY: Final = """\
+ServerRoot {folder}
+ServerName front.example
+Listen 127.0.0.1:{port}
+PidFile {folder}/pid
+DefaultRuntimeDir {folder}
+ErrorLog /dev/stderr
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+User www-data
+Group www-data
+SSLProxyEngine on
+SSLProxyVerify require
+SSLProxyCACertificateFile {files.ca}
+ProxyPreserveHost on
+ProxyPass / https://127.0.0.1:{to}/ disablereuse=on
+"""
+
+
 class Apache(Standing):
-    """In one process, which does not fork."""
+    """In one process, which does not fork.  As a client it is the proxy of our server."""
 
     name = "Apache httpd"
     needs = ("apache2",)
+    roles = (SERVER, CLIENT)
+    cannot = {  # noqa: RUF012
+        (CLIENT, cell): Cannot("Apache keeps no sessions of the server that it is a proxy of.")
+        for cell in (Cell.RESUMED_13, Cell.TICKET_12, Cell.ID_12)
+    }
 
     def version(self) -> str:
         number = printed(tool("apache2"), "-v").partition("Apache/")[2].split()[0]
@@ -59,6 +88,16 @@ class Apache(Standing):
         file, port = configured(folder, APACHE, files=files)
         run(running, port, tool("apache2"), "-X", "-f", file)
         return Served(port, fetch)
+
+    def visit(self, task: Task, port: int) -> None:
+        with temporary() as folder, ExitStack() as running:
+            file, front = configured(folder, APACHE_PROXY, to=port, files=task.files)
+            run(running, front, tool("apache2"), "-X", "-f", file)
+            for _ in range(task.times):
+                with closing(HTTPConnection("127.0.0.1", front, timeout=PATIENCE)) as connection:
+                    connection.request("POST", "/", task.payload, {"Host": "server.example"})
+                    answer = connection.getresponse()
+                    assert (answer.status, answer.read()) == (200, task.payload)
 
 
 LIGHTTPD: Final = """\
