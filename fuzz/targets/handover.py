@@ -22,6 +22,7 @@ from sansticket.handover.kinds import HandoverError
 from sansticket.handover.value import FORMAT, MAGIC, Handover
 
 HEAD = MAGIC + bytes((FORMAT, 0))
+MANY = 50
 COMMANDS = (
     SendData(b"data"),
     UpdateKeys(request_peer=True),
@@ -41,6 +42,8 @@ def one_input(data: bytes) -> None:
     except HandoverError:
         return
     assert handover.to_bytes() == whole
+    if handover.queued_tickets > MANY:
+        return  # as many tickets may wait as a number of 16 bits can say, and to make them takes its time
     try:
         connection: Connection
         if data[0] % 2:
