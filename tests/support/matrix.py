@@ -153,7 +153,8 @@ class Task:
 
     ``version`` is the only one it has.  A client sends ``payload`` on each connection, takes it back, and closes;
     after the first it resumes, with ``tickets`` or without.  ``group`` is the only one of a server.
-    ``certificate``: a server demands one, a client shows one.  ``retried``: there is to be a HelloRetryRequest.
+    ``certificate``: a server demands one, a client shows one.  ``retried``: there is to be a
+    HelloRetryRequest; None where that is the peer's affair.
     """
 
     cell: Cell
@@ -163,7 +164,7 @@ class Task:
     tickets: bool = True
     group: NamedGroup | None = None
     certificate: bool = False
-    retried: bool = False
+    retried: bool | None = False
     alpn: str | None = None
     payload: bytes = field(default=SMALL, repr=lambda payload: f"<{len(payload)} bytes>")
 
@@ -209,8 +210,8 @@ class Peer(ABC):
     cannot: ClassVar[Mapping[tuple[Role, Cell], Cannot]] = {}
     large: ClassVar[bytes] = LARGE
     """The large transfer."""
-    always_retries: ClassVar[bool] = False
-    """Whether it wants a group of which our ClientHello has no share."""
+    may_retry: ClassVar[bool] = False
+    """Whether, in some version, it wants a group of which our ClientHello has no share."""
     by_hand: ClassVar[bool] = False
     """Whether it is tried only where the table is written: CI need not have it."""
 
@@ -271,7 +272,7 @@ def tasks(peer: Peer, cell: Cell, files: Files) -> Iterator[Task]:
         payload=peer.large if cell is Cell.LARGE else SMALL,
     )
     for version in BOTH if cell in BOTH_CELLS else (TLS12,) if cell in TLS12_CELLS else (TLS13,):
-        retried = version == TLS13 and (cell is Cell.RETRY or peer.always_retries)
+        retried = None if version == TLS13 and peer.may_retry else cell is Cell.RETRY
         yield evolve(base, version=version, retried=retried)
 
 
@@ -337,7 +338,7 @@ def _check(task: Task, line: Line) -> None:
     if task.cell is Cell.PSK:
         assert line.hello.psk_identity == PSK_IDENTITY.encode()
     assert line.hello.version == task.version
-    assert line.retried == task.retried
+    assert task.retried in (line.retried, None)
     if task.group is not None:
         assert line.hello.group == task.group
     if task.alpn is not None:

@@ -54,7 +54,7 @@ def ask(line: Line, command: bytes, *codes: bytes) -> bytes:
 class Vsftpd(Standing):
     name = "vsftpd"
     needs = ("vsftpd",)
-    always_retries = True
+    may_retry = True
     cannot = tickets_only("vsftpd")
 
     def version(self) -> str:

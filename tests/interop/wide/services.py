@@ -175,7 +175,7 @@ class PostgreSQL(Standing):
 
     name = "PostgreSQL"
     needs = ("PostgreSQL",)
-    always_retries = True
+    may_retry = True
     cannot = {  # noqa: RUF012
         (SERVER, cell): Cannot("PostgreSQL gives neither tickets nor session ids.")
         for cell in (Cell.RESUMED_13, Cell.TICKET_12, Cell.ID_12)
