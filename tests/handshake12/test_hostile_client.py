@@ -657,7 +657,7 @@ def test_finished_in_clear_after_change_cipher_spec() -> HostileClient12:
 
 FINISHED = [
     case("zeros", Reason.BAD_FINISHED, changed(verify_data=bytes(12))),
-    case("of another length", Reason.BAD_FINISHED, changed(verify_data=bytes(48))),
+    case("of another length", Reason.MALFORMED_MESSAGE, changed(verify_data=bytes(48))),
     case("one byte short", Reason.MALFORMED_MESSAGE, lambda m: raw_message(20, m.verify_data[1:])),
     case("another message", Reason.UNEXPECTED_MESSAGE, lambda m: ClientKeyExchange(bytes(32))),
 ]

@@ -673,7 +673,7 @@ FINISHED = [
         Reason.BAD_FINISHED,
         lambda m: Finished(flipped(m.verify_data)),
     ),
-    case("of TLS 1.3's length", Reason.BAD_FINISHED, changed(verify_data=bytes(32))),
+    case("of TLS 1.3's length", Reason.MALFORMED_MESSAGE, changed(verify_data=bytes(32))),
     case("one byte short", Reason.MALFORMED_MESSAGE, lambda m: raw_message(20, m.verify_data[1:])),
     case("one byte more", Reason.MALFORMED_MESSAGE, lambda m: raw_message(20, m.verify_data + b"x")),
     case("nothing in it", Reason.MALFORMED_MESSAGE, lambda m: raw_message(20, b"")),

@@ -381,6 +381,15 @@ def test_a_retry_request_has_no_compression() -> None:
         m0.decode_server_hello(bytes(body))
 
 
+@pytest.mark.parametrize("wrong", ["a byte more", "a byte less"])
+def test_what_has_not_the_form_of_a_retry_request_has_no_compression(wrong: str) -> None:
+    """decode_error comes before what a field would say (RFC 9846 section 6.2), as in all other messages."""
+    body = bytearray(body_of(m0.HelloRetryRequest(b"", 0x1301)))
+    body[37] = 1
+    with fault(Reason.MALFORMED_MESSAGE):
+        m0.decode_server_hello(bytes(body) + b"\0" if wrong == "a byte more" else bytes(body[:-1]))
+
+
 def test_a_retry_request_has_extensions() -> None:
     body = body_of(m0.HelloRetryRequest(b"", 0x1301))
     with malformed():

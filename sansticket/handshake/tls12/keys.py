@@ -21,6 +21,7 @@ from sansticket.keys.tls12 import ConnectionKeys, Exporter, MasterSecret
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
 from sansticket.values import value
+from sansticket.wire.cursor import malformed
 from sansticket.wire.messages.tls13 import Finished
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -93,5 +94,7 @@ class Keys:
 
     def check_finished(self, message: Finished, transcript: Transcript, *, server: bool) -> None:
         expected = self.master.verify_data(transcript.digest(), server=server)
+        if len(message.verify_data) != len(expected):
+            raise malformed(f"a Finished of {len(message.verify_data)} bytes; expected {len(expected)}")
         if not hmac.compare_digest(expected, message.verify_data):
             raise Fault(Reason.BAD_FINISHED)

@@ -146,10 +146,11 @@ class HelloRetryRequest(ExtensionsMessage):
         if random != HELLO_RETRY_RANDOM:
             raise Fault(Reason.ILLEGAL_VALUE, "a HelloRetryRequest with another random")
         cipher_suite = reader.u16()
-        if reader.u8() != 0:
-            raise Fault(Reason.ILLEGAL_VALUE, "a HelloRetryRequest with compression")
+        compression_method = reader.u8()
         found = read_extensions(reader, IN_HELLO_RETRY_REQUEST)
         reader.finish()
+        if compression_method != 0:  # last: what has not the form of a message has no values
+            raise Fault(Reason.ILLEGAL_VALUE, "a HelloRetryRequest with compression")
         return cls(session_id, cipher_suite, found, legacy_version)
 
     def encode(self) -> bytes:
