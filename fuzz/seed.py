@@ -84,6 +84,7 @@ class Seeds:
         self._add_captures()
         self._add_replays()
         self._add_spent_sessions()
+        self._add_offers()
 
     def add(self, target: str, name: str, data: bytes) -> None:
         known = self.contents.setdefault(target, {})
@@ -215,6 +216,22 @@ class Seeds:
                 self.add("replays", f"{conversation.name}-{recording.side}", recording.to_bytes())
                 name = f"{conversation.name}-{recording.side}-stripped"
                 self.add("replays", name, recording.without_secrets().to_bytes())
+
+    def _add_offers(self) -> None:
+        """Sessions and PSKs, shown and answered: each alone, several, with a wrong binder, and with early data."""
+        script = step(2, b"data") + step(7, b"data")
+        for key in range(6):
+            for how in range(4):
+                self.add("server_psks", f"key-{key}-{how}", bytes((0, 1, 1, key, how, 0)) + script)
+                early = bytes((1, key, how, 0, 0, 5, 1, 5, 2, 0, 3, 9))
+                self.add("server_early_data", f"key-{key}-{how}", early)
+        for how, modes in ((0, 0), (2, 2), (2, 1), (4, 1), (0, 4), (1, 1)):
+            self.add("server_psks", f"modes-{how}-{modes}", bytes((how, modes, 3, 5, 0, 0, 2, 0, 0, 0, 0, 9)))
+        for selected in range(4):
+            for extensions in (0, 1, 0x80, 0x81, 0x83):
+                name, end = f"{selected}-{extensions}", bytes((selected, 0, 0, extensions)) + script
+                self.add("client_psks", name, bytes((3,)) + end)
+                self.add("client_early_data", name, bytes((100,)) + end)
 
     def _add_certificates(self) -> None:
         for how in range(4):

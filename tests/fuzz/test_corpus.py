@@ -38,7 +38,7 @@ def inputs_of(target: str) -> dict[str, bytes]:
 EVERY_TARGET = pytest.mark.parametrize("target", TARGETS)
 
 
-SLOW = ("captures", "replays")
+SLOW = ("captures", "client_early_data", "client_psks", "replays", "server_early_data", "server_psks")
 """Each input is a whole connection, or several."""
 
 
