@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.harness import Plan
 from benchmarks.parts import AES, CHACHA20, PARTS
+from benchmarks.report import machine
 from benchmarks.stdlib import openssl_configuration
 
 
@@ -29,6 +30,8 @@ def main() -> None:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     plan = Plan(options.rounds, options.seconds)
+    if not options.here:
+        print(f"{machine()}\n", flush=True)
     for part in options.parts or PARTS:
         if options.here:
             if text := PARTS[part](plan):

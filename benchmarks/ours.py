@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 from benchmarks.contenders import AUTHORITY, IDENTITY, SERVER_NAME
 from sansticket import (
     CipherSuite,
@@ -12,6 +14,7 @@ from sansticket import (
     DataReceived,
     Event,
     NamedGroup,
+    ProtocolVersion,
     SendData,
     ServerConfig,
     ServerConnection,
@@ -53,14 +56,17 @@ class Ours:
     ) -> None:
         """``suite`` is the only one, and with it the version; ``tickets`` come after full and resumed handshakes."""
         # In TLS 1.2 the groups of a client are the curves of certificates too; the first is used for the exchange.
+        versions = [ProtocolVersion.TLS_1_3 if suite >> 8 == 0x13 else ProtocolVersion.TLS_1_2]
         groups = [NamedGroup.X25519, NamedGroup.SECP256R1] if suite >> 8 != 0x13 else [NamedGroup.X25519]
         self._client_config = ClientConfig(
             trust_anchors=TrustAnchors.from_der([AUTHORITY.der]),
+            versions=versions,
             cipher_suites=[suite],
             groups=groups,
         )
         self._server_config = ServerConfig(
             credentials=[Credential(IDENTITY.chain_der, IDENTITY.key)],
+            versions=versions,
             cipher_suites=[suite],
             groups=groups,
         )
@@ -78,6 +84,24 @@ class Ours:
 
     def resumed(self) -> object:
         return self._connect(self._session)
+
+    def seconds_of_sides(self, resumed: bool) -> tuple[float, float]:
+        """CPU time of one handshake: the client's, and the server's."""
+        start = process_time()
+        client = ClientConnection(self._client_config, SERVER_NAME, self._session if resumed else None)
+        data, mine, theirs = client.data_to_send(), process_time() - start, 0.0
+        start = process_time()
+        server = ServerConnection(self._server_config)
+        while data:
+            server.receive_data(data)
+            answer, now = server.data_to_send(), process_time()
+            theirs += now - start
+            start = process_time()
+            client.receive_data(answer)
+            data, now = client.data_to_send(), process_time()
+            mine += now - start
+            start = process_time()
+        return mine, theirs
 
     def pair(self) -> OurPair:
         return self._connect(None)[0]

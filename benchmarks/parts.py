@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import ssl
 from collections.abc import Callable
+from statistics import median
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
@@ -23,6 +24,8 @@ from benchmarks.stdlib import Stdlib
 from sansticket import CipherSuite
 
 HAVE_PYOPENSSL: Final = importlib.util.find_spec("OpenSSL") is not None
+
+HANDSHAKES_IN_A_ROUND: Final = 50
 
 AES: Final = "TLS_AES_128_GCM_SHA256"
 CHACHA20: Final = "TLS_CHACHA20_POLY1305_SHA256"
@@ -69,6 +72,29 @@ def _handshakes(version: str, floor: Floor, rivals: list[Contender], plan: Plan)
         ratios = [f"{measured[each.name].times(base):.2f}" for each in rivals]
         rows.append([f"{version} {kind}", f"{base.best * 1e6:.0f} µs", *ratios])
     return "Handshakes, time / floor\n\n" + table(["", "floor", *(each.name for each in rivals)], rows)
+
+
+def sides(plan: Plan) -> str:
+    """Each of ours alone, relative to the floor of both: the median of the rounds."""
+    versions = {
+        "TLS 1.3": (Floor(), Ours()),
+        "TLS 1.2": (Floor12(), Ours(CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tickets=(1, 0))),
+    }
+    rows = []
+    for version, (floor, ours) in versions.items():
+        for kind in ("full", "resumed"):
+            shares = [_shares(ours, getattr(floor, kind), kind == "resumed") for _ in range(plan.rounds)]
+            client, server = (median(share[place] for share in shares) for place in (0, 1))
+            rows.append([f"{version} {kind}", f"{client:.2f}", f"{server:.2f}"])
+    return "One side's handshakes, time / floor of both\n\n" + table(["", "client", "server"], rows)
+
+
+def _shares(ours: Ours, floor: Operation, resumed: bool) -> tuple[float, float]:
+    """Of one round."""
+    base = measure({"floor": floor}, Plan(rounds=1))["floor"].best
+    seconds = [ours.seconds_of_sides(resumed) for _ in range(HANDSHAKES_IN_A_ROUND)]
+    client, server = (sum(one[place] for one in seconds) / len(seconds) for place in (0, 1))
+    return client / base, server / base
 
 
 def bulk_aes(plan: Plan) -> str:
@@ -188,6 +214,7 @@ def imports(plan: Plan) -> str:
 PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "handshakes": handshakes,
     "handshakes-12": handshakes12,
+    "sides": sides,
     "bulk-aes": bulk_aes,
     "bulk-chacha20": bulk_chacha20,
     "memory-floor": memory_floor,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+import sysconfig
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+
+from cryptography.hazmat.backends.openssl import backend
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -13,6 +18,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(
         "| " + " | ".join(_aligned(cell, widths[i], left=i == 0) for i, cell in enumerate(line)) + " |"
         for line in [lines[0], marks, *lines[1:]]
+    )
+
+
+def machine() -> str:
+    """What the figures are of.  An interpreter with profile-guided optimization is a third faster than one without."""
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    optimized = "with" if "--enable-optimizations" in options else "without"
+    return (
+        f"Python {platform.python_version()} {optimized} profile-guided optimization, "
+        f"attrs {version('attrs')}, cryptography {version('cryptography')} ({backend.openssl_version_text()})"
     )
 
 
