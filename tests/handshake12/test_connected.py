@@ -23,9 +23,9 @@ from sansticket.commands import (
     UpdateKeys,
 )
 from sansticket.connection.limits import MAX_WARNINGS
+from sansticket.crypto.suites import GCM_RECORD_LIMIT
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
-from sansticket.record.tls12 import Sealer
 from sansticket.wire.extensions.tls12 import ExtendedMasterSecret
 from sansticket.wire.messages.alert import Alert
 from sansticket.wire.messages.hello import ClientHello, HelloRequest, ServerHello
@@ -445,9 +445,12 @@ def test_commands_of_tls13(side: str, command: Command) -> None:
     assert connected.data("server") == b"still there"
 
 
-def test_a_key_that_is_used_up_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_used_up_is_not_replaced() -> None:
     connected = pair()
-    monkeypatch.setattr(Sealer, "records_left", 20)
+    sealer, opener = connected.client._engine.outbound.writer.sealer, connected.server._engine.reader._opener
+    assert sealer is not None
+    assert opener is not None
+    sealer.sequence = opener.sequence = GCM_RECORD_LIMIT - 21
     connected.client.send(SendData(b"x"))
     with pytest.raises(LocalProtocolError, match="the key is good for 20 more records"):
         connected.client.send(SendData(bytes(5 * 2**14)))
