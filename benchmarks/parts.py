@@ -78,7 +78,7 @@ def sides(plan: Plan) -> str:
     """Each of ours alone, relative to the floor of both: the median of the rounds."""
     versions = {
         "TLS 1.3": (Floor(), Ours()),
-        "TLS 1.2": (Floor12(), Ours(CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tickets=(1, 0))),
+        "TLS 1.2": (FloorOfTLS12(), Ours(CipherSuite.ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tickets=(1, 0))),
     }
     rows = []
     for version, (floor, ours) in versions.items():
