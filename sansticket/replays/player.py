@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field
 
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.connection import Connection
@@ -20,6 +20,7 @@ from sansticket.replays.configs import PlayedConfigs
 from sansticket.replays.recorder import event_in_words, said
 from sansticket.replays.recording import Gave, Recording, Step
 from sansticket.replays.values import Left, ReplayError
+from sansticket.values import frozen
 
 MISSING: Final = (
     "secrets were left out of this file: randomness, keys, sessions, answers and application data",

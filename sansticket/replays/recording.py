@@ -21,10 +21,11 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Final
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
 from sansticket.replays.outside import Call
 from sansticket.replays.values import ReplayError, bytes_of, without_secrets, written
+from sansticket.values import frozen
 
 FORMAT: Final = "sansticket replay"
 VERSION: Final = 1
