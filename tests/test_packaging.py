@@ -75,7 +75,7 @@ def test_what_was_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ) == [
         "2 tests with nobody, which is not on this machine",
         "1 test: no /dev/full",
-        "tests/docs, tests/fleet: tox -e surroundings",
+        "tests/docs, tests/fleet: tox -e rest",
         "what the package looks like to two type checkers: tox -e types",
         "our client and server with every other implementation: tox -e interop,interop-wide",
         "three quarters of hypothesis' examples and of the scenarios for libssl: tox -e thorough",

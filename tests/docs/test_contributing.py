@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.support.command import ROOT
-from tests.support.left_out import SURROUNDINGS
+from tests.support.left_out import REST
 
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/architecture.md")
 FOLDERS = "sansticket|wrappers|tests|tools|docs|examples|benchmarks|fuzz|changes"
@@ -41,13 +41,13 @@ def test_every_environment_of_tox_is_there() -> None:
         ("lowest", "3.11"),
         ("frameworks", "3.11"),
         ("tests", "3.13"),
-        ("surroundings", "3.13"),
+        ("rest", "3.13"),
     ):
         assert tox[f"testenv:{name}"]["base_python"].startswith(f"python{first},")
     by_type_checkers = "tests/typing"
     assert by_type_checkers in tox["testenv:types"]["commands"]
-    assert set(ignored(tox, "tests")) == {by_type_checkers, *SURROUNDINGS}
-    assert set(given(tox, "surroundings")) == set(SURROUNDINGS)
+    assert set(ignored(tox, "tests")) == {by_type_checkers, *REST}
+    assert set(given(tox, "rest")) == set(REST)
     once = {"tests/differential", "tests/docs", "tests/tools"}
     """Of libssl, the documents and the tools: no interpreter makes a difference to what they try of the package."""
     assert set(ignored(tox, "lowest")) == {by_type_checkers, *once, *given(tox, "frameworks")}

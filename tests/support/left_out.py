@@ -9,16 +9,23 @@ from typing import Final
 from tests.support.peers import NEEDED
 
 TYPING: Final = "tests/typing"
-SURROUNDINGS: Final = (
+REST: Final = (
     "tests/adapters/frameworks",
+    "tests/adapters/test_call_by_call.py",
     "tests/differential",
     "tests/docs",
     "tests/examples",
     "tests/fleet",
+    "tests/handshake/test_forks.py",
+    "tests/handshake/test_growth.py",
+    "tests/handshake/test_hostile_ends.py",
+    "tests/handshake/test_questions.py",
+    "tests/handshake/test_splits.py",
+    "tests/handshake/test_states.py",
     "tests/tools",
     "tests/wrappers",
 )
-"""Those of ``tox -e surroundings``."""
+"""Those of ``tox -e rest``."""
 
 
 def left_out(
@@ -40,8 +47,8 @@ def left_out(
         f"{_tests(count)} with {peer}, which is not on this machine" for peer, count in sorted(peers.items())
     ]
     lines += [f"{_tests(count)}: {reason}" for reason, count in sorted(others.items())]
-    if folders := [folder for folder in SURROUNDINGS if folder in ignored]:
-        lines.append(f"{', '.join(folders)}: tox -e surroundings")
+    if folders := [folder for folder in REST if folder in ignored]:
+        lines.append(f"{', '.join(folders)}: tox -e rest")
     if TYPING in ignored:
         lines.append("what the package looks like to two type checkers: tox -e types")
     if "not matrix" in markers:

@@ -130,8 +130,10 @@ def add_sources(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--program",
         choices=(*PROGRAMS, *OTHERS),
-        help="whose ticket keys they are (default: nginx's or haproxy's, by their content); sansticket: the name and "
-        "the secret of a TicketKey, 48 bytes; go: 32 bytes; caddy: stek/stek.bin in its storage; gnutls: 64 bytes",
+        metavar="PROGRAM",
+        help=f"whose ticket keys they are, of {', '.join((*PROGRAMS, *OTHERS))} (default: nginx's or haproxy's, by "
+        "their content); sansticket: the name and the secret of a TicketKey, 48 bytes; go: 32 bytes; "
+        "caddy: stek/stek.bin in its storage; gnutls: 64 bytes",
     )
     command.add_argument(
         "--sender", choices=("client", "server"), help="who sent what does not say so (default: as it begins)"
