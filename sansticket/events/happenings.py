@@ -114,9 +114,9 @@ class TicketReused(Event):
     """What becomes of it: that of ``ticket_uses``, as far as it can be carried out.  A session for single use that was
     used up is not resumed in any case."""
     proven: bool
-    """Whether the client of this connection has proved to have the session.  It has not where its ClientHello is a copy
-    of the first one, where the session is gone and nobody knows more than its id, and in TLS 1.2 until its Finished:
-    there a ticket can be read by anybody who sees a connection."""
+    """Whether the client of this connection has proved to have the session.  It has not where its ClientHello has the
+    random of the first one, of which it may be a copy; where the session is gone and nobody knows more than its id; and
+    in TLS 1.2 until its Finished: there a ticket can be read by anybody who sees a connection."""
 
 
 @frozen

@@ -319,6 +319,49 @@ def test_a_copy_of_a_hello_ends_no_family() -> None:
     assert resumed(side.connect(sibling))
 
 
+def test_a_copy_with_another_binder_changed_ends_no_family() -> None:
+    """A binder covers all of a ClientHello but the binders: of those that nobody checks, a copy may have its own."""
+    side = Side(TLS13, END_FAMILY)
+    ticket, sibling = received(side.connect())
+    pair = side.connect(ticket, evolve(sibling, ticket=bytes(len(sibling.ticket))))
+    hello = pair.wire[0][1]
+    side.clock.forward(60)
+    copy = ServerConnection(side.server)
+    events = copy.receive_data(hello[:-1] + bytes((hello[-1] ^ 1,)))
+    (event,) = [event for event in events if isinstance(event, TicketReused)]
+    assert event.first.hello != event.again.hello
+    assert (event.policy, event.proven) == (REFUSE, False)
+    assert resumed(side.connect(sibling))
+
+
+def test_a_copy_of_a_first_hello_ends_no_family() -> None:
+    """The one before a HelloRetryRequest has a binder of its own; a server that wants no retry takes it at its word."""
+    side = Side(TLS13, END_FAMILY)
+    other = evolve(side.client, groups=tuple(reversed(side.client.groups)))
+    ticket, sibling = received(side.world.connect(side.server, client=other))
+    pair = side.world.connect(evolve(side.server, groups=side.client.groups[:1]), ticket, client=other)
+    assert resumed(pair)
+    hello = pair.wire[0][1]
+    side.clock.forward(60)
+    copy = ServerConnection(side.server)
+    events = copy.receive_data(hello)
+    (event,) = [event for event in events if isinstance(event, TicketReused)]
+    assert (event.policy, event.proven) == (REFUSE, False)
+    assert resumed(side.connect(sibling))
+
+
+def test_a_hello_that_fails_after_it_is_told_all_the_same() -> None:
+    """Whoever adds an identity with a wrong binder has shown the first one nevertheless."""
+    side = Side(TLS13, END_FAMILY)
+    ticket, sibling = received(side.connect())
+    assert resumed(side.connect(ticket))
+    side.clock.forward(60)
+    pair = side.connect(ticket, evolve(sibling, secret=bytes(32)))
+    assert pair.server.state == "Ended"
+    assert [(event.policy, event.proven) for event in reused(pair)] == [(END_FAMILY, True)]
+    assert failed_checks(side.connect(sibling)) == ["family"]
+
+
 def test_a_retry_uses_it_once() -> None:
     """The first ClientHello is not searched: what a HelloRetryRequest costs is no use."""
     side = Side(TLS13)

@@ -19,6 +19,7 @@ from sansticket import (
     LocalProtocolError,
     LookUpSession,
     NamedGroup,
+    ProtocolVersion,
     ProvideSession,
     Reason,
     ReusePolicy,
@@ -47,7 +48,7 @@ from tests.support.resumption import (
     resumed,
 )
 
-TLS13: Final = 0x0304
+TLS13, TLS12 = ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2
 IGNORE, REFUSE, END_FAMILY = ReusePolicy.IGNORE, ReusePolicy.REFUSE, ReusePolicy.END_FAMILY
 SHA256, SHA384 = CipherSuite.AES_128_GCM_SHA256, CipherSuite.AES_256_GCM_SHA384
 
@@ -271,6 +272,18 @@ def test_who_only_saw_the_ticket_ends_no_family(kind: str) -> None:
 
 
 @whoever_remembers
+def test_an_id_that_is_shown_in_tls12_proves_nothing(kind: str) -> None:
+    """Whoever has seen a ticket that is an id can show it as a session id of TLS 1.2."""
+    fleet = fleet_of(kind, ticket_uses=table(), versions=(TLS13, TLS12))
+    old = received(fleet.connect(versions=(TLS12,)))[0]
+    _, ticket, sibling = fleet.used()
+    pair = fleet.connect(evolve(old, session_id=ticket.ticket), versions=(TLS12,))
+    assert not resumed(pair)
+    assert [event.proven for event in reused(pair)] == [False] * (kind != "store that keeps it beside")
+    assert resumed(fleet.connect(sibling))
+
+
+@whoever_remembers
 def test_a_copy_of_the_first_hello_ends_no_family(kind: str) -> None:
     fleet = fleet_of(kind, ticket_uses=table())
     ticket, sibling = received(fleet.connect())
@@ -279,6 +292,21 @@ def test_a_copy_of_the_first_hello_ends_no_family(kind: str) -> None:
     fleet.world.clock.forward(60)
     fleet.shown(hello)
     (event,) = [event for event in fleet.events if isinstance(event, TicketReused)]
+    assert (event.policy, event.proven) == (REFUSE, False)
+    assert resumed(fleet.connect(sibling))
+
+
+@whoever_remembers
+def test_a_copy_with_another_binder_changed_ends_no_family(kind: str) -> None:
+    """No binder covers the others."""
+    fleet = fleet_of(kind, ticket_uses=table())
+    ticket, sibling = received(fleet.connect())
+    pair = fleet.connect(ticket, evolve(sibling, ticket=bytes(32)))
+    hello = pair.wire[0][1]
+    fleet.world.clock.forward(60)
+    fleet.shown(hello[:-1] + bytes((hello[-1] ^ 1,)))
+    (event,) = [event for event in fleet.events if isinstance(event, TicketReused)]
+    assert event.first.hello != event.again.hello
     assert (event.policy, event.proven) == (REFUSE, False)
     assert resumed(fleet.connect(sibling))
 
@@ -373,6 +401,23 @@ def test_a_cache_forgets_what_is_left_with_the_claim() -> None:
     assert cache.spent(ticket.ticket) is None
     pair = fleet.connect(ticket)
     assert (resumed(pair), reused(pair)) == (False, [])
+
+
+def test_what_has_expired_is_no_alarm() -> None:
+    """A client that comes back with an old ticket; what is left of its session would be gone with the session."""
+    fleet = Fleet(ticket_uses=table(), ticket_lifetime=100)
+    cache = fleet.server.session_cache
+    assert cache is not None
+    first = fleet.connect()
+    ticket = received(first)[0]
+    renewed = fleet.connect(ticket)
+    fleet.world.clock.forward(50)
+    newest = received(fleet.connect(received(renewed)[0]))[0]
+    fleet.world.clock.forward(50)
+    pair = fleet.connect(evolve(ticket, lifetime=1000))
+    assert (resumed(pair), reused(pair)) == (False, [])
+    assert failed_checks(pair) == ["found"]
+    assert resumed(fleet.connect(newest))
 
 
 def test_copies_of_a_cache_know_what_is_left() -> None:

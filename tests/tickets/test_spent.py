@@ -134,6 +134,20 @@ def test_it_is_small_and_shows_no_key() -> None:
     assert repr(SPENT.binder_key) not in repr(SPENT)
 
 
+def test_a_cache_forgets_in_time_what_is_left() -> None:
+    """Whoever looks makes it so, also if nothing is claimed any more."""
+    cache, session = SessionCache(), numbered(2)
+    cache.add(session, session.issued_at)
+    assert cache.claim(session, session.issued_at)
+    cache.note_use(evolve(SPENT, session_id=session.session_id))
+    end = session.issued_at + session.lifetime
+    assert cache.was_claimed(session.session_id, end - 0.001)
+    assert cache.spent(session.session_id) is not None
+    assert not cache.was_claimed(session.session_id, end)
+    assert cache.spent(session.session_id) is None
+    assert not cache.claim(session, end - 1), "a clock that was set back brings no session back"
+
+
 def test_a_cache_is_told_of_what_it_claimed_only() -> None:
     cache, session = SessionCache(), numbered(2)
     spent = evolve(SPENT, session_id=session.session_id)

@@ -67,6 +67,13 @@ def test_what_has_expired_goes_first() -> None:
     assert uses.earlier(b"long") == at(0)
 
 
+def test_what_has_expired_is_no_earlier_use() -> None:
+    """Also where it is remembered still; a clock that was wrong loses nothing by asking."""
+    uses = TicketUses()
+    uses.note(b"ticket", at(0), 10)
+    assert [uses.earlier(b"ticket", now) for now in (9.999, 10, 9.999)] == [at(0), None, at(0)]
+
+
 def test_one_call_forgets_so_many_at_most() -> None:
     """What one connection pays does not depend on how many came before it."""
     uses = TicketUses()

@@ -4,7 +4,9 @@ Who remembers: the config's table (``TicketUses``); and where sessions are for s
 claimed in or the store elsewhere, each with what is left of the session (``SpentSession``).
 
 TLS 1.3: whoever shows a ticket has proved to have it, by its binder; so a use is noted when the session passed all
-else.  But a binder can be repeated with its whole ClientHello, by anybody who saw it: that proves nothing new.
+else.  But a binder can be repeated with its ClientHello, by anybody who saw it: that proves nothing new.  Such a copy
+has the random of the first, which the binder covers.  It need not be the same to the last byte: no binder covers the
+others, and before a HelloRetryRequest there is another ClientHello, with a binder of its own.
 
 TLS 1.2: a ticket stands in clear in every ClientHello, and showing it proves nothing.  A use is noted when the client's
 Finished has come, and only if the ticket was renewed: one that was not is for many connections.
@@ -50,7 +52,7 @@ def noted(uses: TicketUses, candidate: Candidate[After], flight: Flight) -> tupl
     passed = abs(use.at - earlier.at)
     if raced(uses.window, passed):
         return candidate, Check("reuse", True, f"again after {passed:.3f} s, at most {uses.window:.3f} s")
-    proven = rules.PROVES and use.hello != earlier.hello
+    proven = rules.PROVES and is_new(use, earlier)
     policy = carried_out(rules.config, session.family, session.authenticated_at, flight, proven=proven)
     flight.emit(TicketReused(earlier, use, policy, proven))
     ignored = policy is ReusePolicy.IGNORE
@@ -60,6 +62,11 @@ def noted(uses: TicketUses, candidate: Candidate[After], flight: Flight) -> tupl
 def raced(window: float, passed: float) -> bool:
     """Whether it is within the window.  One of 0 seconds is none, also where a coarse clock has not moved."""
     return 0 < window >= passed
+
+
+def is_new(use: TicketUse, earlier: TicketUse) -> bool:
+    """Whether its ClientHello was made for this connection, by one who can make a binder, and is no copy."""
+    return use.client_random != earlier.client_random
 
 
 def ended_family(uses: TicketUses, session: Session) -> Check | None:
@@ -85,7 +92,7 @@ def used_up(
     search: Search[After], spent: SpentSession | None, flight: Flight
 ) -> tuple[Check, TicketUse | None]:
     """An id is shown whose session is gone: only what is left of it can tell who shows it."""
-    earlier = remembered(search) if spent is None else spent.use
+    earlier = remembered(search, flight) if spent is None else spent.use
     if earlier is None:
         return USED_BEFORE, None
     authenticated_at = (
@@ -99,7 +106,7 @@ def not_claimed(
     candidate: Candidate[After], spent: SpentSession | None, flight: Flight
 ) -> tuple[Candidate[After], Check]:
     """Somebody else was faster, or first; this client has the session as well."""
-    earlier = remembered(candidate.search) if spent is None else spent.use
+    earlier = remembered(candidate.search, flight) if spent is None else spent.use
     if earlier is None:
         return candidate, USED_BEFORE
     authenticated_at = candidate.session.authenticated_at
@@ -118,7 +125,7 @@ def used_again(
     when = f"used before, {passed:.3f} s ago"
     if raced(window, passed):
         return Check("single use", False, f"{when}, at most {window:.3f} s")
-    proven = has_it and use.hello != earlier.hello
+    proven = has_it and is_new(use, earlier)
     policy = carried_out(config, earlier.family, authenticated_at, flight, proven=proven)
     if policy is ReusePolicy.IGNORE:
         policy = ReusePolicy.REFUSE
@@ -126,11 +133,11 @@ def used_again(
     return Check("single use", False, f"{when}: {policy.value}")
 
 
-def remembered(search: Search[After]) -> TicketUse | None:
-    """What the table knows, where nobody else does."""
+def remembered(search: Search[After], flight: Flight) -> TicketUse | None:
+    """What the table knows, where nobody else does, of a ticket that has not expired."""
     uses = search.rules.config.ticket_uses
     try:
-        return None if uses is None else uses.earlier(search.now_shown.identity)
+        return None if uses is None else uses.earlier(search.now_shown.identity, flight.now)
     except Exception:
         return None  # it is refused in any case
 

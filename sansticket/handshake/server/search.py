@@ -202,7 +202,7 @@ def look_up(search: Search[After], session_id: bytes, flight: Flight) -> After:
         why = f"{len(session_id)} bytes are no id, which has at most {MAX_SESSION_ID}"
         return not_found(search, Check("found", False, why), flight)
     if cache is not None:
-        if cache.was_claimed(session_id):
+        if cache.was_claimed(session_id, flight.now):
             return gone(search, cache.spent(session_id), flight)
         try:
             session = cache.get(session_id, flight.now)
@@ -267,7 +267,7 @@ def found(search: Search[After], session: Session, found_by: FoundBy, flight: Fl
 
 def not_there(search: Search[After], flight: Flight) -> After:
     """Where sessions go when they are used, the table may know that this one was."""
-    if search.rules.config.single_use_tickets and remembered(search) is not None:
+    if search.rules.config.single_use_tickets and remembered(search, flight) is not None:
         return gone(search, None, flight)
     return not_found(search, UNKNOWN, flight)
 

@@ -262,9 +262,14 @@ class SessionCache(Shared):
         self._tell([session] if kept is not None or (claimed and not taken) else [])
         return claimed
 
-    def was_claimed(self, session_id: bytes) -> bool:
-        """Whether the session with this id is known to be used up: somebody presents it a second time."""
+    def was_claimed(self, session_id: bytes, now: float | None = None) -> bool:
+        """Whether the session with this id is known to be used up: somebody presents it a second time.
+
+        With ``now`` those are forgotten first that would have expired by then.
+        """
         with self._lock:
+            if now is not None:
+                self._claims.forget_expired(now)
             return session_id in self._claims.ids
 
     def note_use(self, spent: SpentSession) -> None:

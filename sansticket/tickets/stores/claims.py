@@ -35,10 +35,7 @@ class Claims:
 
         ``trusted``: it was taken just now from where it would not be if somebody had claimed it.
         """
-        for _ in range(BATCH):
-            if not self.expiry or self.expiry[0][0] > now * 1000:
-                break
-            self._forget()
+        self.forget_expired(now)
         expires_at = expires_at_ms(session)
         if session.session_id in self.ids or (not trusted and expires_at <= self.forgotten_until):
             return False
@@ -47,6 +44,13 @@ class Claims:
         if len(self.ids) > self.limit:
             self._forget()
         return True
+
+    def forget_expired(self, now: float) -> None:
+        """The earliest first, as long as it is no more than ``BATCH``."""
+        for _ in range(BATCH):
+            if not self.expiry or self.expiry[0][0] > now * 1000:
+                break
+            self._forget()
 
     def _forget(self) -> None:
         expires_at, session_id = heappop(self.expiry)

@@ -63,9 +63,9 @@ class TicketUse:
     alpn_protocol: bytes | None
     """What was agreed on (RFC 7301)."""
     client_random: bytes = field(repr=bytes.hex)
-    """Of the ClientHello, 32 bytes: what captures and key logs know a connection by."""
+    """Of the ClientHello, 32 bytes: what captures and key logs know a connection by.  A copy of it has the same."""
     hello: bytes = field(repr=False)
-    """A hash of the ClientHello: the same in a copy of it."""
+    """A hash of the ClientHello, by which one that is repeated byte for byte is known again."""
 
 
 def name_of(data: bytes) -> bytes:
@@ -162,11 +162,12 @@ class TicketUses(Shared):
             self._put(name, (until, use), use.at)
             return None
 
-    def earlier(self, ticket: bytes) -> TicketUse | None:
-        """The first use of ``ticket``, if one is remembered.  ConfigError for a ticket that is no bytes."""
+    def earlier(self, ticket: bytes, now: float | None = None) -> TicketUse | None:
+        """The first use of ``ticket``, if one is remembered; with ``now``, if the ticket has not expired by then.
+        ConfigError for a ticket that is no bytes."""
         check_bytes("ticket", ticket)
         known = self._uses.get(name_of(ticket))
-        return None if known is None else known[1]
+        return None if known is None or (now is not None and known[0] <= now) else known[1]
 
     def end_family(self, family: bytes, now: float, until: float) -> None:
         """From ``now`` on no session of that family is resumed, until ``capacity`` others were ended after it.
