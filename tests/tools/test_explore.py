@@ -115,10 +115,10 @@ def test_early_data_is_delivered_twice() -> None:
 
 
 class Suspicious(TalkativeUses):
-    """Knows no ClientHello again, and takes a copy of one for another."""
+    """Knows no random again, and takes a copy of a ClientHello for another."""
 
     def note(self, ticket: bytes, use: TicketUse, until: float) -> TicketUse | None:
-        return super().note(ticket, evolve(use, hello=bytes(16)), until)
+        return super().note(ticket, evolve(use, client_random=bytes(32)), until)
 
 
 class Oblivious(TalkativeUses):
