@@ -10,7 +10,6 @@ from sansticket import ProtocolVersion, TicketKeyRing
 from sansticket.captures import connections, packets, streams
 from sansticket.captures.segments import LINKS
 from sansticket.command.sight.arguments import OTHERS
-from sansticket.command.sight.openers import SIZES
 from sansticket.tickets.keys.programs.layouts import PROGRAMS
 from sansticket.tickets.keys.ring import TicketKey
 from tests.captures.talks import NOW, talk
@@ -48,7 +47,6 @@ def test_the_bounds() -> None:
 
 def test_programs_and_links_are_named() -> None:
     text = PAGE.section("What opens what")
-    assert set(OTHERS) == set(SIZES)
     for program in (*PROGRAMS, *OTHERS):
         assert program in text
     assert {0, 1, 101, 108, 113, 276} <= set(LINKS)
