@@ -355,7 +355,9 @@ def test_damage_is_passed_over(talk: tuple[Wire, KeyLog]) -> None:
     whole = explain(wire, log)
     place = next(index for index, (side, data) in enumerate(wire) if len(data) > 40_000)
     side, data = wire[place]
-    broken = explain([*wire[:place], (side, data[:100] + b"\0" + data[101:]), *wire[place + 1 :]], log)
+    broken = explain(
+        [*wire[:place], (side, data[:100] + bytes((data[100] ^ 1,)) + data[101:]), *wire[place + 1 :]], log
+    )
     (why,) = {why.partition(":")[0] for why in unread(broken)}
     assert why == "does not open with the application keys"
     # The sequence number of the damaged record is not used up: what is behind it in the direction is lost,
