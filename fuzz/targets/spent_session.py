@@ -1,5 +1,7 @@
 """What is left of a session is a ``SessionFormatError``, or exactly those bytes as which it is written."""
 
+from attrs import evolve
+
 from sansticket.tickets.session import SessionFormatError
 from sansticket.tickets.stores.spent import SpentSession
 
@@ -11,4 +13,4 @@ def one_input(data: bytes) -> None:
         return
     assert spent.to_bytes() == data
     assert SpentSession.from_bytes(spent.to_bytes()) == spent
-    assert spent.binder_key.hex() not in repr(spent) or len(spent.binder_key) < 4
+    assert repr(evolve(spent, binder_key=b"another")) == repr(spent)

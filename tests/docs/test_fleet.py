@@ -60,6 +60,14 @@ FAMILY: Final = bytes(range(16))
 """Every session that a server makes has one."""
 
 
+@pytest.fixture(autouse=True)
+def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's servers do not say how long they wait for Redis; what comes of a slow machine is not on the page."""
+    defaults = RedisStore.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "timeout", PATIENCE)
+
+
 @pytest.fixture
 def names() -> dict[str, Any]:
     identity = server_identity()

@@ -60,7 +60,7 @@ def test_application_data_from_receive_data_to_the_event(version: ProtocolVersio
     pair = world.connect(world.server(**versions), client=world.client(**versions))
     pair.client.send(SendData(b"hello"))
     record = pair.client.data_to_send()
-    steps = walk(lambda: pair.server.receive_data(record), until="belongs_to")
+    steps = walk(lambda: pair.server.receive_data(record), until="tell")
     assert rooms(steps) == written(title)
 
 
