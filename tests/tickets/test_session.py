@@ -335,3 +335,14 @@ def test_vectors_may_be_empty_only_where_that_is_said() -> None:
         Source(vector(b"")).vector()
     with pytest.raises(SessionFormatError):
         Source(b"\x80\x00").vector(0)
+
+
+def test_a_program_that_makes_up_types_is_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: set[tuple[type, ...]] = set()
+    monkeypatch.setattr("sansticket.tickets.session._RIGHT_TYPES", known)
+    monkeypatch.setattr("sansticket.tickets.session._MANY_TYPES", 2)
+    names = [type("Name", (str,), {})("server.example") for _ in range(4)]
+    assert [evolve(ORDINARY, server_name=name).server_name for name in names] == names
+    assert len(known) == 2
+    with pytest.raises(SessionFormatError, match="server_name"):
+        evolve(ORDINARY, server_name=b"server.example")

@@ -329,10 +329,6 @@ class ClientSessionStore(Shared):
         self._know_process()
         return [(key, kept.sessions[:]) for key, kept in self._sessions.items()]
 
-    def _written(self) -> bytes:
-        """All at once, for a store that others share: it has nobody who waits for a part of it."""
-        return written(self._found())
-
     def _drop_expired(self, keys: Iterable[StoreKey], now: float) -> int:
         before = self._count
         for key in keys:

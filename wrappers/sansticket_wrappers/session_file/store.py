@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Final, NoReturn
 
 from sansticket import ClientSessionStore, ConfigError, Reservation, SessionFormatError, StoreKey, TicketKey
+from sansticket.tickets.stores.client import written
 from sansticket_wrappers.session_file.disk import locked, read, replace
 from sansticket_wrappers.session_file.turn import Turn
 
@@ -82,7 +83,7 @@ class SessionFile(ClientSessionStore):
         self._content = content
 
     def _save(self) -> None:
-        inside = self._written()
+        inside = written(self._found())
         if self._content is None or inside != self._known:
             content = self._closed(inside)
             replace(self._path, content)
