@@ -16,7 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sansticket.codes import ProtocolVersion
 from sansticket.errors import ConfigError
 from sansticket.tickets.session import Session, SessionFormatError
-from sansticket.tickets.stores.client import AT_ONCE, ClientSessionStore, Reservation, StoreKey
+from sansticket.tickets.stores.client import (
+    AT_ONCE,
+    MAX_SHARED,
+    ClientSessionStore,
+    Reservation,
+    StoreKey,
+    _ends_at,
+)
 from tests.support.configs import client_config, server_config
 from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.inputs import WRONG_BYTES
@@ -245,7 +252,14 @@ def stores(draw: st.DrawFn) -> ClientSessionStore:
 def test_serialisation_round_trip(store: ClientSessionStore) -> None:
     other = ClientSessionStore.from_bytes(store.to_bytes())
     assert other.to_bytes() == store.to_bytes()
-    assert other._sessions == store._sessions
+    assert {key: kept.sessions for key, kept in other._sessions.items()} == {
+        key: kept.sessions for key, kept in store._sessions.items()
+    }
+    for made in (
+        store,
+        other,
+    ):  # a bound, which stays where it was when the session that ends first is taken out
+        assert all(kept.ends <= min(map(_ends_at, kept.sessions)) for kept in made._sessions.values())
     assert list(other._sessions) == list(store._sessions)
     assert len(other) == len(store) == sum(len(kept.sessions) for kept in store._sessions.values())
 
@@ -593,3 +607,14 @@ def test_a_chain_is_there_once() -> None:
         found = [made.reserve(StoreKey(name), NOW) for name in ("a.example", "b.example") for _ in range(2)]
         chains = {id(one.session.peer_certificates) for one in found if one is not None}
         assert (len(found), len(chains)) == (4, 1)
+
+
+@pytest.mark.parametrize(("length", "shared"), [(MAX_SHARED, True), (MAX_SHARED + 1, False)])
+def test_a_chain_is_kept_once_but_none_that_is_very_long(length: int, shared: bool) -> None:
+    """What is remembered outlives the store, so a peer must not say how much that is."""
+    first, second = (evolve(numbered(number), peer_certificates=(bytes(length),)) for number in (1, 2))
+    store = ClientSessionStore()
+    for session in (first, second):
+        assert store.put(StoreKey("server.example"), session, NOW)
+    assert first.peer_certificates == second.peer_certificates
+    assert (first.peer_certificates is second.peer_certificates) == shared

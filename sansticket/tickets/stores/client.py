@@ -51,6 +51,10 @@ FORMAT: Final = 1
 AT_ONCE: Final = 1_024
 """Servers that are looked through while everybody else waits: half a millisecond."""
 
+MAX_SHARED: Final = 16_384
+"""Bytes of a chain that is remembered, of which there are 512: the peer says how long it is, and it outlives the
+store."""
+
 V = TypeVar("V", bytes, tuple[bytes, ...])
 
 
@@ -401,12 +405,14 @@ def written(found: Iterable[tuple[StoreKey, Sequence[Session]]]) -> bytes:
 
 def share_chain(session: Session) -> None:
     """Let all sessions of a server have one chain: each full handshake, and each that is read, brings its own."""
+    if sum(map(len, session.peer_certificates)) > MAX_SHARED:
+        return
     chain = known_value(session.peer_certificates)
     if chain is not session.peer_certificates:
         object.__setattr__(session, "peer_certificates", chain)  # an equal one, so that nobody can tell
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=512)
 def known_value(value: V) -> V:
     """The first of all that are equal to it, as long as it is remembered."""
     return value
