@@ -1,10 +1,11 @@
 """The changelog from its fragments.
 
     python -m tools.changelog            what the files in changes/ amount to
-    python -m tools.changelog --write    put them at the end of the newest section of CHANGELOG.md, and remove them
+    python -m tools.changelog --write    put them at the end of the unreleased section of CHANGELOG.md, and remove them
 
 A fragment is what one change says, in list items of Markdown (one as a rule) in a file of its own,
-``changes/<a few words>.md``, so that two changes never meet in one line of one file.
+``changes/<a few words>.md``, so that two changes never meet in one line of one file.  What has been released stays as
+it is: where the newest section is no ``(unreleased)`` one, another begins above it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 EXPLANATION: Final = "README.md"
-SECTION: Final = re.compile(r"^## ", re.MULTILINE)
+SECTION: Final = re.compile(r"^## .*$", re.MULTILINE)
+UNRELEASED: Final = " (unreleased)"
+"""At the end of the heading of a section that is not released yet."""
 
 
 class BadFragment(Exception):
@@ -40,14 +43,37 @@ def item(path: Path) -> str:
     return text + "\n"
 
 
-def assembled(changelog: str, items: Sequence[str]) -> str:
-    """The changelog with ``items`` at the end of its first section, which is the newest."""
-    sections = [match.start() for match in SECTION.finditer(changelog)]
-    if not sections:
+def begun(changelog: str) -> str:
+    """The changelog with an unreleased section: its newest one, or a new one before it."""
+    newest = SECTION.search(changelog)
+    if newest is None:
         raise ValueError("the changelog has no section")
-    end = sections[1] if len(sections) > 1 else len(changelog)
-    newest, older = changelog[:end].rstrip("\n") + "\n", changelog[end:]
-    return newest + "".join(items) + ("\n" + older if older else "")
+    if newest[0].endswith(UNRELEASED):
+        return changelog
+    return f"{changelog[: newest.start()]}## Next{UNRELEASED}\n\n{changelog[newest.start() :]}"
+
+
+def assembled(changelog: str, items: Sequence[str]) -> str:
+    """The changelog with ``items`` at the end of its unreleased section."""
+    changelog = begun(changelog)
+    _, *older = SECTION.finditer(changelog)
+    end = older[0].start() if older else len(changelog)
+    newest, rest = changelog[:end].rstrip("\n") + "\n", changelog[end:]
+    if newest.endswith(f"{UNRELEASED}\n"):
+        newest += "\n"
+    return newest + "".join(items) + ("\n" + rest if rest else "")
+
+
+def write(root: Path) -> list[str]:
+    """Put the fragments into ``CHANGELOG.md`` and remove them; what they said.  BadFragment, and nothing is changed."""
+    paths = fragments(root)
+    items = [item(path) for path in paths]
+    if items:
+        changelog = root / "CHANGELOG.md"
+        changelog.write_text(assembled(changelog.read_text(encoding="utf-8"), items), encoding="utf-8")
+        for path in paths:
+            path.unlink()
+    return items
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
@@ -56,17 +82,11 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     )
     parser.add_argument("--write", action="store_true", help="change CHANGELOG.md and remove the fragments")
     options = parser.parse_args(arguments)
-    paths = fragments(root)
     try:
-        items = [item(path) for path in paths]
+        items = write(root) if options.write else [item(path) for path in fragments(root)]
     except BadFragment as error:
         print(error)
         return 1
-    if options.write:
-        changelog = root / "CHANGELOG.md"
-        changelog.write_text(assembled(changelog.read_text(encoding="utf-8"), items), encoding="utf-8")
-        for path in paths:
-            path.unlink()
     print("".join(items), end="")
     return 0
 

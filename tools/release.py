@@ -19,6 +19,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
+from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,8 @@ from tools import changelog
 
 ROOT: Final = Path(__file__).parent.parent
 VERSION: Final = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-NEWEST: Final = re.compile(r"^## (\d+\.\d+\.\d+) \(unreleased\)$", re.MULTILINE)
+URLS: Final = "Project-URL"
+"""The field of the metadata (Core metadata specifications)."""
 
 BUILD: Final = "import sys; from setuptools import build_meta; print(build_meta.{}(sys.argv[1]))"
 BELONG: Final = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "PKG-INFO", "MANIFEST.in")
@@ -68,12 +70,12 @@ def version_of(root: Path) -> str:
 
 
 def set_version(root: Path, version: str, day: str) -> None:
-    """Wherever it stands, and as the heading of the newest section of the changelog."""
+    """Wherever it stands, and as the heading of the unreleased section of the changelog, with the fragments in it."""
     _replace(root / "sansticket/__init__.py", r'^(__version__ = ").*(")$', version)
     _replace(root / "wrappers/sansticket_wrappers/__init__.py", r'^(__version__: Final = ").*(")$', version)
     _replace(root / "wrappers/setup.cfg", r"^(    sansticket == ).*()$", version)
+    changelog.write(root)
     _replace(root / "CHANGELOG.md", r"^(## ).* \(unreleased(\))$", f"{version} ({day}")
-    changelog.main(["--write"], root)
 
 
 def _numbers(path: Path, pattern: str) -> str:
@@ -99,11 +101,15 @@ def refuse(root: Path, version: str) -> None:
     """ReleaseError for a version that cannot come next, or a checkout with something in it that is not committed."""
     if not VERSION.fullmatch(version):
         raise ReleaseError(f"{version}: expected three numbers, such as 0.2.0")
-    newest = NEWEST.findall((root / "CHANGELOG.md").read_text(encoding="utf-8"))
-    if len(newest) != 1:
-        raise ReleaseError(f"the changelog has {len(newest)} sections that are (unreleased); expected one")
     if _parts(version) < _parts(version_of(root)):
         raise ReleaseError(f"{version} comes before {version_of(root)}")
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    if f"## {version} (" in text and f"## {version}{changelog.UNRELEASED}" not in text:
+        raise ReleaseError(f"{version} was released already")
+    if changelog.UNRELEASED not in text and not changelog.fragments(root):
+        raise ReleaseError(
+            "nothing has changed: the changelog has no unreleased section, and there are no fragments"
+        )
     if changed := _git(root, "status", "--porcelain"):
         raise ReleaseError(f"not committed: {changed.splitlines()[0].strip()}")
 
@@ -241,6 +247,32 @@ def _made(one: Distribution, version: str, copy: Path, out: Path) -> Iterator[st
     yield from _does_not_run(one, version, wheel)
 
 
+def without_urls(files: Sequence[Path]) -> list[str]:
+    """The wheels that name no place where their project is."""
+    return [path.name for path in files if path.suffix == ".whl" and URLS not in _metadata(path)]
+
+
+def _metadata(wheel: Path) -> Message:
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def left_to_do(version: str, nowhere: Sequence[str]) -> str:
+    """What the command leaves to people; no upload of what names no place."""
+    if nowhere:
+        upload = f"""
+NOT TO BE UPLOADED as it is: {" and ".join(nowhere)} name no project URL, so nobody who has them finds
+the source, the changelog, or whom to tell of a hole. Put project_urls under [metadata] of setup.cfg and
+wrappers/setup.cfg first (CONTRIBUTING.md, "How to make a release"), and begin again."""
+    else:
+        upload = f"    python -m twine upload dist/*{version}*"
+    return f"""
+Look at them and at `git diff`, and then:
+    git commit -am "Version {version}" && git tag {version}
+{upload}"""
+
+
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.release",
@@ -254,10 +286,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         print(error)
         return 1
     print(*files, sep="\n")
-    print(f"""
-Look at them and at `git diff`, and then:
-    git commit -am "Version {options.version}" && git tag {options.version}
-    python -m twine upload dist/*{options.version}*""")
+    print(left_to_do(options.version, without_urls(files)))
     return 0
 
 

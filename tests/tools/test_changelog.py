@@ -22,7 +22,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_fragments_go_to_the_end_of_the_newest_section(
+def test_fragments_go_to_the_end_of_the_unreleased_section(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--write"], project) == 0
@@ -35,9 +35,31 @@ def test_fragments_go_to_the_end_of_the_newest_section(
 
 
 def test_a_changelog_of_one_section(project: Path) -> None:
-    (project / "CHANGELOG.md").write_text("# Changelog\n\n## 0.1.0\n\n- One.\n")
+    (project / "CHANGELOG.md").write_text("# Changelog\n\n## 0.1.0 (unreleased)\n\n- One.\n")
     assert main(["--write"], project) == 0
     assert (project / "CHANGELOG.md").read_text().endswith("\n\n- One.\n- Two.\n- Three,\n  in two lines.\n")
+
+
+def test_after_a_release_another_section_begins(project: Path) -> None:
+    """What was released says what was in it, and nothing that came later."""
+    released = CHANGELOG.replace("(unreleased)", "(2030-01-02)")
+    (project / "CHANGELOG.md").write_text(released)
+    assert main(["--write"], project) == 0
+    section = "## Next (unreleased)\n\n- Two.\n- Three,\n  in two lines.\n\n"
+    expected = released.replace("## 0.2.0", f"{section}## 0.2.0")
+    assert (project / "CHANGELOG.md").read_text() == expected
+    (project / "changes/d.md").write_text("- Four.")
+    assert main(["--write"], project) == 0
+    assert (project / "CHANGELOG.md").read_text() == expected.replace("lines.\n\n", "lines.\n- Four.\n\n")
+
+
+def test_without_fragments_nothing_begins(project: Path) -> None:
+    released = CHANGELOG.replace("(unreleased)", "(2030-01-02)")
+    (project / "CHANGELOG.md").write_text(released)
+    for path in fragments(project):
+        path.unlink()
+    assert main(["--write"], project) == 0
+    assert (project / "CHANGELOG.md").read_text() == released
 
 
 def test_nothing_is_written_unless_it_is_asked_for(project: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from attrs import frozen
 
 from tools import release
+from tools.changelog import SECTION, UNRELEASED
 from tools.release import DISTRIBUTIONS, ReleaseError
 
 NEEDED = ("sansticket", "wrappers", "changes", "setup.cfg", "pyproject.toml", "MANIFEST.in", "LICENSE")
@@ -144,20 +145,56 @@ def test_a_wheel_that_cannot_be_imported(made: Made, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "said"),
-    [("8", "expected three numbers"), ("1.0.0", "comes before 7.8.9"), ("8.0.0", "expected one")],
+    [
+        ("8", "expected three numbers"),
+        ("1.0.0", "comes before 7.8.9"),
+        (VERSION, "was released already"),
+        ("8.0.0", "nothing has changed"),
+    ],
 )
 def test_versions_that_cannot_be(
     version: str, said: str, made: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The changelog of the project has no section that is unreleased, once it is."""
-    text = "# Changelog\n" if version == "8.0.0" else "# Changelog\n\n## 9.0.0 (unreleased)\n"
-    kept = (made.root / "CHANGELOG.md").read_text()
-    try:
-        (made.root / "CHANGELOG.md").write_text(text)
-        assert release.main([version], made.root) == 1
-    finally:
-        (made.root / "CHANGELOG.md").write_text(kept)
+    """The changelog of the project has no section that is unreleased, and no fragments, once it is released."""
+    assert release.main([version], made.root) == 1
     assert said in capsys.readouterr().out
+
+
+def test_the_next_release_has_a_section_of_its_own(made: Made, tmp_path: Path) -> None:
+    """With what came after the one before, in fragments alone."""
+    for name in ("sansticket/__init__.py", "wrappers/setup.cfg", "wrappers/sansticket_wrappers/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(made.root / name, tmp_path / name)
+    shutil.copy(made.root / "CHANGELOG.md", tmp_path / "CHANGELOG.md")
+    (tmp_path / "changes").mkdir()
+    (tmp_path / "changes/two.md").write_text("- Another change.\n")
+    before = (tmp_path / "CHANGELOG.md").read_text()
+    release.set_version(tmp_path, "8.0.0", "2030-02-03")
+    section = "## 8.0.0 (2030-02-03)\n\n- Another change.\n\n"
+    assert (tmp_path / "CHANGELOG.md").read_text() == before.replace("## 7.8.9", f"{section}## 7.8.9")
+
+
+def test_what_names_no_place_is_not_uploaded(made: Made) -> None:
+    """This checkout names none; what it would say if it did is read from a wheel that was changed."""
+    wheels = [made.of(one.folder)[1] for one in DISTRIBUTIONS]
+    nowhere = release.without_urls(made.files)
+    assert nowhere == [wheel.name for wheel in wheels]
+    said = release.left_to_do(VERSION, nowhere)
+    assert "NOT TO BE UPLOADED" in said
+    assert all(wheel.name in said for wheel in wheels)
+    assert "twine" not in said
+
+
+def test_what_names_a_place_can_be_uploaded(made: Made, tmp_path: Path) -> None:
+    wheel = tmp_path / made.of(".")[1].name
+    with ZipFile(made.of(".")[1]) as archive, ZipFile(wheel, "w") as other:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name.endswith("METADATA"):
+                content = content.replace(b"Name:", b"Project-URL: Source, https://project.example\nName:", 1)
+            other.writestr(name, content)
+    assert release.without_urls([wheel]) == []
+    assert f"python -m twine upload dist/*{VERSION}*" in release.left_to_do(VERSION, [])
 
 
 def test_a_checkout_with_changes_is_refused(made: Made) -> None:
@@ -172,4 +209,5 @@ def test_this_checkout_has_one_version() -> None:
     version = release.version_of(release.ROOT)
     assert f"    sansticket == {version}\n" in (release.ROOT / "wrappers/setup.cfg").read_text()
     assert f'"{version}"' in (release.ROOT / "wrappers/sansticket_wrappers/__init__.py").read_text()
-    assert release.NEWEST.findall((release.ROOT / "CHANGELOG.md").read_text())[:1] in ([version], [])
+    newest = SECTION.findall((release.ROOT / "CHANGELOG.md").read_text())[0]
+    assert newest.startswith(f"## {version} (") or newest.endswith(UNRELEASED)
