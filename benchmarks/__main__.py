@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.bulk import AES, CHACHA20
 from benchmarks.harness import Plan
-from benchmarks.parts import AES, CHACHA20, PARTS
+from benchmarks.parts import PARTS
 from benchmarks.report import machine
 from benchmarks.stdlib import openssl_configuration
 

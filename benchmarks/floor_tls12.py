@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from benchmarks.floor import CLIENT_HELLO, FINISHED, SERVER_HELLO, SHA256, SIGNATURE, TICKET, Floor
+from benchmarks.floor import CLIENT_HELLO, FINISHED, SERVER_HELLO, SIGNATURE, TICKET, Floor
 
 KEY_EXCHANGE = bytes(40)
 """A message of the usual size, in bytes."""

@@ -1,7 +1,7 @@
 """Interleaved contenders, CPU time, ratios inside a round.
 
 The speed of a shared machine changes from second to second, so that a time alone means little.  Here every
-contender runs in every round, the order is rotated, the time is that of the process's CPU, and what is
+contender runs in every round, the order is rotated, the time is that of a process's CPU, and what is
 reported is the median over the rounds of the ratio to one of them.
 """
 
@@ -15,6 +15,9 @@ from time import process_time
 from attrs import frozen
 
 Operation = Callable[[], object]
+
+Run = Callable[[int], float]
+"""Does something so many times; the seconds of CPU time that one took."""
 
 
 @frozen
@@ -42,28 +45,38 @@ class Measured:
 
 
 def measure(contenders: Mapping[str, Operation], plan: Plan) -> dict[str, Measured]:
-    """Time per operation of each contender."""
-    repeats = {name: _repeats(operation, plan.seconds) for name, operation in contenders.items()}
+    """Time per operation of each contender, all of them in this process."""
+    return measure_runs({name: here(operation) for name, operation in contenders.items()}, plan)
+
+
+def measure_runs(contenders: Mapping[str, Run], plan: Plan) -> dict[str, Measured]:
+    """Time per operation of each contender, wherever it runs."""
+    repeats = {name: _repeats(run, plan.seconds) for name, run in contenders.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     for _ in range(plan.rounds):
         for name in order:
-            gc.collect()
-            seconds[name].append(_run(contenders[name], repeats[name]))
+            seconds[name].append(contenders[name](repeats[name]))
         order.append(order.pop(0))
     return {name: Measured(tuple(values)) for name, values in seconds.items()}
 
 
-def _repeats(operation: Operation, seconds: float) -> int:
+def here(operation: Operation) -> Run:
+    """In this process."""
+
+    def run(count: int) -> float:
+        gc.collect()
+        start = process_time()
+        for _ in range(count):
+            operation()
+        return (process_time() - start) / count
+
+    return run
+
+
+def _repeats(run: Run, seconds: float) -> int:
     """How often the operation fits into a round.  It warms the operation up, too."""
     count = 1
-    while (taken := count * _run(operation, count)) < seconds / 4:
+    while (taken := count * run(count)) < seconds / 4:
         count *= 2
     return max(1, round(count * seconds / taken))
-
-
-def _run(operation: Operation, count: int) -> float:
-    start = process_time()
-    for _ in range(count):
-        operation()
-    return (process_time() - start) / count

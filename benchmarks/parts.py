@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ssl
 from collections.abc import Callable
 from statistics import median
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-
-from benchmarks.contenders import Contender, Pair, check
+from benchmarks.bulk import bulk_aes, bulk_chacha20
+from benchmarks.contenders import Contender
 from benchmarks.first_byte import as_operation, median_first_byte, visits
-from benchmarks.floor import Floor, FloorPair
+from benchmarks.floor import Floor
 from benchmarks.floor_tls12 import FloorOfTLS12
 from benchmarks.footprint import FLOOR_MODULES, idle_memory, import_times
 from benchmarks.harness import Operation, Plan, measure
 from benchmarks.ours import Ours
 from benchmarks.recorder import recorder_costs
-from benchmarks.report import table
+from benchmarks.report import HAVE_PYOPENSSL, table
 from benchmarks.revocations import revocation_costs
 from benchmarks.stdlib import Stdlib
 from sansticket import CipherSuite
 
-HAVE_PYOPENSSL: Final = importlib.util.find_spec("OpenSSL") is not None
-
 HANDSHAKES_IN_A_ROUND: Final = 50
 
-AES: Final = "TLS_AES_128_GCM_SHA256"
-CHACHA20: Final = "TLS_CHACHA20_POLY1305_SHA256"
-SUITES: Final = {AES: CipherSuite.AES_128_GCM_SHA256, CHACHA20: CipherSuite.CHACHA20_POLY1305_SHA256}
 
-
-def contenders(suite: str = AES) -> list[Contender]:
-    made: list[Contender] = [Ours(SUITES[suite]), Stdlib(suite)]
+def contenders() -> list[Contender]:
+    made: list[Contender] = [Ours(), Stdlib()]
     if HAVE_PYOPENSSL:
         from benchmarks.pyopenssl import PyOpenSSL
 
-        made.append(PyOpenSSL(suite))
+        made.append(PyOpenSSL())
     return made
 
 
@@ -95,41 +87,6 @@ def _shares(ours: Ours, floor: Operation, resumed: bool) -> tuple[float, float]:
     seconds = [ours.seconds_of_sides(resumed) for _ in range(HANDSHAKES_IN_A_ROUND)]
     client, server = (sum(one[place] for one in seconds) / len(seconds) for place in (0, 1))
     return client / base, server / base
-
-
-def bulk_aes(plan: Plan) -> str:
-    return _bulk(AES, FloorPair(AESGCM, 16), plan)
-
-
-def bulk_chacha20(plan: Plan) -> str:
-    return _bulk(CHACHA20, FloorPair(ChaCha20Poly1305, 32), plan)
-
-
-def _bulk(suite: str, floor: Pair, plan: Plan) -> str:
-    """Throughput relative to ``ssl``: more is faster."""
-    rivals = contenders(suite)
-    pairs: dict[str, Pair] = {"floor": floor} | {each.name: each.pair() for each in rivals}
-    for pair in pairs.values():
-        check(pair)
-    rows = []
-    for label, size, method in (
-        ("16 KiB writes", 16_384, "transfer"),
-        ("1 MiB writes", 1_048_576, "transfer"),
-        ("64 byte round trips", 64, "echo"),
-    ):
-        data = bytes(size)
-        operations = {name: _on(getattr(pair, method), data) for name, pair in pairs.items()}
-        measured = measure(operations, plan)
-        base = measured["ssl"]
-        ratios = [f"{1 / measured[name].times(base):.2f}" for name in pairs if name != "ssl"]
-        rows.append([label, f"{base.best * 1e6:.1f} µs", *ratios])
-    return f"Application data, {suite}, times as fast as ssl\n\n" + table(
-        ["", "ssl", *(name for name in pairs if name != "ssl")], rows
-    )
-
-
-def _on(method: Callable[[bytes], int], data: bytes) -> Operation:
-    return lambda: method(data)
 
 
 def memory_floor(plan: Plan) -> str:

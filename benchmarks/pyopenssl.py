@@ -10,6 +10,8 @@ from OpenSSL import SSL
 from benchmarks.contenders import AUTHORITY, IDENTITY, SERVER_NAME
 from tests.support.pyopenssl_peer import context
 
+_lib: Any = SSL._lib  # type: ignore[attr-defined]  # for what pyOpenSSL has no method
+
 READ_SIZE = 16_384
 """What one read asks for: it gets one record at most, and pyOpenSSL clears a buffer of this size before."""
 
@@ -60,7 +62,7 @@ class PyOpenSSL:
         self._session = pair.client.get_session()
         self._first = pair  # when it goes without a close_notify, OpenSSL marks its session as not resumable
         for _ in range(2):
-            assert SSL._lib.SSL_session_reused(self.resumed().server._ssl)
+            assert _lib.SSL_session_reused(self.resumed().server._ssl)
 
     def full(self) -> object:
         return self._connect(None)

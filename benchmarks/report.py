@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import sysconfig
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from typing import Final
 
 from cryptography.hazmat.backends.openssl import backend
+
+HAVE_PYOPENSSL: Final = importlib.util.find_spec("OpenSSL") is not None
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

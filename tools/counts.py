@@ -142,8 +142,9 @@ def costs_of_records() -> dict[str, int]:
             for _ in range(3):
                 _send(client, server, data, Calls())
             calls = Calls()
-            counts[f"peak of KiB, {name} record of {size}"] = _peak(partial(client.send, SendData(data)))
-            server.receive_data(client.data_to_send())
+            peaks = f"peak of KiB, {name} record of {size}"
+            counts[f"{peaks}, sender"] = _peak(partial(client.send, SendData(data)))
+            counts[f"{peaks}, receiver"] = _peak(partial(server.receive_data, client.data_to_send()))
             _send(client, server, data, calls)
             for side, number in sorted(calls.of.items()):
                 counts[f"calls, {name} record of {size}, {side}"] = number
