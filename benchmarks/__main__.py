@@ -8,12 +8,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from benchmarks.bulk import AES, CHACHA20
 from benchmarks.harness import Plan
 from benchmarks.parts import PARTS
 from benchmarks.report import machine
 from benchmarks.stdlib import openssl_configuration
+
+ROOT: Final = Path(__file__).parents[1]
 
 
 def main() -> None:
@@ -45,11 +48,12 @@ def _in_a_process_of_its_own(part: str, plan: Plan) -> None:
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder, "openssl.cnf")
         configuration.write_text(openssl_configuration(CHACHA20 if part == "bulk-chacha20" else AES))
+        paths = [str(ROOT), str(ROOT / "wrappers"), os.environ.get("PYTHONPATH", "")]
         numbers = ["--rounds", str(plan.rounds), "--seconds", str(plan.seconds)]
         subprocess.run(
             [sys.executable, "-m", "benchmarks", "--here", *numbers, part],
             check=True,
-            env={**os.environ, "OPENSSL_CONF": str(configuration)},
+            env={**os.environ, "OPENSSL_CONF": str(configuration), "PYTHONPATH": os.pathsep.join(paths)},
         )
     print(flush=True)
 

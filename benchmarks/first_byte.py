@@ -14,19 +14,19 @@ from math import inf
 from time import process_time
 from typing import Protocol
 
-from benchmarks.contenders import AUTHORITY, IDENTITY, SERVER_NAME
+from benchmarks.contenders import IDENTITY, SERVER_NAME
 from benchmarks.harness import Operation
+from benchmarks.ours import client_config, server_config
 from benchmarks.stdlib import Endpoint, Stdlib
 from sansticket import (
+    CipherSuite,
     ClientConfig,
     ClientConnection,
-    Credential,
     DataReceived,
     EarlyDataReceived,
     EarlyDataStatus,
     Event,
     HandshakeCompleted,
-    NamedGroup,
     ReplayRecorder,
     SendData,
     SendEarlyData,
@@ -34,7 +34,6 @@ from sansticket import (
     ServerConnection,
     Session,
     TicketReceived,
-    TrustAnchors,
 )
 
 ONE_WAY = 25.0
@@ -150,14 +149,10 @@ class Ours:
         assert visit.server.early_data is EarlyDataStatus.ACCEPTED
 
     def _configs(self, *, early: bool) -> tuple[ClientConfig, ServerConfig]:
-        client = ClientConfig(
-            trust_anchors=TrustAnchors.from_der([AUTHORITY.der]),
-            groups=[NamedGroup.X25519],
-            early_data=early,
-        )
-        server = ServerConfig(
-            credentials=[Credential(IDENTITY.chain_der, IDENTITY.key)],
-            groups=[NamedGroup.X25519],
+        client = client_config(CipherSuite.AES_128_GCM_SHA256, early_data=early)
+        server = server_config(
+            IDENTITY,
+            CipherSuite.AES_128_GCM_SHA256,
             max_early_data=16_384 if early else 0,
             replay=ReplayRecorder(since=-inf),
             half_rtt=early,

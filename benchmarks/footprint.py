@@ -25,10 +25,10 @@ def idle_memory(contender: Contender | Floor) -> tuple[float, float | None]:
     for _ in range(WARM_UP):
         contender.idle_server()
     gc.collect()
-    before = _resident()
+    before = resident()
     held = [contender.idle_server() for _ in range(CONNECTIONS)]
     gc.collect()
-    after = _resident()
+    after = resident()
     grown = None if before is None or after is None else (after - before) / CONNECTIONS / 1024
     del held
     tracemalloc.start()
@@ -39,7 +39,7 @@ def idle_memory(contender: Contender | Floor) -> tuple[float, float | None]:
     return traced, grown
 
 
-def _resident() -> int | None:
+def resident() -> int | None:
     """Bytes of the process that are in memory; None if this is not Linux."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import process_time
+from typing import Any
 
 from benchmarks.contenders import AUTHORITY, IDENTITY, SERVER_NAME
 from sansticket import (
@@ -22,6 +23,25 @@ from sansticket import (
     TicketReceived,
     TrustAnchors,
 )
+from tests.support.certificates import Identity
+
+
+def server_config(identity: Identity, suite: CipherSuite, **more: Any) -> ServerConfig:
+    """One suite, and with it one version."""
+    return ServerConfig(credentials=[Credential(identity.chain_der, identity.key)], **_common(suite), **more)
+
+
+def client_config(suite: CipherSuite, **more: Any) -> ClientConfig:
+    """For servers of that."""
+    return ClientConfig(trust_anchors=TrustAnchors.from_der([AUTHORITY.der]), **_common(suite), **more)
+
+
+def _common(suite: CipherSuite) -> dict[str, Any]:
+    if suite >> 8 == 0x13:
+        version, groups = ProtocolVersion.TLS_1_3, [NamedGroup.X25519]
+    else:  # here the groups of a client are the curves of certificates too; the first is used for the exchange
+        version, groups = ProtocolVersion.TLS_1_2, [NamedGroup.X25519, NamedGroup.SECP256R1]
+    return {"versions": [version], "cipher_suites": [suite], "groups": groups}
 
 
 class OurPair:
@@ -55,21 +75,8 @@ class Ours:
         tickets: tuple[int, int] = (2, 1),
     ) -> None:
         """``suite`` is the only one, and with it the version; ``tickets`` come after full and resumed handshakes."""
-        # In TLS 1.2 the groups of a client are the curves of certificates too; the first is used for the exchange.
-        versions = [ProtocolVersion.TLS_1_3 if suite >> 8 == 0x13 else ProtocolVersion.TLS_1_2]
-        groups = [NamedGroup.X25519, NamedGroup.SECP256R1] if suite >> 8 != 0x13 else [NamedGroup.X25519]
-        self._client_config = ClientConfig(
-            trust_anchors=TrustAnchors.from_der([AUTHORITY.der]),
-            versions=versions,
-            cipher_suites=[suite],
-            groups=groups,
-        )
-        self._server_config = ServerConfig(
-            credentials=[Credential(IDENTITY.chain_der, IDENTITY.key)],
-            versions=versions,
-            cipher_suites=[suite],
-            groups=groups,
-        )
+        self._client_config = client_config(suite)
+        self._server_config = server_config(IDENTITY, suite)
         pair, events = self._connect(None)
         assert pair.client.cipher_suite == pair.server.cipher_suite == suite
         sessions = [event.session for event in events if isinstance(event, TicketReceived)]

@@ -14,6 +14,12 @@ from benchmarks.floor import Floor
 from benchmarks.floor_tls12 import FloorOfTLS12
 from benchmarks.footprint import FLOOR_MODULES, idle_memory, import_times
 from benchmarks.harness import Operation, Plan, measure
+from benchmarks.loopback.parts import (
+    fleet_of_asyncio,
+    handshakes_of_asyncio,
+    memory_of_asyncio,
+    upload_to_asyncio,
+)
 from benchmarks.ours import Ours
 from benchmarks.recorder import recorder_costs
 from benchmarks.report import HAVE_PYOPENSSL, table
@@ -179,6 +185,10 @@ PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "memory-ssl": memory_ssl,
     "memory-pyopenssl": memory_pyopenssl,
     "first-byte": first_byte,
+    "asyncio": handshakes_of_asyncio,
+    "asyncio-upload": upload_to_asyncio,
+    "asyncio-memory": memory_of_asyncio,
+    "asyncio-fleet": fleet_of_asyncio,
     "recorder": recorder,
     "revocations": revocations,
     "imports": imports,

@@ -10,6 +10,7 @@ import ssl
 from contextlib import suppress
 
 from benchmarks.contenders import AUTHORITY, IDENTITY, SERVER_NAME
+from tests.support.certificates import Identity
 
 READ_SIZE = 16_384
 """What one read asks for.  It gets one record at most, so that asking for more changes nothing."""
@@ -21,6 +22,31 @@ def openssl_configuration(suite: str) -> str:
         "openssl_conf = modules\n[modules]\nssl_conf = names\n[names]\nsystem_default = tls\n"
         f"[tls]\nCiphersuites = {suite}\n"
     )
+
+
+def server_context(identity: Identity, suite: str, version: ssl.TLSVersion) -> ssl.SSLContext:
+    """One version, one suite, one group."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with identity.files() as (chain, key):
+        made.load_cert_chain(chain, key)
+    made.set_ecdh_curve("X25519")
+    return _of(made, suite, version)
+
+
+def client_context(authority: bytes, suite: str, version: ssl.TLSVersion) -> ssl.SSLContext:
+    """For servers of that."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.load_verify_locations(cadata=authority)
+    if version is ssl.TLSVersion.TLSv1_3:
+        made.set_ecdh_curve("X25519")  # in TLS 1.2 a client's groups are the curves of certificates too
+    return _of(made, suite, version)
+
+
+def _of(made: ssl.SSLContext, suite: str, version: ssl.TLSVersion) -> ssl.SSLContext:
+    made.minimum_version = made.maximum_version = version
+    if version is ssl.TLSVersion.TLSv1_2:
+        made.set_ciphers(suite)
+    return made
 
 
 class Endpoint:
@@ -68,19 +94,8 @@ class Stdlib:
     def __init__(
         self, suite: str = "TLS_AES_128_GCM_SHA256", version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
     ) -> None:
-        self._server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with IDENTITY.files() as (chain, key):
-            self._server_context.load_cert_chain(chain, key)
-        self._client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._client_context.load_verify_locations(cadata=AUTHORITY.der)
-        for context in (self._server_context, self._client_context):
-            context.minimum_version = context.maximum_version = version
-            if version is ssl.TLSVersion.TLSv1_2:
-                context.set_ciphers(suite)
-            if context is self._server_context or version is ssl.TLSVersion.TLSv1_3:
-                context.set_ecdh_curve(
-                    "X25519"
-                )  # a client's groups are in TLS 1.2 the curves of certificates too
+        self._server_context = server_context(IDENTITY, suite, version)
+        self._client_context = client_context(AUTHORITY.der, suite, version)
         pair = self._connect(None)
         cipher = pair.server.tls.cipher()
         assert cipher is not None
