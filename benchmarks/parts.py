@@ -163,7 +163,9 @@ def revocations(plan: Plan) -> str:
 def imports(plan: Plan) -> str:
     modules = {
         "floor": "import " + ", ".join(FLOOR_MODULES),
-        "sansticket": "import sansticket",
+        "a client": "from sansticket import ClientConfig, ClientConnection",
+        "a server": "from sansticket import ServerConfig, ServerConnection",
+        "everything": "from sansticket import *",
         "ssl": "import ssl",
     }
     if HAVE_PYOPENSSL:

@@ -30,8 +30,18 @@ def show_field_docs(things: Iterable[object]) -> None:
         slots: Any = owner.__dict__.get("__slots__")
         if isinstance(slots, tuple) and slots:
             owner.__slots__ = FieldDocs(owner, slots)  # type: ignore[attr-defined]  # a type has them if it says so
-        elif slots is None:
-            owner.__doc__ = with_fields(owner)
+        elif has(owner) and slots is None and not isinstance(vars(owner)["__doc__"], DocOfFields):
+            owner.__doc__ = DocOfFields(owner.__doc__)  # type: ignore[assignment]  # whoever reads it gets a str
+
+
+class DocOfFields:
+    """The docstring of a class with its fields in it, which is put together when somebody reads it."""
+
+    def __init__(self, doc: str | None) -> None:
+        self._doc = doc
+
+    def __get__(self, instance: object, owner: type[Any]) -> str | None:
+        return with_fields(self._doc, owner)
 
 
 class FieldDocs(dict[str, "str | None"]):
@@ -80,14 +90,14 @@ def docs_below_fields(owner: type[Any]) -> dict[str, str]:
     return found
 
 
-def with_fields(owner: type[Any]) -> str | None:
+def with_fields(doc: str | None, owner: type[Any]) -> str | None:
     """The docstring of a class, and after it the fields that have their docs in their metadata."""
     said = docs_in_metadata(owner)
     if not said:
-        return owner.__doc__
+        return doc
     indented = "        "
     listed = (
         f"    {name}\n{fill(text, 110, initial_indent=indented, subsequent_indent=indented)}\n"
         for name, text in said.items()
     )
-    return f"{(owner.__doc__ or '').rstrip()}\n\n    Fields:\n\n" + "\n".join(listed)
+    return f"{(doc or '').rstrip()}\n\n    Fields:\n\n" + "\n".join(listed)

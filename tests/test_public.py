@@ -42,7 +42,9 @@ def seen_by_tools(tree: ast.Module) -> set[str]:
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))
-    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    for_tools = [node for node in tree.body if isinstance(node, ast.If)]  # if TYPE_CHECKING: the rest is else
+    body = [*tree.body, *(node for branch in for_tools for node in branch.body)]
+    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
     return {alias.name for node in imports for alias in node.names if alias.asname == alias.name}
 
 
@@ -178,7 +180,7 @@ def test_every_public_thing_has_docs() -> None:
 
 def _documented(thing: Any) -> bool:
     """In its own words: attrs and dataclasses write a signature where there are none."""
-    docs = thing.__dict__.get("__doc__") if inspect.isclass(thing) else getattr(thing, "__doc__", None)
+    docs = getattr(thing, "__doc__", None)  # a class does not inherit it
     return bool(docs) and not docs.startswith(f"{getattr(thing, '__name__', '')}(")
 
 

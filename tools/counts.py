@@ -190,10 +190,23 @@ def costs_of_idle_connections() -> dict[str, int]:
     return counts
 
 
-def costs_of_import() -> dict[str, int]:
-    """Modules, and classes that are made, by ``import sansticket`` alone."""
+IMPORTS: Final = {
+    "import": "import sansticket",
+    "import of a client": "from sansticket import ClientConfig, ClientConnection",
+    "import of a server": "from sansticket import ServerConfig, ServerConnection",
+    "import of everything": "from sansticket import *",
+}
+
+
+def costs_of_imports() -> dict[str, int]:
+    """Of what programs begin with."""
+    return {name: number for kind in IMPORTS for name, number in costs_of_import(kind).items()}
+
+
+def costs_of_import(kind: str) -> dict[str, int]:
+    """Modules that are loaded, and classes that are made."""
     program = (
-        "import sys, sansticket\n"
+        f"import sys\n{IMPORTS[kind]}\n"
         "ours = [module for name, module in sys.modules.items() if name.split('.')[0] == 'sansticket']\n"
         "things = {thing for module in ours for thing in vars(module).values() if isinstance(thing, type)}\n"
         "classes = [one for one in things if one.__module__.split('.')[0] == 'sansticket']\n"
@@ -201,7 +214,7 @@ def costs_of_import() -> dict[str, int]:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     modules, classes, made = map(int, done.stdout.split())
-    return {"modules, import": modules, "classes, import": classes, "classes of attrs, import": made}
+    return {f"modules, {kind}": modules, f"classes, {kind}": classes, f"classes of attrs, {kind}": made}
 
 
 def counted() -> dict[str, int]:
@@ -210,7 +223,7 @@ def counted() -> dict[str, int]:
         **calls_of_handshakes(),
         **costs_of_records(),
         **costs_of_idle_connections(),
-        **costs_of_import(),
+        **costs_of_imports(),
     }
 
 

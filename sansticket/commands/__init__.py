@@ -34,6 +34,7 @@ from sansticket.commands.told import (
     SendEarlyData,
     UpdateKeys,
 )
+from sansticket.field_docs import show_field_docs
 
 __all__ = [
     "Abort",
@@ -67,3 +68,5 @@ __all__ = [
     "UpdateKeys",
     "UseConfig",
 ]
+
+show_field_docs([globals()[name] for name in __all__])

@@ -15,6 +15,7 @@ from sansticket.config.defaults import (
     DEFAULT_SIGNATURE_SCHEMES,
 )
 from sansticket.config.server import ServerConfig
+from sansticket.field_docs import show_field_docs
 
 __all__ = [
     "ASK",
@@ -29,3 +30,5 @@ __all__ = [
     "ServerConfig",
     "TicketFlush",
 ]
+
+show_field_docs([globals()[name] for name in __all__])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sansticket.config.base import Config
 from sansticket.config.checks import as_tuple, check_items, check_range, check_type
 from sansticket.config.client import ClientConfig
 from sansticket.connection.connection import Connection
 from sansticket.connection.engine import Engine, SessionKeeper
-from sansticket.connection.restores import require_side, restored
 from sansticket.errors import Reason
 from sansticket.events import (
     ConnectionTerminated,
@@ -19,12 +18,14 @@ from sansticket.events import (
     HandshakeCompleted,
     TicketReceived,
 )
-from sansticket.handover.value import Handover
 from sansticket.handshake.client.start import normal_server_name, start
 from sansticket.handshake.machine.flight import Flight
 from sansticket.tickets.early_data import NOT_WANTED
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.visit import StoreVisit
+
+if TYPE_CHECKING:
+    from sansticket.handover.value import Handover
 
 
 def _sessions(given: Session | Sequence[Session] | None) -> tuple[Session, ...]:
@@ -133,6 +134,8 @@ class ClientConnection(Connection):
         if there was one before.  HandoverError for a server's, or where something in it cannot be; ConfigError names
         the field of the config that does not fit the connection.
         """
+        from sansticket.connection.restores import require_side, restored
+
         check_type("config", config, ClientConfig, "a ClientConfig")
         require_side(handover, of_server=False)
         store, port, keeper = config.session_store, handover.port, SessionKeeper()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import copy
 from operator import index
 from types import NoneType
-from typing import Any, ClassVar, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 
 from sansticket.commands import (
     Abort,
@@ -22,7 +22,6 @@ from sansticket.commands import (
 from sansticket.config.base import Config
 from sansticket.connection.ending import close, end_by, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
-from sansticket.connection.exports import handed_over
 from sansticket.connection.forks import (
     can_be_pickled,
     exported,
@@ -34,11 +33,13 @@ from sansticket.connection.forks import (
 from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
-from sansticket.handover.value import Handover
 from sansticket.handshake.machine.state import Ended, State
 from sansticket.text import quoted
 from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.session import Session
+
+if TYPE_CHECKING:
+    from sansticket.handover.value import Handover
 
 
 def _check_exporter(label: Any, context: Any, length: Any) -> None:
@@ -208,6 +209,8 @@ class Connection:
         done, while a question is open, and where there is nothing that could go on; HandoverError where more than
         2^28 bytes wait.
         """
+        from sansticket.connection.exports import handed_over  # it knows both sides, and all of a Handover
+
         return handed_over(self._engine, of_server=self._OF_SERVER)
 
     # --- copies: docs/secrets.md ---------------------------------------------------------------------------------

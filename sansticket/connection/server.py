@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sansticket.config.base import Config
 from sansticket.config.checks import check_type
@@ -10,14 +10,15 @@ from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.connection.connection import Connection
 from sansticket.connection.engine import Engine, SessionKeeper
-from sansticket.connection.restores import require_side, restored
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted, TicketIssued
-from sansticket.handover.value import Handover
 from sansticket.handshake.server.start import WaitClientHello
 from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import RULES
+
+if TYPE_CHECKING:
+    from sansticket.handover.value import Handover
 
 
 class CacheKeeper(SessionKeeper):
@@ -131,6 +132,8 @@ class ServerConnection(Connection):
         first in ``data_to_send``.  HandoverError for a client's, or where something in it cannot be; ConfigError names
         the field of the config that does not fit the connection.
         """
+        from sansticket.connection.restores import require_side, restored
+
         check_type("config", config, ServerConfig, "a ServerConfig")
         require_side(handover, of_server=True)
         keeper = CacheKeeper.restored(handover)

@@ -43,6 +43,7 @@ from sansticket.events.questions import (
     Sign,
     VerifyPeer,
 )
+from sansticket.field_docs import show_field_docs
 
 __all__ = [
     "AdmitEarlyData",
@@ -77,3 +78,5 @@ __all__ = [
     "TicketWithheld",
     "VerifyPeer",
 ]
+
+show_field_docs([globals()[name] for name in __all__])

@@ -35,12 +35,8 @@ def names_of(module: ModuleType) -> list[str]:
     return sorted(
         name
         for name, thing in vars(module).items()
-        if not name.startswith("_") and not inspect.ismodule(thing) and name not in INSIDE
+        if not name.startswith("_") and not inspect.ismodule(thing)
     )
-
-
-INSIDE: Final = frozenset({"show_field_docs"})
-"""Helpers that the front door uses itself."""
 
 
 def things() -> dict[str, Any]:
