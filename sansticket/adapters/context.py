@@ -48,7 +48,7 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
     it was made.
 
     Beyond the standard library: ``config``, ``configure``, ``ticket_keys``, ``session_cache``,
-    ``session_store``, ``answers`` and ``on_event``.
+    ``session_store``, ``answers``, ``on_event`` and ``new_connection``.
 
     A question can be answered by a function, and not with ``ASK``: nobody who drives an SSLObject would know of
     it.  A config with ``ASK`` is a ConfigError.
@@ -60,6 +60,10 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
     """Called with each event of each connection, but questions: ``HandshakeCompleted`` with the resumption
     record, ``TicketIssued``, ``TicketReceived``, ``ConnectionTerminated``, ...  What it raises comes out of the
     call that the framework made."""
+
+    new_connection: Callable[..., Any] | None = None
+    """Makes each connection, called as ``ClientConnection`` or ``ServerConnection`` is, which do it otherwise; what it
+    returns has the methods of one.  For connections that are recorded, or drawn as ladders."""
 
     def __new__(cls, made_for: int | ClientConfig | ServerConfig) -> Self:
         return super().__new__(cls, protocol_of(made_for))

@@ -45,6 +45,7 @@ class Context(Protocol):
     """The context of an SSLObject: ``SSLContext`` is one."""
 
     on_event: Callable[[Any, Event], object] | None
+    new_connection: Callable[..., Any] | None
 
     @property
     def _server_side(self) -> bool: ...

@@ -316,13 +316,13 @@ class SSLObject(Facts):
     def _begin(self) -> None:
         if self._connection is not None:
             return
-        live = self._profile.live
+        live, make = self._profile.live, self._context.new_connection
         if isinstance(live, ServerConfig):
-            self._connection = ServerConnection(live, application=self.application)
+            self._connection = (make or ServerConnection)(live, application=self.application)
         else:
             if self._profile.psk_client_callback is not None:
                 live = with_psk(live, self._profile.psk_client_callback)
-            self._connection = ClientConnection(
+            self._connection = (make or ClientConnection)(
                 live, self._server_hostname, self._session, application=self.application
             )
         self._context._count("accept" if self._server_side else "connect")

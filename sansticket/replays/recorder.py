@@ -107,6 +107,15 @@ class Recorded:
         setattr(self.connection, "num_tickets", number)  # noqa: B010  # as above
         self._note("set", number)
 
+    @property
+    def application(self) -> Any:
+        """``Connection.application``, which can be set."""
+        return self.connection.application
+
+    @application.setter
+    def application(self, application: Any) -> None:
+        self.connection.application = application
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.connection, name)
 

@@ -60,6 +60,7 @@ from sansticket_wrappers.answers import (
     asking,
     without_answer,
 )
+from sansticket_wrappers.making import Make
 
 __all__ = ["StreamOptions", "TLSError", "TLSStream", "open_tls_over_tcp_stream", "serve_tls_over_tcp"]
 
@@ -175,8 +176,13 @@ class TLSStream(trio.abc.HalfCloseableStream):
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
             pass
         finally:
-            self.connection.receive_data(b"")  # so that it knows, too
-            await self.transport.aclose()
+            happened = self.connection.receive_data(b"")  # so that it knows, too
+            try:
+                if self._cut_off:  # otherwise it matters to nobody what the peer has not said
+                    with trio.move_on_after(self._linger):
+                        await self._tell(happened)
+            finally:
+                await self.transport.aclose()
 
     # --- and more
 
@@ -202,12 +208,29 @@ class TLSStream(trio.abc.HalfCloseableStream):
         """Take in what comes next.  Cancelled at any point, it can be called again."""
         self._check()
         if self._incoming is None and self.connection.pending is None:
-            self._incoming = await self.transport.receive_some(READ_SIZE)
+            try:
+                self._incoming = await self.transport.receive_some(READ_SIZE)
+            except trio.BrokenResourceError:
+                await self._lose()
+                raise
         await self._step(self._take_incoming, receiving=True)
 
     def _take_incoming(self) -> list[Event]:
         data, self._incoming = self._incoming, None
         return [] if data is None else self.connection.receive_data(data)
+
+    async def _lose(self) -> None:
+        """The transport has failed: for the connection, and for who observes it, that is the end."""
+        async with self._turn:
+            happened = self.connection.receive_data(b"")
+            for event in happened:
+                if isinstance(event, events.ConnectionTerminated):
+                    self._broken = TLSError(event)
+            await self._tell(happened)
+
+    async def _tell(self, happened: Sequence[Event]) -> None:
+        if self._observe is not None and happened:
+            await self._observe(tuple(happened))
 
     async def _step(self, act: Callable[[], list[Event]], *, receiving: bool = False) -> None:
         """Do one thing, and all that follows from it; then write.
@@ -229,8 +252,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
     async def _attend(self, happened: list[Event]) -> None:
         self._happened += happened
         while True:
-            if self._observe is not None and self._happened:
-                await self._observe(tuple(self._happened))
+            await self._tell(self._happened)
             happened, self._happened = self._happened, []
             for event in happened:
                 self._handle(event)
@@ -257,8 +279,8 @@ class TLSStream(trio.abc.HalfCloseableStream):
         match event:
             case events.HandshakeCompleted(version=version):
                 self._ready = True
-                is_server = isinstance(self.connection, ServerConnection)
-                self._holds_back = is_server and version == ProtocolVersion.TLS_1_3
+                has_tickets = hasattr(self.connection, "unsent_tickets")  # a server's, also if it is recorded
+                self._holds_back = has_tickets and version == ProtocolVersion.TLS_1_3
             case events.DataReceived(data) | events.EarlyDataReceived(data):
                 self._received += data  # nobody reads before the handshake is done
             case events.PeerClosed():
@@ -281,7 +303,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
 
     async def _say_goodbye(self) -> None:
         """close_notify if there was nothing worse, then let the peer read it."""
-        self.connection.send(Close())
+        await self._tell(self.connection.send(Close()))
         await self._flush()
         if isinstance(self.transport, trio.abc.HalfCloseableStream) and not self._peer_closed:
             await self.transport.send_eof()
@@ -325,14 +347,15 @@ async def open_tls_over_tcp_stream(
     session: Session | None = None,
     answers: Answers = NO_ANSWERS,
     application: Any = None,
+    new_connection: Make = ClientConnection,
     **options: Unpack[StreamOptions],
 ) -> TLSStream:
     """Connect.  The handshake takes place with the first use.
 
-    The config asks what ``answers`` answer; ``application`` is that of the connection, ``options`` are those of
-    ``TLSStream``.
+    The config asks what ``answers`` answer; ``application`` is that of the connection, and ``new_connection`` makes it,
+    for one that is recorded or drawn: see docs/wrappers.md.  ``options`` are those of ``TLSStream``.
     """
-    connection = ClientConnection(
+    connection = new_connection(
         asking(config, answers), server_name or host, session, port=port, application=application
     )
     try:
@@ -352,18 +375,19 @@ async def serve_tls_over_tcp(
     timeout: float = TIMEOUT,
     answers: Answers = NO_ANSWERS,
     application: Callable[[trio.SocketStream], Any] = lambda transport: None,
+    new_connection: Make = ServerConnection,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
     **options: Unpack[StreamOptions],
 ) -> None:
     """Listen, for ever.  ``handler`` is called after each handshake that takes no longer than ``timeout`` seconds.
 
     The config asks what ``answers`` answer; what ``application`` returns for the stream of a connection is what every
-    question and event has of the application.  ``options`` are those of ``TLSStream``.
+    question and event has of the application.  ``new_connection`` makes each, ``options`` are those of ``TLSStream``.
     """
     asked = asking(config, answers)
 
     async def serve(transport: trio.SocketStream) -> None:
-        connection = ServerConnection(asked, application=application(transport))
+        connection = new_connection(asked, application=application(transport))
         async with TLSStream(transport, connection, answers=answers, **options) as stream:
             try:
                 with trio.fail_after(timeout):

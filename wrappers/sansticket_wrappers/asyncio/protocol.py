@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
@@ -83,6 +83,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._takes_early_data = early_data
         self._waiting = Waiting()
         self._attending: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._backlog: list[Command] = []
         self._error: Exception | None = None
 
@@ -126,7 +127,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
             self._attending.cancel()
         happened = self.connection.receive_data(b"")  # so that it knows, too
         if not in_good_order:
-            self._seen(happened)
+            self._end_seen(happened)
         error = self._error or error
         if self._connected:
             self.app.connection_lost(error)
@@ -215,6 +216,22 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if self._watch is not None and happened:
             self._watch(happened)
         return happened
+
+    def _end_seen(self, happened: list[Event]) -> None:
+        """The same of an end for which nobody waits."""
+        self._seen(happened)
+        if self._hooks.observe is not None and self._hooks.concerns(happened):
+            self._telling = self.loop.create_task(self._tell(happened, self._hooks.observe))
+
+    async def _tell(
+        self, happened: list[Event], observe: Callable[[Sequence[Event]], Awaitable[None]]
+    ) -> None:
+        try:
+            await observe(happened)
+        except Exception as error:
+            self.loop.call_exception_handler(
+                {"message": "TLS hook failed", "exception": error, "protocol": self}
+            )
 
     async def _attend(self, happened: list[Event]) -> None:
         """The same where the application has to be waited for."""
@@ -314,9 +331,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if self._attending is not None and self._attending is not asyncio.current_task(self.loop):
             self._attending.cancel()
         if self.connection.pending is not None:
-            self._seen(self.connection.send(AbortHandshake()))
+            self._end_seen(self.connection.send(AbortHandshake()))
         elif self.connection.version is None:
-            self._seen(
+            self._end_seen(
                 self.connection.send(Close())
             )  # user_canceled; later it would say that the data end here
         self._flush()

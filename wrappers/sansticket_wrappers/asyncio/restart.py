@@ -32,6 +32,7 @@ from sansticket_wrappers.asyncio.passing import (
     unpacked,
 )
 from sansticket_wrappers.asyncio.streams import ClientConnected
+from sansticket_wrappers.making import Make
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class RestartableServer:
         answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
         limit: int = 65_536,
+        new_connection: Make = ServerConnection,
         **options: Any,
     ) -> None:
         self.wanted: asyncio.Event = asyncio.Event()
@@ -74,7 +76,7 @@ class RestartableServer:
         self._path = os.fspath(path)
         self._grace = grace
         self._answers, self._answer_timeout, self._hooks = answers, answer_timeout, hooks
-        self._limit, self._options = limit, options
+        self._limit, self._options, self._new_connection = limit, options, new_connection
         self._listeners: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._live: set[MovableProtocol] = set()
@@ -100,7 +102,8 @@ class RestartableServer:
         ``path`` is that of a Unix socket, which only processes of this user can connect to: whoever can gets the
         connections with their secrets.  ``grace``: seconds that connections have to come to rest when a successor
         comes.  ``choose``: the config for a connection that comes from the predecessor, where it is not ``config``
-        itself (``SelectConfig``).  All else is that of ``start_server``, but for ``early_data``.
+        itself (``SelectConfig``).  ``new_connection`` makes those that begin here.  All else is that of
+        ``start_server``, but for ``early_data``.
         Raises OSError: of the sockets, or ``RestartError`` where the predecessor does not say what is expected.
         """
         server = cls(client_connected, config, path, **options)
@@ -174,7 +177,7 @@ class RestartableServer:
         ]
 
     def _accept(self) -> MovableProtocol:
-        return self._protocol(ServerConnection(self._config))
+        return self._protocol(self._new_connection(self._config))
 
     def _protocol(self, connection: ServerConnection, **where: Any) -> MovableProtocol:
         app = asyncio.StreamReaderProtocol(asyncio.StreamReader(self._limit), self._handler)

@@ -10,6 +10,7 @@ from sansticket import ClientConfig, ClientConnection, ServerConfig, ServerConne
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import Hooks
 from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol, Watch
+from sansticket_wrappers.making import Make
 
 ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
@@ -31,20 +32,21 @@ async def open_connection(
     https_compatible: bool = False,
     read_size: int = READ_SIZE,
     watch: Watch | None = None,
+    new_connection: Make = ClientConnection,
     **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect, and do the handshake.
 
-    ``early_data``: what the stream begins with, if it can be sent early (``ClientConfig.early_data``).  Whoever records
-    it can send it again: see docs/early-data.md.  What became of it says ``writer.get_extra_info("early_data").sent``:
-    0 if it did not get there, and then it is to be written, or not.
+    ``early_data``: what the stream begins with, if it can be sent early: see docs/early-data.md.  What became of it says
+    ``writer.get_extra_info("early_data").sent``: 0 if it did not get there, and then it is to be written, or not.
 
     ``answers``: a coroutine function for each class of questions that are to be asked, which has ``answer_timeout``
-    seconds.  ``timeout``, ``linger``, ``https_compatible``, ``read_size`` and ``watch`` are those of ``TLSProtocol``;
-    ``options`` those of the loop's ``create_connection``: ``sock`` (connected to that host), ``local_addr`` and so on.
+    seconds.  ``new_connection``: makes the connection, for one that is recorded or drawn: see docs/wrappers.md.
+    ``timeout``, ``linger``, ``https_compatible``, ``read_size`` and ``watch`` are those of ``TLSProtocol``; ``options``
+    those of the loop's ``create_connection``: ``sock`` (connected to that host), ``local_addr`` and so on.
     Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
     """
-    connection = ClientConnection(asking(config, answers), server_name or host, session, port=port)
+    connection = new_connection(asking(config, answers), server_name or host, session, port=port)
     reader = asyncio.StreamReader(limit)
     app = asyncio.StreamReaderProtocol(reader)
     own = (hooks or Hooks()).with_answers(answers, answer_timeout)
@@ -81,14 +83,14 @@ async def start_server(
     https_compatible: bool = False,
     read_size: int = READ_SIZE,
     watch: Watch | None = None,
+    new_connection: Make = ServerConnection,
     **options: Any,
 ) -> asyncio.Server:
     """Listen; ``client_connected`` is called after each handshake.
 
-    ``early_data``: it is called as soon as early data comes, which it reads first.  How much of what it has read came
-    early, and whether the handshake is done by now, says ``writer.get_extra_info("early_data")``.  What it writes goes
-    out before that only with ``ServerConfig.half_rtt``.  Without this early data is read as any other, after the
-    handshake.
+    ``early_data``: it is called as soon as early data comes, which it reads first.  How much came early, and whether
+    the handshake is done by now, says ``writer.get_extra_info("early_data")``.  What it writes goes out before that
+    only with ``ServerConfig.half_rtt``.  Without this early data is read as any other, after the handshake.
 
     ``answers``, for all connections, and what follows are those of ``open_connection``; ``hooks`` is called for each
     connection, for what it alone has.  ``options`` are those of the loop's ``create_server``: ``sock``, ``backlog``,
@@ -97,7 +99,7 @@ async def start_server(
     asked = asking(config, answers)
 
     def accept() -> TLSProtocol:
-        connection = ServerConnection(asked)
+        connection = new_connection(asked)
         app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
         own = hooks().with_answers(answers, answer_timeout)
         return TLSProtocol(

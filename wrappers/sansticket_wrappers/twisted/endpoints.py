@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from sansticket import ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
+from sansticket_wrappers.making import Make
 from sansticket_wrappers.twisted.hooks import Hooks
 from sansticket_wrappers.twisted.protocol import ProtocolOptions, TLSProtocol
 
@@ -21,8 +22,9 @@ class TLSServerEndpoint:
     """Listens where ``endpoint`` does.
 
     ``answers``: for each class of questions that are to be asked a function that returns a Deferred or a coroutine,
-    which has ``answer_timeout`` seconds.  ``hooks`` is called for each connection, for what it alone has; ``options``
-    are those of ``TLSProtocol``.
+    which has ``answer_timeout`` seconds.  ``hooks`` is called for each connection, for what it alone has, and
+    ``new_connection`` makes it, for one that is recorded or drawn: see docs/wrappers.md.  ``options`` are those of
+    ``TLSProtocol``.
     """
 
     def __init__(
@@ -34,13 +36,14 @@ class TLSServerEndpoint:
         answers: Answers = NO_ANSWERS,
         answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
+        new_connection: Make = ServerConnection,
         **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
         asked = asking(config, answers)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
             reactor,
-            lambda: ServerConnection(asked),
+            lambda: new_connection(asked),
             factory,
             hooks=lambda: hooks().with_answers(answers, answer_timeout, reactor),
             **options,
@@ -74,13 +77,14 @@ class TLSClientEndpoint:
         answers: Answers = NO_ANSWERS,
         answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
+        new_connection: Make = ClientConnection,
         **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
         asked = asking(config, answers)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
             reactor,
-            lambda: ClientConnection(asked, server_name, session, port=port),
+            lambda: new_connection(asked, server_name, session, port=port),
             factory,
             hooks=lambda: hooks().with_answers(answers, answer_timeout, reactor),
             **options,

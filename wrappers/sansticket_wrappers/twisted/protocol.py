@@ -117,9 +117,12 @@ class TLSProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_timer()
+        in_good_order = self.ending and self._reason is None
         self._reason = self._reason or self._judge(reason)
         self.ending = self._end_of_stream = True
-        self.connection.receive_data(b"")  # so that it knows, too
+        happened = self.connection.receive_data(b"")  # so that it knows, too
+        if not in_good_order:  # otherwise it matters to nobody what the peer has not said
+            self._tell(happened)
         if self.connection.pending is not None:
             self._awaited.cancel()
         self.app_transport.end_producing()
@@ -172,9 +175,11 @@ class TLSProtocol(Protocol):
         """It is us who cannot go on."""
         if not self.ending:
             if self.connection.pending is not None:
-                self.connection.send(AbortHandshake())
+                self._tell(self.connection.send(AbortHandshake()))
             elif self.connection.version is None:
-                self.connection.send(Close())  # user_canceled; later it would say that the data end here
+                self._tell(
+                    self.connection.send(Close())
+                )  # user_canceled; later it would say that the data end here
             self._flush()
             self._end(reason)
         self._awaited.cancel()
@@ -218,6 +223,11 @@ class TLSProtocol(Protocol):
         finally:
             self._busy = False
         self.update_flow()
+
+    def _tell(self, happened: list[Event]) -> None:
+        """Of the end, for which nobody waits."""
+        told = Deferred.fromCoroutine(self._hooks.tell(happened))
+        told.addErrback(lambda failure: log.failure("TLS hook failed", failure))
 
     async def _wait_for(self, hook: Coroutine[Any, Any, T]) -> T:
         """Its result.  CancelledError when the connection has ended meanwhile."""
