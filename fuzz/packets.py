@@ -107,23 +107,28 @@ def pcap(packets: Iterable[Packet], *, nano: bool = False, order: str = "<") -> 
     return made
 
 
-def pcapng(packets: Iterable[Packet], *, order: str = "<") -> bytes:
-    """A file as dumpcap writes it, with an interface for each link type."""
+def pcapng(packets: Iterable[Packet], *, order: str = "<", key_log: str = "") -> bytes:
+    """A file as dumpcap writes it, with an interface for each link type, and with a key log as editcap puts it in."""
     listed = list(packets)
-    made = _block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+    made = block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+    if key_log:
+        secrets = key_log.encode()
+        body = struct.pack(f"{order}II", 0x544C534B, len(secrets)) + secrets + bytes(-len(secrets) % 4)
+        made += block(10, body, order)
     links = list(dict.fromkeys(packet.link for packet in listed))
     for link in links:
-        made += _block(1, struct.pack(f"{order}HHI", link, 0, 0), order)
+        made += block(1, struct.pack(f"{order}HHI", link, 0, 0), order)
     for packet in listed:
         moment, size = round(packet.time * 10**6), len(packet.data)
         header = struct.pack(
             f"{order}IIIII", links.index(packet.link), moment >> 32, moment & 0xFFFFFFFF, size, size
         )
-        made += _block(6, header + packet.data + bytes(-size % 4), order)
+        made += block(6, header + packet.data + bytes(-size % 4), order)
     return made
 
 
-def _block(kind: int, body: bytes, order: str) -> bytes:
+def block(kind: int, body: bytes, order: str) -> bytes:
+    """A block of pcapng."""
     size = len(body) + 12
     return struct.pack(f"{order}II", kind, size) + body + struct.pack(f"{order}I", size)
 

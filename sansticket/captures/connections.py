@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from attrs import field
 
 from sansticket.captures.packets import PacketFile
-from sansticket.captures.streams import Flow, Moment, streams_of
+from sansticket.captures.streams import BEGAN_BEFORE, Flow, Moment, streams_of
 from sansticket.codes import ContentType
 from sansticket.debug.explain import Side
 from sansticket.values import frozen
@@ -18,6 +19,8 @@ HANDSHAKE: Final = bytes((ContentType.HANDSHAKE, 3))
 
 MAX_BEFORE: Final = 65_536
 """Bytes of another protocol before TLS begins: a STARTTLS, or a proxy's CONNECT."""
+
+HAS_KEY_LOG: Final = "it has a key log in it, which is used: whoever gets the file can read these connections"
 
 
 @frozen
@@ -48,17 +51,23 @@ class Captured:
         if not self.moments:
             total = sum(len(moment.data) for moment in self.flow.moments)
             yield f"no TLS in its {total} bytes"
-        elif self.before:
+        elif self.before and BEGAN_BEFORE not in self.flow.notes:
             yield f"{self.before} bytes of another protocol before TLS begins"
+        elif self.before:
+            yield f"{self.before} bytes before the first record that is whole"
         yield from self.flow.notes
 
 
 @frozen
 class Capture:
-    """What is in a file of packets.  ``notes``: where the file is damaged, and what was not looked at."""
+    """What is in a file of packets.  ``notes``: where the file is damaged, and what was not looked at.
+
+    ``key_log``: the lines of the key logs in it.
+    """
 
     connections: tuple[Captured, ...]
     notes: tuple[str, ...] = ()
+    key_log: str = field(default="", repr=False)
 
 
 def connections_in(data: bytes) -> Capture:
@@ -66,7 +75,8 @@ def connections_in(data: bytes) -> Capture:
     file = PacketFile(data)
     streams = streams_of(file)
     found = tuple(_captured(number, flow) for number, flow in enumerate(streams.flows, 1))
-    return Capture(found, tuple(note for note in (file.note, *streams.notes) if note))
+    notes = (file.note, HAS_KEY_LOG if file.key_log else "", *streams.notes)
+    return Capture(found, tuple(note for note in notes if note), file.key_log)
 
 
 def _captured(number: int, flow: Flow) -> Captured:
@@ -76,13 +86,24 @@ def _captured(number: int, flow: Flow) -> Captured:
     """
     before = 0
     for index, moment in enumerate(flow.moments):
-        hello = moment.sender == "client" and moment.data.startswith(HANDSHAKE)
-        if hello or (index == 0 and flow.notes and _is_record(moment.data)):
+        hello = moment.sender == "client" and _begins(flow, index).startswith(HANDSHAKE)
+        if hello or (flow.notes and _is_record(moment.data)):
             return Captured(number, flow, flow.moments[index:], before)
         before += len(moment.data)
         if before > MAX_BEFORE:
             break
     return Captured(number, flow, (), 0)
+
+
+def _begins(flow: Flow, index: int) -> bytes:
+    """The first two bytes at least that the client says from there on, however small its pieces are."""
+    begun = b""
+    for moment in islice(flow.moments, index, None):
+        if moment.sender == "client":
+            begun += moment.data
+        if len(begun) >= len(HANDSHAKE):
+            break
+    return begun
 
 
 def _is_record(data: bytes) -> bool:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from struct import error as StructError
+from struct import unpack
 from typing import Any, Final
 
 from attrs import field
@@ -29,6 +31,16 @@ MAX_FILE: Final = 1 << 30
 
 NANOSECONDS: Final = 1_000_000_000
 MICROSECONDS: Final = 1_000_000
+
+LINK_TYPE: Final = 0xFFFF
+"""Of the field in the header of a pcap file; the bits above say whether frames end with a checksum."""
+
+INTERFACE: Final = 1
+SECRETS: Final = 10
+"""Types of blocks of pcapng."""
+
+TLS_KEY_LOG: Final = 0x544C534B
+"""The kind of secrets that a key log is."""
 
 
 @frozen
@@ -60,6 +72,7 @@ class PacketFile:
         if len(data) > MAX_FILE:
             raise CaptureError(f"{len(data)} bytes; expected at most {MAX_FILE}: cut it with editcap -c")
         self.note = ""
+        self._secrets: list[str] = []
         self._stream = _Noting(data)
         self._size = len(data)
         reader = _reader_class()
@@ -68,6 +81,38 @@ class PacketFile:
                 self._reader: Any = reader(self._stream)
         except Exception as error:  # whatever the reader makes of a header that is none
             raise CaptureError(f"its header is damaged: {_said(error)}") from None
+        if not hasattr(self._reader, "linktype"):
+            self._complete_pcapng()
+
+    def _complete_pcapng(self) -> None:
+        """What the reader leaves out: a section begins without interfaces, and secrets are handed out."""
+        reader = self._reader
+        read_section, read_interface = reader._read_block_shb, reader.blocktypes[INTERFACE]
+
+        def section() -> None:
+            reader.interfaces.clear()
+            read_section()
+
+        def interface(block: bytes, size: int) -> None:
+            read_interface(block, size)
+            link, most, options = reader.interfaces[-1]
+            reader.interfaces[-1] = link, most or MAX_PACKET, options  # 0 is no limit
+
+        reader._read_block_shb = section
+        reader.blocktypes.update({INTERFACE: interface, SECRETS: self._take_secrets})
+
+    def _take_secrets(self, block: bytes, size: int) -> None:
+        try:
+            kind, length = unpack(f"{self._reader.endian}II", block[:8])
+        except StructError:
+            raise EOFError from None  # as the reader does where a block is too short
+        if kind == TLS_KEY_LOG:
+            self._secrets.append(block[8 : 8 + length].decode("ascii", "replace"))
+
+    @property
+    def key_log(self) -> str:
+        """The lines of the key logs so far (pcapng, as editcap puts them there)."""
+        return "\n".join(self._secrets)
 
     def __iter__(self) -> Iterator[Packet]:
         with _quiet():
@@ -101,7 +146,7 @@ class PacketFile:
     def _packet(self, data: bytes, about: Any) -> Packet:
         if hasattr(about, "sec"):  # pcap
             unit = NANOSECONDS if self._reader.nano else MICROSECONDS
-            return Packet(about.sec + about.usec / unit, self._reader.linktype, data)
+            return Packet(about.sec + about.usec / unit, self._reader.linktype & LINK_TYPE, data)
         if about.tshigh is None or about.tslow is None or not about.tsresol:
             return Packet(0.0, about.linktype, data)
         return Packet(((about.tshigh << 32) + about.tslow) / about.tsresol, about.linktype, data)

@@ -13,7 +13,7 @@ from attrs import field
 from sansticket.codes import PskKeyExchangeMode
 from sansticket.crypto.suites import SUITES
 from sansticket.debug import words
-from sansticket.text import quoted
+from sansticket.text import plain, quoted
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.tickets.session import Session
 from sansticket.values import frozen
@@ -71,7 +71,8 @@ class Shown:
             parts.append(
                 f"opened: {words.version(self.session.version)}, {words.suite(self.session.cipher_suite)}"
             )
-            parts.append(f"for {self.session.server_name}" if self.session.server_name else "without a name")
+            name = self.session.server_name
+            parts.append(f"for {plain(name)}" if name else "without a name")
         elif self.keys_given:
             parts.append("no key given opens it")
         if self.binder is not None:

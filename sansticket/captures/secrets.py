@@ -98,14 +98,18 @@ class Said:
 
     def up_to(self, last: HandshakeMessage, hash_name: str) -> Transcript:
         """The transcript to ``last``, which is in it."""
-        transcript = Transcript(hash_name)
+        return self.before(last, hash_name).plus(last.raw)
+
+    def before(self, last: HandshakeMessage, hash_name: str) -> Transcript:
+        """The transcript of all that was said before ``last``."""
+        transcript, since = Transcript(hash_name), list[bytes]()  # put together at once: there may be many
         for _, said in self.messages:
-            if isinstance(said.message, HelloRetryRequest):
-                transcript = transcript.after_retry()
-            transcript = transcript.plus(said.raw)
             if said is last:
                 break
-        return transcript
+            if isinstance(said.message, HelloRetryRequest):
+                transcript, since = transcript.plus(*since).after_retry(), []
+            since.append(said.raw)
+        return transcript.plus(*since)
 
 
 def explain_with(
@@ -219,13 +223,6 @@ def binder_is_right(said: Said, shown_in: HandshakeMessage, index: int, session:
     if offer is None or index >= len(offer.binders):
         return False
     hash_name = SUITES[session.cipher_suite].hash_name
-    before = Transcript(hash_name)
-    for _, earlier in said.messages:
-        if earlier is shown_in:
-            break
-        if isinstance(earlier.message, HelloRetryRequest):
-            before = before.after_retry()
-        before = before.plus(earlier.raw)
-    digest = before.digest_of(shown_in.raw[: -offer.binders_size])
+    digest = said.before(shown_in, hash_name).digest_of(shown_in.raw[: -offer.binders_size])
     expected = binder(hash_name, EarlySecret.from_psk(hash_name, session.secret).binder_key(), digest)
     return compare_digest(expected, offer.binders[index])

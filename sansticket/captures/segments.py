@@ -1,14 +1,14 @@
 """From a packet to the TCP segment in it: link layers, IPv4 and IPv6.
 
-What is no TCP is None.  So is a fragment: the first of a packet may hold a whole header, but nobody says where the
-rest is; TCP avoids them.  A packet that was cut short by the capture counts as far as it goes.
+What is no TCP is None.  Fragments of TCP are ``FRAGMENT`` and are not put together: TCP avoids them.  A packet that was
+cut short by the capture counts as far as it goes, and says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sansticket.captures.packets import Packet
 
@@ -24,7 +24,8 @@ TAGS: Final = (0x8100, 0x88A8, 0x9100)
 EXTENSIONS: Final = (0, 43, 60)
 """Headers of IPv6 that may stand before that of TCP (RFC 8200 section 4): hop by hop, routing, destination."""
 
-FRAGMENT: Final = 44
+FRAGMENT_HEADER: Final = 44
+FRAGMENT: Final[Literal["fragment"]] = "fragment"
 MAX_HEADERS: Final = 8
 
 
@@ -40,17 +41,24 @@ class Endpoint(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """One TCP segment.  ``sequence`` is that of its first byte; ``flags`` are those above."""
+    """One TCP segment.  ``sequence`` is that of its first byte; ``flags`` are those above.
+
+    ``cut``: there was more in the packet than in the capture.
+    """
 
     source: Endpoint
     target: Endpoint
     sequence: int
     flags: int
     data: bytes
+    cut: bool = False
 
 
-def segment_of(packet: Packet) -> Segment | None:
-    """The segment in a packet, if there is one."""
+Found = Segment | Literal["fragment"] | None
+
+
+def segment_of(packet: Packet) -> Found:
+    """The segment in a packet, if there is one; ``FRAGMENT`` where there is a part of one."""
     link = LINKS.get(packet.link)
     inner = link(packet.data) if link is not None else None
     if inner is None or not inner:
@@ -92,35 +100,39 @@ LINKS: Final[dict[int, Callable[[bytes], bytes | None]]] = {
 """By link type: what stands behind the link's header."""
 
 
-def _ipv4(data: bytes) -> Segment | None:
+def _ipv4(data: bytes) -> Found:
     start, length = 4 * (data[0] & 15), int.from_bytes(data[2:4])
-    fragment = int.from_bytes(data[6:8]) & 0x3FFF  # more fragments, or an offset
-    if len(data) < 20 or start < 20 or fragment or data[9] != TCP:
+    if len(data) < 20 or start < 20 or data[9] != TCP:
         return None
+    if int.from_bytes(data[6:8]) & 0x3FFF:  # more fragments, or an offset
+        return FRAGMENT
     # A length of 0 is that of a packet which the network card cuts up.
-    return _tcp(data[12:16], data[16:20], data[start : length or len(data)])
+    return _tcp(data[12:16], data[16:20], data[start : length or len(data)], cut=length > len(data))
 
 
-def _ipv6(data: bytes) -> Segment | None:
+def _ipv6(data: bytes) -> Found:
     if len(data) < 40:
         return None
     length, kind = int.from_bytes(data[4:6]), data[6]
     rest = data[40 : 40 + length] if length else data[40:]
+    cut = length > len(rest)
     for _ in range(MAX_HEADERS):
         if kind == TCP:
-            return _tcp(data[8:24], data[24:40], rest)
+            return _tcp(data[8:24], data[24:40], rest, cut=cut)
         if len(rest) < 8:
             return None
         if kind in EXTENSIONS:
             kind, rest = rest[0], rest[8 * (rest[1] + 1) :]
-        elif kind == FRAGMENT and not int.from_bytes(rest[2:4]) & 0xFFF9:  # the only one
+        elif kind == FRAGMENT_HEADER and not int.from_bytes(rest[2:4]) & 0xFFF9:  # the only one
             kind, rest = rest[0], rest[8:]
+        elif kind == FRAGMENT_HEADER and rest[0] == TCP:
+            return FRAGMENT
         else:
             return None
     return None
 
 
-def _tcp(source: bytes, target: bytes, data: bytes) -> Segment | None:
+def _tcp(source: bytes, target: bytes, data: bytes, *, cut: bool) -> Segment | None:
     if len(data) < 20:
         return None
     start = 4 * (data[12] >> 4)
@@ -132,4 +144,5 @@ def _tcp(source: bytes, target: bytes, data: bytes) -> Segment | None:
         int.from_bytes(data[4:8]),
         data[13],
         data[start:],
+        cut,
     )

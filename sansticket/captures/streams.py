@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from attrs import Factory, define, field
 
 from sansticket.captures.packets import Packet
-from sansticket.captures.segments import ACK, LINKS, SYN, Endpoint, Segment, segment_of
+from sansticket.captures.segments import ACK, FRAGMENT, LINKS, SYN, Endpoint, Segment, segment_of
 from sansticket.debug.explain import Side
 from sansticket.values import frozen
 
@@ -22,6 +22,8 @@ MAX_AHEAD: Final = 4 << 20
 
 MAX_SEGMENTS_AHEAD: Final = 10_000
 MAX_CONNECTIONS: Final = 10_000
+
+BEGAN_BEFORE: Final = "it began before the capture"
 
 AROUND: Final = 1 << 32
 """Sequence numbers are modulo this."""
@@ -79,7 +81,8 @@ class _Way:
     def _hold(self, start: int, data: bytes) -> None:
         if start + len(data) <= self.place:
             return  # all of it was here already
-        if self.held + len(data) > MAX_AHEAD or len(self.ahead) >= MAX_SEGMENTS_AHEAD:
+        full = self.held + len(data) > MAX_AHEAD or len(self.ahead) >= MAX_SEGMENTS_AHEAD
+        if full and start > self.place:  # what closes the gap is never too much: it lets the others go
             self.dropped += len(data)
             return
         heappush(self.ahead, (start, len(self.ahead), data))
@@ -144,7 +147,7 @@ class _Talk:
 
     def _notes(self, sides: dict[Endpoint, Side]) -> Iterator[str]:
         if self.client is None:
-            yield "it began before the capture"
+            yield BEGAN_BEFORE
         for source, way in self.ways.items():
             if way.missing:
                 yield f"of the {sides[source]} {way.missing}"
@@ -162,6 +165,10 @@ class Streams:
     unknown_links: set[int] = Factory(set)
     beyond: int = 0
     """Segments of connections after the first ``MAX_CONNECTIONS``."""
+    fragments: int = 0
+    """Packets that have a part of a segment only."""
+    cut: int = 0
+    """Segments that the capture has not kept to their end."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -172,6 +179,8 @@ class Streams:
             for said, note in (
                 (self.unknown_links, f"packets of link type {links} are not read"),
                 (self.beyond, f"{self.beyond} segments of more than {MAX_CONNECTIONS} connections not read"),
+                (self.fragments, f"{self.fragments} fragments of IP packets with TCP in them are not read"),
+                (self.cut, f"{self.cut} packets were cut when they were captured: take them whole (-s 0)"),
             )
             if said
         )
@@ -184,11 +193,15 @@ def streams_of(packets: Iterable[Packet]) -> Streams:
     every: list[_Talk] = []
     for packet in packets:
         segment = segment_of(packet)
+        if segment == FRAGMENT:
+            found.fragments += 1
+            continue
         if segment is None or segment.source == segment.target:
             found.others += 1
             if packet.link not in LINKS:
                 found.unknown_links.add(packet.link)
             continue
+        found.cut += segment.cut
         ends = frozenset((segment.source, segment.target))
         talk = talks.get(ends)
         if talk is None or talk.begins_anew(segment):

@@ -37,7 +37,7 @@ _DUMPS: Final = (
 _DUMP_BEGINS: Final = re.compile(rb"\s*0{6,16}(: |  )[0-9a-fA-F]{2}")
 
 MAX_REPEATED: Final = 1 << 24
-"""Bytes for which one * of a dump may stand."""
+"""Bytes for which the lines with a * of a dump may stand, all together."""
 
 _OTHERS: Final = (
     (b"\x1f\x8b", "gzip has compressed it; expected what is inside: gunzip it"),
@@ -95,16 +95,21 @@ def _bytes(digits: list[str], line: int) -> bytes:
 
 
 def _dump(data: bytes) -> bytes:
-    """What xxd or hexdump -C has printed.  A * stands for lines like the one before, up to where the next begins."""
-    found, before, repeats = bytearray(), b"", False
+    """What xxd or hexdump -C has printed.  A * stands for lines like the one before, up to where the next begins.
+
+    Where those are too many together (``MAX_REPEATED``) lines are missing.
+    """
+    found, before, repeats, left = bytearray(), b"", False, MAX_REPEATED
     for number, line in enumerate(data.decode("latin-1").splitlines(), 1):
         text = line.strip()
         if text in ("", "*"):
             repeats |= text == "*"
             continue
         start, row = _row_of_dump(text, number)
-        if repeats and before and start <= len(found) + MAX_REPEATED:
-            found += before * ((start - len(found)) // len(before))
+        gap = start - len(found)
+        if repeats and before and 0 < gap <= left:
+            left -= gap
+            found += before * (gap // len(before))
         if start != len(found):
             raise CaptureError(
                 f"line {number} begins at {start:#x}; expected {len(found):#x}: lines are missing"

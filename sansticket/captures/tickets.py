@@ -6,7 +6,9 @@ issued, if that could be read, and where it was shown.  ``told`` gives the lines
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from attrs import define, field
 
@@ -14,7 +16,7 @@ from sansticket.captures.reasons import Answer, Issued, Shown, likely_reasons
 from sansticket.captures.secrets import TLS12, TLS13, Said, TicketOpener, binder_is_right
 from sansticket.captures.streams import Flow
 from sansticket.debug import words
-from sansticket.debug.explain import Record
+from sansticket.debug.explain import HandshakeMessage, Record
 from sansticket.values import frozen
 from sansticket.wire.extensions.negotiation import ServerNameList
 from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer, PreSharedKeySelection
@@ -62,7 +64,7 @@ class History:
         accepted = _accepted(said)
         resumed = None if answer.version is None else accepted is not None
         refused = shown and not resumed and (answer.version is not None or answer.alert)
-        issued = tuple(self._issued(said, flow, answer))
+        issued = tuple(self._issued(records, flow, answer))
         self._remember(shown, issued)
         return Verdict(
             shown=shown,
@@ -105,20 +107,20 @@ class History:
                 before=self.showings.get(content),
             )
 
-    def _issued(self, said: Said, flow: Flow, answer: Answer) -> Iterator[Issued]:
-        for _, content in said.messages:
-            message = content.message
+    def _issued(self, records: list[Record], flow: Flow, answer: Answer) -> Iterator[Issued]:
+        time_of = _times(records, flow)
+        for record, content in ((one, content) for one in records for content in one.contents):
+            message = content.message if isinstance(content, HandshakeMessage) else None
             if isinstance(message, NewSessionTicket):
                 ticket, lifetime = message.ticket, message.lifetime
             elif isinstance(message, NewSessionTicket12):
                 ticket, lifetime = message.ticket, message.lifetime_hint
             else:
                 continue
-            time = flow.moments[-1].time if flow.moments else flow.start
             yield Issued(
                 connection=self.number,
                 ticket=ticket,
-                time=time,
+                time=time_of(record),
                 lifetime=lifetime,
                 server=str(flow.server),
                 suite=answer.suite,
@@ -150,6 +152,21 @@ def told(verdict: Verdict) -> Iterator[str]:
         yield f"early data: {verdict.early_data}"
     for issued in verdict.issued:
         yield f"issued: {issued}"
+
+
+def _times(records: list[Record], flow: Flow) -> Callable[[Record], float]:
+    """When each record of the server's came.  What came before TLS, of another protocol, is in no record."""
+    sent = [moment for moment in flow.moments if moment.sender == "server"]
+    ends = list(accumulate(len(moment.data) for moment in sent))
+    before = sum(len(moment.data) for moment in sent) - sum(
+        record.size for record in records if record.sender == "server"
+    )
+
+    def time_of(record: Record) -> float:
+        index = bisect_right(ends, before + record.offset)
+        return sent[index].time if index < len(sent) else flow.start
+
+    return time_of
 
 
 def _answer(said: Said, records: list[Record], flow: Flow) -> Answer:

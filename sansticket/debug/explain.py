@@ -155,13 +155,14 @@ class _Direction:
     """
 
     sender: Side
-    held: bytes = b""
+    held: bytearray = field(factory=bytearray)
+    """What has come and was not read; it grows and shrinks in place, so that a long stream is read in linear time."""
     offset: int = 0
     keys: list[_Keys] = field(factory=list)
     missing: str = ""
     protected: bool = False
     """TLS 1.2: change_cipher_spec was sent, and every record from here on is protected."""
-    handshake: bytes = b""
+    handshake: bytearray = field(factory=bytearray)
     """The beginning of a message that goes on in the next record."""
     spread: int = 0
     """How many records it has taken so far."""
@@ -174,8 +175,9 @@ class _Direction:
         stop = HEADER_LENGTH + int.from_bytes(held[3:5]) if _is_header(held) else len(held)
         if len(held) < stop:
             return None
-        self.held = held[stop:]
-        return held[:stop]
+        record = bytes(held[:stop])
+        del held[:stop]
+        return record
 
 
 class Explainer:
@@ -205,7 +207,7 @@ class Explainer:
         self._finished = True
         records = list(self._read())
         for direction in self._directions.values():
-            if rest := direction.held:
+            if rest := bytes(direction.held):
                 records.append(self._unread(direction, rest, "the stream ends amid a record"))
             if begun := direction.handshake:
                 why = "the stream ends amid a handshake message"
@@ -302,7 +304,8 @@ class Explainer:
             stop = 4 + int.from_bytes(direction.handshake[1:4])
             if len(direction.handshake) < stop:
                 break
-            raw, direction.handshake = direction.handshake[:stop], direction.handshake[stop:]
+            raw = bytes(direction.handshake[:stop])
+            del direction.handshake[:stop]
             yield self._message(direction, raw)
             direction.spread = 1
         if not direction.handshake:
@@ -407,7 +410,7 @@ class Explainer:
         return self._hello.random if self._hello is not None else b""
 
 
-def _is_header(raw: bytes) -> bool:
+def _is_header(raw: bytes | bytearray) -> bool:
     """Whether a record can begin so.  24 is heartbeat (RFC 6520), which we do not read, but it is a record."""
     return ContentType.CHANGE_CIPHER_SPEC <= raw[0] <= 24 and raw[1:2] == b"\x03"
 

@@ -81,6 +81,10 @@ class KeyLog:
             raise KeyLogError(f"a value of {label} is too short or too long")
         self._secrets[label, client_random] = secret
 
+    def include(self, other: KeyLog) -> None:
+        """The secrets of another log too; of a connection that both have, this one's stay."""
+        self._secrets = {**other._secrets, **self._secrets}
+
     def secret(self, label: str, client_random: bytes) -> bytes | None:
         """The secret, or None where the log has none."""
         return self._secrets.get((label, client_random))

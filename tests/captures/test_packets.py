@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from ipaddress import ip_address
 
 import pytest
 
-from fuzz.packets import Link, Talk, framed, internet, pcap, pcapng
+from fuzz.packets import Link, Talk, block, framed, internet, pcap, pcapng
 from sansticket.captures.connections import connections_in
 from sansticket.captures.errors import CaptureError
 from sansticket.captures.packets import Packet, PacketFile, is_packets
-from sansticket.captures.segments import Endpoint, segment_of
+from sansticket.captures.segments import FRAGMENT, Endpoint, Segment, segment_of
 
 LINKS: tuple[Link, ...] = ("ethernet", "vlan", "loopback", "raw", "cooked", "cooked2")
 
@@ -41,6 +42,42 @@ def test_every_format(form: str, order: str) -> None:
 def test_interfaces_of_several_links() -> None:
     packets = [one for link in LINKS for one in talk(link)]
     assert [one.link for one in PacketFile(pcapng(packets))] == [one.link for one in packets]
+
+
+def test_each_section_has_its_own_interfaces() -> None:
+    """Files that were put together, as cat does: the first interface of each is another."""
+    first, second = talk("ethernet"), talk("raw")
+    file = PacketFile(pcapng(first) + pcapng(second, order=">"))
+    assert [one.link for one in file] == [1] * len(first) + [101] * len(second)
+    assert file.note == ""
+
+
+def test_a_simple_packet_has_no_bound_where_there_is_none() -> None:
+    """Of the interface; 0 is no limit."""
+    data = talk("raw")[-1].data
+    simple = struct.pack("<I", len(data)) + data + bytes(-len(data) % 4)
+    for most, kept in ((0, len(data)), (50, 50)):
+        start = pcapng([]) + block(1, struct.pack("<HHI", 101, 0, most), "<")
+        (packet,) = PacketFile(start + block(3, simple if not most else simple[: 4 + 52], "<"))
+        assert (packet.link, packet.time, packet.data) == (101, 0.0, data[:kept])
+
+
+def test_frames_with_a_checksum_behind_them() -> None:
+    """The upper bits beside the link type say so."""
+    data = bytearray(pcap(talk()))
+    data[20:24] = struct.pack("<I", 0x24000001)
+    assert {one.link for one in PacketFile(bytes(data))} == {1}
+
+
+def test_a_key_log_in_the_file() -> None:
+    secrets = block(10, struct.pack("<II", 0x5353484B, 4) + b"ssh\n", "<")
+    file = PacketFile(pcapng(talk(), key_log="one\n\xe4") + secrets + pcapng([], order=">", key_log="two"))
+    assert len(list(file)) == len(talk())
+    assert file.key_log.splitlines() == ["one", "\ufffd\ufffd", "two"]
+    assert file.note == ""
+    damaged = PacketFile(pcapng([]) + block(10, b"TLSK", "<"))
+    assert list(damaged) == []
+    assert damaged.key_log == ""
 
 
 @pytest.mark.parametrize("data", [b"", b"\x0a\x0d", b"a text", b"\x16\x03\x01\0\0"])
@@ -97,7 +134,7 @@ def test_every_link_and_both_internets(link: Link, addresses: tuple[str, str]) -
     made = Talk((addresses[0], 40_000), (addresses[1], 8443), link)
     (packet,) = made.say("client", b"hello")
     segment = segment_of(packet)
-    assert segment is not None
+    assert isinstance(segment, Segment)
     assert segment.source == Endpoint(ip_address(addresses[0]).packed, 40_000)
     assert segment.target == Endpoint(ip_address(addresses[1]).packed, 8443)
     assert (segment.sequence, segment.data) == (0xFFFFFF00, b"hello")
@@ -114,10 +151,11 @@ def test_what_stands_between_ipv6_and_tcp() -> None:
     destination = bytes((44, 1)) + bytes(14)
     whole = bytes((6, 0, 0, 0)) + bytes(4)
     segment = segment_of(Packet(0, 101, ipv6(0, hop_by_hop + destination + whole, tcp)))
-    assert segment is not None
+    assert isinstance(segment, Segment)
     assert segment.data == b"hello"
     fragment = bytes((6, 0, 0, 9)) + bytes(4)
-    assert segment_of(Packet(0, 101, ipv6(44, fragment, tcp))) is None
+    assert segment_of(Packet(0, 101, ipv6(44, fragment, tcp))) == FRAGMENT
+    assert segment_of(Packet(0, 101, ipv6(44, b"\x11" + fragment[1:], tcp))) is None
     assert segment_of(Packet(0, 101, ipv6(17, b"", tcp))) is None
     assert segment_of(Packet(0, 101, ipv6(0, bytes(8) * 20, tcp))) is None
 
@@ -129,13 +167,15 @@ def segment_bytes(data: bytes) -> bytes:
 def test_padding_of_ethernet_is_no_data() -> None:
     packet = Talk().packet("client", b"x", 16)
     segment = segment_of(Packet(0, 1, packet.data + bytes(20)))
-    assert segment is not None
+    assert isinstance(segment, Segment)
     assert segment.data == b"x"
 
 
 def test_fragments_and_others_are_none() -> None:
     packet = bytearray(internet("127.0.0.1", "127.0.0.2", segment_bytes(b"x")))
     packet[6:8] = b"\x20\0"
+    assert segment_of(Packet(0, 101, bytes(packet))) == FRAGMENT
+    packet[9] = 17
     assert segment_of(Packet(0, 101, bytes(packet))) is None
     udp = internet("127.0.0.1", "127.0.0.2", segment_bytes(b"x"), 17)
     assert segment_of(Packet(0, 101, udp)) is None
@@ -148,7 +188,13 @@ def test_a_packet_that_is_cut_anywhere(link: Link) -> None:
     whole = Talk(link=link).packet("client", b"hello", 16)
     for size in range(len(whole.data)):
         segment = segment_of(Packet(0, whole.link, whole.data[:size]))
-        assert segment is None or b"hello".startswith(segment.data)
+        if segment is not None:
+            assert isinstance(segment, Segment)
+            assert segment.cut
+            assert b"hello".startswith(segment.data)
+    segment = segment_of(whole)
+    assert isinstance(segment, Segment)
+    assert not segment.cut
 
 
 def test_the_helper_frames_what_it_says() -> None:

@@ -87,6 +87,30 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "of the client 70 bytes more were too far ahead to be kept" in only(talk.packets).notes
 
 
+def test_what_closes_a_gap_is_taken_however_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_AHEAD", 25)
+    talk = Talk()
+    talk.open()
+    talk.say("client", bytes(range(100)), 10)
+    talk.packets.append(talk.packets.pop(2))
+    flow = only(talk.packets)
+    assert text(flow, "client") == bytes(range(30))
+    assert flow.notes == ("of the client 70 bytes more were too far ahead to be kept",)
+
+
+def test_fragments_and_packets_that_were_cut_are_said() -> None:
+    talk = Talk(link="raw")
+    talk.open()
+    (packet,) = talk.say("client", bytes(100))
+    fragment = Packet(packet.time, packet.link, packet.data[:6] + b"\x20\0" + packet.data[8:])
+    found = streams_of([*talk.packets[:2], fragment])
+    assert found.notes == ("1 fragments of IP packets with TCP in them are not read",)
+    assert found.flows == []
+    found = streams_of([*talk.packets[:2], Packet(packet.time, packet.link, packet.data[:60])])
+    assert found.notes == ("1 packets were cut when they were captured: take them whole (-s 0)",)
+    assert len(text(found.flows[0], "client")) == 20
+
+
 def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
     packets = []
@@ -151,6 +175,33 @@ def test_tls_behind_something_else(write: object) -> None:
     assert other.pieces == []
     assert list(other.notes) == ["no TLS in its 18 bytes"]
     assert str(one) == "connection 1: 127.0.0.1:50000 -> 127.0.0.1:443, 2023-11-14 22:13:20.251000 UTC"
+
+
+def test_a_hello_in_the_smallest_pieces() -> None:
+    hello = b"\x16\x03\x01\0\x05\x01\0\0\x01x"
+    talk = Talk()
+    talk.open()
+    talk.say("client", b"STARTTLS")
+    for start in range(len(hello)):
+        talk.say("client", hello[start : start + 1])
+        talk.say("server", b"?")
+    (one,) = connections_in(pcap(talk.packets)).connections
+    assert b"".join(data for sender, data in one.pieces if sender == "client") == hello
+    assert list(one.notes) == ["8 bytes of another protocol before TLS begins"]
+
+
+def test_a_capture_that_begins_amid_a_record() -> None:
+    record = b"\x17\x03\x03\0\x05hello"
+    talk = Talk()
+    talk.say("server", b"the end of a record")
+    talk.say("client", record)
+    talk.say("server", record)
+    (one,) = connections_in(pcap(talk.packets)).connections
+    assert one.pieces == [("client", record), ("server", record)]
+    assert list(one.notes) == [
+        "19 bytes before the first record that is whole",
+        "it began before the capture",
+    ]
 
 
 def test_other_links_are_named() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sansticket.captures.errors import CaptureError
-from sansticket.captures.text import read_capture
+from sansticket.captures.text import MAX_REPEATED, read_capture
 
 HELLO = b"\x16\x03\x01\x00\x50\x01" + bytes(40) + b"abc 0123 ff: 00  dead beef |" + bytes(33)
 
@@ -62,6 +62,14 @@ def test_dumps_are_read_as_they_are_written(data: bytes, group: int) -> None:
     whole = b"\x16\x03\x01\x00\x50\x01" + data + bytes(50)
     assert read_capture(xxd(whole, group=group).encode()) == [("client", whole)]
     assert read_capture(hexdump(whole).encode()) == [("client", whole)]
+
+
+def test_repeated_lines_are_bounded_together() -> None:
+    """A short text is not gigabytes, however often a * stands in it."""
+    step = 16 + MAX_REPEATED // 2
+    dump = "*\n".join(f"{number * step:08x}: 1603 0100 5001{' 0000' * 5}\n" for number in range(4))
+    with pytest.raises(CaptureError, match=f"line 7 begins at {3 * step:#x}; expected .*: lines are missing"):
+        read_capture(dump.encode())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from fuzz.packets import captured, pcapng
 from sansticket import (
@@ -21,6 +22,7 @@ from sansticket import (
     TicketKeyRing,
 )
 from sansticket.captures.connections import Captured, connections_in
+from sansticket.captures.reasons import Shown
 from sansticket.captures.secrets import Said, TicketOpener, explain_with
 from sansticket.captures.tickets import History, Verdict, told
 from sansticket.crypto.suites import SUITES
@@ -195,6 +197,32 @@ def test_a_ticket_that_is_too_old(version: int) -> None:
     assert refusal(other) == "ticket 0 is 8000 s old and was good for 7200 s"
     ((_, _), (other, _)) = judged([first, second], None, [keys], apart=8000)
     assert " s old and was good for 7200 s" in " ".join(other.reasons)
+
+
+def test_a_ticket_is_as_old_as_its_record() -> None:
+    """Not as the connection in which it came: that may have gone on for hours."""
+    keys, log = ring(), KeyLog()
+    first, sessions = talk(keys, log=log)
+    second, _ = talk(ring(), sessions[-1], log=log)
+    made = captured([("server", b"220 hello\r\n"), *first], time=NOW)
+    made.time += 100_000
+    made.say("client", b"\x17\x03\x03\0\x14" + bytes(20))
+    made.say("server", b"\x17\x03\x03\0\x14" + bytes(20))
+    packets = [*made.packets, *captured(second, client=("127.0.0.1", 50_001), time=made.time).packets]
+    history = History()
+    one, other = [
+        history.judge(connection.flow, explained(connection, log, history.opener))
+        for connection in connections_in(pcapng(packets)).connections
+    ]
+    assert {round(issued.time - NOW) for issued in one.issued} == {0}
+    assert any(" s old and was good for " in reason for reason in other.reasons)
+
+
+def test_a_name_in_a_ticket_is_printable() -> None:
+    """Servers put into it what the client said."""
+    session = evolve(talk(ring())[1][-1], server_name="a\x1b[31m<b>")
+    shown = Shown(ProtocolVersion.TLS_1_3, 0, b"x" * 32, session, True, True, None, None)
+    assert "for a\\x1b[31m<b>, its binder is right" in str(shown)
 
 
 def test_another_version() -> None:

@@ -9,6 +9,7 @@ import pytest
 from fuzz.packets import Talk, captured, pcap, pcapng
 from sansticket import OpenSSLTicketKeys, ProtocolVersion
 from sansticket.__main__ import main
+from sansticket.debug.key_log import KeyLog
 from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey
 from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
@@ -60,6 +61,27 @@ def test_key_files_of_openssl(output: Output, tmp_path: Path) -> None:
     (tmp_path / "current.key").write_bytes(key.name + key.hmac_key + key.aes_key)
     both = ("--ticket-keys", tmp_path / "other.key", "--ticket-keys", tmp_path / "current.key")
     assert any("'a question'" in line for line in output("explain", tmp_path / "trace.pcap", *both))
+
+
+def test_a_key_log_in_the_file_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["no line of a key log"]
+    log = KeyLog()
+    log.add = lines.append  # type: ignore[method-assign]  # the lines, for a file
+    wire, _ = talk(TicketKeyRing([NATIVE]), log=log)
+    path = tmp_path / "trace.pcapng"
+    path.write_bytes(pcapng(captured(wire).packets, key_log="\n".join(lines)))
+    assert main(["explain", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert "data: 10 bytes, 'a question'" in printed.out
+    assert printed.err.splitlines() == [
+        f"sansticket: {path}: it has a key log in it, which is used: whoever gets the file can read these connections",
+        f"sansticket: {path}: the key log in it: line 1 skipped: 6 words; expected a label, a client random and a "
+        "secret",
+    ]
+    wrong = tmp_path / "keys.log"
+    wrong.write_text("\n".join(line[:-64] + "00" * 32 for line in lines[1:]))
+    assert main(["explain", str(path), "--key-log", str(wrong)]) == 0
+    assert "'a question'" not in capsys.readouterr().out, "the key log that was given comes first"
 
 
 def test_what_is_wrong_is_said(

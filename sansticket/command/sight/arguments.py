@@ -21,7 +21,8 @@ and hexdump -C print them.  Give both directions as two files, or as one text th
     < 16 03 03 00 7a 02 00 00 76 ...
 
 What is encrypted is read with a key log: the file that SSLKEYLOGFILE names for browsers and curl, or the lines that
-"key_log" of our configs gets.  With the lines of one connection anybody reads all of it.
+"key_log" of our configs gets; a pcapng FILE may have one in it.  With the lines of one connection anybody reads all
+of it.
 
 Ticket keys open what is in tickets.  In TLS 1.2 that is the whole connection in which a ticket is shown or issued.
 In TLS 1.3 it is the early data, and whether the binder is right; the rest needs the key exchange too, so a key log,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
-from sansticket.captures.connections import Captured, connections_in
+from sansticket.captures.connections import Capture, Captured, connections_in
 from sansticket.captures.errors import CaptureError
 from sansticket.captures.listing import lines, reason, unread
 from sansticket.captures.packets import is_packets
@@ -65,9 +65,12 @@ def _headline(connection: Captured, several: bool) -> Iterator[str]:
 
 def source_of(options: argparse.Namespace) -> Source:
     """Read all that was given.  CommandError says what is wrong with it."""
-    found, pieces = _read(options)
-    source = Source(_key_log(options.key_log), _opener(options), found, several=bool(found))
-    if not found:
+    capture, pieces = _read(options)
+    source = Source(_key_log(options.key_log), _opener(options), several=capture is not None)
+    if capture is not None:
+        source.key_log.include(_noted(f"{options.files[0]}: the key log in it", KeyLog(capture.key_log)))
+        source.connections = list(capture.connections)
+    else:
         if options.connection not in (None, 1):
             raise CommandError(
                 f"--connection {options.connection}: {options.files[0]} has the bytes of one connection"
@@ -76,18 +79,18 @@ def source_of(options: argparse.Namespace) -> Source:
     return source
 
 
-def _read(options: argparse.Namespace) -> tuple[list[Captured], list[Piece]]:
-    """The connections of the one file of packets, or the bytes in the other files."""
+def _read(options: argparse.Namespace) -> tuple[Capture | None, list[Piece]]:
+    """What is in the one file of packets, or the bytes in the other files."""
     pieces: list[Piece] = []
     for path in options.files:
         content = read(path)
         if is_packets(content):
             return _of_packets(path, content, options), []
         pieces += _pieces(path, content, options.sender)
-    return [], pieces
+    return None, pieces
 
 
-def _of_packets(path: str, content: bytes, options: argparse.Namespace) -> list[Captured]:
+def _of_packets(path: str, content: bytes, options: argparse.Namespace) -> Capture:
     if len(options.files) > 1 or options.sender:
         more = "no --sender" if options.sender else "no other FILE"
         raise CommandError(f"{path}: a capture has both directions; expected {more}")
@@ -103,7 +106,7 @@ def _of_packets(path: str, content: bytes, options: argparse.Namespace) -> list[
         raise CommandError(
             f"--connection {options.connection}: {path} has {len(capture.connections)} of them"
         )
-    return list(capture.connections)
+    return capture
 
 
 def _alone(pieces: list[Piece]) -> Captured:
@@ -131,7 +134,11 @@ def _opener(options: argparse.Namespace) -> TicketOpener:
 def _key_log(path: str | None) -> KeyLog:
     if path is None:
         return KeyLog()
-    log = KeyLog(read(path).decode("ascii", errors="replace"))
+    return _noted(path, KeyLog(read(path).decode("ascii", errors="replace")))
+
+
+def _noted(where: str, log: KeyLog) -> KeyLog:
+    """What was skipped in a key log is said."""
     for note in log.notes:
-        print(f"sansticket: {path}: {note}", file=sys.stderr)
+        print(f"sansticket: {where}: {note}", file=sys.stderr)
     return log
