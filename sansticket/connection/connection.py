@@ -270,6 +270,11 @@ class Connection:
         return self._engine.place
 
     @property
+    def _where(self) -> str:
+        """Where it has come to, for whoever asks what is not to be had there."""
+        return f"on {self._engine.spent}" if self._engine.spent else f"in {self.state}"
+
+    @property
     def pending(self) -> Question | None:
         """The question that waits for an answer."""
         return self._engine.pending
@@ -358,7 +363,7 @@ class Connection:
         exporter = established.exporter if established is not None else None
         if established is None or exporter is None:
             expected = "a connection that goes on" if established else "a completed handshake"
-            raise LocalProtocolError(f"export_keying_material in {self.state}; expected {expected}")
+            raise LocalProtocolError(f"export_keying_material {self._where}; expected {expected}")
         if not established.extended_master_secret:
             raise LocalProtocolError(
                 "export_keying_material without extended master secret; another connection may have the same"
@@ -375,7 +380,7 @@ class Connection:
         exporter = self._engine.early_exporter
         if exporter is None:
             raise LocalProtocolError(
-                f"export_early_keying_material in {self.state}; expected early data that was offered and not refused, "
+                f"export_early_keying_material {self._where}; expected early data that was offered and not refused, "
                 "and on a server was accepted"
             )
         _check_exporter(label, context, length)

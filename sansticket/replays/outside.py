@@ -39,6 +39,11 @@ ERRORS: Final[dict[str, Callable[[str], BaseException]]] = {
 }
 """Those that the package itself catches by their class."""
 
+
+class Interruption(BaseException):
+    """What was raised and is no Exception, KeyboardInterrupt say: the one that plays it is not to be interrupted."""
+
+
 Call = tuple[str, Any]
 """What was called, and what came of it, written."""
 
@@ -181,7 +186,7 @@ def _error(noted: Any) -> BaseException:
         case [str() as name, str() as text, bool() as common]:
             if name in ERRORS:
                 return ERRORS[name](text)
-            kind: type[BaseException] = type(name, (Exception if common else BaseException,), {})
+            kind: type[BaseException] = type(name, (Exception if common else Interruption,), {})
             return kind(text)
     raise ReplayError("an error that was raised, without its name")
 

@@ -17,6 +17,7 @@ from sansticket.debug.trace import Step as LadderStep
 from sansticket.errors import LocalProtocolError, SansticketError
 from sansticket.events import Event
 from sansticket.replays.configs import PlayedConfigs
+from sansticket.replays.outside import Interruption
 from sansticket.replays.recorder import event_in_words, said
 from sansticket.replays.recording import Gave, Recording, Step
 from sansticket.replays.values import Left, ReplayError
@@ -117,7 +118,7 @@ class Player:
         except ReplayError:
             if not playing.diverged:
                 raise
-        except Exception as error:
+        except (Exception, Interruption) as error:
             raised = said(error)
         connection = self.connection
         state = connection.state if connection is not None else ""
@@ -175,8 +176,10 @@ class Player:
                 (one for what, one in played.step.calls if what == "clock" and type(one) in (int, float)),
                 time,
             )
-            if played.step.do == "receive" and (came := self._configs.playing.value(played.step.given)):
-                found.append(Carried(OTHER[side], came, time))
+            if played.step.do == "receive":
+                came = self._configs.playing.value(played.step.given)
+                if isinstance(came, bytes) and came:
+                    found.append(Carried(OTHER[side], came, time))
             if played.gave.data:
                 found.append(Carried(side, played.gave.data, time))
             found += [Happened(side, event, time) for event in played.events]

@@ -17,14 +17,17 @@ lines before the last.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Final
 
 from attrs import Factory, define, field
 
+from sansticket.errors import LocalProtocolError
 from sansticket.replays.outside import Call
 from sansticket.replays.values import ReplayError, bytes_of, without_secrets, written
+from sansticket.text import MAX_PIECE, printable
 from sansticket.values import frozen
 
 FORMAT: Final = "sansticket replay"
@@ -34,6 +37,12 @@ MAX_SIZE: Final = 1 << 28
 """Bytes of a file."""
 
 DOES: Final = ("make", "receive", "send", "take", "set")
+
+CONFIG: Final[tuple[str, ...]] = ("side", "answers", "credentials", "trust anchors", "pads", "outside")
+"""Of a config, what is no secret, beside its fields."""
+
+DIGITS: Final = re.compile(r"(?:[0-9a-f]{2}){8,}")
+"""Bytes in a text, as the id of a session that was given in the wrong place."""
 
 PUBLIC_CALLS: Final = ("clock", "padding")
 """What is asked of others and is no secret."""
@@ -75,15 +84,19 @@ class Recording:
 
     @property
     def side(self) -> str:
-        return str(self.config.get("side"))
+        """``client`` or ``server``; what else the file may say, in a form that can be shown."""
+        return printable(str(self.config.get("side")), MAX_PIECE)
 
     def without_secrets(self) -> Recording:
         """The same to be shown to others: without randomness, keys, sessions, answers and application data.
 
-        What went over the wire stays, when, in which order, and the names of events and states.
+        What went over the wire stays, when, in which order, and the names of events and states.  ReplayError where
+        the config is none.
         """
-        config = dict(self.config)
-        config["fields"] = {name: _public(name, value) for name, value in config["fields"].items()}
+        config = {name: self.config[name] for name in CONFIG if name in self.config}
+        if not isinstance(fields := self.config.get("fields"), dict):
+            raise ReplayError("line 1: its config has no fields")
+        config["fields"] = {name: _public(name, value) for name, value in fields.items()}
         config["verifier"] = None
         given = dict(self.given)
         if given.get("sessions") is not None:
@@ -178,7 +191,7 @@ def _read_step(content: dict[str, Any], number: int) -> Step:
         step = Step(
             content["do"],
             content["with"],
-            tuple((what, result) for what, result in calls),
+            tuple((_name(what), result) for what, result in calls),
             Gave(
                 str(gave["state"]),
                 tuple((str(name), str(words), str(fields)) for name, words, fields in gave.get("events", ())),
@@ -191,6 +204,12 @@ def _read_step(content: dict[str, Any], number: int) -> Step:
     if step.do not in DOES:
         raise ReplayError(f"line {number}: {step.do!r:.40}; expected one of {', '.join(DOES)}")
     return step
+
+
+def _name(what: Any) -> str:
+    if not isinstance(what, str):
+        raise TypeError("a call without a name")
+    return what
 
 
 # --- without secrets ---------------------------------------------------------------------------------------------
@@ -212,4 +231,10 @@ def _calls(calls: Iterable[Call]) -> Iterable[Call]:
 
 def _gave(gave: Gave) -> Gave:
     events = tuple((name, words, "") for name, words, _ in gave.events)
-    return Gave(gave.state, events, gave.data, gave.raised)
+    return Gave(gave.state, events, gave.data, _raised(gave.raised))
+
+
+def _raised(raised: str) -> str:
+    """What the application's own functions say is their own; what is ours has no bytes in it."""
+    kind, _, _ = raised.partition(":")
+    return DIGITS.sub("...", raised) if kind == LocalProtocolError.__name__ else kind

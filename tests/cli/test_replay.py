@@ -92,6 +92,27 @@ def test_what_came_otherwise(file: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert "came otherwise than it was noted, from step 2: its state" in printed.err
 
 
+def test_a_file_writes_nothing_to_the_terminal_but_text(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of whatever it says: states, events, numbers, sides, calls."""
+    wild = "\x1b[31m"
+    lines = [json.loads(line) for line in file.read_bytes().splitlines()[:-1]]
+    lines[0]["secrets"] = False
+    lines[0]["config"]["side"] = wild
+    lines[2]["gave"] = {"state": wild, "events": [[wild, wild, wild]], "raised": wild}
+    lines[2]["calls"].append([wild, None])
+    for do, given in (("set", wild), ("send", {"!": wild}), ("send", wild)):
+        lines.append({"do": do, "with": given, "calls": [], "gave": {"state": wild}})
+    (tmp_path / "wild").write_bytes(sealed(lines))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{len(lines) - 1}\nb\n"))
+    forms = (("ladder",), ("ladder", "--format", "svg"), ("replay", "--fields"), ("replay", "--interactive"))
+    for command, *options in forms:
+        assert main([command, str(tmp_path / "wild"), *options]) == 0
+        printed = capsys.readouterr()
+        assert all(line.isprintable() for line in printed.out.splitlines() + printed.err.splitlines())
+
+
 @pytest.mark.parametrize("form", ["text", "svg", "html"])
 def test_ladders_of_a_replay(output: Output, file: Path, form: str) -> None:
     """Its key log comes out of the replay."""

@@ -110,8 +110,10 @@ def is_dead(connection: AnyConnection) -> None:
         connection.export()
     with pytest.raises(LocalProtocolError, match="pickle of a connection that was exported"):
         pickle.dumps(connection)
-    with pytest.raises(LocalProtocolError, match="export_keying_material in Ended"):
+    with pytest.raises(LocalProtocolError, match="export_keying_material on a connection that was exported"):
         connection.export_keying_material("EXPORTER-test", None, 16)
+    with pytest.raises(LocalProtocolError, match="export_early_keying_material on a connection that was exp"):
+        connection.export_early_keying_material("EXPORTER-test", None, 16)
     assert (connection.state, connection.pending) == ("Ended", None)
 
 

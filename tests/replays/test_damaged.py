@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sansticket.debug.trace import Carried
 from sansticket.replays.player import Player
 from sansticket.replays.recording import Recording, is_replay
 from sansticket.replays.values import ReplayError
@@ -64,6 +65,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a config of another kind": (lambda made: made[0].update(config=[]), "config, with and objects are not"),
     "objects of another kind": (lambda made: made[0].update(objects=[1]), "config, with and objects are not"),
     "a step without calls": (lambda made: made[2].pop("calls"), "line 3 is no step: KeyError: 'calls'"),
+    "a call without a name": (
+        lambda made: made[2]["calls"].append([["clock"], 1]),
+        "line 3 is no step: TypeError: a call without a name",
+    ),
     "a step of another kind": (
         lambda made: made[2].update(do="fly"),
         "line 3: 'fly'; expected one of make, receive",
@@ -124,6 +129,34 @@ def test_what_cannot_be_played_is_said(name: str) -> None:
     recording = Recording.from_bytes(changed(change))
     with pytest.raises(ReplayError, match=why):
         list(Player(recording).rest())
+
+
+def test_what_has_no_config_is_not_stripped() -> None:
+    for config in ({}, {"fields": None}, {"fields": []}):
+        recording = Recording.from_bytes(changed(lambda made, config=config: made[0].update(config=config)))
+        with pytest.raises(ReplayError, match="its config has no fields"):
+            recording.without_secrets()
+
+
+@pytest.mark.parametrize("given", ["text", 5, {"t": [1]}, None])
+def test_what_came_and_is_no_bytes_is_in_no_ladder(given: Any) -> None:
+    def spoil(made: Any) -> None:
+        for one in made[1:]:
+            if one["do"] == "receive":
+                one["with"] = given
+
+    steps = Player(Recording.from_bytes(changed(spoil))).ladder()
+    assert all(isinstance(one, Carried) and one.sender == "server" for one in steps)
+
+
+def test_nobody_is_interrupted_by_a_file() -> None:
+    """What was raised and is no Exception was somebody's Ctrl-C then, and is none now."""
+
+    def spoil(made: Any) -> None:
+        made[2]["calls"][0] = ["clock", {"raised": ["SystemExit", "1", False]}]
+
+    differences = [played.difference for played in Player(Recording.from_bytes(changed(spoil))).rest()]
+    assert differences[1].startswith("it raised: noted nothing, came SystemExit: 1")
 
 
 def test_too_deep() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -36,6 +39,8 @@ from tests.support.configs import client_config, server_config
 from tests.support.credentials import server_credential
 from tests.support.newer import each
 from tests.support.scenes import SCENES, Scene, perform
+
+IN_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 SCRIPTS = 100 if os.environ.get("SANSTICKET_QUICK") else 1000
 
@@ -180,6 +185,93 @@ def test_without_secrets() -> None:
         assert names == [[name for name, _, _ in step.gave.events] for step in whole.steps]
         assert all(fields == "" for one in shown for _, _, fields in one.gave.events)
         assert whole.without_secrets() == whole.without_secrets().without_secrets()
+
+
+def leaves(content: Any) -> Iterator[str]:
+    """Every text in a piece of JSON."""
+    if isinstance(content, dict | list):
+        for one in content.items() if isinstance(content, dict) else content:
+            yield from leaves(list(one) if isinstance(one, tuple) else one)
+    elif isinstance(content, str):
+        yield content
+
+
+def bytes_in(content: Any) -> set[bytes]:
+    """What is written as bytes in it, at any depth."""
+    if isinstance(content, dict) and isinstance(content.get("b"), str):
+        return {base64.b64decode(content["b"])}
+    if isinstance(content, dict | list | tuple):
+        parts = content.values() if isinstance(content, dict) else content
+        return {one for part in parts for one in bytes_in(part)}
+    return set()
+
+
+def secrets_of(recording: Recording) -> set[bytes]:
+    """All that was drawn, opened, answered, stored and sent, and the secrets of the key log."""
+    player = Player(recording)
+    player.go_to(len(player))
+    calls = [result for step in recording.steps for what, result in step.calls if what != "clock"]
+    said = [step.given for step in recording.steps if step.do == "send"]
+    tables = [recording.objects, recording.given, recording.config["fields"]["psks"]]
+    keys = {name.rpartition(" ")[2] for name in key_log_lines(player)}
+    return {one for one in bytes_in([calls, said, tables]) if len(one) >= 8} | {*map(bytes.fromhex, keys)}
+
+
+def key_log_lines(player: Player) -> list[str]:
+    return [f"{label} {secret.hex()}" for (label, _), secret in player.key_log._secrets.items()]
+
+
+def without_wire(recording: Recording) -> bytes:
+    """The file, but for what went over the wire: that anybody could see."""
+    steps = [
+        evolve(step, given=None if step.do == "receive" else step.given, gave=evolve(step.gave, data=None))
+        for step in recording.steps
+    ]
+    return evolve(recording, steps=steps).to_bytes()
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_no_secret_is_left(scene: Scene) -> None:
+    """In no form, but what stood on the wire in the clear: randoms, the identities of external PSKs."""
+    stage = opened(scene)
+    perform(stage, scene.talk)
+    for recorded in recordings_of(stage):
+        data = without_wire(Recording.from_bytes(recorded.recording.without_secrets().to_bytes()))
+        texts = [text for line in data.splitlines() for text in leaves(json.loads(line))]
+        shown = {base64.b64decode(text) for text in texts if IN_BASE64.fullmatch(text)}
+        everything = "\n".join(texts)
+        carried = [step.given if step.do == "receive" else None for step in recorded.recording.steps]
+        sent = [step.gave.data or b"" for step in recorded.recording.steps]
+        wire = b"".join([*bytes_in(carried), *sent])
+        for secret in secrets_of(recorded.recording):
+            if secret in wire:
+                continue
+            assert not any(secret in one for one in shown)
+            assert secret.hex() not in everything
+            assert repr(secret)[2:-1] not in everything
+
+
+def test_what_an_application_raises_is_its_own() -> None:
+    """Its text goes with the secrets, and so do the bytes in ours."""
+
+    class Stop(BaseException):
+        pass
+
+    def stops(question: object) -> Any:
+        raise Stop("the password is swordfish")
+
+    one = record_client(client_config(answers={VerifyPeer: stops}), "server.example")
+    other = record_server(server_config())
+    with pytest.raises(Stop):
+        pump(one, other)
+    assert plays(one).state == "Ended"
+    raised = [step.gave.raised for step in one.recording.without_secrets().steps if step.gave.raised]
+    assert raised == ["Stop"]
+    (step, *_) = [step for step in one.recording.steps if step.gave.raised]
+    text = f"LocalProtocolError: a session with id {bytes(16).hex()}; expected {bytes(32).hex()}"
+    recording = evolve(one.recording, steps=[evolve(step, gave=evolve(step.gave, raised=text))])
+    (step,) = recording.without_secrets().steps
+    assert step.gave.raised == "LocalProtocolError: a session with id ...; expected ..."
 
 
 def test_a_file_that_claims_to_have_its_secrets_says_what_it_lacks() -> None:

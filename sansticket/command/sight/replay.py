@@ -46,7 +46,7 @@ def _played(player: Player, options: argparse.Namespace) -> Iterator[str]:
         if played.number >= first:
             yield from lines(played, fields=options.fields)
         if played.difference and not otherwise:
-            otherwise = f"step {played.number}: {played.difference}"
+            otherwise = f"step {played.number}: {printable(played.difference)}"
     if otherwise:
         sys.stdout.flush()
         raise CommandError(f"{options.file}: it came otherwise than it was noted, from {otherwise}")
@@ -76,18 +76,23 @@ def _moved(player: Player, word: str, stepping: str, *, fields: bool) -> Iterato
         yield from lines(player.forward(), fields=fields)
     elif word == "b":
         player.back()
-        yield f"after step {player.position}, {player.state or 'not made'}"
+        yield _place(player)
     elif word.isdecimal() and len(word) < 10:
         player.go_to(int(word))
-        yield f"after step {player.position}, {player.state or 'not made'}"
+        yield _place(player)
     else:
         yield stepping
+
+
+def _place(player: Player) -> str:
+    return f"after step {player.position}, {printable(player.state, MAX_PIECE) or 'not made'}"
 
 
 def lines(played: Played, *, fields: bool) -> Iterator[str]:
     """A step in words."""
     gave = played.gave
-    yield f"{played.number:4} {_what(played.step):40} {_asked(played.step):34} -> {gave.state}".rstrip()
+    state = printable(gave.state, MAX_PIECE)
+    yield f"{played.number:4} {_what(played.step):40} {_asked(played.step):34} -> {state}".rstrip()
     for name, worth, every in gave.events:
         text = every if fields and every else f"{name}: {worth}" if worth else name
         yield f"       {printable(text)}"
@@ -106,7 +111,7 @@ def _what(step: Step) -> str:
         return f"send {printable(str(name), MAX_PIECE)}{_size(given.get('data')) if isinstance(given, dict) else ''}"
     if step.do == "receive":
         return f"receive{_size(given)}"
-    return f"set num_tickets {given}" if step.do == "set" else step.do
+    return f"set num_tickets {printable(str(given), MAX_PIECE)}" if step.do == "set" else step.do
 
 
 def _size(written: object) -> str:
