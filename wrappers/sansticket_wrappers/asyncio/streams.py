@@ -37,8 +37,8 @@ async def open_connection(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect, and do the handshake.
 
-    ``early_data``: what the stream begins with, if it can be sent early: see docs/early-data.md.  What became of it says
-    ``writer.get_extra_info("early_data").sent``: 0 if it did not get there, and then it is to be written, or not.
+    ``early_data``: what the stream begins with, if it can be sent early: see docs/early-data.md.  What became of it
+    says ``writer.get_extra_info("early_data").sent``: 0 if it did not get there, and then it is to be written, or not.
 
     ``answers``: a coroutine function for each class of questions that are to be asked, which has ``answer_timeout``
     seconds.  ``new_connection``: makes the connection, for one that is recorded or drawn: see docs/wrappers.md.
