@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +14,15 @@ import pytest
 import uvloop
 
 from sansticket import Handover, ServerConfig
-from sansticket_wrappers.asyncio import Moved, RestartableServer, RestartError, at_rest, open_connection
-from sansticket_wrappers.asyncio.passing import GREETING, listen_at, predecessor_at
+from sansticket_wrappers.asyncio import (
+    Moved,
+    RestartableServer,
+    RestartError,
+    at_rest,
+    moving,
+    open_connection,
+)
+from sansticket_wrappers.asyncio.passing import CONNECTION, GO, GREETING, Line, listen_at, predecessor_at
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 
@@ -189,6 +197,139 @@ def test_a_successor_that_goes_leaves_everything_as_it_was(tmp_path: Path) -> No
                 await client.close()
 
     run(main())
+
+
+def test_nobody_touches_a_connection_that_was_not_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The successor could take it, and never hears that it may: both would seal under the same keys."""
+    handled: list[bytes] = []
+
+    async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handled.append(writer.get_extra_info("state") or b"new")
+        await at_rest(reader, writer, reader.readline, state=b"old")
+        writer.write(b"there\n")
+
+    def say(line: Line, word: bytes) -> None:
+        if word == GO:
+            raise BrokenPipeError
+        said(line, word)
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, greets) as first:
+            client = await Client.of(first)
+            async with await start(tmp_path / "door", config, greets) as second:
+                await second.arrived()
+                while first.wanted.is_set():
+                    await asyncio.sleep(0.01)
+                assert (first.connections, second.connections) == (1, 0)
+                assert await client.ask(b"hello\n") == b"there\n"
+                await client.close()
+
+    said = Line.say
+    monkeypatch.setattr(Line, "say", say)
+    run(main())
+    assert handled == [b"new", b"old"]
+
+
+def test_the_end_of_the_grace_is_not_amid_a_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is under way arrives; what rests later stays, and is served."""
+
+    def send(line: Line, kind: bytes, content: bytes = b"", descriptor: int | None = None) -> None:
+        if kind != CONNECTION:
+            sent(line, kind, content, descriptor)
+            return
+        assert descriptor is not None
+        socket.send_fds(line._sock, [kind], [descriptor])
+        time.sleep(0.4)
+        line._sock.sendall(len(content).to_bytes(4) + content)
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, restless, grace=0.2) as first:
+            rests, moves = await Client.of(first), await Client.of(first)
+            assert await rests.ask(b"at work\n") == b"at work\n"
+            assert await moves.ask(b"done\n") == b"done\n"
+            async with await start(tmp_path / "door", config, restless) as second:
+                await second.arrived()
+                await first.replaced()
+                assert (first.connections, second.connections) == (1, 1)
+                assert await moves.ask(b"done\n") == b"done\n"
+                assert await rests.ask(b"done\n") == b"done\n"
+                begun = len(handled)
+                assert await rests.ask(b"done\n") == b"done\n"
+                await asyncio.sleep(0.2)
+                assert len(handled) == begun
+                await moves.close()
+                await rests.close()
+
+    handled: list[object] = []
+
+    async def restless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handled.append(writer)
+        line = b"done\n" if writer.get_extra_info("state") else await reader.readline()
+        if not writer.get_extra_info("state"):
+            writer.write(line)
+        while True:
+            read = reader.readline
+            line = await (at_rest(reader, writer, read, b"old") if line == b"done\n" else read())
+            if not line:
+                break
+            writer.write(line)
+        writer.close()
+
+    sent = Line.send
+    monkeypatch.setattr(Line, "send", send)
+    run(main())
+
+
+def test_a_connection_without_a_descriptor_to_spare_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of open files is reached just when all of them are there twice."""
+    refused: list[int] = []
+
+    def dup(descriptor: int) -> int:
+        if len(refused) < 3:
+            refused.append(descriptor)
+            raise OSError(24, "Too many open files")
+        return made(descriptor)
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config) as first:
+            client = await Client.of(first)
+            assert await client.ask(b"one\n") == b"0 one\n"
+            async with await start(tmp_path / "door", config) as second:
+                await second.arrived()
+                assert (len(refused), second.connections) == (3, 1)
+                assert await client.ask(b"two\n") == b"1 two\n"
+                await client.close()
+
+    made = os.dup
+    monkeypatch.setattr(moving.os, "dup", dup)
+    run(main())
+
+
+def test_a_choice_that_fails_is_of_one_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def choose(handover: Handover) -> ServerConfig:
+        raise KeyError(handover.server_name)
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, grace=0.3) as first:
+            client = await Client.of(first)
+            async with await start(tmp_path / "door", config, choose=choose) as second:
+                await second.arrived()
+                assert (first.connections, second.connections) == (1, 0)
+                assert await client.ask(b"one\n") == b"0 one\n"
+                await client.close()
+
+    run(main())
+    assert caplog.messages == ["a connection stays with the predecessor: 'server.example'"]
 
 
 def test_a_predecessor_that_says_something_else(tmp_path: Path) -> None:

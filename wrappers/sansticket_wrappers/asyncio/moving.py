@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from attrs import frozen
 
-from sansticket import Handover, LocalProtocolError
+from sansticket import Handover, HandoverError, LocalProtocolError
 from sansticket_wrappers.asyncio.protocol import TLSProtocol
 
 T = TypeVar("T")
@@ -84,13 +84,17 @@ class MovableProtocol(TLSProtocol):
         transport = self.socket_transport
         if transport is None or self.transport.is_closing() or transport.is_closing() or not self.at_rest:
             return None
+        try:
+            descriptor = os.dup(transport.get_extra_info("socket").fileno())
+        except OSError:  # there are too many open
+            return None
         transport.pause_reading()
         try:
             handover = self.connection.export()
-        except LocalProtocolError:
+        except (LocalProtocolError, HandoverError):
+            os.close(descriptor)
             self.update_flow()
             return None
-        descriptor = os.dup(transport.get_extra_info("socket").fileno())
         self._left = self.ending = True
         self.carrier.under_way += 1
         transport.abort()

@@ -8,7 +8,9 @@ of four bytes and as many bytes; a file descriptor goes with its first byte (SCM
     D   done: no other will come
 
 The successor answers ``R`` (ready: it listens) after the sockets, and to each connection ``Y``, or ``N`` where it
-cannot take it: then the predecessor keeps it.  Answers are waited for ``TIMEOUT`` seconds, and no longer.
+cannot take it: then the predecessor keeps it.  After ``Y`` the predecessor says ``G`` (go), and only then the
+successor touches the connection: so whoever goes and whatever is lost, never do both seal under its keys.
+Answers are waited for ``TIMEOUT`` seconds, and no longer.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ MAX_MESSAGE: Final = 1 << 28
 MOST_LISTENERS: Final = 64
 
 LISTENER, CONNECTION, DONE = b"L", b"C", b"D"
-READY, TAKEN, REFUSED = b"R", b"Y", b"N"
+READY, TAKEN, REFUSED, GO = b"R", b"Y", b"N", b"G"
 
 
 class RestartError(ConnectionError):
@@ -94,12 +96,15 @@ class Line:
         return bytes(taken)
 
     def deliver(self, package: Package) -> bool:
-        """Whether the successor has taken it."""
+        """Whether the successor has taken it.  OSError where it has not, and never will."""
         parts = (package.state, package.unread)
         lengths = b"".join(len(part).to_bytes(4) for part in parts)
         content = b"".join((lengths, *parts, package.handover.to_bytes()))
         self.send(CONNECTION, content, package.descriptor)
-        return self.expect(TAKEN, REFUSED) == TAKEN
+        if self.expect(TAKEN, REFUSED) == REFUSED:
+            return False
+        self.say(GO)
+        return True
 
 
 def unpacked(content: bytes, descriptor: int) -> Package:

@@ -11,13 +11,14 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sansticket import Handover, SansticketError, ServerConfig, ServerConnection
+from sansticket import Handover, ServerConfig, ServerConnection
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import Hooks
 from sansticket_wrappers.asyncio.moving import MovableProtocol, Package, unless_moved
 from sansticket_wrappers.asyncio.passing import (
     CONNECTION,
     DONE,
+    GO,
     GREETING,
     LISTENER,
     READY,
@@ -69,7 +70,7 @@ class RestartableServer:
         """A successor is there."""
         self.under_way: int = 0
         """Connections that have left, and not arrived."""
-        self._closed = False
+        self._closed = self._over = False
         self._handler = unless_moved(client_connected)
         self._config = asking(config, answers)
         self._choose = choose
@@ -201,7 +202,7 @@ class RestartableServer:
                 if kind != CONNECTION:
                     close_all([descriptor])
                     break
-                await loop.run_in_executor(None, line.say, await self._adopted(content, descriptor))
+                await self._take(line, content, descriptor)
         except OSError as error:
             log.warning("the predecessor went before it was done: %s", error)
         finally:
@@ -209,20 +210,40 @@ class RestartableServer:
             self._handing = None
             self._open_door()
 
-    async def _adopted(self, content: bytes, descriptor: int) -> bytes:
+    async def _take(self, line: Line, content: bytes, descriptor: int) -> None:
+        """A connection, if it fits; it is ours when the predecessor has said so.  OSError where it does not."""
+        loop = asyncio.get_running_loop()
         try:
-            await self._adopt(unpacked(content, descriptor))
-        except (SansticketError, OSError) as error:
-            log.warning("a connection stays with the predecessor: %s", error)
-            return REFUSED
-        return TAKEN
+            package = unpacked(content, descriptor)
+            connection = self._restored(package)
+        except Exception as error:  # of ``choose`` too: one connection is not all
+            log.warning("a connection stays with the predecessor: %s", error or type(error).__name__)
+            await loop.run_in_executor(None, line.say, REFUSED)
+            return
+        try:
+            await loop.run_in_executor(None, line.say, TAKEN)
+            await loop.run_in_executor(None, line.expect, GO)
+        except BaseException:
+            close_all([descriptor])
+            raise
+        try:
+            await self._adopt(package, connection)
+        except OSError as error:
+            log.warning("a connection is lost: %s", error)
 
-    async def _adopt(self, package: Package, *, stays: bool = False) -> None:
+    def _restored(self, package: Package) -> ServerConnection:
+        """The connection; where there can be none its descriptor is closed."""
+        try:
+            config = self._config if self._choose is None else self._choose(package.handover)
+            return ServerConnection.restore(package.handover, config)
+        except BaseException:
+            close_all([package.descriptor])
+            raise
+
+    async def _adopt(self, package: Package, connection: ServerConnection, *, stays: bool = False) -> None:
         """Go on with a connection; its descriptor is ours, whatever becomes of it."""
         sock = socket.socket(fileno=package.descriptor)
         try:
-            config = self._config if self._choose is None else self._choose(package.handover)
-            connection = ServerConnection.restore(package.handover, config)
             protocol = self._protocol(connection, arriving=package, stays=stays)
             sock.setblocking(False)
             await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)
@@ -268,7 +289,9 @@ class RestartableServer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._grace):
                     await self._until_empty()
-            await loop.run_in_executor(None, line.send, DONE)
+            async with self._turn:  # not amid a connection
+                self._line, self._over = None, True
+                await loop.run_in_executor(None, line.send, DONE)
         except OSError as error:
             log.warning("the successor has gone: %s", error)
             await self._go_on()
@@ -304,14 +327,15 @@ class RestartableServer:
             if taken:
                 close_all([package.descriptor])
             else:
-                await self._adopt(package, stays=self._line is not None)
+                stays = self._over or self._line is not None
+                await self._adopt(package, self._restored(package), stays=stays)
         finally:
             self.under_way -= 1
             self._emptied.set()
 
     async def _go_on(self) -> None:
         self.wanted.clear()
-        self._line, self._handing = None, None
+        self._line, self._handing, self._over = None, None, False
         if not any(server.is_serving() for server in self._servers):
             await self._listen()
         self._open_door()
