@@ -4,11 +4,16 @@ Of an anchor count its name and its key (RFC 5280 section 6.1.1 (d)), and what i
 wants a whole certificate of version 3 with basicConstraints.  One of version 1, or without that extension, therefore
 stands in its store twice: as it is, for a peer whose own certificate it is, and as an authority with its name, key,
 validity and extensions.  Nobody verifies the signature of an anchor.
+
+With the anchors is kept which chains they accepted: peers come again, and to verify what was verified takes a fifth of
+a handshake.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, field
 
@@ -20,6 +25,48 @@ from sansticket.values import Shared, frozen
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.x509.verification import Store
+
+
+MAX_ACCEPTED: Final = 128
+"""Chains that are remembered with their anchors: some kilobytes each."""
+
+MAX_REMEMBERED: Final = 16_384
+"""Bytes of a chain that is remembered: the peer says how long it is."""
+
+
+class AcceptedChains:
+    """Paths that were found, by all that the answer depends on; each holds while all its certificates are valid.
+
+    Only acceptances: a refusal is looked into each time, and a path that does not hold now is looked for anew.
+    The first that came are the first to go.  Any thread may ask.
+    """
+
+    __slots__ = ("_lock", "_paths")
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._paths: dict[Hashable, tuple[datetime, datetime, tuple[x509.Certificate, ...]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def path(self, asked: Hashable, now: datetime) -> "tuple[x509.Certificate, ...] | None":
+        """The path that was found for this; None where there is none that is valid ``now`` (UTC without a zone)."""
+        known = self._paths.get(asked)
+        if known is None:
+            return None
+        begin, end, path = known
+        return path if begin <= (now if now.tzinfo else now.replace(tzinfo=UTC)) <= end else None
+
+    def add(self, asked: Hashable, path: "tuple[x509.Certificate, ...]") -> None:
+        """Remember it until others have come, with the time in which all its certificates are valid."""
+        begin = max(certificate.not_valid_before_utc for certificate in path)
+        end = min(certificate.not_valid_after_utc for certificate in path)
+        with self._lock:
+            self._paths.pop(asked, None)  # another thread may have been sooner
+            while len(self._paths) >= MAX_ACCEPTED:
+                del self._paths[next(iter(self._paths))]
+            self._paths[asked] = begin, end, path
 
 
 @frozen
@@ -102,6 +149,8 @@ class TrustAnchors(Shared):
     certificates: tuple[bytes, ...] = field(repr=lambda ders: f"<{len(ders)}>", converter=der_tuple)
     """In DER, one at least."""
     _roots: Roots = field(init=False, repr=False, eq=False, default=Factory(_plant, takes_self=True))
+    accepted: AcceptedChains = field(init=False, repr=False, eq=False, factory=AcceptedChains)
+    """The chains that lead to them, as far as they were verified and are remembered."""
 
     @classmethod
     def from_pem(cls, pem: bytes) -> "TrustAnchors":

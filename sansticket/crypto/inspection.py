@@ -214,11 +214,13 @@ def _rsa_pss_key(certificate: "x509.Certificate", key: rsa.RSAPublicKey) -> RsaP
     raise UnsupportedAlgorithm("RSASSA-PSS parameters that no signature scheme has")
 
 
+@lru_cache(maxsize=16)
 def signing_key_of(der: bytes, min_rsa_bits: int = MIN_RSA_BITS) -> PublicKey:
     """The key of a peer's certificate, which it signs the handshake with, whoever verifies the chain.
 
     Fault as ``public_key_of``; CERTIFICATE_UNSUPPORTED for an RSA key of fewer than ``min_rsa_bits``,
-    CERTIFICATE_INVALID where keyUsage does not allow signatures.
+    CERTIFICATE_INVALID where keyUsage does not allow signatures.  The last keys that were good are remembered, as
+    certificates are.
     """
     key = public_key_of(der)
     require_strength(key, min_rsa_bits)

@@ -5,6 +5,9 @@ of ``anchors``.  Added to it are the length of RSA keys, policies that a path re
 does not take: labels with underscores, and with hyphens at their ends.  Names are matched against subjectAltName
 only, never against the common name (RFC 9525 section 2).
 
+A chain that was accepted is remembered with its anchors, by its bytes, role, name and ``min_rsa_bits``, and holds
+while every certificate of its path is valid: see ``AcceptedChains``.  A refusal is not.
+
 ``docs/certificates.md`` lists what is accepted.  The library's verdict says little about why a chain was refused;
 ``diagnosis`` finds the reason afterwards, and never turns a refusal into an acceptance.
 """
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sansticket.crypto.anchors import TrustAnchors
+from sansticket.crypto.anchors import MAX_REMEMBERED, TrustAnchors
 from sansticket.crypto.inspection import (
     RSA_KEYS,
     check_server_name,
@@ -94,6 +97,23 @@ def check_validity(chain: Sequence[bytes], now: datetime) -> None:
 
 
 def _verify(
+    role: Role,
+    chain: Sequence[bytes],
+    anchors: TrustAnchors,
+    server_name: str | None,
+    now: datetime,
+    min_rsa_bits: int,
+) -> "list[x509.Certificate]":
+    asked = role, tuple(chain), server_name, min_rsa_bits
+    path = anchors.accepted.path(asked, now)
+    if path is None:
+        path = tuple(_verify_anew(role, chain, anchors, server_name, now, min_rsa_bits))
+        if sum(map(len, chain)) <= MAX_REMEMBERED:
+            anchors.accepted.add(asked, path)
+    return list(path)
+
+
+def _verify_anew(
     role: Role,
     chain: Sequence[bytes],
     anchors: TrustAnchors,
