@@ -266,7 +266,7 @@ class Config:
         default=LARGEST_CLIENT_HELLO,
         validator=InRange(16_384, 0xFFFFFF),
         metadata=says(
-            "Bytes of a handshake message with its header, 16,384 to 16,777,215.  The default is the largest "
+            "Bytes of a handshake message with its header.  The default is the largest "
             "ClientHello that can be written; one with the largest ticket that fits has 64 KiB and a little more, "
             "OpenSSL allows 128 KiB, Java's JSSE 32 KiB; a chain of ten ordinary certificates has 15 KiB."
         ),
@@ -279,15 +279,13 @@ class Config:
     max_certificates: int = field(
         default=10,
         validator=InRange(1, 100),
-        metadata=says(
-            "Certificates in the peer's chain, 1 to 100; OpenSSL's default depth is 100, GnuTLS's 16."
-        ),
+        metadata=says("Certificates in the peer's chain; OpenSSL's default depth is 100, GnuTLS's 16."),
     )
     min_rsa_bits: int = field(
         default=signatures.MIN_RSA_BITS,
         validator=InRange(512, 16_384),
         metadata=says(
-            "Bits of an RSA key in our own certificates and in the peer's, whoever verifies, 512 to 16384: see "
+            "Bits of an RSA key in our own certificates and in the peer's, whoever verifies: see "
             "``docs/certificates.md``.  Authorities have 2048 or more in any case, unless ``VerifyPeer`` is answered."
         ),
     )

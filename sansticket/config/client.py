@@ -62,7 +62,7 @@ def _is_request(config: object, attribute: Attribute[Any], numbers: Any) -> None
 
 @frozen(kw_only=True, slots=False)
 class ClientConfig(Config):
-    """A client's.
+    """What a client's connections offer, whom they believe, and where they keep their sessions.
 
     Without ``trust_anchors`` it is refused, unless there are ``psks``, ``VerifyPeer`` is answered or ``verify_peer`` is
     False.

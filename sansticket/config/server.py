@@ -67,7 +67,7 @@ def _are_ticket_keys(config: object, attribute: Attribute[Any], keys: Any) -> No
 
 @frozen(kw_only=True, slots=False)
 class ServerConfig(Config):
-    """A server's.
+    """What a server's connections take, what they show, and what becomes of tickets and sessions.
 
     Tickets are stateless with ``ticket_keys``; stateless with keys that are elsewhere when it is None and
     ``OpenTicket`` and ``ProtectTicket`` are answered; stateful when it is None and there is a ``session_cache``
@@ -189,7 +189,7 @@ class ServerConfig(Config):
         default=0,
         validator=InRange(0, MAX_EARLY_DATA),
         metadata=says(
-            "TLS 1.3: bytes of early data that tickets allow, 0 to 4,294,967,295.  0: they say nothing of early data, "
+            "TLS 1.3: bytes of early data that tickets allow.  0: they say nothing of early data, "
             "and none is accepted.  More needs a protection from replay: ``single_use_tickets``, ``replay`` or an "
             "answer for ``ClaimEarlyData``.  Tickets that allow more than this are resumed, and their early data is "
             "not accepted."

@@ -117,7 +117,7 @@ def page() -> Iterator[str]:
     yield "question to the application, and only its answers are accepted there. Every state can also end with an"
     yield "alert, and every question can be answered with `AbortHandshake`: these are not drawn. Nor is an arrow"
     yield "that passes questions, which may not be asked, where the arrows through them are: the tables have every"
-    yield "single one. `docs/model.md` has the same for programs, and what was walked of it."
+    yield "single one. [model.md](model.md) has the same for programs, and what was walked of it."
     for side in SIDES:
         yield ""
         yield f"## The {side}"
