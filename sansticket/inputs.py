@@ -30,6 +30,11 @@ def check_bytes(field: str, value: Any) -> None:
     check_kind(field, value, bytes, "bytes")
 
 
+def check_pem(field: str, value: Any) -> None:
+    """What is in a file, and not where it is."""
+    check_kind(field, value, bytes, "bytes, the content of a PEM file")
+
+
 def check_kind(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
     """Of that type, and no bool in the place of a number."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):

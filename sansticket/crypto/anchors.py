@@ -19,7 +19,7 @@ from attrs import Factory, field
 
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import check_bytes
+from sansticket.inputs import check_pem
 from sansticket.values import Shared, frozen
 
 if TYPE_CHECKING:
@@ -158,11 +158,11 @@ class TrustAnchors(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding
 
-        check_bytes("trust_anchors", pem)
+        check_pem("trust_anchors", pem)
         try:
             certificates = x509.load_pem_x509_certificates(pem)
         except ValueError as error:
-            raise ConfigError("trust_anchors", str(error)) from error
+            raise ConfigError("trust_anchors", f"no certificates in PEM could be read: {error}") from error
         return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates))
 
     @classmethod

@@ -37,7 +37,7 @@ from sansticket.crypto.stapling import end_of_staple
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import check_bytes
+from sansticket.inputs import check_pem
 from sansticket.values import Shared, frozen
 
 __all__ = [
@@ -170,13 +170,15 @@ class Credential(Shared):
         from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
         for pem in (chain_pem, key_pem):
-            check_bytes("credentials", pem)
+            check_pem("credentials", pem)
+        read = "chain"
         try:
             certificates = x509.load_pem_x509_certificates(chain_pem)
             require_installed(certificates[0])
+            read = "private key"
             key: Any = load_pem_private_key(key_pem, password)
         except (ValueError, TypeError, UnsupportedAlgorithm, Fault) as error:
-            raise ConfigError("credentials", str(error)) from error
+            raise ConfigError("credentials", f"no {read} in PEM could be read: {error}") from error
         chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
         return cls(
             chain,

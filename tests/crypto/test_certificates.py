@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sansticket.codes import SignatureScheme as Scheme
+from sansticket.crypto.anchors import TrustAnchors
 from sansticket.crypto.certificates import Credential, is_ip_address, public_key_of
 from sansticket.crypto.signatures import RsaPssPublicKey, schemes_of, sign, verify
 from sansticket.crypto.verification import verify_client_chain, verify_server_chain
@@ -425,3 +426,14 @@ def test_a_chain_whose_leaf_is_not_the_first() -> None:
     identity = with_chain(middle.issue("server.example"), middle)
     said = refused(identity.chain_der[::-1], identity.key)
     assert "certificate 2 of the chain, which must be the first" in said
+
+
+def test_what_could_not_be_read_is_said() -> None:
+    """Who has mixed up the two files knows it then."""
+    identity = server_identity()
+    with pytest.raises(ConfigError, match=r"^credentials: no chain in PEM could be read"):
+        Credential.from_pem(identity.key_pem, identity.chain_pem)
+    with pytest.raises(ConfigError, match=r"^credentials: no private key in PEM could be read"):
+        Credential.from_pem(identity.chain_pem, identity.chain_pem)
+    with pytest.raises(ConfigError, match=r"^trust_anchors: no certificates in PEM could be read"):
+        TrustAnchors.from_pem(b"")

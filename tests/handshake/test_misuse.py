@@ -51,11 +51,17 @@ CONSTRUCTORS: list[tuple[Callable[[], object], str]] = [
     (lambda: Credential(CHAIN, b"key"), r"credentials: a private_key of type bytes; expected one of crypto"),
     (lambda: Credential(CHAIN, KEY, "ed25519"), r"credentials: signature schemes ed25519 do not all fit"),
     (lambda: Credential(CHAIN, KEY, 0x0403), r"credentials: signature schemes 1027 do not all fit"),
-    (lambda: Credential.from_pem("chain", "key"), r"credentials: a value of type str; expected bytes"),
+    (
+        lambda: Credential.from_pem("chain", "key"),
+        r"credentials: a value of type str; expected bytes, the content of a PEM file",
+    ),
     (lambda: TrustAnchors("ca.pem"), r"trust_anchors: .*; expected a sequence of certificates in DER"),
     (lambda: TrustAnchors(5), r"trust_anchors: 5; expected a sequence of certificates in DER"),
     (lambda: TrustAnchors.from_der(5), r"trust_anchors: 5; expected a sequence of certificates in DER"),
-    (lambda: TrustAnchors.from_pem("ca.pem"), r"trust_anchors: a value of type str; expected bytes"),
+    (
+        lambda: TrustAnchors.from_pem("ca.pem"),
+        r"trust_anchors: a value of type str; expected bytes, the content of a PEM file",
+    ),
 ]
 
 
