@@ -261,10 +261,12 @@ def _metadata(wheel: Path) -> Message:
 def left_to_do(version: str, nowhere: Sequence[str]) -> str:
     """What the command leaves to people; no upload of what names no place."""
     if nowhere:
+        names = "\n    ".join(nowhere)
         upload = f"""
-NOT TO BE UPLOADED as it is: {" and ".join(nowhere)} name no project URL, so nobody who has them finds
-the source, the changelog, or whom to tell of a hole. Put project_urls under [metadata] of setup.cfg and
-wrappers/setup.cfg first (CONTRIBUTING.md, "How to make a release"), and begin again."""
+NOT TO BE UPLOADED as they are: no project URL is in
+    {names}
+so nobody who has them finds the source, the changelog, or whom to tell of a hole. Put project_urls under
+[metadata] of setup.cfg and wrappers/setup.cfg first (CONTRIBUTING.md, "How to make a release"), and begin again."""
     else:
         upload = f"    python -m twine upload dist/*{version}*"
     return f"""

@@ -217,7 +217,8 @@ class RestartableServer:
             package = unpacked(content, descriptor)
             connection = self._restored(package)
         except Exception as error:  # of ``choose`` too: one connection is not all
-            log.warning("a connection stays with the predecessor: %s", error or type(error).__name__)
+            why = str(error) or type(error).__name__
+            log.warning("a connection stays with the predecessor: %s", why)
             await loop.run_in_executor(None, line.say, REFUSED)
             return
         try:
