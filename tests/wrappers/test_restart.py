@@ -207,8 +207,11 @@ def test_nobody_touches_a_connection_that_was_not_let_go(
 
     async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         handled.append(writer.get_extra_info("state") or b"new")
-        await at_rest(reader, writer, reader.readline, state=b"old")
-        writer.write(b"there\n")
+        try:
+            await at_rest(reader, writer, reader.readline, state=b"old")
+            writer.write(b"there\n")
+        finally:
+            writer.close()
 
     def say(line: Line, word: bytes) -> None:
         if word == GO:
@@ -259,10 +262,10 @@ def test_the_end_of_the_grace_is_not_amid_a_connection(
                 assert (first.connections, second.connections) == (1, 1)
                 assert await moves.ask(b"done\n") == b"done\n"
                 assert await rests.ask(b"done\n") == b"done\n"
-                begun = len(handled)
                 assert await rests.ask(b"done\n") == b"done\n"
+                assert len(handled) == 4  # two, and each began anew: one there and one here
                 await asyncio.sleep(0.2)
-                assert len(handled) == begun
+                assert len(handled) == 4
                 await moves.close()
                 await rests.close()
 
