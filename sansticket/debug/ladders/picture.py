@@ -68,6 +68,8 @@ HIDDEN: Final = frozenset(
         "binders",
         "app_data",
         "secret",
+        "plaintext",
+        "private_key",
     }
 )
 """Fields whose bytes are shown only when asked for."""
@@ -257,6 +259,8 @@ class _Shown:
             return ", ".join([*(self._value(name, one) for one in value[:MAX_ITEMS]), *more])
         if isinstance(value, Reason | IntEnum):
             return value.name
+        if isinstance(value, BaseException) and not self.secrets:
+            return type(value).__name__  # what it says is the application's own
         if has(type(value)):
             return "{" + ", ".join(f"{what} {text}" for what, text in self.fields(value)) + "}"
         if type(value) is int and name in NUMBERS:

@@ -8,26 +8,35 @@ from copy import copy
 from pathlib import Path
 from xml.etree import ElementTree
 
+import attrs
 import pytest
 
 from sansticket import (
+    ASK,
     ClientConnection,
     Close,
+    ConnectionTerminated,
+    Event,
     NamedGroup,
+    OpenTicket,
+    PrepareTicket,
+    ProtectTicket,
     SendData,
     ServerConnection,
     TicketReceived,
     UpdateKeys,
+    events,
 )
 from sansticket.debug.key_log import KeyLog
 from sansticket.debug.ladder import draw
 from sansticket.debug.ladders.page import page
-from sansticket.debug.ladders.picture import Picture, Row, picture
+from sansticket.debug.ladders.picture import HIDDEN, Picture, Row, picture
 from sansticket.debug.ladders.vector import svg
-from sansticket.debug.trace import Carried
+from sansticket.debug.trace import Carried, Happened
 from sansticket.debug.watch import watch
 from tests.support.browser import Browser, browser
 from tests.support.configs import client_config, server_config
+from tests.support.pair import ConnectionPair
 from tests.support.peers import require
 
 QUESTION = b"a question <script>alert(1)</script> &"
@@ -146,6 +155,54 @@ def test_no_secrets_unless_asked_for(talk: Talk) -> None:
     text = "\n".join(draw(talk.client.steps, talk.log, 100, hides=True))
     assert "a question" not in text
     assert "[Data] " in text
+
+
+PUBLIC_BYTES = {
+    *(
+        "alpn_protocol",
+        "alpn_protocols",
+        "peer_certificates",
+        "certificates",
+        "ocsp_response",
+        "psk_identity",
+    ),
+    *(
+        "key",
+        "key_name",
+        "session_id",
+    ),  # a hash; the name of a ticket key; what opens nothing without its session
+    "message",  # what is signed: a hash of what went over
+}
+
+
+def test_every_field_of_an_event_is_public_or_hidden() -> None:
+    """Whoever adds one decides."""
+    kinds = [one for one in vars(events).values() if isinstance(one, type) and issubclass(one, events.Event)]
+    fields = {each.name for kind in kinds for each in attrs.fields(kind) if "bytes" in str(each.type)}
+    assert fields - HIDDEN == PUBLIC_BYTES
+
+
+def test_the_content_of_a_ticket_and_what_an_application_raised_are_not_in_it() -> None:
+    def fails(question: object) -> object:
+        raise ValueError("swordfish")
+
+    told: list[Event] = []
+    answers = {OpenTicket: ASK, ProtectTicket: ASK}
+    for server in (
+        server_config(ticket_keys=None, answers=answers),
+        server_config(answers={PrepareTicket: fails}),
+    ):
+        pair = ConnectionPair(client_config(), server)
+        pair.pump()
+        told += pair.server_events
+    (protect,) = [event for event in told if isinstance(event, ProtectTicket)]
+    assert any(isinstance(event, ConnectionTerminated) and event.cause is not None for event in told)
+    steps = [Happened("server", event) for event in told]
+    for form in forms(picture(steps, KeyLog(), "told")):
+        assert "swordfish" not in form
+        assert protect.plaintext.hex()[:32] not in form
+        assert "cause" not in form or "ValueError" in form
+    assert protect.plaintext.hex()[:32] in page(picture(steps, KeyLog(), "told", secrets=True))
 
 
 def test_the_svg_is_well_formed_and_needs_nothing(talk: Talk) -> None:
