@@ -104,7 +104,7 @@ class Connection:
         outbound = engine.outbound
         if (
             type(command) is SendData
-            and engine.state.sends_at_once
+            and engine.sends_at_once
             and not outbound.closed
             and outbound.writer.has_room(len(command.data))
         ):

@@ -110,6 +110,7 @@ def interrupt(engine: Engine, error: BaseException) -> None:
 def bury(engine: Engine) -> None:
     """The connection is over, and its secrets are forgotten, but for those of its tickets (RFC 9846 section 6)."""
     engine.state = Ended()
+    engine.sends_at_once = engine.takes_data = False
     engine.pending = None
     engine.read_closed = engine.outbound.closed = True
     engine.held = bytearray()

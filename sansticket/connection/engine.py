@@ -97,7 +97,8 @@ class Engine:
     ``held`` is the beginning of a handshake message; ``pending`` the question that waits for the application;
     ``num_tickets`` what was set on the connection; ``trailing_data`` what came behind close_notify; ``closing``: a
     Close waits, for tickets or for the handshake; ``spent``: why nothing can be sealed here, if that is so (see
-    ``forks``).  ``early_exporter`` is there as long as early data is on its way or was accepted.
+    ``forks``).  ``early_exporter`` is there as long as early data is on its way or was accepted.  ``sends_at_once`` and
+    ``takes_data``: what a state behind the handshake says of data, noted once because each piece of data asks.
     """
 
     __slots__ = (
@@ -118,9 +119,11 @@ class Engine:
         "pending",
         "read_closed",
         "reader",
+        "sends_at_once",
         "sessions",
         "spent",
         "state",
+        "takes_data",
         "trailing_data",
     )
 
@@ -146,11 +149,19 @@ class Engine:
         self.closing: bool = False
         self.spent: str = ""
         self.trailing_data: bytes = b""
+        self.sends_at_once: bool = False
+        self.takes_data: bool = False
 
     @property
     def place(self) -> str:
         """The name of the current state, as in the diagrams."""
         return name_of(type(self.state))
+
+    def note_ways_of_data(self) -> None:
+        """In a new state, behind the handshake or where it ends."""
+        state = self.state
+        self.sends_at_once = state.ESTABLISHED and state.sends_at_once
+        self.takes_data = state.ESTABLISHED and state.takes_data
 
     def establish(self, established: Established) -> None:
         """The handshake is done, or the peer has a new identity."""
@@ -187,7 +198,10 @@ class Engine:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
         if self.limits.change_cipher_specs and state.VERSION.has_change_cipher_spec:
             raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
-        self.state = state
+        if state is not self.state:
+            self.state = state
+            if state.ESTABLISHED or self.established is not None:
+                self.note_ways_of_data()
         self.pending = None
         self.carry_out(flight)
 

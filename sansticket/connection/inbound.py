@@ -31,6 +31,8 @@ def read(engine: Engine) -> None:
                 break
             if content[0] == APPLICATION_DATA:
                 _take_data(engine, content[1])
+                if not engine.reader.buffer:
+                    break
             else:
                 _take_content(engine, *content)
         if engine.closing and engine.pending is None and engine.established is not None:
@@ -73,7 +75,7 @@ def _amid_message(content_type: int) -> Fault:
 def _take_data(engine: Engine, data: bytes) -> None:
     if engine.held:
         raise _amid_message(APPLICATION_DATA)
-    if not engine.state.takes_data:
+    if not engine.takes_data:
         _take_early_data(engine, data)
         return
     if engine.limits.repeated:

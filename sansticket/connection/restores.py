@@ -50,6 +50,7 @@ def restored(
     state = STATES[handover.of_server, handover.version](handover, config, established)
     engine = Engine(config, state, sessions, application)
     engine.establish(established)
+    engine.note_ways_of_data()
     _give_records(engine, handover, suite)
     engine.limits = Limits.restored(
         handover.repeated, handover.change_cipher_specs, handover.warnings, handover.repetitions

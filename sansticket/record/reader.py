@@ -56,6 +56,8 @@ class RecordReader:
     ``amid_message``: the owner holds the beginning of a handshake message, so that no other record may come, not
     even an empty one (RFC 9846 section 5.1).
 
+    ``buffer`` is what has come, and empty as soon as all of it was given out.
+
     ``limit`` bounds the content of a protected record, in bytes (63 to 2^14): see ``restrict``.
 
     A record costs its content, padding included, and at least 1, so that a flood of empty ones ends too.
@@ -67,7 +69,7 @@ class RecordReader:
     amid_message: bool = False
     limit: int = MAX_PLAINTEXT
     _opener: Opener | None = field(default=None, init=False)
-    _buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
+    buffer: bytes | bytearray = field(default=b"", init=False, repr=False)
     _offset: int = field(default=0, init=False)
     _empty_records: int = field(default=0, init=False)
     # What is left of the two budgets; -1 when there is none.  A budget that is used up is not the same: it
@@ -106,16 +108,16 @@ class RecordReader:
         self.in_handshake = False
         self.limit = limit
         self.protect(opener)
-        self._buffer, self._empty_records = rest, empty_records
+        self.buffer, self._empty_records = rest, empty_records
 
     @property
     def buffered(self) -> int:
         """Bytes that were fed and not yet given out."""
-        return len(self._buffer) - self._offset
+        return len(self.buffer) - self._offset
 
     def rest(self) -> bytes:
         """The bytes that ``buffered`` counts, as they came."""
-        return bytes(self._buffer[self._offset :])
+        return bytes(self.buffer[self._offset :])
 
     def protect(self, opener: Opener | None, *, early: bool = False) -> None:
         """Open with these keys all records that were not given out yet."""
@@ -135,16 +137,16 @@ class RecordReader:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer."""
-        buffer = self._buffer
+        buffer = self.buffer
         left = len(buffer) - self._offset
         if not left:
-            self._buffer = bytes(data)  # no copy if it is bytes already
+            self.buffer = bytes(data)  # no copy if it is bytes already
         elif left <= len(data):
             # Copying the rest costs no more than what came in: linear, however the stream is cut.
-            self._buffer = b"".join((memoryview(buffer)[self._offset :], data))
+            self.buffer = b"".join((memoryview(buffer)[self._offset :], data))
         else:
             if type(buffer) is not bytearray:
-                buffer = self._buffer = bytearray(buffer)
+                buffer = self.buffer = bytearray(buffer)
             del buffer[: self._offset]
             buffer += data
         self._offset = 0
@@ -155,10 +157,10 @@ class RecordReader:
         Complete records of application data in a row come as one result, never an empty one.
         Raises Fault for what the peer may not send; nothing may be read after that.
         """
-        while self._buffer:
+        while self.buffer:
             opener = self._opener
-            if opener is not None and (stop := record_stop(self._buffer, self._offset)):
-                last = stop == len(self._buffer)
+            if opener is not None and (stop := record_stop(self.buffer, self._offset)):
+                last = stop == len(self.buffer)
                 content = self._open_one(opener, stop) if last else self._open_records(opener, stop)
             elif (header := self._next_header()) is not None:
                 content = self._read_unusual(opener, header)
@@ -175,7 +177,7 @@ class RecordReader:
         What a header alone can tell is refused as soon as the header is there.
         """
         start = self._offset
-        header = bytes(self._buffer[start : start + HEADER_LENGTH])
+        header = bytes(self.buffer[start : start + HEADER_LENGTH])
         if len(header) < 2:
             return None
         if header[1] != 3:
@@ -187,7 +189,7 @@ class RecordReader:
         length = header[3] << 8 | header[4]
         if length > MAX_PLAINTEXT:
             self._check_length(header[0], length)
-        return header if len(self._buffer) - start - HEADER_LENGTH >= length else None
+        return header if len(self.buffer) - start - HEADER_LENGTH >= length else None
 
     def _check_type(self, outer: int) -> None:
         """Whether this outer content type may come at all (RFC 9846 section 5)."""
@@ -213,7 +215,7 @@ class RecordReader:
         stop = body + (header[3] << 8 | header[4])
         if opener is not None and not opener.hides_type:
             return self._open_one(opener, stop)
-        content = bytes(self._buffer[body:stop])
+        content = bytes(self.buffer[body:stop])
         self._consume(stop)
         if header[0] == APPLICATION_DATA:
             self._plaintext_left = _spend(self._plaintext_left, len(content))
@@ -230,7 +232,7 @@ class RecordReader:
 
     def _open_records(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there, together with those after it if there are any."""
-        buffer = self._buffer = bytes(self._buffer)  # no copy, unless the record came in many small pieces
+        buffer = self.buffer = bytes(self.buffer)  # no copy, unless the record came in many small pieces
         alone = self.in_handshake or self.amid_message or self._undecryptable_left >= 0
         if not alone and record_stop(buffer, stop):
             return self._open_run(opener, buffer, stop)
@@ -238,7 +240,7 @@ class RecordReader:
 
     def _open_one(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there; None if it was empty, or skipped."""
-        buffer = self._buffer
+        buffer = self.buffer
         if type(buffer) is not bytes:
             buffer = bytes(buffer)
         body = self._offset + HEADER_LENGTH
@@ -250,7 +252,10 @@ class RecordReader:
             self._skip(fault, stop - body)
             self._consume(stop)
             return None
-        self._consume(stop)
+        if stop == len(buffer):  # as in _consume: a call for each record would be a twentieth of a small one
+            self.buffer, self._offset = b"", 0
+        else:
+            self._offset = stop
         self._undecryptable_left = -1
         if content or content_type != APPLICATION_DATA:
             self._empty_records = 0
@@ -283,8 +288,8 @@ class RecordReader:
 
     def _consume(self, stop: int) -> None:
         """Go on reading at ``stop``."""
-        if stop == len(self._buffer):
-            self._buffer = b""
+        if stop == len(self.buffer):
+            self.buffer = b""
             self._offset = 0
         else:
             self._offset = stop
@@ -292,7 +297,7 @@ class RecordReader:
     def _forget(self) -> None:
         """Nothing more to read now: keep no byte that was read, however large the block it came in."""
         if self._offset:
-            self._buffer = bytes(self._buffer[self._offset :])
+            self.buffer = bytes(self.buffer[self._offset :])
             self._offset = 0
 
     def _skip(self, fault: Fault, length: int) -> None:
@@ -303,7 +308,7 @@ class RecordReader:
 
     def __getstate__(self) -> dict[str, object]:
         state = {name: getattr(self, name) for name in _SLOTS}
-        state["_buffer"] = bytes(self._buffer[self._offset :])
+        state["buffer"] = bytes(self.buffer[self._offset :])
         state["_offset"] = 0
         state["_opener"] = copy(self._opener)
         return state

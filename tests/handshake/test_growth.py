@@ -254,7 +254,7 @@ def test_what_comes_in_small_pieces_is_collected_in_place() -> None:
     for byte in record[:-1]:
         client.victim.receive_data(bytes((byte,)))
         if client.victim._engine.reader.buffered > 2:
-            assert type(client.victim._engine.reader._buffer) is bytearray
+            assert type(client.victim._engine.reader.buffer) is bytearray
     client.victim.receive_data(record[-1:])
     assert type(client.victim._engine.held) is bytearray
     assert len(client.victim._engine.held) == 2**14

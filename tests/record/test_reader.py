@@ -330,10 +330,10 @@ class TestBuffer:
         source = reader(AES_13, big)
         assert source.next() == (23, bytes(MAX_PLAINTEXT))
         assert source.next() is None
-        held = source.__getstate__()["_buffer"]
+        held = source.__getstate__()["buffer"]
         assert isinstance(held, bytes)
         assert len(held) == source.buffered == 9
-        assert len(source._buffer) == 9
+        assert len(source.buffer) == 9
 
 
 @pytest.mark.parametrize("duplicate", DUPLICATES)
