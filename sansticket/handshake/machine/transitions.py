@@ -21,7 +21,8 @@ VERSION_FOLDERS: Final = ("tls12", "tls13")
 
 
 def _handlers(state: type[State]) -> list[Handler]:
-    return [getattr(state, name) for name in dir(state) if name.startswith("on_")]
+    names = {name for kind in state.__mro__ for name in vars(kind) if name.startswith("on_")}
+    return [getattr(state, name) for name in sorted(names)]
 
 
 def _once_per_state(function: Callable[[type[State]], T]) -> Callable[[type[State]], T]:
@@ -40,11 +41,10 @@ def accepted_by(state: type[State]) -> dict[type[Input], Handler]:
     """The inputs that ``state`` accepts, each with its handler."""
     accepted: dict[type[Input], Handler] = {}
     for handler in _handlers(state):
-        hints = [
-            hint for key, hint in typing.get_type_hints(handler).items() if key not in ("return", "flight")
-        ]
-        for kind in typing.get_args(hints[0]) or (hints[0],):
-            accepted[kind] = handler
+        # Names in its module, and of no other is anything asked: get_type_hints would compile each annotation.
+        names: str = next(iter(handler.__annotations__.values()))
+        for name in names.split(" | "):
+            accepted[handler.__globals__[name]] = handler
     return accepted
 
 
