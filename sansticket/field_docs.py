@@ -13,7 +13,6 @@ import ast
 import inspect
 from collections.abc import Iterable
 from itertools import pairwise
-from textwrap import fill
 from typing import Any
 
 from attrs import Attribute, fields, has
@@ -92,6 +91,8 @@ def docs_below_fields(owner: type[Any]) -> dict[str, str]:
 
 def with_fields(doc: str | None, owner: type[Any]) -> str | None:
     """The docstring of a class, and after it the fields that have their docs in their metadata."""
+    from textwrap import fill  # compiles its patterns
+
     said = docs_in_metadata(owner)
     if not said:
         return doc

@@ -26,13 +26,13 @@ def read(engine: Engine) -> None:
         while engine.pending is None and not engine.read_closed:
             if engine.held and _take_held_message(engine):
                 continue
+            if not engine.reader.buffer:
+                break
             content = engine.reader.next()
             if content is None:
                 break
             if content[0] == APPLICATION_DATA:
                 _take_data(engine, content[1])
-                if not engine.reader.buffer:
-                    break
             else:
                 _take_content(engine, *content)
         if engine.closing and engine.pending is None and engine.established is not None:
