@@ -12,14 +12,40 @@ from typing import Final
 
 from benchmarks.bulk import AES, CHACHA20
 from benchmarks.harness import Plan
+from benchmarks.page import PAGE, PICTURES, write
 from benchmarks.parts import PARTS
 from benchmarks.report import machine
 from benchmarks.stdlib import openssl_configuration
 
 ROOT: Final = Path(__file__).parents[1]
 
+PATIENCE: Final = 600
+"""Seconds that a part may take: on a machine of its own it is one minute."""
 
-def main() -> None:
+QUICK: Final = Plan(rounds=3, seconds=0.01, largest=10_000)
+"""Whether everything works; its numbers say little."""
+
+
+def main() -> int:
+    options = _options()
+    plan = QUICK if options.quick else Plan(options.rounds, options.seconds)
+    if options.here:
+        print(PARTS[options.parts[0]](Plan(plan.rounds, plan.seconds, options.largest, options.pictures)))
+        return 0
+    print(f"{machine()}\n", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, PICTURES.name)
+        made.mkdir()
+        texts = {part: _in_a_process_of_its_own(part, plan, made) for part in options.parts or PARTS}
+        if failed := [part for part, text in texts.items() if not text]:
+            print(f"failed: {', '.join(failed)}", file=sys.stderr)
+            return 1
+        if options.write:
+            write(texts.values(), made)
+    return 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--rounds", type=int, default=Plan().rounds, help="rounds (default: %(default)s)")
@@ -29,34 +55,40 @@ def main() -> None:
         default=Plan().seconds,
         help="CPU time of each contender in each round (default: %(default)s)",
     )
+    parser.add_argument("--quick", action="store_true", help="few rounds, small sizes: to see that it works")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, with its pictures")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--largest", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--pictures", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    plan = Plan(options.rounds, options.seconds)
-    if not options.here:
-        print(f"{machine()}\n", flush=True)
-    for part in options.parts or PARTS:
-        if options.here:
-            if text := PARTS[part](plan):
-                print(text)
-        else:
-            _in_a_process_of_its_own(part, plan)
+    if options.write and options.parts:
+        parser.error("--write takes all parts: the page is of one run")
+    return options
 
 
-def _in_a_process_of_its_own(part: str, plan: Plan) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder, "openssl.cnf")
-        configuration.write_text(openssl_configuration(CHACHA20 if part == "bulk-chacha20" else AES))
-        paths = [str(ROOT), str(ROOT / "wrappers"), os.environ.get("PYTHONPATH", "")]
-        numbers = ["--rounds", str(plan.rounds), "--seconds", str(plan.seconds)]
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks", "--here", *numbers, part],
-            check=True,
+def _in_a_process_of_its_own(part: str, plan: Plan, pictures: Path) -> str:
+    """What it has to say; nothing if it failed."""
+    configuration = pictures.with_name("openssl.cnf")
+    configuration.write_text(openssl_configuration(CHACHA20 if part == "bulk-chacha20" else AES))
+    paths = [str(ROOT), str(ROOT / "wrappers"), os.environ.get("PYTHONPATH", "")]
+    numbers = {"rounds": plan.rounds, "seconds": plan.seconds, "largest": plan.largest, "pictures": pictures}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks", "--here", part]
+            + [f"--{name}={value}" for name, value in numbers.items()],
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
             env={**os.environ, "OPENSSL_CONF": str(configuration), "PYTHONPATH": os.pathsep.join(paths)},
         )
-    print(flush=True)
+    except subprocess.TimeoutExpired:
+        print(f"{part}: more than {PATIENCE} s", file=sys.stderr)
+        return ""
+    print(done.stdout, flush=True)
+    return "" if done.returncode else done.stdout
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

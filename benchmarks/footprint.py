@@ -8,6 +8,8 @@ import statistics
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.contenders import Contender
@@ -37,6 +39,12 @@ def idle_memory(contender: Contender | Floor) -> tuple[float, float | None]:
     traced = tracemalloc.get_traced_memory()[0] / len(held) / 1024
     tracemalloc.stop()
     return traced, grown
+
+
+def say_idle_memory(pipe: Connection, make: Callable[[], Contender | Floor]) -> None:
+    """In a process of its own: the name, and ``idle_memory``."""
+    contender = make()
+    pipe.send((contender.name, *idle_memory(contender)))
 
 
 def resident() -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import statistics
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from time import process_time
 
 from attrs import frozen
@@ -22,10 +23,15 @@ Run = Callable[[int], float]
 
 @frozen
 class Plan:
-    """``rounds`` rounds, each contender for about ``seconds`` of CPU time in each."""
+    """``rounds`` rounds, each contender for about ``seconds`` of CPU time in each.
+
+    What grows does so up to ``largest``; ``pictures`` is the folder for its pictures, and without one there are none.
+    """
 
     rounds: int = 15
     seconds: float = 0.05
+    largest: int = 1_000_000
+    pictures: Path | None = None
 
 
 @frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import process_time
 from typing import Any
 
@@ -31,9 +32,11 @@ def server_config(identity: Identity, suite: CipherSuite, **more: Any) -> Server
     return ServerConfig(credentials=[Credential(identity.chain_der, identity.key)], **_common(suite), **more)
 
 
-def client_config(suite: CipherSuite, **more: Any) -> ClientConfig:
-    """For servers of that."""
-    return ClientConfig(trust_anchors=TrustAnchors.from_der([AUTHORITY.der]), **_common(suite), **more)
+def client_config(
+    suite: CipherSuite, anchors: Sequence[bytes] = (AUTHORITY.der,), **more: Any
+) -> ClientConfig:
+    """For servers of that.  ``anchors`` are in DER."""
+    return ClientConfig(trust_anchors=TrustAnchors.from_der(anchors), **_common(suite), **more)
 
 
 def _common(suite: CipherSuite) -> dict[str, Any]:
@@ -81,8 +84,8 @@ class Ours:
         assert pair.client.cipher_suite == pair.server.cipher_suite == suite
         sessions = [event.session for event in events if isinstance(event, TicketReceived)]
         assert len(sessions) == tickets[0]
-        self._session = sessions[0]
-        pair, events = self._connect(self._session)
+        self.session = sessions[0]
+        pair, events = self._connect(self.session)
         assert pair.server.resumed
         assert sum(isinstance(event, TicketReceived) for event in events) == tickets[1]
 
@@ -90,12 +93,12 @@ class Ours:
         return self._connect(None)
 
     def resumed(self) -> object:
-        return self._connect(self._session)
+        return self._connect(self.session)
 
     def seconds_of_sides(self, resumed: bool) -> tuple[float, float]:
         """CPU time of one handshake: the client's, and the server's."""
         start = process_time()
-        client = ClientConnection(self._client_config, SERVER_NAME, self._session if resumed else None)
+        client = ClientConnection(self._client_config, SERVER_NAME, self.session if resumed else None)
         data, mine, theirs = client.data_to_send(), process_time() - start, 0.0
         start = process_time()
         server = ServerConnection(self._server_config)

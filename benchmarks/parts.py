@@ -12,7 +12,10 @@ from benchmarks.contenders import Contender
 from benchmarks.first_byte import as_operation, median_first_byte, visits
 from benchmarks.floor import Floor
 from benchmarks.floor_tls12 import FloorOfTLS12
-from benchmarks.footprint import FLOOR_MODULES, idle_memory, import_times
+from benchmarks.footprint import FLOOR_MODULES, import_times, say_idle_memory
+from benchmarks.growth.connections import bytes_at_once, bytes_one_by_one, connections, tickets
+from benchmarks.growth.peers import anchors, identities
+from benchmarks.growth.stores import cache, client_store
 from benchmarks.harness import Operation, Plan, measure
 from benchmarks.loopback.parts import (
     fleet_of_asyncio,
@@ -25,6 +28,7 @@ from benchmarks.recorder import recorder_costs
 from benchmarks.report import HAVE_PYOPENSSL, table
 from benchmarks.revocations import revocation_costs
 from benchmarks.stdlib import Stdlib
+from benchmarks.workers import Process
 from sansticket import CipherSuite
 
 HANDSHAKES_IN_A_ROUND: Final = 50
@@ -95,30 +99,19 @@ def _shares(ours: Ours, floor: Operation, resumed: bool) -> tuple[float, float]:
     return client / base, server / base
 
 
-def memory_floor(plan: Plan) -> str:
-    return _memory(Floor())
+def memory(plan: Plan) -> str:
+    """Each contender in a process of its own."""
+    kinds: list[Callable[[], Contender | Floor]] = [Floor, Ours, Stdlib]
+    if HAVE_PYOPENSSL:
+        from benchmarks.pyopenssl import PyOpenSSL
 
-
-def memory_ours(plan: Plan) -> str:
-    return _memory(Ours())
-
-
-def memory_ssl(plan: Plan) -> str:
-    return _memory(Stdlib())
-
-
-def memory_pyopenssl(plan: Plan) -> str:
-    if not HAVE_PYOPENSSL:
-        return ""
-    from benchmarks.pyopenssl import PyOpenSSL
-
-    return _memory(PyOpenSSL())
-
-
-def _memory(contender: Contender | Floor) -> str:
-    traced, grown = idle_memory(contender)
-    resident = "unknown" if grown is None else f"{grown:.1f} KiB"
-    return f"Idle server connection, {contender.name}: {resident}, of which Python {traced:.1f} KiB"
+        kinds.append(PyOpenSSL)
+    rows = []
+    for kind in kinds:
+        with Process(say_idle_memory, kind) as process:
+            name, traced, grown = process.answer()
+        rows.append([name, "unknown" if grown is None else f"{grown:.1f} KiB", f"{traced:.1f} KiB"])
+    return "Idle server connection, growth of the process\n\n" + table(["", "all", "of which Python's"], rows)
 
 
 def first_byte(plan: Plan) -> str:
@@ -182,10 +175,7 @@ PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "sides": sides,
     "bulk-aes": bulk_aes,
     "bulk-chacha20": bulk_chacha20,
-    "memory-floor": memory_floor,
-    "memory-ours": memory_ours,
-    "memory-ssl": memory_ssl,
-    "memory-pyopenssl": memory_pyopenssl,
+    "memory": memory,
     "first-byte": first_byte,
     "asyncio": handshakes_of_asyncio,
     "asyncio-upload": upload_to_asyncio,
@@ -194,4 +184,12 @@ PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "recorder": recorder,
     "revocations": revocations,
     "imports": imports,
+    "growth-connections": connections,
+    "growth-bytes": bytes_at_once,
+    "growth-one-by-one": bytes_one_by_one,
+    "growth-tickets": tickets,
+    "growth-identities": identities,
+    "growth-anchors": anchors,
+    "growth-cache": cache,
+    "growth-client-store": client_store,
 }

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
+import ssl
 import sysconfig
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Final
 
 from cryptography.hazmat.backends.openssl import backend
+
+import sansticket
 
 HAVE_PYOPENSSL: Final = importlib.util.find_spec("OpenSSL") is not None
 
@@ -29,9 +33,13 @@ def machine() -> str:
     """What the figures are of.  An interpreter with profile-guided optimization is a third faster than one without."""
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
     optimized = "with" if "--enable-optimizations" in options else "without"
+    libraries = ["attrs", "cryptography", *(["pyopenssl"] if HAVE_PYOPENSSL else [])]
+    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
     return (
+        f"sansticket {sansticket.__version__}, "
         f"Python {platform.python_version()} {optimized} profile-guided optimization, "
-        f"attrs {version('attrs')}, cryptography {version('cryptography')} ({backend.openssl_version_text()})"
+        f"{versions}; {ssl.OPENSSL_VERSION} for ssl, {backend.openssl_version_text()} for the others; "
+        f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, {' '.join(platform.libc_ver())}"
     )
 
 

@@ -1,0 +1,1 @@
+"""What one more costs where there are many."""

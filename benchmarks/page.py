@@ -1,0 +1,32 @@
+"""``docs/performance.md``: what was measured stands behind what was written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from shutil import copy
+from typing import Final
+
+from benchmarks.report import machine
+
+DOCS: Final = Path(__file__).parents[1] / "docs"
+PAGE: Final = DOCS / "performance.md"
+PICTURES: Final = DOCS / "pictures"
+
+MARK: Final = "<!-- from here on written by: python -m benchmarks --write -->"
+
+
+def page(before: str, measured: Iterable[str]) -> str:
+    """The page with other figures; ``measured`` are the texts of the parts, whose first lines are titles."""
+    by_hand = before.partition(MARK)[0].rstrip()
+    sections = [f"### {text.strip()}" for text in measured]
+    return "\n\n".join([by_hand, MARK, "## What was measured", machine() + ".", *sections]) + "\n"
+
+
+def write(measured: Iterable[str], pictures: Path) -> None:
+    """With the pictures of that folder."""
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    for old in PICTURES.glob("growth-*.png"):
+        old.unlink()
+    for new in pictures.iterdir():
+        copy(new, PICTURES)
