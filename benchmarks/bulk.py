@@ -13,7 +13,7 @@ from benchmarks.contenders import Pair, check
 from benchmarks.floor import FloorPair
 from benchmarks.harness import Operation, Plan, measure_runs
 from benchmarks.ours import Ours
-from benchmarks.report import HAVE_PYOPENSSL, table
+from benchmarks.report import HAVE_PYOPENSSL, section, table
 from benchmarks.stdlib import Stdlib
 from benchmarks.workers import Worker
 from sansticket import CipherSuite
@@ -54,8 +54,9 @@ def _bulk(suite: str, plan: Plan) -> str:
             base = measured[Stdlib.name]
             ratios = [f"{1 / measured[name].times(base):.2f}" for name in names if name != Stdlib.name]
             rows.append([label, f"{base.best * 1e6:.1f} µs", *ratios])
-    return f"Application data, {suite}, times as fast as ssl\n\n" + table(
-        ["", Stdlib.name, *(name for name in names if name != Stdlib.name)], rows
+    return section(
+        f"Application data, {suite}, times as fast as ssl",
+        table(["", Stdlib.name, *(name for name in names if name != Stdlib.name)], rows),
     )
 
 

@@ -17,10 +17,10 @@ MARK: Final = "<!-- from here on written by: python -m benchmarks --write -->"
 
 
 def page(before: str, measured: Iterable[str]) -> str:
-    """The page with other figures; ``measured`` are the texts of the parts, whose first lines are titles."""
+    """The page with other figures: ``measured`` are the texts of the parts."""
     by_hand = before.partition(MARK)[0].rstrip()
-    sections = [f"### {text.strip()}" for text in measured]
-    return "\n\n".join([by_hand, MARK, "## What was measured", machine() + ".", *sections]) + "\n"
+    sections = map(str.strip, measured)
+    return "\n\n".join([by_hand, MARK, "## What was measured", f"{machine()}.", *sections]) + "\n"
 
 
 def write(measured: Iterable[str], pictures: Path) -> None:

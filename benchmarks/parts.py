@@ -25,7 +25,7 @@ from benchmarks.loopback.parts import (
 )
 from benchmarks.ours import Ours
 from benchmarks.recorder import recorder_costs
-from benchmarks.report import HAVE_PYOPENSSL, table
+from benchmarks.report import HAVE_PYOPENSSL, section, table
 from benchmarks.revocations import revocation_costs
 from benchmarks.stdlib import Stdlib
 from benchmarks.workers import Process
@@ -73,7 +73,8 @@ def _handshakes(version: str, floor: Floor, rivals: list[Contender], plan: Plan)
         base = measured["floor"]
         ratios = [f"{measured[each.name].times(base):.2f}" for each in rivals]
         rows.append([f"{version} {kind}", f"{base.best * 1e6:.0f} µs", *ratios])
-    return "Handshakes, time / floor\n\n" + table(["", "floor", *(each.name for each in rivals)], rows)
+    head = ["", "floor", *(each.name for each in rivals)]
+    return section(f"Handshakes of {version}, time / floor", table(head, rows))
 
 
 def sides(plan: Plan) -> str:
@@ -88,7 +89,7 @@ def sides(plan: Plan) -> str:
             shares = [_shares(ours, getattr(floor, kind), kind == "resumed") for _ in range(plan.rounds)]
             client, server = (median(share[place] for share in shares) for place in (0, 1))
             rows.append([f"{version} {kind}", f"{client:.2f}", f"{server:.2f}"])
-    return "One side's handshakes, time / floor of both\n\n" + table(["", "client", "server"], rows)
+    return section("One side's handshakes, time / floor of both", table(["", "client", "server"], rows))
 
 
 def _shares(ours: Ours, floor: Operation, resumed: bool) -> tuple[float, float]:
@@ -111,7 +112,9 @@ def memory(plan: Plan) -> str:
         with Process(say_idle_memory, kind) as process:
             name, traced, grown = process.answer()
         rows.append([name, "unknown" if grown is None else f"{grown:.1f} KiB", f"{traced:.1f} KiB"])
-    return "Idle server connection, growth of the process\n\n" + table(["", "all", "of which Python's"], rows)
+    return section(
+        "Idle server connection, growth of the process", table(["", "all", "of which Python's"], rows)
+    )
 
 
 def first_byte(plan: Plan) -> str:
@@ -124,7 +127,7 @@ def first_byte(plan: Plan) -> str:
         for name, make in kinds.items()
     ]
     head = ["", "first byte", "CPU time of both sides / ssl, resumed"]
-    return "First byte of an answer, over a link of 50 ms there and back\n\n" + table(head, rows)
+    return section("First byte of an answer, over a link of 50 ms there and back", table(head, rows))
 
 
 def recorder(plan: Plan) -> str:
@@ -135,7 +138,7 @@ def recorder(plan: Plan) -> str:
         ["a hello", f"{measured.size:.0f} bytes", "≤ 200"],
     ]
     rows += [["the slowest of 10,000 claims", f"{measured.slow:.0f} µs", ""]]
-    return f"ReplayRecorder, {measured.hellos} hellos in the window\n\n" + table(["", "", "goal"], rows)
+    return section(f"ReplayRecorder, {measured.hellos} hellos in the window", table(["", "", "goal"], rows))
 
 
 def revocations(plan: Plan) -> str:
@@ -150,7 +153,7 @@ def revocations(plan: Plan) -> str:
         ["to read it", f"{measured.read * 1000:.0f} ms", ""],
         ["to merge it", f"{measured.merge * 1000:.0f} ms", ""],
     ]
-    return f"Revocations, {measured.families} families\n\n" + table(["", "", "goal"], rows)
+    return section(f"Revocations, {measured.families} families", table(["", "", "goal"], rows))
 
 
 def imports(plan: Plan) -> str:
@@ -164,8 +167,9 @@ def imports(plan: Plan) -> str:
     if HAVE_PYOPENSSL:
         modules["pyOpenSSL"] = "import OpenSSL.SSL"
     times = import_times(modules, plan.rounds)
-    return "Import over a bare interpreter\n\n" + table(
-        ["", *times], [["CPU time", *(f"{value:.0f} ms" for value in times.values())]]
+    return section(
+        "Import over a bare interpreter",
+        table(["", *times], [["CPU time", *(f"{value:.0f} ms" for value in times.values())]]),
     )
 
 

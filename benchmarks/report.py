@@ -29,6 +29,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
+def section(title: str, *parts: str) -> str:
+    """Parts under a heading."""
+    return "\n\n".join([f"### {title}", *parts])
+
+
 def machine() -> str:
     """What the figures are of.  An interpreter with profile-guided optimization is a third faster than one without."""
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""

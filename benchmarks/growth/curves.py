@@ -10,7 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from benchmarks.harness import Plan
-from benchmarks.report import table
+from benchmarks.report import section, table
 from sansticket.fleet.plots import require_matplotlib
 
 Points = Mapping[int, float]
@@ -40,12 +40,12 @@ class Growth:
             [f"{size:,.0f}", *(_figure(points.get(size)) for points in self.curves.values())]
             for size in sizes
         ]
-        parts = [f"{self.title}, {self.unit}", table([self.many, *self.curves], rows)]
+        parts = [table([self.many, *self.curves], rows)]
         if plan.pictures:
             picture = plan.pictures / f"growth-{self.name}.png"
             picture.write_bytes(self.png())
-            parts.insert(1, f"![{self.title}]({picture.parent.name}/{picture.name})")
-        return "\n\n".join(parts)
+            parts.insert(0, f"![{self.title}]({picture.parent.name}/{picture.name})")
+        return section(f"{self.title}, {self.unit}", *parts)
 
     def png(self) -> bytes:
         """A curve that is level says that one more costs what the others did."""

@@ -15,7 +15,7 @@ from benchmarks.contenders import IDENTITY
 from benchmarks.harness import Measured, Plan, Run, measure_runs
 from benchmarks.loopback.client import EarlyVisitor, Visitor
 from benchmarks.loopback.server import MODERN, OLD, Server, Setting, Version
-from benchmarks.report import table
+from benchmarks.report import section, table
 
 KINDS: Final = ("ssl", "look-alike", "wrapper")
 """The standard library's, our context in its place, and the streams of sansticket_wrappers."""
@@ -53,7 +53,7 @@ def handshakes_of_asyncio(plan: Plan) -> str:
                 resumed["early data"] = _early(servers["early data"])
             rows.append(_row(f"{version.name} resumed", measure_runs(resumed, plan)))
     head = ["", "ssl", "look-alike", "wrapper", "wrapper, early data"]
-    return "Asyncio server, CPU time of a new connection / ssl\n\n" + table(head, rows)
+    return section("Asyncio server, CPU time of a new connection / ssl", table(head, rows))
 
 
 def _row(label: str, measured: dict[str, Measured]) -> list[str]:
@@ -109,14 +109,14 @@ def upload_to_asyncio(plan: Plan) -> str:
     base = measured["ssl"]
     ratios = [f"{measured[kind].times(base):.2f}" for kind in KINDS[1:]]
     rows = [[f"{UPLOAD} MiB", f"{base.best * 1e3:.0f} ms", *ratios]]
-    return "Asyncio server, CPU time of an upload / ssl\n\n" + table(["", *KINDS], rows)
+    return section("Asyncio server, CPU time of an upload / ssl", table(["", *KINDS], rows))
 
 
 def memory_of_asyncio(plan: Plan) -> str:
     """With asyncio's own part of it: sockets, transports, streams and tasks."""
     sizes = {kind: _idle_size(setting) for kind, setting in settings(MODERN).items()}
     row = ["an idle connection", *(f"{size / 1024:.1f} KiB" for size in sizes.values())]
-    return "Asyncio server, growth of the process\n\n" + table(["", *sizes], [row])
+    return section("Asyncio server, growth of the process", table(["", *sizes], [row]))
 
 
 def _idle_size(setting: Setting) -> float:
@@ -145,7 +145,7 @@ def fleet_of_asyncio(plan: Plan) -> str:
         ["CPU time of a visit, all servers", *times],
         ["resumed", *(f"{fleet.share:.0%}" for fleet in fleets.values())],
     ]
-    return f"A fleet of {FLEET}, clients that come back, CPU time / ssl\n\n" + table(["", *KINDS], rows)
+    return section(f"A fleet of {FLEET}, clients that come back, CPU time / ssl", table(["", *KINDS], rows))
 
 
 class Fleet:
