@@ -24,10 +24,10 @@ COMING = "opens; seals after the next rotation"
 OPENS = "opens"
 DATED = "seals and opens, each in its time"
 
-ROTATED = ("nginx", "envoy", "node")
-"""Programs with a file for each key, which move on from file to file."""
-
 SMALL_ONLY = ("node", "traffic_server")
+
+DATED_PROGRAMS = ("lighttpd", "h2o")
+"""Whose keys say from when to when they seal: the newest whose time has come does."""
 
 
 class KeyFileError(SansticketError, ValueError):
@@ -63,6 +63,10 @@ class KeyFiles:
     def holder(self, name: bytes) -> Held | None:
         return next((one for one in self.held if one.key.name == name), None)
 
+    def names(self) -> list[str]:
+        """As tickets begin with them, hexadecimal."""
+        return [one.key.name.hex() for one in self.held]
+
     def rows(self) -> list[tuple[str, str]]:
         return [(printable(one.path), str(one)) for one in self.held]
 
@@ -97,7 +101,7 @@ def _keys_in(path: str, content: bytes, program: str) -> tuple[OpenSSLTicketKey,
 
 
 def _role(key: OpenSSLTicketKey, place: int, program: str) -> str:
-    if key.dated:
+    if key.dated or (place and program in DATED_PROGRAMS):
         return DATED
     if program == "haproxy":
         return (SEALS, COMING, OPENS)[place % 3]
@@ -115,52 +119,24 @@ def new_keys(path: str, entropy: Entropy, size: int | None, program: str) -> tup
     """New random keys for one file of that program, and its content."""
     if size is None:
         size = KEY_SIZES[0] if program in SMALL_ONLY else KEY_SIZES[1]
-    keys = [OpenSSLTicketKey.generate(entropy, size) for _ in range(3 if program == "haproxy" else 1)]
-    if program == "h2o":
-        keys = [evolve(key, hmac_key=random_bytes(entropy, HMAC_LENGTH)) for key in keys]
-    content = _written(program, keys)
+    keys = [new_key(program, entropy, size) for _ in range(3 if program == "haproxy" else 1)]
+    content = written(program, keys)
     return read_keys([(path, content)], program), content
 
 
-def _written(program: str, keys: Iterable[OpenSSLTicketKey]) -> bytes:
+def new_key(program: str, entropy: Entropy, size: int) -> OpenSSLTicketKey:
+    """A random key of 48 or 80 bytes, or with h2o's longer secret in it."""
+    key = OpenSSLTicketKey.generate(entropy, size)
+    return evolve(key, hmac_key=random_bytes(entropy, HMAC_LENGTH)) if program == "h2o" else key
+
+
+def written(program: str, keys: Iterable[OpenSSLTicketKey]) -> bytes:
     """The content of the one file for these keys."""
     try:
         (content,) = write_files(program, tuple(keys))
     except ConfigError as error:
         raise KeyFileError(f"{program}: {error}") from None
     return content
-
-
-def rotate(
-    found: KeyFiles, coming: tuple[str, bytes] | None, entropy: Entropy
-) -> tuple[KeyFiles, list[tuple[str, bytes]]]:
-    """A new key comes, every other moves on, the last goes: the keys then, and the files to be written, in order.
-
-    The order is such that at no moment a key is in no file that should still open.  ``coming`` is the file of a
-    key that all servers know by now: it seals from here on, and the new key takes its place.
-    """
-    program, new = found.program, OpenSSLTicketKey.generate(entropy, found.held[0].key.size)
-    if program == "haproxy":
-        current, next_, _ = (one.key for one in found.held)
-        content = _written(program, (next_, new, current))
-        path = found.held[0].path
-        return read_keys([(path, content)], program), [(path, content)]
-    sealing = new
-    written: list[tuple[str, bytes]] = []
-    if coming is not None:
-        path, content = coming
-        if path in [one.path for one in found.held]:
-            raise KeyFileError(f"{path} is the file of the next key, and is named among the others too")
-        sealing = read_keys([coming], program).held[0].key
-        written.append((path, _written(program, [new])))
-    keys = (sealing, *(one.key for one in found.held[:-1]))
-    held = [Held(one.path, key, one.role) for one, key in zip(found.held, keys, strict=True)]
-    if coming is not None:
-        held.append(Held(coming[0], new, COMING))
-    after = KeyFiles(tuple(held), program)
-    _check(after)
-    moved = [(one.path, _written(program, [one.key])) for one in reversed(held[: len(found.held)])]
-    return after, [*moved, *written]
 
 
 ALTERED = "it was altered or cut short, or the key with this name was another one"
@@ -170,7 +146,7 @@ def _in_another_order(program: str, holder: Held, ticket: bytes) -> str:
     """What to do if the key opens it once its secrets are read as another program's; nothing if it does not."""
     if not PROGRAMS[program].sizes:
         return ""
-    content = _written(program, [holder.key])
+    content = written(program, [holder.key])
     opening = [
         other
         for other, layout in PROGRAMS.items()

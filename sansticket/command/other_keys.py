@@ -85,6 +85,10 @@ class OtherKeyFiles:
 
     held: tuple[tuple[str, OtherKey], ...]
 
+    def names(self) -> list[str]:
+        """How each key is called."""
+        return [key.name for _, key in self.held]
+
     def rows(self) -> list[tuple[str, str]]:
         """The file of each key, and what is in it but its secrets."""
         return [

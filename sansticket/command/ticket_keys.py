@@ -7,15 +7,8 @@ import os
 import sys
 from collections.abc import Iterable
 
-from sansticket.command.key_files import (
-    ROTATED,
-    KeyFileError,
-    KeyFiles,
-    judge,
-    new_keys,
-    read_keys,
-    rotate,
-)
+from sansticket.command.key_files import KeyFileError, KeyFiles, judge, new_keys, read_keys
+from sansticket.command.key_rotation import convert, rotate, rotate_others
 from sansticket.command.other_keys import OTHERS, OtherKeyFiles, new_other, read_others
 from sansticket.command.output import (
     STANDARD,
@@ -56,6 +49,7 @@ examples:
   python -m sansticket ticket-keys make current.key
   python -m sansticket ticket-keys names current.key previous.key
   python -m sansticket ticket-keys rotate current.key previous.key --next next.key
+  python -m sansticket ticket-keys convert current.key previous.key --to node --output node-1.key node-2.key
   python -m sansticket ticket-keys open session.pem current.key previous.key
 """
 
@@ -79,6 +73,19 @@ A rotation moves it to the front and puts a new key into NEXT:
     nginx: ssl_session_ticket_key current.key; ssl_session_ticket_key previous.key; ssl_session_ticket_key next.key;
 
 Rotate in one place, and copy the files.  haproxy's file has its next key inside: rotate it alone.
+
+traffic_server and h2o have one file with all keys: the new one comes in front, and the oldest goes, but the one that
+sealed before stays.  With --next, the last key of traffic_server's file is the one in NEXT ("cat NEXT >> FILE" puts
+it there).  The times in keys of h2o and lighttpd say when they seal: a new one from five minutes after its rotation
+on, until then the one before, which lighttpd has in its memory; it has one file, and what else is named here is for
+OpenSSLTicketKeys.  caddy and gnutls rotate by themselves.
+"""
+
+CONVERT = """\
+The same keys in the files of another program, whose tickets then open and resume as before: no key is made, and no
+file is overwritten.  One file for each key, but haproxy (three keys), h2o and traffic_server have one for all.  What
+a program cannot have is said: keys of another length, with times, or of another kind.  Keys of caddy are go's, each
+in a file of its own.
 """
 
 OPEN = """\
@@ -107,6 +114,13 @@ examples:
   python -m sansticket ticket-keys rotate current.key previous.key                  one server
   python -m sansticket ticket-keys rotate current.key previous.key --next next.key  a fleet
   python -m sansticket ticket-keys rotate keys.txt                                  haproxy
+"""
+
+EXAMPLES_OF_CONVERT = """\
+examples:
+  python -m sansticket ticket-keys convert keys.txt --program haproxy --to nginx --output 1.key 2.key 3.key
+  python -m sansticket ticket-keys convert current.key previous.key --to h2o --output keys.yaml
+  python -m sansticket ticket-keys convert stek.bin --program caddy --to go --output 1.key 2.key 3.key 4.key
 """
 
 EXAMPLES_OF_OPEN = """\
@@ -148,8 +162,22 @@ def add_ticket_keys(commands: Commands) -> None:
     _add_program(command)
     command = _action(actions, "rotate", rotate_files, "the next key, please", ROTATE, EXAMPLES_OF_ROTATE)
     _add_files(command)
-    _add_program(command, ("haproxy", *ROTATED))
+    _add_program(command)
     command.add_argument("--next", metavar="NEXT", help="the file of the key that all servers know by now")
+    command = _action(actions, "convert", convert_files, "into other files", CONVERT, EXAMPLES_OF_CONVERT)
+    _add_files(command)
+    _add_program(command)
+    known = (*PROGRAMS, *OTHERS)
+    command.add_argument(
+        "--to", choices=known, metavar="PROGRAM", required=True, help="whose files they become"
+    )
+    command.add_argument(
+        "--output",
+        metavar="FILE",
+        nargs="+",
+        required=True,
+        help="where they go; there must be no such files",
+    )
     command = _action(actions, "open", open_ticket, "which key opens a ticket", OPEN, EXAMPLES_OF_OPEN)
     command.add_argument("ticket", metavar="TICKET", help="hexadecimal, or a file")
     _add_files(command)
@@ -210,15 +238,35 @@ def _read_others(options: argparse.Namespace) -> OtherKeyFiles | None:
 def rotate_files(options: argparse.Namespace) -> Iterable[str]:
     if STANDARD in (*options.files, options.next):
         raise CommandError("a rotation writes to the files that it reads; standard input is none")
-    before = _read(options)
-    if before.program == "haproxy" and options.next is not None:
-        raise CommandError("--next: haproxy's file has its next key inside")
+    contents = [(path, read(path)) for path in options.files]
     coming = (options.next, read(options.next)) if options.next is not None else None
-    after, files = rotate(before, coming, _system().entropy)
+    system, program = _system(), options.program
+    before: KeyFiles | OtherKeyFiles
+    after: KeyFiles | OtherKeyFiles
+    if program in OTHERS:
+        before = read_others(contents, program)
+        after, files = rotate_others(contents, coming, system.entropy, program)
+    else:
+        before = read_keys(contents, program)
+        after, files = rotate(before, coming, system.entropy, system.clock())
     for path, content in files:
         write_secret(path, content)
-    gone = [one.key.name.hex() for one in before.held if after.holder(one.key.name) is None]
-    return [*table(after.rows()), *(f"  forgotten: {name}; its tickets open no more" for name in gone)]
+    gone = [name for name in before.names() if name not in after.names()]
+    then = "open while lighttpd remembers it" if program == "lighttpd" else "open no more"
+    return [*table(after.rows()), *(f"  forgotten: {name}; its tickets {then}" for name in gone)]
+
+
+def convert_files(options: argparse.Namespace) -> Iterable[str]:
+    contents = [(path, read(path)) for path in options.files]
+    made = convert(contents, options.program, options.to)
+    if len(made) != len(options.output):
+        raise CommandError(
+            f"--output: {words.count(len(options.output), 'file')} for {len(made)} of {options.to}'s"
+        )
+    for path, content in zip(options.output, made, strict=True):
+        write_secret(path, content, new=True)
+    written = list(zip(options.output, made, strict=True))
+    return table((read_others if options.to in OTHERS else read_keys)(written, options.to).rows())
 
 
 def open_ticket(options: argparse.Namespace) -> Iterable[str]:

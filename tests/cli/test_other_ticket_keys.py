@@ -143,8 +143,3 @@ def test_what_is_no_key(failure: Failure, tmp_path: Path, arguments: list[str], 
     action, name, *rest = arguments
     assert why in failure("ticket-keys", action, tmp_path / name, *rest)
     assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize("program", OTHERS)
-def test_they_are_not_rotated(refusal: Failure, program: str) -> None:
-    assert f"invalid choice: '{program}'" in refusal("ticket-keys", "rotate", "k", "--program", program)

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from sansticket import GoTicketKey, OpenSSLTicketKey, OpenSSLTicketKeys, Session, TicketStatus
 from sansticket.__main__ import main
-from sansticket.command.key_files import KeyFiles, read_keys, rotate
+from sansticket.command.key_files import KeyFiles, read_keys
+from sansticket.command.key_rotation import rotate
 from sansticket.command.ticket_layouts import opens_under_zeros
 from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.keys.ring import TicketKey
@@ -253,7 +254,7 @@ def test_at_no_moment_is_a_key_nowhere(files: Path) -> None:
     """A rotation that is cut off after any of its writes has lost nothing but what it was to forget."""
     state = {path.name: path.read_bytes() for path in files.iterdir()}
     found: KeyFiles = read_keys([(name, state[name]) for name in ("current.key", "previous.key")])
-    _, writes = rotate(found, ("next.key", state["next.key"]), repeatable_entropy(9))
+    _, writes = rotate(found, ("next.key", state["next.key"]), repeatable_entropy(9), NOW)
     assert len(writes) == 3
     for path, written in writes:
         state[path] = written
@@ -540,9 +541,3 @@ def test_what_a_program_cannot_have(failure: Failure, files: Path, arguments: li
         str(files / argument) if argument in ("k", "current.key") else argument for argument in arguments
     ]
     assert why in failure("ticket-keys", *named)
-
-
-@pytest.mark.parametrize("program", ["h2o", "lighttpd", "traffic_server"])
-def test_what_is_not_rotated(refusal: Failure, files: Path, program: str) -> None:
-    said = refusal("ticket-keys", "rotate", files / "current.key", "--program", program)
-    assert f"invalid choice: '{program}'" in said

@@ -244,6 +244,15 @@ def test_only_where_it_is_said_for_these_keys(peer: Peer, tmp_path: Path) -> Non
     assert failed == ["name"]
 
 
+@every_peer
+def test_a_key_without_times(peer: Peer, tmp_path: Path) -> None:
+    """The program seals with it at once."""
+    key = OpenSSLTicketKey.generate(os.urandom, 48 if peer.program == "node" else 80)
+    assert not key.dated
+    with served(peer, tmp_path / "peer", key) as port:
+        assert visit(port, client_config()).sessions[-1].ticket.startswith(key.name)
+
+
 def test_in_the_order_of_another_program_nothing_opens(tmp_path: Path) -> None:
     """48 bytes of Node's are a key of nginx's too, and another one."""
     peer, client = Node(), client_config()

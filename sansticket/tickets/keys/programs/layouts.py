@@ -27,7 +27,7 @@ from attrs import evolve
 from sansticket.errors import ConfigError
 from sansticket.inputs import as_bytes
 from sansticket.tickets.keys.programs import yaml
-from sansticket.tickets.keys.programs.key import KEY_SIZES, OpenSSLTicketKey
+from sansticket.tickets.keys.programs.key import KEY_SIZES, MAX_TIME, OpenSSLTicketKey
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.values import frozen
 
@@ -38,6 +38,9 @@ HAPROXY_KEYS: Final = 3
 
 STEK_HEAD: Final = struct.Struct("=III")
 """lighttpd's three numbers, in the byte order of the machine and without padding."""
+
+STEK_END: Final = (1 << 31) - 1
+"""The last second that lighttpd knows: it reads its numbers with a sign, and a key without an end has this one."""
 
 STEK_SIZE: Final = 92
 SMALL, LARGE = KEY_SIZES
@@ -100,13 +103,14 @@ def _read_stek(data: bytes) -> Keys:
             "keys", f"lighttpd's file of version {version}; expected 0, in this machine's byte order"
         )
     (key,) = _hmac_first(data[STEK_HEAD.size :])
-    return (evolve(key, not_before=activation, not_after=expiry),)
+    end = MAX_TIME if expiry == STEK_END else expiry
+    return (evolve(key, not_before=activation, not_after=end),)
 
 
 def _write_stek(key: OpenSSLTicketKey) -> bytes:
     if key.size != LARGE:
         raise ConfigError("keys", f"one of {key.size} bytes; lighttpd's have {LARGE}, and three numbers")
-    return STEK_HEAD.pack(0, key.not_before, key.not_after) + _write_hmac_first(key)
+    return STEK_HEAD.pack(0, key.not_before, min(key.not_after, STEK_END)) + _write_hmac_first(key)
 
 
 # --- several keys in a file ------------------------------------------------------------------------------------
