@@ -29,6 +29,8 @@ from sansticket.tickets.keys.openssl import KEY_SIZES
 from sansticket.tickets.keys.programs.layouts import PROGRAMS
 from sansticket.tickets.session import SessionFormatError
 
+KNOWN = (*PROGRAMS, *OTHERS)
+
 DESCRIPTION = """\
 Key files for session tickets, in the formats of nginx (ssl_session_ticket_key) and haproxy (tls-ticket-keys), and
 with --program of others: OpenSSLTicketKeys.from_files reads them.  Whoever has such a file can open every ticket made
@@ -139,6 +141,11 @@ def add_ticket_keys(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = top.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for add_one in (_add_make, _add_names, _add_rotate, _add_convert, _add_open):
+        add_one(actions)
+
+
+def _add_make(actions: Commands) -> None:
     command = _action(actions, "make", make, "a new key", MAKE, EXAMPLES_OF_MAKE)
     command.add_argument("file", metavar="FILE", help="where it goes; there must be no such file")
     command.add_argument(
@@ -157,19 +164,27 @@ def add_ticket_keys(commands: Commands) -> None:
     )
     _add_program(program)
     command.set_defaults(program="nginx")
+
+
+def _add_names(actions: Commands) -> None:
     command = _action(actions, "names", names, "what is in key files", NAMES, EXAMPLES_OF_NAMES)
     _add_files(command)
     _add_program(command)
+
+
+def _add_rotate(actions: Commands) -> None:
     command = _action(actions, "rotate", rotate_files, "the next key, please", ROTATE, EXAMPLES_OF_ROTATE)
     _add_files(command)
     _add_program(command)
     command.add_argument("--next", metavar="NEXT", help="the file of the key that all servers know by now")
+
+
+def _add_convert(actions: Commands) -> None:
     command = _action(actions, "convert", convert_files, "into other files", CONVERT, EXAMPLES_OF_CONVERT)
     _add_files(command)
     _add_program(command)
-    known = (*PROGRAMS, *OTHERS)
     command.add_argument(
-        "--to", choices=known, metavar="PROGRAM", required=True, help="whose files they become"
+        "--to", choices=KNOWN, metavar="PROGRAM", required=True, help="whose files they become"
     )
     command.add_argument(
         "--output",
@@ -178,6 +193,9 @@ def add_ticket_keys(commands: Commands) -> None:
         required=True,
         help="where they go; there must be no such files",
     )
+
+
+def _add_open(actions: Commands) -> None:
     command = _action(actions, "open", open_ticket, "which key opens a ticket", OPEN, EXAMPLES_OF_OPEN)
     command.add_argument("ticket", metavar="TICKET", help="hexadecimal, or a file")
     _add_files(command)
@@ -200,13 +218,9 @@ def _add_files(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_program(
-    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup,
-    programs: Iterable[str] = (*PROGRAMS, *OTHERS),
-) -> None:
-    known = tuple(programs)
+def _add_program(command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup) -> None:
     command.add_argument(
-        "--program", choices=known, metavar="PROGRAM", help=f"whose files they are: {', '.join(known)}"
+        "--program", choices=KNOWN, metavar="PROGRAM", help=f"whose files they are: {', '.join(KNOWN)}"
     )
 
 
