@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,6 +17,9 @@ from sansticket.debug.explain import Side
 from sansticket.values import frozen
 
 HANDSHAKE: Final = bytes((ContentType.HANDSHAKE, 3))
+
+HELLO: Final = re.compile(rb"\x16\x03[\x00-\x03]..\x01\x00", re.DOTALL)
+"""A record with a ClientHello, amid what a client says."""
 
 MAX_BEFORE: Final = 65_536
 """Bytes of another protocol before TLS begins: a STARTTLS, or a proxy's CONNECT."""
@@ -80,7 +84,8 @@ def connections_in(data: bytes) -> Capture:
 
 
 def _captured(number: int, flow: Flow) -> Captured:
-    """TLS begins with the first piece of the client's that looks like a hello.
+    """TLS begins with the first that looks like a hello of the client's: a piece, or the rest of one, behind the header
+    of a proxy.
 
     In what was not captured from the beginning it may go on with any record.
     """
@@ -89,6 +94,9 @@ def _captured(number: int, flow: Flow) -> Captured:
         hello = moment.sender == "client" and _begins(flow, index).startswith(HANDSHAKE)
         if hello or (flow.notes and _is_record(moment.data)):
             return Captured(number, flow, flow.moments[index:], before)
+        if moment.sender == "client" and (found := HELLO.search(moment.data)):
+            rest = moment._replace(data=moment.data[found.start() :])
+            return Captured(number, flow, (rest, *flow.moments[index + 1 :]), before + found.start())
         before += len(moment.data)
         if before > MAX_BEFORE:
             break

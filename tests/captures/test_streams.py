@@ -177,6 +177,18 @@ def test_tls_behind_something_else(write: object) -> None:
     assert str(one) == "connection 1: 127.0.0.1:50000 -> 127.0.0.1:443, 2023-11-14 22:13:20.251000 UTC"
 
 
+def test_a_hello_behind_the_header_of_a_proxy() -> None:
+    """In one piece with it."""
+    hello = b"\x16\x03\x01\0\x05\x01\0\0\x01x"
+    talk = Talk()
+    talk.open()
+    talk.say("client", b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + hello)
+    talk.say("server", b"\x15\x03\x03\0\x02\x02\x28")
+    (one,) = connections_in(pcap(talk.packets)).connections
+    assert one.pieces == [("client", hello), ("server", b"\x15\x03\x03\0\x02\x02\x28")]
+    assert list(one.notes) == ["42 bytes of another protocol before TLS begins"]
+
+
 def test_a_hello_in_the_smallest_pieces() -> None:
     hello = b"\x16\x03\x01\0\x05\x01\0\0\x01x"
     talk = Talk()
