@@ -5,7 +5,7 @@ from typing import Final
 REASONS: Final[tuple[tuple[str, str], ...]] = (
     (
         r"ContextTests\.test_(_create_stdlib_context|check_hostname|constructor|verify_mode_protocol)"
-        r"|ThreadedTests\.test_(PROTOCOL_TLS|protocol_tlsv1_2)",
+        r"|ThreadedTests\.test_(PROTOCOL_TLS|protocol_tlsv1_2)|BasicSocketTests\.test_errors_sslwrap",
         "A context is for clients or for servers: PROTOCOL_TLS and the constants of single versions are refused.",
     ),
     (
@@ -15,7 +15,8 @@ REASONS: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         r"BasicSocketTests\.test_connect_ex_error|SimpleBackgroundTests\.test_connect_(with_context_)?fail"
-        r"|ThreadedTests\.test_ssl_cert_verify_error|.*\.test_create_connection_ssl_failed_certificate",
+        r"|ThreadedTests\.test_ssl_cert_verify_error|.*\.test_create_connection_ssl_failed_certificate"
+        r"|.*EventLoopTests\.test_create_(unix_)?server_ssl_verify_failed",
         "A client that is to verify and trusts nobody: ConfigError says so before anything is sent, where OpenSSL lets"
         " the handshake fail.",
     ),
@@ -63,7 +64,7 @@ REASONS: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         r"ThreadedTests\.test_psk(_tls1_3)?",
-        "The callbacks for external PSKs, new in 3.13, are not there: PSK is no name of a cipher.",
+        "PSK is no name of a cipher, since no suite of TLS 1.2 here has one: the callbacks are there, for TLS 1.3.",
     ),
     (
         r"ThreadedTests\.test_sni_callback_(raising|wrong_return_type)",
