@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.ssl_objects import OURS, STDLIB, TLS12, TLS13, End, Link
 
 CONTEXTS = {
@@ -28,7 +29,7 @@ def carry(sender: End, receiver: End, sizes: Sequence[int]) -> None:
         receiver.step()
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     houses=st.tuples(st.sampled_from([OURS, STDLIB]), st.sampled_from([OURS, STDLIB])),
     version=st.sampled_from([TLS12, TLS13]),

@@ -51,6 +51,7 @@ def test_every_environment_of_tox_is_there() -> None:
     # No interpreter makes a difference to what they try of the package; the last go through all its states once more.
     again = {path for path in REST if path.endswith(".py")}
     once = {"tests/differential", "tests/docs", "tests/examples", "tests/tools"} | again
+    once |= {"tests/accounts", "tests/fuzz", "tests/interop", "tests/mutants", "tests/test_architecture.py"}
     assert again <= set(ignored(tox, "cov"))
     assert set(ignored(tox, "lowest")) == {by_type_checkers, *once, *given(tox, "frameworks")}
 

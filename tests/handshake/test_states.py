@@ -79,6 +79,7 @@ from sansticket.wire.messages.tls13 import (
 )
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import client_credential, server_credential
+from tests.support.examples import examples
 from tests.support.handing_over import handed_over, is_live, picture
 from tests.support.hostile import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, held_bytes, plain_record
 from tests.support.messages import messages
@@ -273,14 +274,14 @@ def test_message(state: type[State], message: Message) -> None:
         take_message(sample, message)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(state=st.sampled_from(STATES), message=messages())
 def test_any_message(state: type[State], message: Message) -> None:
     for sample in samples_of(state)[:2]:
         take_message(sample, message)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(state=st.sampled_from(STATES), kind=st.integers(0, 255), body=st.binary(max_size=200))
 def test_any_bytes_as_a_message(state: type[State], kind: int, body: bytes) -> None:
     """Also those that nobody knows, or that do not decode."""

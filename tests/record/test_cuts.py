@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sansticket.crypto.suites import SuiteParameters
 from sansticket.record.protection import MAX_EMPTY_RECORDS
 from sansticket.record.reader import RecordReader
+from tests.support.examples import examples
 from tests.support.records import (
     AES_13,
     CHACHA_12,
@@ -86,7 +87,7 @@ def cut(wire: bytes, points: list[int]) -> list[bytes]:
     return [wire[start:stop] for start, stop in pairwise(bounds)]
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(suites, st.lists(items, max_size=12), endings, st.lists(st.integers(0, 10**6), max_size=12))
 @example(AES_13, [(23, b"x")] + [(23, b"")] * (MAX_EMPTY_RECORDS + 1) + [(23, b"y")], b"", [30, 60, 700])
 @example(GCM_12, [(23, b"x")] + [(23, b"")] * MAX_EMPTY_RECORDS + [(23, b"y")], b"", [30, 60, 700])
@@ -148,7 +149,7 @@ def test_any_cut_of_rejected_early_data(sent: list[tuple[str, int]], budget: int
     assert read(cut(wire, points)) == read([wire])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     suites,
     st.lists(items, max_size=8),

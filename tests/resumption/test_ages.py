@@ -18,6 +18,7 @@ from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.wire.messages.tls13 import NewSessionTicket
+from tests.support.examples import examples
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import HostileServer
 from tests.support.pair import ConnectionPair
@@ -217,7 +218,7 @@ def test_no_chain_of_renewals_is_longer_than_the_limit(
     assert not resumed(connect_unsuspecting(world, config, session))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.floats(0, 30_000), min_size=1, max_size=8))
 def test_whatever_the_moments_of_renewal(pauses: list[float]) -> None:
     world = World()

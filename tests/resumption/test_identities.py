@@ -25,6 +25,7 @@ from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.hello import HelloRetryRequest
 from tests.support.edits import flipped
+from tests.support.examples import examples
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, ending, failed_checks, outcome, received, record, resumed
@@ -186,7 +187,7 @@ def test_two(kinds: tuple[str, str]) -> None:
         check(kinds, returns)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(RETURNS)), max_size=MAX_IDENTITIES),
     st.booleans(),

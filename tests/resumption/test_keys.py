@@ -19,6 +19,7 @@ from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
 from sansticket.wire.extensions.resumption import PreSharedKeyOffer
 from sansticket.wire.messages.hello import ClientHello
+from tests.support.examples import examples
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import World, longest_common_run, outcome, received, record, resumed
 
@@ -117,7 +118,7 @@ def windowed(world: World, off: float = 0.0, **changes: Any) -> ServerConfig:
     return world.server(ticket_keys=keys, clock=lambda: world.clock() + off, ticket_lifetime=LIFETIME)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     made=st.floats(0, 3 * HOUR),
     age=st.floats(0, LIFETIME + HOUR) | st.sampled_from([0.0, LIFETIME - 0.001, float(LIFETIME)]),

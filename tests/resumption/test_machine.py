@@ -22,6 +22,7 @@ from sansticket.events import TicketIssued
 from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
 from sansticket.tickets.keys.windowed import WindowedTicketKeys
 from sansticket.tickets.session import Session
+from tests.support.examples import examples
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import START, Clock, World, ending, received, record, resumed
 
@@ -224,7 +225,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=100, stateful_step_count=40)
+TestMachine.settings = settings(max_examples=examples(100), stateful_step_count=40)
 
 
 def test_the_model_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:

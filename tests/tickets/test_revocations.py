@@ -25,6 +25,7 @@ from sansticket.tickets.stores.revocations import (
 )
 from sansticket.tickets.stores.times import NAME, Times
 from tests.support.credentials import client_credential, server_credential
+from tests.support.examples import examples
 from tests.support.sessions import NOW
 
 CLIENT_CHAIN, SERVER_CHAIN = client_credential().chain, server_credential().chain
@@ -203,7 +204,7 @@ def test_a_merge_unsays_nothing(one: Revocations, other: Revocations) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 40)), max_size=60), st.integers(1, 8))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_it_does_what_a_dictionary_would(steps: list[tuple[int, int]], size: int) -> None:
     """The bound keeps those with the latest times, however they came; the rest refuses too much, never too little."""
     revocations, known = Revocations(max_entries=size), dict[int, int]()
