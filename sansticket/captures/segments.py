@@ -70,19 +70,23 @@ def segment_of(packet: Packet) -> Found:
 
 
 def _ethernet(data: bytes) -> bytes | None:
-    start, kind = 14, int.from_bytes(data[12:14])
+    return _behind_tags(data, 14, int.from_bytes(data[12:14]))
+
+
+def _cooked(data: bytes) -> bytes | None:
+    return _behind_tags(data, 16, int.from_bytes(data[14:16]))
+
+
+def _cooked_2(data: bytes) -> bytes | None:
+    return _behind_tags(data, 20, int.from_bytes(data[:2]))
+
+
+def _behind_tags(data: bytes, start: int, kind: int) -> bytes | None:
+    """What is of the internet, from ``start`` on or behind the VLAN tags that stand there."""
     while kind in TAGS and start < len(data):
         kind = int.from_bytes(data[start + 2 : start + 4])
         start += 4
     return data[start:] if kind in (IPV4, IPV6) else None
-
-
-def _cooked(data: bytes) -> bytes | None:
-    return data[16:] if int.from_bytes(data[14:16]) in (IPV4, IPV6) else None
-
-
-def _cooked_2(data: bytes) -> bytes | None:
-    return data[20:] if int.from_bytes(data[:2]) in (IPV4, IPV6) else None
 
 
 LINKS: Final[dict[int, Callable[[bytes], bytes | None]]] = {

@@ -141,6 +141,20 @@ def test_every_link_and_both_internets(link: Link, addresses: tuple[str, str]) -
     assert str(segment.target) == ("10.1.2.3:8443" if "." in addresses[0] else "[2001:db8::7]:8443")
 
 
+@pytest.mark.parametrize(
+    ("link", "size", "kind"), [("ethernet", 14, 12), ("cooked", 16, 14), ("cooked2", 20, 0)]
+)
+def test_tags_behind_every_link(link: Link, size: int, kind: int) -> None:
+    """Two of them: of a provider, and of its customer."""
+    (packet,) = Talk(link=link).say("client", b"hello")
+    own = packet.data[kind : kind + 2]
+    tagged = bytearray(packet.data[:size])
+    tagged[kind : kind + 2] = b"\x88\xa8"
+    whole = bytes(tagged) + b"\0\1\x81\0" + b"\0\2" + own + packet.data[size:]
+    assert segment_of(Packet(0, packet.link, whole)) == segment_of(packet)
+    assert segment_of(Packet(0, packet.link, whole[: size + 3])) is None
+
+
 def ipv6(kind: int, headers: bytes, tcp: bytes) -> bytes:
     return internet("::1", "::2", headers + tcp, kind)
 
