@@ -16,6 +16,10 @@ from sansticket.values import frozen
 E = TypeVar("E", bound=Enum)
 
 
+MAX_ITEMS: Final = 1 << 16
+"""In a list whose items have no bytes to speak of: what is read never takes much more memory than it has bytes."""
+
+
 class HandoverError(SansticketError, ValueError):
     """Bytes that are no handover, or one that cannot be restored: the text names what was wrong with it."""
 
@@ -94,13 +98,19 @@ def optional(kind: Kind) -> Kind:
     )
 
 
-def several(*kinds: Kind) -> Kind:
+def several(*kinds: Kind, most: int | None = MAX_ITEMS) -> Kind:
     """A count, and for each item what these kinds say of it: a tuple of items, or of tuples."""
 
+    def check(count: int) -> int:
+        if most is not None and count > most:
+            raise SessionFormatError(f"{count} items; expected at most {most}")
+        return count
+
     def read(source: Source) -> tuple[Any, ...]:
-        return tuple(_together(kinds, source) for _ in range(source.varint(0)))
+        return tuple(_together(kinds, source) for _ in range(check(source.varint(0))))
 
     def write(values: tuple[Any, ...]) -> bytes:
+        check(len(values))
         items = (value if len(kinds) > 1 else (value,) for value in values)
         written = (kind.write(one) for item in items for kind, one in zip(kinds, item, strict=True))
         return varint(len(values)) + b"".join(written)

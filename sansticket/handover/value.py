@@ -208,7 +208,7 @@ class Handover:
     )
     kept_sessions: tuple[Session, ...] = field(
         metadata=_as(
-            several(SESSION),
+            several(SESSION, most=None),
             "Those in the store or cache of the config that go from there if the connection fails.",
         )
     )

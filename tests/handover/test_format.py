@@ -20,7 +20,9 @@ from sansticket import (
     RequestClientCertificate,
     SendData,
 )
+from sansticket.handover.kinds import FLAG, MAX_ITEMS, several
 from sansticket.handover.value import FORMAT, KIND, MAGIC
+from sansticket.tickets.encoding import SessionFormatError, Source, varint
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors
 from tests.support.documents import Document
@@ -195,6 +197,19 @@ def test_what_no_connection_can_have_is_named(name: str) -> None:
     with pytest.raises(HandoverError) as error:
         evolve(handovers()[number], **changes)
     assert str(error.value).startswith(name)
+
+
+def test_lists_of_nothing_are_bounded() -> None:
+    """An item without bytes takes memory too."""
+    many = MAX_ITEMS + 1
+    flags = several(FLAG)
+    with pytest.raises(SessionFormatError, match=f"{many} items; expected at most {MAX_ITEMS}"):
+        flags.read(Source(varint(many) + bytes(many)))
+    with pytest.raises(SessionFormatError, match=f"{many} items; expected at most {MAX_ITEMS}"):
+        flags.write((False,) * many)
+    assert flags.read(Source(flags.write((False,) * MAX_ITEMS))) == (False,) * MAX_ITEMS
+    with pytest.raises(HandoverError, match="transcript: 65537 items"):
+        evolve(handovers()[3], transcript=(b"",) * many).to_bytes()
 
 
 @pytest.mark.parametrize("name", ["reading_sequence", "tickets_made", "group"])
