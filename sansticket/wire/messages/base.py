@@ -41,7 +41,7 @@ class ExtensionsMessage(Message):
         except AttributeError:
             by_class = {type(extension): extension for extension in reversed(self.extensions)}
             object.__setattr__(self, "_by_class", by_class)
-            return self.find(kind)
+            return by_class.get(kind)  # type: ignore[return-value]  # as above
 
 
 class EmptyMessage(Message):
