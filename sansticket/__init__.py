@@ -49,7 +49,7 @@ class of all of them.
 
 import typing as _typing
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if _typing.TYPE_CHECKING:
     from sansticket.codes import AlertDescription as AlertDescription

@@ -7,5 +7,5 @@ docs/wrappers.md is the manual.
 
 from typing import Final
 
-__version__: Final = "0.1.0"
+__version__: Final = "0.2.0"
 """The same as sansticket's: the two are released together."""
