@@ -93,7 +93,8 @@ class _Way:
         """What is not in the capture, in words."""
         if not self.ahead:
             return ""
-        return f"bytes {self.place} to {self.ahead[0][0] - 1} are not in the capture; what follows them is not read"
+        where = "are missing" if self.dropped else "are not in the capture"  # they may be what was dropped
+        return f"bytes {self.place} to {self.ahead[0][0] - 1} {where}; what follows them is not read"
 
 
 @define
