@@ -10,12 +10,15 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from attrs import asdict, evolve
+
 from benchmarks.bulk import AES, CHACHA20
 from benchmarks.harness import Plan
 from benchmarks.page import PAGE, PICTURES, write
 from benchmarks.parts import PARTS
 from benchmarks.report import machine
 from benchmarks.stdlib import openssl_configuration
+from sansticket.fleet.plots import require_matplotlib
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -28,20 +31,26 @@ QUICK: Final = Plan(rounds=3, seconds=0.01, largest=10_000)
 
 def main() -> int:
     options = _options()
-    plan = QUICK if options.quick else Plan(options.rounds, options.seconds)
     if options.here:
-        print(PARTS[options.parts[0]](Plan(plan.rounds, plan.seconds, options.largest, options.pictures)))
+        plan = Plan(options.rounds, options.seconds, options.largest, options.pictures)
+        print(PARTS[options.parts[0]](plan))
         return 0
-    print(f"{machine()}\n", flush=True)
+    plan = QUICK if options.quick else Plan(options.rounds, options.seconds)
+    if options.write:
+        require_matplotlib()
+    facts = machine()
+    print(f"{facts}\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder, PICTURES.name)
-        made.mkdir()
-        texts = {part: _in_a_process_of_its_own(part, plan, made) for part in options.parts or PARTS}
+        pictures = Path(folder, PICTURES.name)
+        pictures.mkdir()
+        if options.write:
+            plan = evolve(plan, pictures=pictures)
+        texts = {part: _in_a_process_of_its_own(part, plan, folder) for part in options.parts or PARTS}
         if failed := [part for part, text in texts.items() if not text]:
             print(f"failed: {', '.join(failed)}", file=sys.stderr)
             return 1
         if options.write:
-            write(texts.values(), made)
+            write(facts, texts.values(), pictures)
     return 0
 
 
@@ -68,16 +77,15 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _in_a_process_of_its_own(part: str, plan: Plan, pictures: Path) -> str:
-    """What it has to say; nothing if it failed."""
-    configuration = pictures.with_name("openssl.cnf")
+def _in_a_process_of_its_own(part: str, plan: Plan, folder: str) -> str:
+    """What it has to say; nothing if it failed.  ``folder`` is for its files."""
+    configuration = Path(folder, "openssl.cnf")
     configuration.write_text(openssl_configuration(CHACHA20 if part == "bulk-chacha20" else AES))
     paths = [str(ROOT), str(ROOT / "wrappers"), os.environ.get("PYTHONPATH", "")]
-    numbers = {"rounds": plan.rounds, "seconds": plan.seconds, "largest": plan.largest, "pictures": pictures}
     try:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks", "--here", part]
-            + [f"--{name}={value}" for name, value in numbers.items()],
+            + [f"--{name}={value}" for name, value in asdict(plan).items() if value is not None],
             stdout=subprocess.PIPE,
             text=True,
             timeout=PATIENCE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
+from math import ceil, floor, log10
 from time import process_time
 from typing import Final
 
@@ -55,11 +56,12 @@ class Growth:
             axes = figure.add_subplot()
             for name, points in self.curves.items():
                 axes.plot(list(points), list(points.values()), marker=".", linewidth=1.3, label=name)
-            values = [value for points in self.curves.values() for value in points.values()]
-            axes.set_ylim(min(values) / 3, max(values) * 3)  # so that what is level looks so
             for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
                 set_scale("log")
                 axis.set_major_formatter(library.ticker.FuncFormatter(lambda number, _: f"{number:,.10g}"))
+                axis.set_minor_formatter(library.ticker.NullFormatter())
+            values = [value for points in self.curves.values() for value in points.values()]
+            axes.set_ylim(10 ** floor(log10(min(values) / 2)), 10 ** ceil(log10(max(values) * 2)))
             axes.set_xlabel(self.many)
             axes.set_ylabel(self.unit)
             axes.grid(alpha=0.25)

@@ -14,7 +14,7 @@ from benchmarks.harness import Operation, Plan, measure_runs
 from benchmarks.loopback.client import EarlyVisitor, Visitor
 from benchmarks.loopback.parts import cost, settings
 from benchmarks.loopback.server import MODERN, OLD, Server, Version
-from benchmarks.page import MARK, page
+from benchmarks.page import MARK, PAGE, PICTURES, page
 from benchmarks.parts import PARTS
 from benchmarks.workers import Worker
 from tests.support.command import ROOT
@@ -23,10 +23,20 @@ QUICK: Final = Plan(rounds=2, seconds=0.001, largest=10)
 
 
 def test_what_is_written_by_hand_stays() -> None:
-    once = page("# Costs\n\nAdvice.\n", ["### One\n\n| |\n", "### Two\n"])
-    assert once.startswith(f"# Costs\n\nAdvice.\n\n{MARK}\n\n## What was measured\n\nsansticket ")
-    assert once.endswith("\n\n### One\n\n| |\n\n### Two\n")
-    assert page(once, ["### Three"]) == page("# Costs\n\nAdvice.", ["### Three"])
+    by_hand = "# Costs\n\nAdvice.\n"
+    once = page(by_hand, "Python", ["### One\n\n| |\n", "### Two\n"])
+    assert once == f"{by_hand}\n{MARK}\n\n## What was measured\n\nPython.\n\n### One\n\n| |\n\n### Two\n"
+    assert page(once, "PyPy", ["### Three"]) == page(by_hand, "PyPy", ["### Three"])
+
+
+def test_the_page_has_what_a_run_says() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.count(MARK) == 1
+    headings = re.findall(r"^### (.+)", text.partition(MARK)[2], re.MULTILINE)
+    assert len(headings) == len(set(headings)) == len(PARTS) + 1  # one has two pictures
+    pictures = {PICTURES.parent / name for name in re.findall(r"\((pictures/growth-[^)]+)\)", text)}
+    assert pictures == set(PICTURES.glob("growth-*")) != set()
+    assert all(picture.stat().st_size < 60_000 for picture in pictures)
 
 
 def test_every_part_is_explained() -> None:
