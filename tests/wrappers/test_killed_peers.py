@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -44,6 +45,11 @@ HOW_MANY: Final = 500
 FLOODS: Final = 3
 ENOUGH: Final = 32_000_000
 """Bytes that one of a flood gets rid of only where nobody holds it back: the system's buffers have a few million."""
+FOR_EACH: Final = 100_000
+"""Bytes of memory of a connection, its thread and the flood included: ten times what is idle."""
+
+READS_OF_ASYNCIO: Final = 262_144
+"""Bytes that asyncio's own TLS has ready for reads of each connection, whosever context it has."""
 
 CLIENTS: Final = """\
 import select, socket, ssl, sys, time
@@ -250,6 +256,15 @@ def open_files() -> int:
     return len(os.listdir("/dev/fd"))
 
 
+def resident() -> int:
+    """Bytes of memory of this process, servers and all; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except FileNotFoundError:
+        return 0
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
 def clients(port: int) -> AbstractContextManager[Command]:
     hello = ClientConnection(client_config(), "server.example").data_to_send()
     arguments = map(str, (port, hello.hex(), HOW_MANY, FLOODS, ENOUGH))
@@ -267,11 +282,13 @@ def eventually(condition: Callable[[], bool]) -> None:
 def test_nothing_is_left_of_clients_that_are_killed(server: str) -> None:
     before = connections()
     with thread(SERVERS[server]) as port:
-        files = open_files()
+        files, memory = open_files(), resident()
         with clients(port) as process:
             process.wait_for("all are there")
             assert process.output.count("held back") == FLOODS, process.end
             eventually(lambda: open_files() - files >= HOW_MANY)
+            own = READS_OF_ASYNCIO if server == "asyncio's own" else 0
+            assert resident() - memory < HOW_MANY * (FOR_EACH + own)
             process.kill()
         eventually(lambda: open_files() <= files)
         eventually(lambda: connections() <= before)
