@@ -29,19 +29,15 @@ class Message:
 class ExtensionsMessage(Message):
     """A message with extensions, kept in the order of the wire."""
 
-    __slots__ = ("_by_class",)
+    __slots__ = ()
     extensions: tuple[Extension, ...]
-    _by_class: dict[type[Extension], Extension]
 
     def find(self, kind: type[E]) -> E | None:
         """The extension of this class, if the message has it."""
-        # A server asks a ClientHello some twenty times.
-        try:
-            return self._by_class.get(kind)  # type: ignore[return-value]  # each is the key of its own instances
-        except AttributeError:
-            by_class = {type(extension): extension for extension in reversed(self.extensions)}
-            object.__setattr__(self, "_by_class", by_class)
-            return by_class.get(kind)  # type: ignore[return-value]  # as above
+        for extension in self.extensions:
+            if type(extension) is kind:
+                return extension
+        return None
 
 
 class EmptyMessage(Message):
