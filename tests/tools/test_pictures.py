@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.page import PICTURES
 from tests.support.command import ROOT
 from tools import diagrams, house, pictures, simulator
 
@@ -34,9 +35,13 @@ def test_the_hash_of_a_page_changes_nothing_else_of_its_screenshot() -> None:
 
 
 def test_every_picture_of_the_documents_is_one_that_is_checked() -> None:
-    """The state machines in ``test_diagrams``, the house and the plots of fleets in the tests of their pages."""
+    """The state machines in ``test_diagrams``, the house and the plots of fleets in the tests of their pages.
+
+    Those of a run of the benchmarks, which no other run draws again, are held to their page in ``test_benchmarks``.
+    """
     checked = {pictures.VECTOR, pictures.SCREENSHOT, house.PICTURE, *diagrams.pictures()}
     checked |= {one.picture for one in simulator.shown(simulator.PAGE.read_text(encoding="utf-8"))}
+    checked |= set(PICTURES.glob("growth-*.png"))
     there = {
         path
         for folder in ("docs", "wrappers")
