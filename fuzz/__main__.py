@@ -3,7 +3,8 @@
 Each runs in a process of its own, a copy of one that has everything instrumented, from seeds made on the spot
 (``fuzz.seed``) and from ``fuzz/corpus``; with ``--keep`` inputs that lead somewhere new are added to the corpus.  An
 input that breaks the invariant is saved in ``fuzz/found``; ``python -m fuzz target --replay file`` runs it alone, with
-its traceback.  The exit code is 1 if anything was found.
+its traceback, and leaves the connections that it tried beside it, each in a file for ``python -m sansticket replay``.
+The exit code is 1 if anything was found.
 """
 
 from __future__ import annotations
@@ -72,7 +73,11 @@ def run(target: str, seconds: int, keep: bool, seeds: Path) -> bool:
 
 def replay(target: str, file: Path) -> None:
     """One input, without Atheris."""
-    importlib.import_module(f"fuzz.targets.{target}").one_input(file.read_bytes())
+    from fuzz.recorded import recorded
+
+    one_input = importlib.import_module(f"fuzz.targets.{target}").one_input
+    with recorded(file):
+        one_input(file.read_bytes())
     print(f"{file}: {target} holds")
 
 

@@ -20,6 +20,7 @@ from fuzz.world import (
     client_config,
     converse,
     entropy,
+    new_server,
     psks,
     server_config,
 )
@@ -73,13 +74,13 @@ def sessions() -> tuple[Session, ...]:
     client = ClientConnection(client_config(), NAME)
     talk = CONVERSATIONS[0].talk[:1]
     found: list[Session] = []
-    for _, _, events in converse(client, server(), talk):
+    for _, _, events in converse(client, ServerConnection(server_config(**TAKES_BOTH)), talk):
         found += [event.session for event in events if isinstance(event, TicketReceived)]
     return tuple(found[:2])
 
 
 def server() -> ServerConnection:
-    return ServerConnection(server_config(**TAKES_BOTH))
+    return new_server(server_config(**TAKES_BOTH))
 
 
 @cache

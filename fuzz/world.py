@@ -7,7 +7,7 @@ same number of bytes gets the same bytes.  Nothing of this is secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import shake_256
@@ -204,6 +204,40 @@ def asked(config: ClientConfig | ServerConfig) -> dict[type[Question], Answer]:
     return {kind: ASK for kind in ASKED if config.lacking.get(kind) == ""}
 
 
+# --- where connections come from -----------------------------------------------------------------------------------
+
+
+class Source:
+    """Makes the connections of the targets; ``fuzz.recorded`` has another."""
+
+    def client(self, config: ClientConfig, sessions: Sequence[Session]) -> ClientConnection:
+        return ClientConnection(config, NAME, sessions)
+
+    def server(self, config: ServerConfig) -> ServerConnection:
+        return ServerConnection(config)
+
+    def at(self, side: Side, number: int) -> Connection:
+        """In the state of that place."""
+        return list(places(side).values())[number].fork()
+
+
+SOURCES: Final = [Source()]
+"""The last one counts."""
+
+
+def new_client(config: ClientConfig, sessions: Sequence[Session] = ()) -> ClientConnection:
+    return SOURCES[-1].client(config, sessions)
+
+
+def new_server(config: ServerConfig) -> ServerConnection:
+    return SOURCES[-1].server(config)
+
+
+def connection_at(side: Side, number: int) -> Connection:
+    """In one of the states that there are; any number is one."""
+    return SOURCES[-1].at(side, number % len(places(side)))
+
+
 # --- conversations -----------------------------------------------------------------------------------------------
 
 TALK: Final[tuple[tuple[Side, Command], ...]] = (
@@ -264,18 +298,19 @@ class Conversation:
     def late_talk(self) -> tuple[tuple[Side, Command], ...]:
         return SHORT_TALK if "versions" in self.server or "psks" in self.server else TALK
 
-    def open(self) -> tuple[ClientConnection, ServerConnection]:
+    def open(self, source: Source | None = None) -> tuple[ClientConnection, ServerConnection]:
         sessions: list[Session] = []
         if self.resumes:
-            earlier = self._connections([])
+            earlier = self._connections(Source(), [])
             for _, _, events in converse(*earlier, self.late_talk[:3]):
                 sessions += [event.session for event in events if isinstance(event, TicketReceived)]
-        return self._connections(sessions[:2])
+        return self._connections(source or Source(), sessions[:2])
 
-    def _connections(self, sessions: list[Session]) -> tuple[ClientConnection, ServerConnection]:
-        return ClientConnection(client_config(**self.client), NAME, sessions), ServerConnection(
-            server_config(**self.server)
-        )
+    def _connections(
+        self, source: Source, sessions: list[Session]
+    ) -> tuple[ClientConnection, ServerConnection]:
+        client = source.client(client_config(**self.client), sessions)
+        return client, source.server(server_config(**self.server))
 
 
 def stapled() -> dict[str, Any]:
@@ -380,12 +415,6 @@ def places(side: Side) -> dict[Place, Connection]:
             if whose == side and not connection._engine.held:
                 _note(found, conversation.name, connection)
     return found
-
-
-@cache
-def moments(side: Side) -> tuple[Connection, ...]:
-    """The same by number."""
-    return tuple(places(side).values())
 
 
 def place_number(side: Side, place: Place) -> int:

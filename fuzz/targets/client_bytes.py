@@ -4,14 +4,13 @@ Byte 0: in which state it is, byte 1: the pieces, byte 2: whether the stream end
 """
 
 from fuzz.checks import feed, pieces
-from fuzz.world import moments
+from fuzz.world import connection_at
 
 
 def one_input(data: bytes) -> None:
     if len(data) < 4:
         return
-    states, stream = moments("client"), data[3:]
-    moment, ends = states[data[0] % len(states)], bool(data[2] & 1)
-    whole = feed(moment.fork(), [stream], ends)
-    cut = feed(moment.fork(), pieces(stream, data[1]), ends)
+    stream, ends = data[3:], bool(data[2] & 1)
+    whole = feed(connection_at("client", data[0]), [stream], ends)
+    cut = feed(connection_at("client", data[0]), pieces(stream, data[1]), ends)
     assert cut.outcome() == whole.outcome()

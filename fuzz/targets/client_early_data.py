@@ -7,9 +7,8 @@ EncryptedExtensions, with bit 7 the right Finished too; the rest is a script, se
 from fuzz.checks import Watched
 from fuzz.offers import SELECTED, answer, encrypted_extensions, finished_for, plain, sessions, under_its_keys
 from fuzz.script import steps
-from fuzz.world import NAME, client_config
+from fuzz.world import client_config, new_client
 from sansticket.commands import SendEarlyData
-from sansticket.connection.client import ClientConnection
 from sansticket.tickets.early_data import EarlyDataStatus
 from sansticket.wire.messages.hello import ClientHello
 
@@ -18,7 +17,7 @@ def one_input(data: bytes) -> None:
     if len(data) < 5:
         return
     shown = sessions()[: 1 + (data[0] & 1)]
-    watched = Watched(ClientConnection(client_config(early_data=True), NAME, shown))
+    watched = Watched(new_client(client_config(early_data=True), shown))
     output = watched.connection.data_to_send()
     hello = ClientHello.decode(output[9 : 9 + int.from_bytes(output[6:9])])
     watched.command(SendEarlyData(bytes(data[0])))

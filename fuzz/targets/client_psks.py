@@ -7,8 +7,7 @@ EncryptedExtensions, with bit 7 the right Finished too; the rest is a script, se
 from fuzz.checks import Watched
 from fuzz.offers import answer, encrypted_extensions, finished_for, plain, sessions, under_its_keys
 from fuzz.script import steps
-from fuzz.world import NAME, client_config, psks
-from sansticket.connection.client import ClientConnection
+from fuzz.world import client_config, new_client, psks
 from sansticket.events import HandshakeCompleted
 from sansticket.psk import PskRole
 from sansticket.wire.extensions.resumption import PreSharedKeyOffer
@@ -20,7 +19,7 @@ def one_input(data: bytes) -> None:
         return
     changes = psks(PskRole.CLIENT) if data[0] & 1 else {}
     shown = sessions()[: data[0] >> 1 & 3]
-    watched = Watched(ClientConnection(client_config(**changes), NAME, shown))
+    watched = Watched(new_client(client_config(**changes), shown))
     hello = ClientHello.decode(watched.connection.data_to_send()[9:])
     watched.take(plain(answer(hello, data[1], data[2], data[3])))
     for raw in (encrypted_extensions(data[4]), None):

@@ -4,10 +4,9 @@ Byte 0: in which state it is; the rest is a script, see ``fuzz.script``.
 """
 
 from fuzz.script import perform
-from fuzz.world import moments
+from fuzz.world import connection_at
 
 
 def one_input(data: bytes) -> None:
     if data:
-        states = moments("server")
-        perform(states[data[0] % len(states)].fork(), data[1:])
+        perform(connection_at("server", data[0]), data[1:])
