@@ -241,7 +241,7 @@ class PostgreSQL(Standing):
 class DirectPostgreSQL(PostgreSQL):
     """TLS at once, as it has from 17 on, which wants its protocol named: Debian's if it is as new, or PyPI's."""
 
-    name = "PostgreSQL without SSLRequest"
+    name = "PostgreSQL's direct TLS"
     needs = ("PostgreSQL 17",)
 
     def programs(self, folder: Path) -> Path:
