@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from sansticket import __version__
 from sansticket.command.certificates import add_certificates
 from sansticket.command.fleet import add_fleet
-from sansticket.command.output import Command, CommandError, Commands
+from sansticket.command.output import Command, CommandError, Commands, integer
 from sansticket.command.report import add_report
 from sansticket.command.session import add_session
 from sansticket.command.sight.arguments import add_explain, add_ladder, add_replay
@@ -129,7 +129,7 @@ def _add_demo(commands: Commands) -> None:
     )
     demo_.add_argument(
         "--tickets",
-        type=_number(0, 100),
+        type=integer(0, 100),
         default=2,
         metavar="N",
         help="tickets after the full handshake, 0 to 100 (default: %(default)s, as in OpenSSL); after a resumption "
@@ -147,7 +147,7 @@ def _add_demo(commands: Commands) -> None:
     )
     demo_.add_argument(
         "--width",
-        type=_number(60, 500),
+        type=integer(60, 500),
         default=_terminal_width(),
         metavar="COLUMNS",
         help="columns of the picture (default: the terminal's, at least 80 and at most 100)",
@@ -206,21 +206,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if check is not None and (problem := check(options)):
         top.error(problem)
     return options
-
-
-def _number(low: int, high: int) -> Callable[[str], int]:
-    """A type for argparse: an integer of a range."""
-
-    def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r}; expected an integer from {low} to {high}")
-        return value
-
-    return number
 
 
 def _terminal_width() -> int:

@@ -26,6 +26,21 @@ class CommandError(SansticketError):
     """A command cannot do what was asked; the text says what and why."""
 
 
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """A type for argparse: an integer of a range."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r}; expected an integer from {low} to {high}")
+        return value
+
+    return number
+
+
 def add(
     commands: Commands, name: str, run: Command, *, help: str, description: str, examples: str
 ) -> argparse.ArgumentParser:

@@ -132,6 +132,10 @@ def test_states(output: Output) -> None:
         (["demo", "--tickets", "101"], "argument --tickets: '101'; expected an integer from 0 to 100"),
         (["demo", "--tickets", "two"], "argument --tickets: 'two'; expected an integer from 0 to 100"),
         (["demo", "--width", "59"], "argument --width: '59'; expected an integer from 60 to 500"),
+        (
+            ["ladder", "x", "--width", "999999999"],
+            "argument --width: '999999999'; expected an integer from 60 to",
+        ),
         (["demo", "--tls", "1.1"], "argument --tls: invalid choice: '1.1'"),
         (["states", "proxy"], "invalid choice: 'proxy'"),
         (["states", "--format", "png"], "invalid choice: 'png'"),

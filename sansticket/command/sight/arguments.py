@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from sansticket.command.output import Commands, add
+from sansticket.command.output import Commands, add, integer
 from sansticket.tickets.keys.programs.layouts import PROGRAMS
 
 EXPLAIN = """\
@@ -161,7 +161,11 @@ def add_ladder(commands: Commands) -> None:
     command.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
     command.add_argument("--output", metavar="FILE", help="where it goes (default: standard output)")
     command.add_argument(
-        "--width", type=int, default=100, metavar="COLUMNS", help="of text (default: %(default)s)"
+        "--width",
+        type=integer(60, 500),
+        default=100,
+        metavar="COLUMNS",
+        help="of text (default: %(default)s)",
     )
     command.add_argument(
         "--secrets",
