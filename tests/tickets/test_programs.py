@@ -107,6 +107,16 @@ def test_the_program_is_named(wrong: Any) -> None:
         ("haproxy", bytes(92), "haproxy's file is text: it could be a key of lighttpd"),
         ("lighttpd", struct.pack("=I", 1) + bytes(88), "version 1; expected 0, in this machine's byte order"),
         ("lighttpd", struct.pack("=III", 0, 5, 4) + bytes(80), "not_after: 4; expected .* 5 to 4294967295"),
+        (
+            "lighttpd",
+            struct.pack("=III", 0, 5, 1 << 31) + bytes(80),
+            "2147483648; expected 2147483647 at most",
+        ),
+        (
+            "lighttpd",
+            struct.pack("=III", 0, 1 << 31, 5) + bytes(80),
+            "2147483648; expected 2147483647 at most",
+        ),
         ("h2o", b"", "none given"),
         ("h2o", b"\xff\xfe\xfd", "3 bytes that are no text"),
         ("h2o", b"name: 00", "line 1: expected one of name, cipher"),
@@ -142,6 +152,11 @@ def test_what_is_no_file_of_the_program(program: str, content: bytes, why: str) 
         ("envoy", [SMALL], "one of 48 bytes; expected 80"),
         ("traffic_server", [LARGE], "one of 80 bytes; expected 48"),
         ("lighttpd", [SMALL], "one of 48 bytes; lighttpd's have 80"),
+        (
+            "lighttpd",
+            [evolve(LARGE, not_before=1 << 31)],
+            "lighttpd reads its times with a sign: 2147483648; expected 2147483647",
+        ),
         ("haproxy", [LARGE, named(1)], "2; haproxy uses 3 of one size"),
         ("haproxy", [LARGE, named(1), named(2, SMALL)], "3; haproxy uses 3 of one size"),
         ("haproxy", [H2O, named(1), named(2)], "one of 112 bytes"),

@@ -102,6 +102,7 @@ def _read_stek(data: bytes) -> Keys:
         raise ConfigError(
             "keys", f"lighttpd's file of version {version}; expected 0, in this machine's byte order"
         )
+    _check_stek_times(activation, expiry)
     (key,) = _hmac_first(data[STEK_HEAD.size :])
     end = MAX_TIME if expiry == STEK_END else expiry
     return (evolve(key, not_before=activation, not_after=end),)
@@ -110,7 +111,17 @@ def _read_stek(data: bytes) -> Keys:
 def _write_stek(key: OpenSSLTicketKey) -> bytes:
     if key.size != LARGE:
         raise ConfigError("keys", f"one of {key.size} bytes; lighttpd's have {LARGE}, and three numbers")
-    return STEK_HEAD.pack(0, key.not_before, min(key.not_after, STEK_END)) + _write_hmac_first(key)
+    times = key.not_before, min(key.not_after, STEK_END)
+    _check_stek_times(*times)
+    return STEK_HEAD.pack(0, *times) + _write_hmac_first(key)
+
+
+def _check_stek_times(*times: int) -> None:
+    """A later one lighttpd takes for one before 1970: such a key seals and opens nothing there."""
+    if max(times) > STEK_END:
+        raise ConfigError(
+            "keys", f"lighttpd reads its times with a sign: {max(times)}; expected {STEK_END} at most"
+        )
 
 
 # --- several keys in a file ------------------------------------------------------------------------------------
