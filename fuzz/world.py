@@ -218,7 +218,7 @@ class Source:
 
     def at(self, side: Side, number: int) -> Connection:
         """In the state of that place."""
-        return list(places(side).values())[number].fork()
+        return moments(side)[number].fork()
 
 
 SOURCES: Final = [Source()]
@@ -415,6 +415,12 @@ def places(side: Side) -> dict[Place, Connection]:
             if whose == side and not connection._engine.held:
                 _note(found, conversation.name, connection)
     return found
+
+
+@cache
+def moments(side: Side) -> tuple[Connection, ...]:
+    """The same by number."""
+    return tuple(places(side).values())
 
 
 def place_number(side: Side, place: Place) -> int:
