@@ -67,7 +67,7 @@ Visit = Callable[[int], object]
 """Blocks; is given the port."""
 
 
-def with_asyncio(onlooker: Onlooker, visit: Visit, until: Callable[[], bool]) -> None:
+def on_asyncio(visit: Visit, until: Callable[[], bool], **options: Any) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(100):
@@ -75,10 +75,7 @@ def with_asyncio(onlooker: Onlooker, visit: Visit, until: Callable[[], bool]) ->
         writer.close()
 
     async def main() -> None:
-        watched, make = onlooker.monitor.watch, onlooker.make
-        server = await start_server(
-            answer, "127.0.0.1", 0, server_config(), watch=watched, new_connection=make
-        )
+        server = await start_server(answer, "127.0.0.1", 0, server_config(), **options)
         await asyncio.to_thread(visit, server.sockets[0].getsockname()[1])
         async with asyncio.timeout(PATIENCE):
             while not until():
@@ -86,29 +83,17 @@ def with_asyncio(onlooker: Onlooker, visit: Visit, until: Callable[[], bool]) ->
         server.close()
 
     asyncio.run(main())
+
+
+def with_asyncio(onlooker: Onlooker, visit: Visit, until: Callable[[], bool]) -> None:
+    on_asyncio(visit, until, watch=onlooker.monitor.watch, new_connection=onlooker.make)
 
 
 def with_hooks_of_asyncio(onlooker: Onlooker, visit: Visit, until: Callable[[], bool]) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(100):
-                writer.write(data)
-        writer.close()
+    def hooks() -> AsyncioHooks:
+        return AsyncioHooks(observe=onlooker.monitor.observe, application=lambda transport: NAME)
 
-    async def main() -> None:
-        def hooks() -> AsyncioHooks:
-            return AsyncioHooks(observe=onlooker.monitor.observe, application=lambda transport: NAME)
-
-        server = await start_server(
-            answer, "127.0.0.1", 0, server_config(), hooks=hooks, new_connection=onlooker.make
-        )
-        await asyncio.to_thread(visit, server.sockets[0].getsockname()[1])
-        async with asyncio.timeout(PATIENCE):
-            while not until():
-                await asyncio.sleep(0.01)
-        server.close()
-
-    asyncio.run(main())
+    on_asyncio(visit, until, hooks=hooks, new_connection=onlooker.make)
 
 
 def with_trio(onlooker: Onlooker, visit: Visit, until: Callable[[], bool]) -> None:
