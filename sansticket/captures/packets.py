@@ -85,7 +85,7 @@ class PacketFile:
             self._complete_pcapng()
 
     def _complete_pcapng(self) -> None:
-        """What the reader leaves out: a section begins without interfaces, and secrets are handed out."""
+        """What scapy 2.8.0 leaves out: a section begins without interfaces, and secrets are handed out."""
         reader = self._reader
         read_section, read_interface = reader._read_block_shb, reader.blocktypes[INTERFACE]
 
