@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from sansticket import Handover, ServerConfig, ServerConnection
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import Hooks
+from sansticket_wrappers.asyncio.listening import Listening, connect
 from sansticket_wrappers.asyncio.moving import MovableProtocol, Package, unless_moved
 from sansticket_wrappers.asyncio.passing import (
     CONNECTION,
@@ -79,7 +80,7 @@ class RestartableServer:
         self._answers, self._answer_timeout, self._hooks = answers, answer_timeout, hooks
         self._limit, self._options, self._new_connection = limit, options, new_connection
         self._listeners: list[socket.socket] = []
-        self._servers: list[asyncio.Server] = []
+        self._listening: list[Listening] = []
         self._live: set[MovableProtocol] = set()
         self._emptied = asyncio.Event()
         self._line: Line | None = None
@@ -112,12 +113,12 @@ class RestartableServer:
         line = await loop.run_in_executor(None, predecessor_at, server._path)
         if line is None:
             server._listeners = [socket.create_server((host, port))]
-            await server._listen()
+            server._listen()
             server._open_door()
         else:
             try:
                 server._listeners = await loop.run_in_executor(None, listeners_of, line)
-                await server._listen()
+                server._listen()
                 await loop.run_in_executor(None, line.say, READY)
             except BaseException:
                 line.close()
@@ -149,8 +150,7 @@ class RestartableServer:
         """Stop listening, and cut off what is still here."""
         self._closed = True
         self._close_door()
-        for server in self._servers:
-            server.close()
+        self._stop_listening(Listening.close)
         for listener in self._listeners:
             listener.close()
         for tls in tuple(self._live):
@@ -170,12 +170,12 @@ class RestartableServer:
 
     # --- serving
 
-    async def _listen(self) -> None:
-        """On copies of the listening sockets: the sockets themselves are kept for a successor."""
-        loop = asyncio.get_running_loop()
-        self._servers = [
-            await loop.create_server(self._accept, sock=listener.dup()) for listener in self._listeners
-        ]
+    def _listen(self) -> None:
+        self._listening = [Listening(listener, self._accept) for listener in self._listeners]
+
+    def _stop_listening(self, how: Callable[[Listening], None]) -> None:
+        while self._listening:
+            how(self._listening.pop())
 
     def _accept(self) -> MovableProtocol:
         return self._protocol(self._new_connection(self._config))
@@ -246,11 +246,10 @@ class RestartableServer:
         sock = socket.socket(fileno=package.descriptor)
         try:
             protocol = self._protocol(connection, arriving=package, stays=stays)
-            sock.setblocking(False)
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)
         except BaseException:
             sock.close()
             raise
+        await connect(sock, protocol)
 
     # --- the predecessor's part
 
@@ -283,8 +282,7 @@ class RestartableServer:
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(None, self._give_listeners, line)
-            for server in self._servers:
-                server.close()
+            self._stop_listening(Listening.stop)
             self._line = line
             self.wanted.set()
             with suppress(TimeoutError):
@@ -295,7 +293,7 @@ class RestartableServer:
                 await loop.run_in_executor(None, line.send, DONE)
         except OSError as error:
             log.warning("the successor has gone: %s", error)
-            await self._go_on()
+            self._go_on()
         else:
             self._replaced.set_result(None)
         finally:
@@ -334,11 +332,11 @@ class RestartableServer:
             self.under_way -= 1
             self._emptied.set()
 
-    async def _go_on(self) -> None:
+    def _go_on(self) -> None:
         self.wanted.clear()
         self._line, self._handing, self._over = None, None, False
-        if not any(server.is_serving() for server in self._servers):
-            await self._listen()
+        if not self._listening:
+            self._listen()
         self._open_door()
 
 
