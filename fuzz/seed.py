@@ -54,10 +54,10 @@ class _Client(Engine):
 
     __slots__ = ()
 
-    def step(self, item: Input, raw: bytes = b"") -> None:
+    def step(self, item: Input, raw: bytes = b"") -> bool:
         if raw:
             _taken.append((type(self), type(self.state), raw))
-        super().step(item, raw)
+        return super().step(item, raw)
 
 
 class _Server(_Client):

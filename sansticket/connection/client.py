@@ -44,6 +44,8 @@ class StoreKeeper(SessionKeeper):
 
     __slots__ = ("_visit",)
 
+    HEEDED = frozenset({TicketReceived, HandshakeCompleted})
+
     def __init__(self, visit: StoreVisit) -> None:
         self._visit = visit
 

@@ -145,8 +145,8 @@ class Connection:
                     self._make_room_for(command)
                 elif engine.state.FIXED_KEYS:
                     self._check_room_for(command)
-                engine.step(command)
-                engine.settle()
+                if engine.step(command):
+                    engine.settle()
                 if engine.closing and engine.pending is None and engine.established is not None:
                     close(engine)
         except LocalProtocolError:

@@ -32,8 +32,8 @@ def close(engine: Engine, *, at_once: bool = False) -> None:
     if not at_once and engine.established is not None and engine.state.bytes_queued:
         if engine.pending is None:
             engine.make_room(engine.state.bytes_queued)
-            engine.step(FlushTickets())
-            engine.settle()
+            if engine.step(FlushTickets()):
+                engine.settle()
         engine.closing = engine.pending is not None
         if engine.closing:
             return

@@ -14,7 +14,7 @@ the methods for the caller on top.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sansticket.codes import AlertLevel, ContentType
 from sansticket.commands import UpdateKeys
@@ -72,8 +72,11 @@ class SessionKeeper:
 
     __slots__ = ()
 
+    HEEDED: ClassVar[frozenset[type[Event]]] = frozenset()
+    """The events that count here."""
+
     def heed(self, event: Event, config: Config, now: float) -> None:
-        """Something happened."""
+        """One of them happened."""
 
     def handed_over(self) -> dict[str, Any]:
         """Fields of a ``Handover``: what of this goes to the process where the connection goes on."""
@@ -181,8 +184,11 @@ class Engine:
             self.facts = ConnectionFacts(**known, application=self.application)
         return self.facts
 
-    def step(self, item: Input, raw: bytes = b"") -> None:
-        """One transition.  When the handler raises, nothing has happened."""
+    def step(self, item: Input, raw: bytes = b"") -> bool:
+        """One transition.  When the handler raises, nothing has happened.
+
+        Gives whether there is something to ``settle``.
+        """
         state, config = self.state, self.config
         handler = accepted_by(type(state)).get(type(item))
         if handler is None:
@@ -203,7 +209,9 @@ class Engine:
             if state.ESTABLISHED or self.established is not None:
                 self.note_ways_of_data()
         self.pending = None
-        self.carry_out(flight)
+        if flight.effects or flight.learned is not None:
+            self.carry_out(flight)
+        return isinstance(state, Asking) or bool(out.messages)
 
     def settle(self) -> None:
         """Answer the questions that the config answers itself; stop at the first that it does not."""
@@ -263,7 +271,8 @@ class Engine:
             elif isinstance(effect, Event):
                 self.tell(effect)
                 outbound.unsent_tickets += type(effect) is TicketIssued
-                self.sessions.heed(effect, self.config, flight.now)
+                if type(effect) in self.sessions.HEEDED:
+                    self.sessions.heed(effect, self.config, flight.now)
             else:
                 if (
                     outbound.messages and type(effect) is not LogSecret

@@ -118,8 +118,8 @@ def _take_message(engine: Engine, raw: bytes) -> None:
         raise _unexpected(engine, type(message).__name__)
     if (state.ESTABLISHED or kind == HandshakeType.HELLO_REQUEST) and not state.awaits(message):
         engine.limits.count_message(kind)
-    engine.step(message, raw)
-    engine.settle()
+    if engine.step(message, raw):
+        engine.settle()
 
 
 def _take_alert(engine: Engine, alert: Alert) -> None:
@@ -140,8 +140,8 @@ def _take_alert(engine: Engine, alert: Alert) -> None:
 def _take_change_cipher_spec(engine: Engine) -> None:
     state = engine.state
     if ChangeCipherSpec in accepted_by(type(state)):
-        engine.step(CHANGED_CIPHER_SPEC)
-        engine.settle()
+        if engine.step(CHANGED_CIPHER_SPEC):
+            engine.settle()
     elif state.overlooks_change_cipher_spec:
         engine.limits.count_change_cipher_spec()
     else:

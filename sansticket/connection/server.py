@@ -27,6 +27,8 @@ class CacheKeeper(SessionKeeper):
 
     __slots__ = ("_app_data", "_kept", "_key_name")
 
+    HEEDED = frozenset({HandshakeCompleted, TicketIssued})
+
     def __init__(self) -> None:
         self._kept: list[Session] = []  # grows in place: there may be thousands of tickets
         self._app_data: bytes | None = None  # of the last ticket, or else of the resumed session

@@ -6,6 +6,7 @@ from cryptography.exceptions import InvalidTag
 
 from sansticket.errors import Fault, Reason
 from sansticket.record.protection import (
+    FREQUENT,
     HEADER_LENGTH,
     MAX_EMPTY_RECORDS,
     MAX_SEQUENCE,
@@ -83,8 +84,11 @@ class Opener(Direction):
             content = self._aead.decrypt(nonce, body[skipped:], additional)
         except InvalidTag:
             raise self._bad_mac() from None
-        self._accept(header[0], len(content))
-        return header[0], content
+        content_type, length = header[0], len(content)
+        if content_type not in FREQUENT or not 0 < length <= self.limit:
+            self._check(content_type, length)
+        self.sequence += 1
+        return content_type, content
 
     def open_run(self, buffer: bytes, start: int, room: memoryview, empty: int) -> Run:
         """Open records of application data, one after the other, as ``tls13.Opener.open_run``."""
@@ -130,8 +134,7 @@ class Opener(Direction):
             raise self._bad_mac()
         return nonce, skipped, sequence.to_bytes(8) + header[:3] + length.to_bytes(2)
 
-    def _accept(self, content_type: int, length: int) -> None:
+    def _check(self, content_type: int, length: int) -> None:
         if length > self.limit:
             raise Fault(Reason.RECORD_OVERFLOW, f"{length} bytes inside, at most {self.limit}")
         check_content(content_type, length)
-        self.sequence += 1

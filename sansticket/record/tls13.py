@@ -8,7 +8,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.record.protection import (
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
-    HANDSHAKE,
+    FREQUENT,
     HEADER_LENGTH,
     MAX_CIPHERTEXT,
     MAX_EMPTY_RECORDS,
@@ -20,9 +20,6 @@ from sansticket.record.protection import (
     Run,
     check_content,
 )
-
-FREQUENT: Final = (APPLICATION_DATA, HANDSHAKE)
-"""The content types of nearly all records."""
 
 
 class Sealer(Direction):

@@ -11,7 +11,7 @@ without a ``Reader``: a ClientHello carries a dozen of them and every handshake 
 
 from collections.abc import Iterable, Sequence
 from struct import Struct, pack, unpack
-from typing import Final
+from typing import Any, Final
 
 from sansticket.errors import Fault, Reason
 
@@ -85,6 +85,15 @@ class Reader:
         self._offset = offset + 8
         number: int = _U64(self._data, offset)[0]
         return number
+
+    def fixed(self, form: Struct) -> tuple[Any, ...]:
+        """Several fields whose sizes never change, at once."""
+        offset = self._offset
+        end = offset + form.size
+        if end > self._end:
+            raise _short(form.size, self._end - offset)
+        self._offset = end
+        return form.unpack_from(self._data, offset)
 
     def take(self, size: int) -> bytes:
         """Exactly ``size`` bytes."""

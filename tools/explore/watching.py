@@ -141,10 +141,10 @@ class WatchedWriter(RecordWriter):
 class WatchedEngine(Engine):
     __slots__ = ()
 
-    def step(self, item: Input, raw: bytes = b"") -> None:
+    def step(self, item: Input, raw: bytes = b"") -> bool:
         before, keys = type(self.state), keys_of(self.reader._opener)
         try:
-            super().step(item, raw)
+            unsettled = super().step(item, raw)
         except Fault:
             if type(item) in accepted_by(before) and not successors_of(before, type(item)):
                 Watch.notes.transitions.append((before, type(item), Ended))
@@ -155,6 +155,7 @@ class WatchedEngine(Engine):
             Watch.notes.accepted.append((keys, HANDSHAKE, raw))
         elif type(item) is EarlyDataRecord:
             Watch.notes.accepted.append((keys, APPLICATION_DATA, item.data))
+        return unsettled
 
     def carry_out(self, flight: Flight) -> None:
         now = {

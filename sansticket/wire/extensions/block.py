@@ -32,6 +32,8 @@ def decode_extensions(
     not in it is forbidden here (RFC 9846 section 4.3).  No number comes twice.
     """
     found: dict[int, Extension] = {}
+    if not block:
+        return found
     for number, body in tagged(block):
         if number in found:
             raise Fault(Reason.DUPLICATE_EXTENSION, f"extension {number}")

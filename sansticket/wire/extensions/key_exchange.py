@@ -5,7 +5,6 @@ from typing import Self
 from sansticket.codes import ExtensionType
 from sansticket.values import frozen
 from sansticket.wire.cursor import (
-    Reader,
     malformed,
     tagged,
     vector16,
@@ -68,10 +67,10 @@ class KeyShareAnswer(Extension):
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        reader = Reader(body)
-        share = KeyShareEntry(reader.u16(), reader.vector16(1))
-        reader.finish()
-        return cls(share)
+        pairs = tagged(body)
+        if len(pairs) != 1 or not pairs[0][1]:
+            raise malformed(f"{len(body)} bytes, which are not one key share")
+        return cls(KeyShareEntry(*pairs[0]))
 
     def encode(self) -> bytes:
         return self.share.encode()

@@ -5,6 +5,7 @@ from typing import Final
 from sansticket.wire import extensions as x
 from sansticket.wire.cursor import (
     Reader,
+    whole_vector16,
 )
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.block import (
@@ -109,8 +110,5 @@ def read_extensions(reader: Reader, table: ExtensionTable) -> tuple[Extension, .
 
 def read_optional_extensions(reader: Reader, table: ExtensionTable) -> dict[int, Extension]:
     """The end of a hello: nothing, or a block of extensions, and nothing after it."""
-    if not reader.left:
-        return {}
-    block = reader.vector16()
-    reader.finish()
-    return decode_extensions(block, table, _KNOWN)
+    rest = reader.rest()
+    return decode_extensions(whole_vector16(rest), table, _KNOWN) if rest else {}

@@ -1,5 +1,6 @@
 """The messages that begin a handshake, common to both versions (RFC 9846 section 4.2, RFC 5246 section 7.4.1)."""
 
+from struct import Struct
 from typing import ClassVar, Final, Self
 
 from sansticket.codes import ExtensionType, HandshakeType
@@ -16,7 +17,6 @@ from sansticket.wire.cursor import (
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.block import (
     encode_extensions,
-    find,
 )
 from sansticket.wire.extensions.tables import (
     IN_CLIENT_HELLO,
@@ -32,10 +32,14 @@ HELLO_RETRY_RANDOM: Final = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a21
 
 LEGACY_VERSION: Final = 0x0303
 
+_START: Final = Struct(">H32s")
+_CHOSEN: Final = Struct(">HB")
+
 
 def read_start(reader: Reader) -> tuple[int, bytes, bytes]:
     """What all hellos begin with: legacy_version, random, session id."""
-    return reader.u16(), reader.take(32), reader.vector8(0, 32)
+    legacy_version, random = reader.fixed(_START)
+    return legacy_version, random, reader.vector8(0, 32)
 
 
 def write_start(legacy_version: int, random: bytes, session_id: bytes) -> bytes:
@@ -111,13 +115,13 @@ class ServerHello(ExtensionsMessage):
     def decode(cls, body: bytes) -> Self:
         reader = Reader(body)
         legacy_version, random, session_id = read_start(reader)
-        cipher_suite = reader.u16()
-        compression_method = reader.u8()
-        found = tuple(read_optional_extensions(reader, IN_SERVER_HELLO).values())
-        ticket = find(found, x.SessionTicketExtension)
-        if ticket is not None and ticket.ticket:
+        cipher_suite, compression_method = reader.fixed(_CHOSEN)
+        found = read_optional_extensions(reader, IN_SERVER_HELLO)
+        ticket = found.get(ExtensionType.SESSION_TICKET)
+        if isinstance(ticket, x.SessionTicketExtension) and ticket.ticket:
             raise malformed("SessionTicketExtension: a server sends it empty")
-        return cls(random, session_id, cipher_suite, found, legacy_version, compression_method)
+        extensions = tuple(found.values())
+        return cls(random, session_id, cipher_suite, extensions, legacy_version, compression_method)
 
     def encode(self) -> bytes:
         return frame(
@@ -145,8 +149,7 @@ class HelloRetryRequest(ExtensionsMessage):
         legacy_version, random, session_id = read_start(reader)
         if random != HELLO_RETRY_RANDOM:
             raise Fault(Reason.ILLEGAL_VALUE, "a HelloRetryRequest with another random")
-        cipher_suite = reader.u16()
-        compression_method = reader.u8()
+        cipher_suite, compression_method = reader.fixed(_CHOSEN)
         found = read_extensions(reader, IN_HELLO_RETRY_REQUEST)
         reader.finish()
         if compression_method != 0:  # last: what has not the form of a message has no values

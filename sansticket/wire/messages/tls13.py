@@ -1,5 +1,6 @@
 """The handshake messages of TLS 1.3 after the hellos (RFC 9846 section 4)."""
 
+from struct import Struct
 from typing import ClassVar, Final, Self
 
 from attrs import field
@@ -30,6 +31,8 @@ from sansticket.wire.extensions.tables import (
     read_extensions,
 )
 from sansticket.wire.messages.base import EmptyMessage, ExtensionsMessage, Message, frame
+
+_TWO_NUMBERS: Final = Struct(">II")
 
 VERIFY_DATA_SIZES: Final = (12, 32, 48)
 """Bytes of a Finished: 12 in TLS 1.2, else the hash, SHA-256 or SHA-384."""
@@ -199,8 +202,7 @@ class NewSessionTicket(ExtensionsMessage):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         reader = Reader(body)
-        lifetime = reader.u32()
-        age_add = reader.u32()
+        lifetime, age_add = reader.fixed(_TWO_NUMBERS)
         nonce = reader.vector8()
         ticket = reader.vector16(1)
         found = read_extensions(reader, IN_NEW_SESSION_TICKET)
