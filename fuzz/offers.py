@@ -239,12 +239,13 @@ def encrypted_extensions(what: int) -> bytes:
 
 def finished_for(client: Connection) -> bytes:
     """The server's Finished that this client waits for; any other bytes where it waits for none."""
-    handshake = getattr(client._engine.state, "handshake", None)
+    state: Any = client._engine.state
+    handshake = getattr(state, "handshake", None)
     traffic = getattr(handshake, "traffic", None)
     if handshake is None or traffic is None:
         return Finished(bytes(32)).encode()
     made: Message = Finished(
-        finished_mac(handshake.suite.hash_name, traffic.server, handshake.transcript.digest())
+        finished_mac(handshake.suite.hash_name, traffic.server, state.transcript.digest())
     )
     return made.encode()
 

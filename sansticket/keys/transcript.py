@@ -54,9 +54,11 @@ class Transcript:
                 hasher.update(message)
         return Transcript(self.hash_name, (*self.messages, *raw), hasher)
 
-    def with_hash(self, hash_name: str) -> "Transcript":
-        """The same messages under the hash of the suite that was negotiated, or of a PSK."""
-        return self if hash_name == self.hash_name else Transcript(hash_name, self.messages)
+    def with_hash(self, hash_name: str, *raw: bytes) -> "Transcript":
+        """The same messages under the hash of the suite that was negotiated, followed by more."""
+        if hash_name != self.hash_name:
+            return Transcript(hash_name, (*self.messages, *raw))
+        return self.plus(*raw) if raw else self
 
     def digest(self) -> bytes:
         """Transcript-Hash of the messages."""
@@ -93,3 +95,7 @@ class Transcript:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy the messages only: hashlib objects cannot be pickled."""
         return Transcript, (self.hash_name, self.messages)
+
+
+NOTHING_SAID: Final = Transcript()
+"""Before the first message."""

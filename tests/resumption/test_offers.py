@@ -358,7 +358,7 @@ def test_a_cookie_that_no_hello_has_room_for(world: World, size: int, groups: tu
 def test_the_longest_cookie_that_has_room(world: World) -> None:
     client = world.client()
     server = HostileServer(ClientConnection(client, NAME, world.session(world.server())), {})
-    room = room_in(server.hello) + len(server.hello.extensions[-1].written()) - 6
+    room = room_in(server.hello.extensions) + len(server.hello.extensions[-1].written()) - 6
     server.retry(None, (Cookie(b"c" * room),)).complete().assert_alive()
     completed = next(event for event in server.events if isinstance(event, HandshakeCompleted))
     assert [check.name for check in completed.record.identities[0].checks if not check.passed] == ["size"]

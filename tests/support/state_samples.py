@@ -114,10 +114,11 @@ class WatchedEngine(Engine):
 
     __slots__ = ()
 
-    def step(self, item: Input, raw: bytes = b"") -> None:
+    def step(self, item: Input, raw: bytes = b"") -> bool:
         before = type(self.state)
-        super().step(item, raw)
+        unsettled = super().step(item, raw)
         _seen.add((before, type(item), type(self.state)))
+        return unsettled
 
 
 _seen: set[Transition] = set()

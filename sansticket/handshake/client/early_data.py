@@ -118,12 +118,15 @@ class WaitServerHelloWithEarlyData(SendsEarlyData):
                 f"{message.legacy_version:#06x}; a connection without early data may succeed",
             )
         offer = self.offer
-        handshake = take_server_hello(offer, message, flight, early_data=True).handshake
+        waiting = take_server_hello(offer, message, flight, early_data=True)
+        handshake, transcript = waiting.handshake, waiting.transcript
         if handshake.session is offer.sessions[0]:
-            return WaitEncryptedExtensionsWithEarlyData(self.left, self.sent, self.exporter, handshake)
+            return WaitEncryptedExtensionsWithEarlyData(
+                self.left, self.sent, self.exporter, handshake, transcript
+            )
         another = handshake.session is not None or handshake.psk is not None
         reason = EarlyDataReason.NOT_FIRST if another else EarlyDataReason.NOT_RESUMED
-        return WaitEncryptedExtensions(refused(handshake, self.sent, reason, flight))
+        return WaitEncryptedExtensions(refused(handshake, self.sent, reason, flight), transcript)
 
     def on_hello_retry_request(self, message: HelloRetryRequest, flight: Flight) -> WaitServerHelloAfterRetry:
         """All that was sent is lost; the second hello is as if none had been."""

@@ -11,7 +11,7 @@ from attrs import evolve, field
 from sansticket.codes import ProtocolVersion
 from sansticket.config.client import ClientConfig
 from sansticket.crypto.groups import KeyExchange
-from sansticket.crypto.hkdf import HASH_LENGTHS
+from sansticket.crypto.hkdf import HASH_LENGTHS, hash_digest
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
@@ -41,9 +41,9 @@ IDENTITY_OVERHEAD: Final = 6 + 1 + 48
 """Bytes that an identity takes besides its ticket: length, age, and a binder of the longest hash."""
 
 
-def room_in(hello: ClientHello) -> int:
-    """Bytes that its extensions may still grow by; less than 0 if they are too long already."""
-    return MAX_EXTENSIONS - sum(len(extension.written()) for extension in hello.extensions)
+def room_in(extensions: Iterable[Extension]) -> int:
+    """Bytes that those of a hello may still grow by; less than 0 if they are too long already."""
+    return MAX_EXTENSIONS - sum(len(extension.written()) for extension in extensions)
 
 
 def size_of(session: Session) -> int:
@@ -116,7 +116,7 @@ class ClientOffer:
     def after_retry(self, transcript: Transcript, hash_name: str) -> ClientOffer:
         """For the second hello: only what has the hash that the retry has settled (RFC 9846 section 4.3.11), and fits
         beside what it brings; PSKs before sessions, since there is nothing in their place."""
-        room = room_in(self.hello) - (OFFER_OVERHEAD if self.sessions or self.psks else 0)
+        room = room_in(self.hello.extensions) - (OFFER_OVERHEAD if self.sessions or self.psks else 0)
         psks: list[ExternalPsk] = []
         sessions: list[Session] = []
         records = list(self.identities)
@@ -188,10 +188,10 @@ class ClientOffer:
     def _with_binders(self, raw: bytes, keys: list[OfferedKey]) -> bytes:
         """RFC 9846 section 4.3.11.2: each binder covers the hello up to the list of binders."""
         truncated = raw[: -(2 + sum([1 + HASH_LENGTHS[hash_name] for hash_name, _, _ in keys]))]
-        binders = b""
+        binders, before = b"", self.transcript.messages
         for hash_name, secret, label in keys:
             key = EarlySecret.from_psk(hash_name, secret).binder_key(label)
-            value = binder(hash_name, key, self.transcript.with_hash(hash_name).digest_of(truncated))
+            value = binder(hash_name, key, hash_digest(hash_name, b"".join((*before, truncated))))
             binders += bytes((len(value),)) + value
         return truncated + len(binders).to_bytes(2) + binders
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hmac import compare_digest
 from typing import Final
 
@@ -29,12 +29,13 @@ STILL_VALID: Final = (Check("certificates", True),)
 
 def fit_sessions(
     config: ClientConfig, server_name: str | None, sessions: Sequence[Session], now: float, room: int
-) -> tuple[tuple[Session, ...], tuple[IdentityRecord, ...]]:
-    """Those that can be offered, and what was checked of each; and of the external PSKs behind them.
+) -> tuple[tuple[Session, ...], tuple[int, ...], tuple[IdentityRecord, ...]]:
+    """Those that can be offered, their places, and what was checked of each; and of the external PSKs behind them.
 
     ``room`` is what is left of the 65,535 bytes that a ClientHello has for its extensions.
     """
     fit: list[Session] = []
+    places: list[int] = []
     records: list[IdentityRecord] = []
     room -= OFFER_OVERHEAD + (size_of_psks(config.psks) if config.psks else 0)
     for index, session in enumerate(sessions):
@@ -47,10 +48,11 @@ def fit_sessions(
         records.append(IdentityRecord(index, checks=checks))
         if all_passed(checks):
             fit.append(session)
+            places.append(index)
             room -= size
     if config.psks:
         records += psk_records(config, len(records))
-    return tuple(fit), tuple(records)
+    return tuple(fit), tuple(places), tuple(records)
 
 
 def _has_version(sessions: Sequence[Session], version: int) -> bool:
@@ -96,16 +98,17 @@ def check_session(
     )
 
 
-def check_context(config: ClientConfig, session: Session) -> Iterator[Check]:
+def check_context(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     """How the server was verified, and who we were."""
     if session.psk_identity is not None:
-        yield check_psk(config, session, session.psk_identity)
-        return
+        return (check_psk(config, session, session.psk_identity),)
     policy, ours = config.verification_policy, config.client_identity
     context = session.session_id_context
     same_policy, same_identity = context[: len(policy)] == policy, context[len(policy) :] == ours
-    yield SAME_POLICY if same_policy else OTHER_POLICY
-    yield SAME_CREDENTIALS if same_identity else OTHER_CREDENTIALS
+    return (
+        SAME_POLICY if same_policy else OTHER_POLICY,
+        SAME_CREDENTIALS if same_identity else OTHER_CREDENTIALS,
+    )
 
 
 def check_psk(config: ClientConfig, session: Session, identity: bytes) -> Check:
@@ -153,9 +156,8 @@ def has_ticket(config: ClientConfig, session: Session) -> bool:
 
 def check_hash(config: ClientConfig, session: Session) -> tuple[Check, ...]:
     """A PSK belongs to a hash (RFC 9846 section 4.3.11)."""
-    hashes = {SUITES[suite].hash_name for suite in config.suites_of(session.version)}
     known = session.cipher_suite in SUITES
-    fits = known and SUITES[session.cipher_suite].hash_name in hashes
+    fits = known and SUITES[session.cipher_suite].hash_name in config.hashes
     return (known_check("hash", fits, f"suite {session.cipher_suite:#06x}"),)
 
 

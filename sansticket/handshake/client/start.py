@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from attrs import evolve
-
 from sansticket.codes import ProtocolVersion
 from sansticket.config.checks import check_type
 from sansticket.config.client import ClientConfig
@@ -22,7 +20,7 @@ from sansticket.handshake.client.sessions import fit_sessions
 from sansticket.handshake.client.wait import WaitServerHello
 from sansticket.handshake.common.names import normal_name
 from sansticket.handshake.machine.flight import Flight
-from sansticket.keys.transcript import Transcript
+from sansticket.keys.transcript import NOTHING_SAID
 from sansticket.tickets.session import Session
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.key_exchange import KeyShareEntry, KeyShareOffer
@@ -57,28 +55,26 @@ def start(
     versions = config.usable_versions
     groups = config.key_share_groups if TLS13 in versions else ()
     key_exchanges = tuple([generate(group, flight.entropy) for group in groups])
-    hello = ClientHello(
-        random=flight.entropy(32),
-        session_id=flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b"",
-        cipher_suites=config.suites_offered,
-        extensions=hello_extensions(config, server_name, key_exchanges, ticket_request),
-    )
+    random = flight.entropy(32)
+    session_id = flight.entropy(32) if config.middlebox_compatibility and TLS13 in versions else b""
+    suites = config.suites_offered
+    extensions = hello_extensions(config, server_name, key_exchanges, ticket_request)
     psks, ample = config.usable_psks, sum(map(size_of, sessions)) <= AMPLE - OFFER_OVERHEAD
-    room = AMPLE if ample and not psks else room_in(hello)
+    room = AMPLE if ample and not psks else room_in(extensions)
     room -= EARLY_DATA_SIZE if config.early_data else 0
-    fit, identities = fit_sessions(config, server_name, sessions, flight.now, room)
+    fit, places, identities = fit_sessions(config, server_name, sessions, flight.now, room)
     sessions13 = tuple([session for session in fit if session.version == TLS13])
     if sessions13:
-        hello = preferring(hello, SUITES[sessions13[0].cipher_suite].hash_name)
+        suites = preferring(suites, SUITES[sessions13[0].cipher_suite].hash_name)
     elif psks:
-        hello = preferring(hello, psks[0].hash_name)
+        suites = preferring(suites, psks[0].hash_name)
     session12 = None
     if len(sessions13) < len(fit):
-        session12 = next(session for session in fit if session.version == TLS12)
-        hello = with_session12(hello, session12, flight)
-    places = tuple([record.index for record in identities if record.passed and record.psk_identity is None])
+        (session12,) = [session for session in fit if session.version == TLS12]
+        session_id, extensions = showing(session12, session_id, extensions, flight)
+    hello = ClientHello(random, session_id, suites, extensions)
     shown = fit, sessions13, session12, identities
-    offer = ClientOffer(config, server_name, key_exchanges, hello, *shown, Transcript(), places, psks)
+    offer = ClientOffer(config, server_name, key_exchanges, hello, *shown, NOTHING_SAID, places, psks)
     flight.learn(server_name=server_name)
     return begin_early_data(offer, flight) if config.early_data else WaitServerHello(offer.sent(flight))
 
@@ -91,8 +87,8 @@ def hello_extensions(
 ) -> tuple[Extension, ...]:
     """All but pre_shared_key, which must be the last and depends on the others."""
     extensions = config.fixed_extensions
-    if server_name is not None and not is_ip_address(server_name):
-        extensions = (ServerNameList(server_name.encode("ascii")), *extensions)
+    if server_name is not None:
+        extensions = naming(server_name) + extensions
     if TLS13 in config.usable_versions:  # without any share it asks for a retry
         shares = tuple([KeyShareEntry(exchange.group, exchange.public) for exchange in key_exchanges])
         if ticket_request is not None:
@@ -101,41 +97,38 @@ def hello_extensions(
     return extensions
 
 
-def preferring(hello: ClientHello, hash_name: str) -> ClientHello:
-    """With the TLS 1.3 suites of this hash before the others.
+@lru_cache(maxsize=64)
+def naming(server_name: str) -> tuple[Extension, ...]:
+    """server_name, if it is not an IP address (RFC 6066 section 3).  A program goes to the same few servers."""
+    return () if is_ip_address(server_name) else (ServerNameList(server_name.encode("ascii")).kept(),)
+
+
+@lru_cache(maxsize=64)
+def preferring(suites: tuple[int, ...], hash_name: str) -> tuple[int, ...]:
+    """With the TLS 1.3 suites of this hash before the others.  A program offers the same suites every time.
 
     A session goes on under its own hash only, and there are servers, OpenSSL's among them, that choose the
     client's favourite suite before they look at its ticket.  A session that was made by another program, or
     under another config, may not have the hash of our favourite.
     """
-    suites = reordered(hello.cipher_suites, hash_name)
-    if suites == hello.cipher_suites:
-        return hello
-    return ClientHello(hello.random, hello.session_id, suites, hello.extensions)
-
-
-@lru_cache(maxsize=64)
-def reordered(suites: tuple[int, ...], hash_name: str) -> tuple[int, ...]:
-    """A program offers the same suites every time."""
     fitting = tuple([one for one in suites if one >> 8 == 0x13 and SUITES[one].hash_name == hash_name])
     return fitting + tuple([one for one in suites if one not in fitting])
 
 
-def with_session12(hello: ClientHello, session: Session, flight: Flight) -> ClientHello:
-    """A TLS 1.2 session is shown by its ticket or by its id.
+def showing(
+    session: Session, session_id: bytes, extensions: tuple[Extension, ...], flight: Flight
+) -> tuple[bytes, tuple[Extension, ...]]:
+    """Session id and extensions of a hello that shows a TLS 1.2 session, by its ticket or by its id.
 
     With a ticket any id will do, but there must be one: a server echoes it if it takes the ticket (RFC 5077
     section 3.4).
     """
-    if not session.ticket or hello.find(SessionTicketExtension) is None:
-        return evolve(hello, session_id=session.session_id)
+    number = SessionTicketExtension.type
+    if not session.ticket or number not in [one.type for one in extensions]:
+        return session.session_id, extensions
     ticket = SessionTicketExtension(session.ticket)
-    return ClientHello(
-        random=hello.random,
-        session_id=hello.session_id or flight.entropy(32),
-        cipher_suites=hello.cipher_suites,
-        extensions=tuple([ticket if one.type == ticket.type else one for one in hello.extensions]),
-    )
+    extensions = tuple([ticket if one.type == number else one for one in extensions])
+    return session_id or flight.entropy(32), extensions
 
 
 def normal_server_name(server_name: str | None, config: ClientConfig) -> str | None:

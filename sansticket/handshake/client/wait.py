@@ -85,7 +85,7 @@ class WaitServerHello(State):
             offer = with_share_of(offer, retry_share.group, flight)
         if cookie is not None:
             offer = offer.with_extension(cookie)
-        if room_in(offer.hello) < 0:
+        if room_in(offer.hello.extensions) < 0:
             raise Fault(Reason.ILLEGAL_VALUE, "a cookie so long that no ClientHello has room for it")
         transcript = offer.transcript.with_hash(suite.hash_name).after_retry().plus(flight.received)
         if offer.hello.session_id and offer.early_data.status is EarlyDataStatus.NOT_OFFERED:

@@ -61,6 +61,11 @@ class Extension:
                 object.__setattr__(self, "_written", written)
         return written
 
+    def kept(self) -> Self:
+        """Itself, with its bytes: it will be written again."""
+        object.__setattr__(self, "_written", self.written())
+        return self
+
 
 @frozen
 class UnknownExtension(Extension):

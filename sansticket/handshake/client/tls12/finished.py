@@ -63,17 +63,6 @@ class ClientHandshake:
     """The server will send a NewSessionTicket (RFC 5077 section 3.2)."""
     status_promised: bool
     """The server will send a CertificateStatus, or perhaps not (RFC 6066 section 8)."""
-    transcript: Transcript
-
-    def plus(self, raw: bytes) -> ClientHandshake:
-        return ClientHandshake(
-            self.offer,
-            self.hellos,
-            self.session_id,
-            self.ticket_promised,
-            self.status_promised,
-            self.transcript.plus(raw),
-        )
 
 
 @value
@@ -89,29 +78,22 @@ class ClientKeyed:
     staple: bytes | None = field(default=None, repr=False)
     """What came with the server's certificate."""
 
-    def plus(self, raw: bytes) -> ClientKeyed:
-        return ClientKeyed(
-            self.handshake.plus(raw),
-            self.keys,
-            self.peer_certificates,
-            self.group,
-            self.session,
-            self.staple,
-        )
-
-    def finish(self, flight: Flight) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
+    def finish(
+        self, transcript: Transcript, flight: Flight
+    ) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
         """Our half of the end comes first, after a key exchange."""
-        return self.finished(flight).wait()
+        return self.wait(transcript.plus(self.finished(transcript, flight)))
 
-    def wait(self) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
+    def wait(self, transcript: Transcript) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
         """The server's half."""
         if self.handshake.ticket_promised:
-            return WaitNewSessionTicket(self)
-        return WaitServerChangeCipherSpec(self, None)
+            return WaitNewSessionTicket(self, transcript)
+        return WaitServerChangeCipherSpec(self, transcript, None)
 
-    def finished(self, flight: Flight) -> ClientKeyed:
+    def finished(self, transcript: Transcript, flight: Flight) -> bytes:
+        """Our change_cipher_spec, and our Finished as it goes out."""
         self.keys.change_cipher_spec(flight, server=False)
-        return self.plus(flight.send(self.keys.finished(self.handshake.transcript, server=False)))
+        return flight.send(self.keys.finished(transcript, server=False))
 
     def established(self, now: float) -> Established:
         handshake, session = self.handshake, self.session
@@ -188,9 +170,10 @@ class WaitNewSessionTicket(ClientState):
     """The server promised a ticket, and may still take that back with an empty one."""
 
     keyed: ClientKeyed
+    transcript: Transcript
 
     def on_new_session_ticket(self, message: NewSessionTicket, flight: Flight) -> WaitServerChangeCipherSpec:
-        return WaitServerChangeCipherSpec(self.keyed.plus(flight.received), message)
+        return WaitServerChangeCipherSpec(self.keyed, self.transcript.plus(flight.received), message)
 
 
 @value
@@ -198,11 +181,12 @@ class WaitServerChangeCipherSpec(ClientState):
     """What comes next is the end of unprotected records."""
 
     keyed: ClientKeyed
+    transcript: Transcript
     ticket: NewSessionTicket | None
 
     def on_change_cipher_spec(self, item: ChangeCipherSpec, flight: Flight) -> WaitServerFinished:
         self.keyed.keys.changed_cipher_spec(flight, server=True)
-        return WaitServerFinished(self.keyed, self.ticket)
+        return WaitServerFinished(self.keyed, self.transcript, self.ticket)
 
 
 @value
@@ -210,13 +194,14 @@ class WaitServerFinished(ClientState):
     """The server owes the proof that it has the keys and saw the same messages."""
 
     keyed: ClientKeyed
+    transcript: Transcript
     ticket: NewSessionTicket | None
 
     def on_finished(self, message: Finished, flight: Flight) -> ClientConnected:
         keyed = self.keyed
-        keyed.keys.check_finished(message, keyed.handshake.transcript, server=True)
+        keyed.keys.check_finished(message, self.transcript, server=True)
         if keyed.session is not None:
-            keyed = keyed.plus(flight.received).finished(flight)
+            keyed.finished(self.transcript.plus(flight.received), flight)
         established = keyed.established(flight.now)
         flight.establish(established)
         flight.emit(established.completed(keyed.record()))

@@ -60,6 +60,7 @@ from sansticket.handshake.tls12.certificates import (
 )
 from sansticket.handshake.tls12.keys import Keys
 from sansticket.handshake.tls12.states import Asking
+from sansticket.keys.transcript import Transcript
 from sansticket.values import value
 from sansticket.wire.messages.tls12 import (
     Certificate,
@@ -90,6 +91,7 @@ class WaitCertificate(ClientState):
     """The server takes no session of ours, and owes its certificate."""
 
     handshake: ClientHandshake
+    transcript: Transcript
 
     def on_certificate(
         self, message: Certificate, flight: Flight
@@ -103,12 +105,12 @@ class WaitCertificate(ClientState):
         public_key = signing_key_of(chain[0], config.min_rsa_bits)
         check_kind(public_key, handshake.hellos.suite)
         check_curve(public_key, config)
-        handshake = handshake.plus(flight.received)
+        transcript = self.transcript.plus(flight.received)
         if handshake.status_promised:
-            return WaitCertificateStatus(handshake, chain, public_key)
+            return WaitCertificateStatus(handshake, transcript, chain, public_key)
         if config.asks_for_staples:
             check_stapled(config, chain, None)
-        return WaitServerKeyExchange(handshake, chain, public_key, None)
+        return WaitServerKeyExchange(handshake, transcript, chain, public_key, None)
 
 
 @value
@@ -116,16 +118,19 @@ class WaitCertificateStatus(ClientState):
     """The server said that it would staple an OCSP response, and may do without all the same (RFC 6066 section 8)."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     chain: tuple[bytes, ...] = field(repr=False)
     public_key: PublicKey = field(repr=False)
 
     def on_certificate_status(self, message: CertificateStatus, flight: Flight) -> WaitServerKeyExchange:
-        handshake = self.handshake.plus(flight.received)
-        return WaitServerKeyExchange(handshake, self.chain, self.public_key, message.response)
+        transcript = self.transcript.plus(flight.received)
+        return WaitServerKeyExchange(
+            self.handshake, transcript, self.chain, self.public_key, message.response
+        )
 
     def on_server_key_exchange(self, message: ServerKeyExchange, flight: Flight) -> AskVerifyPeer:
         check_stapled(self.handshake.offer.config, self.chain, None)
-        state = WaitServerKeyExchange(self.handshake, self.chain, self.public_key, None)
+        state = WaitServerKeyExchange(self.handshake, self.transcript, self.chain, self.public_key, None)
         return state.on_server_key_exchange(message, flight)
 
 
@@ -134,6 +139,7 @@ class WaitServerKeyExchange(ClientState):
     """The server owes its share of the key exchange, signed."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     chain: tuple[bytes, ...] = field(repr=False)
     public_key: PublicKey = field(repr=False)
     staple: bytes | None = field(repr=False)
@@ -142,7 +148,7 @@ class WaitServerKeyExchange(ClientState):
         handshake = self.handshake
         check_exchange(handshake.offer.config, handshake.hellos, self.public_key, message)
         proof = ServerProof(self.chain, message.group, message.public, self.staple)
-        return AskVerifyPeer(handshake.plus(flight.received), proof, self.public_key)
+        return AskVerifyPeer(handshake, self.transcript.plus(flight.received), proof, self.public_key)
 
 
 @value
@@ -152,6 +158,7 @@ class AskVerifyPeer(Asking):
     QUESTION = VerifyPeer
 
     handshake: ClientHandshake
+    transcript: Transcript
     proof: ServerProof
     public_key: PublicKey = field(repr=False)
 
@@ -168,7 +175,7 @@ class AskVerifyPeer(Asking):
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitRequestOrDone:
-        return WaitRequestOrDone(self.handshake, self.proof)
+        return WaitRequestOrDone(self.handshake, self.transcript, self.proof)
 
     def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
         raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
@@ -179,17 +186,21 @@ class WaitRequestOrDone(ClientState):
     """The server may ask for our certificate."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     proof: ServerProof
 
     def on_certificate_request(self, message: CertificateRequest, flight: Flight) -> WaitServerHelloDone:
         answer = answer_request(message, self.handshake.offer.config)
         answer.tell(flight)
-        return WaitServerHelloDone(self.handshake.plus(flight.received), self.proof, answer)
+        transcript = self.transcript.plus(flight.received)
+        return WaitServerHelloDone(self.handshake, transcript, self.proof, answer)
 
     def on_server_hello_done(
         self, message: ServerHelloDone, flight: Flight
     ) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
-        return exchange_keys(self.handshake.plus(flight.received), self.proof, flight).finish(flight)
+        transcript = self.transcript.plus(flight.received)
+        keyed, transcript = exchange_keys(self.handshake, transcript, self.proof, flight)
+        return keyed.finish(transcript, flight)
 
 
 @value
@@ -197,28 +208,31 @@ class WaitServerHelloDone(ClientState):
     """The server asked for our certificate, and has nothing else to say."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     proof: ServerProof
     answer: Answer
 
     def on_server_hello_done(
         self, message: ServerHelloDone, flight: Flight
     ) -> AskSign | WaitNewSessionTicket | WaitServerChangeCipherSpec:
-        handshake, answer = self.handshake.plus(flight.received), self.answer
+        answer = self.answer
         chain = answer.credential.chain if isinstance(answer, ShowCertificate) else ()
-        handshake = handshake.plus(flight.send(Certificate(chain)))
-        keyed = exchange_keys(handshake, self.proof, flight)
+        transcript = self.transcript.plus(flight.received, flight.send(Certificate(chain)))
+        keyed, transcript = exchange_keys(self.handshake, transcript, self.proof, flight)
         if not isinstance(answer, ShowCertificate):
-            return keyed.finish(flight)
-        return AskSign(answer.credential, answer.scheme, keyed)
+            return keyed.finish(transcript, flight)
+        return AskSign(answer.credential, answer.scheme, keyed, transcript)
 
 
-def exchange_keys(handshake: ClientHandshake, proof: ServerProof, flight: Flight) -> ClientKeyed:
+def exchange_keys(
+    handshake: ClientHandshake, transcript: Transcript, proof: ServerProof, flight: Flight
+) -> tuple[ClientKeyed, Transcript]:
     """Our share, and the keys that follow from both (RFC 8422 sections 5.7 and 5.10)."""
     share, shared_secret = respond(proof.group, proof.share, flight.entropy)
-    handshake = handshake.plus(flight.send(ClientKeyExchange(share)))
-    keys = Keys.exchanged(handshake.hellos, shared_secret, handshake.transcript)
+    transcript = transcript.plus(flight.send(ClientKeyExchange(share)))
+    keys = Keys.exchanged(handshake.hellos, shared_secret, transcript)
     keys.log(flight)
-    return ClientKeyed(handshake, keys, proof.chain, proof.group, None, proof.staple)
+    return ClientKeyed(handshake, keys, proof.chain, proof.group, None, proof.staple), transcript
 
 
 @value
@@ -226,13 +240,14 @@ class AskSign(AskSignature, Asking):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 
     keyed: ClientKeyed
+    transcript: Transcript
 
     def to_be_signed(self) -> bytes:
         """All messages so far (RFC 5246 section 7.4.8)."""
-        return b"".join(self.keyed.handshake.transcript.messages)
+        return b"".join(self.transcript.messages)
 
     def on_provide_signature(
         self, command: ProvideSignature, flight: Flight
     ) -> WaitNewSessionTicket | WaitServerChangeCipherSpec:
         raw = flight.send(CertificateVerify(self.scheme, command.signature))
-        return self.keyed.plus(raw).finish(flight)
+        return self.keyed.finish(self.transcript.plus(raw), flight)

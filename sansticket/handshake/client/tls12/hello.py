@@ -70,13 +70,13 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
         session_id=message.session_id,
         ticket_promised=message.find(SessionTicketExtension) is not None,
         status_promised=offer.config.asks_for_staples and message.find(StatusRequestAck) is not None,
-        transcript=offer.transcript.with_hash(suite.hash_name).plus(flight.received),
     )
+    transcript = offer.transcript.with_hash(suite.hash_name, flight.received)
     if session is None:
-        return WaitCertificate(handshake)
+        return WaitCertificate(handshake, transcript)
     keys = Keys.resumed(hellos, session)
     keys.log(flight)
-    return ClientKeyed(handshake, keys, session.peer_certificates, session.group, session).wait()
+    return ClientKeyed(handshake, keys, session.peer_certificates, session.group, session).wait(transcript)
 
 
 def check_extensions(offer: ClientOffer, message: ServerHello) -> None:

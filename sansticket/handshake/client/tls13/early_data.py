@@ -31,6 +31,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import Exporter, traffic_keys
+from sansticket.keys.transcript import Transcript
 from sansticket.text import quoted
 from sansticket.tickets.early_data import ACCEPTED, EarlyDataOutcome, EarlyDataReason, rejected
 from sansticket.tickets.session import Session
@@ -90,22 +91,27 @@ class WaitEncryptedExtensionsWithEarlyData(SendsEarlyData):
     """The server resumes the session; does it take the early data?  RFC 9846 appendix A.1, WAIT_EE."""
 
     handshake: ClientHandshake
+    transcript: Transcript
 
     def on_encrypted_extensions(
         self, message: EncryptedExtensions, flight: Flight
     ) -> WaitServerFinishedWithEarlyData | WaitServerFinished:
-        waiting = WaitEncryptedExtensions(self.handshake).on_encrypted_extensions(message, flight)
-        handshake, session = waiting.handshake, waiting.handshake.session
+        here = WaitEncryptedExtensions(self.handshake, self.transcript)
+        waiting = here.on_encrypted_extensions(message, flight)
+        handshake, transcript = waiting.handshake, waiting.transcript
+        session = handshake.session
         assert session is not None
         chain = session.peer_certificates
         if message.find(EarlyData) is None:
             handshake = refused(handshake, self.sent, EarlyDataReason.PEER_DECLINED, flight)
-            return WaitServerFinished(handshake, chain, None)
+            return WaitServerFinished(handshake, transcript, chain, None)
         check_same(handshake, session)
         flight.note_early_data(ACCEPTED, self.exporter)
         flight.emit(EarlyDataAccepted())
         accepted = evolve(handshake, offer=handshake.offer.with_early_data(ACCEPTED))
-        return WaitServerFinishedWithEarlyData(self.left, self.sent, self.exporter, accepted, chain)
+        return WaitServerFinishedWithEarlyData(
+            self.left, self.sent, self.exporter, accepted, transcript, chain
+        )
 
 
 def check_same(handshake: ClientHandshake, session: Session) -> None:
@@ -127,11 +133,12 @@ class WaitServerFinishedWithEarlyData(SendsEarlyData):
     """The server takes the early data.  RFC 9846 appendix A.1, WAIT_FINISHED."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     peer_certificates: tuple[bytes, ...] = field(repr=False)
 
     def on_finished(self, message: Finished, flight: Flight) -> ClientConnected:
         """EndOfEarlyData under the keys of early data, and our Finished under those of the handshake."""
-        waiting = WaitServerFinished(self.handshake, self.peer_certificates, EndEarlyData())
+        waiting = WaitServerFinished(self.handshake, self.transcript, self.peer_certificates, EndEarlyData())
         connected = waiting.on_finished(message, flight)
         assert isinstance(connected, ClientConnected)
         return connected

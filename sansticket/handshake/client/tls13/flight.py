@@ -104,7 +104,6 @@ class ClientHandshake:
     group: int
     session: Session | None
     """The session that the server chose to resume."""
-    transcript: Transcript
     secret: HandshakeSecret
     traffic: HandshakeTraffic
     psk: ExternalPsk | None
@@ -113,27 +112,13 @@ class ClientHandshake:
     announced_tickets: int | None = None
     """RFC 9149 section 4."""
 
-    def plus(self, raw: bytes) -> ClientHandshake:
-        # Spelled out, here and below: once per message, and ``evolve`` takes three times as long.
-        return ClientHandshake(
-            self.offer,
-            self.suite,
-            self.group,
-            self.session,
-            self.transcript.plus(raw),
-            self.secret,
-            self.traffic,
-            self.psk,
-            self.alpn_protocol,
-            self.announced_tickets,
-        )
-
 
 @value
 class WaitEncryptedExtensions(State):
     """RFC 9846 appendix A.1, WAIT_EE."""
 
     handshake: ClientHandshake
+    transcript: Transcript
 
     def on_encrypted_extensions(
         self, message: EncryptedExtensions, flight: Flight
@@ -149,13 +134,13 @@ class WaitEncryptedExtensions(State):
         sizes = sizes_agreed(offer.config, message, TLS_1_3)
         if sizes is not None:
             sizes.keep(flight)
-        before = self.handshake
+        before, transcript = self.handshake, self.transcript.plus(flight.received)
+        # Spelled out: ``evolve`` takes three times as long.
         handshake = ClientHandshake(
             before.offer,
             before.suite,
             before.group,
             before.session,
-            before.transcript.plus(flight.received),
             before.secret,
             before.traffic,
             before.psk,
@@ -163,10 +148,10 @@ class WaitEncryptedExtensions(State):
             announced_tickets=hint.expected_count if hint is not None else None,
         )
         if handshake.session is not None:
-            return WaitServerFinished(handshake, handshake.session.peer_certificates, None)
+            return WaitServerFinished(handshake, transcript, handshake.session.peer_certificates, None)
         if handshake.psk is not None:
-            return WaitServerFinished(handshake, (), None)
-        return WaitCertificateOrRequest(handshake)
+            return WaitServerFinished(handshake, transcript, (), None)
+        return WaitCertificateOrRequest(handshake, transcript)
 
 
 def unsolicited(extension: Extension, offer: ClientOffer) -> Fault:
@@ -184,16 +169,17 @@ class WaitCertificateOrRequest(State):
     """RFC 9846 appendix A.1, WAIT_CERT_CR."""
 
     handshake: ClientHandshake
+    transcript: Transcript
 
     def on_certificate_request(self, message: CertificateRequest, flight: Flight) -> WaitCertificate:
         if message.context:
             raise Fault(Reason.ILLEGAL_VALUE, "certificate_request_context in the handshake; expected none")
         answer = answer_request(message, self.handshake.offer.config)
         answer.tell(flight)
-        return WaitCertificate(self.handshake.plus(flight.received), answer)
+        return WaitCertificate(self.handshake, self.transcript.plus(flight.received), answer)
 
     def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
-        return take_certificate(self.handshake, None, message, flight)
+        return take_certificate(self.handshake, self.transcript, None, message, flight)
 
     def on_compressed_certificate(
         self, message: CompressedCertificate, flight: Flight
@@ -206,10 +192,11 @@ class WaitCertificate(State):
     """The server asked for our certificate and owes its own.  RFC 9846 appendix A.1, WAIT_CERT."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     answer: Answer
 
     def on_certificate(self, message: Certificate, flight: Flight) -> WaitCertificateVerify:
-        return take_certificate(self.handshake, self.answer, message, flight)
+        return take_certificate(self.handshake, self.transcript, self.answer, message, flight)
 
     def on_compressed_certificate(
         self, message: CompressedCertificate, flight: Flight
@@ -218,7 +205,11 @@ class WaitCertificate(State):
 
 
 def take_certificate(
-    handshake: ClientHandshake, answer: Answer | None, message: Certificate, flight: Flight
+    handshake: ClientHandshake,
+    transcript: Transcript,
+    answer: Answer | None,
+    message: Certificate,
+    flight: Flight,
 ) -> WaitCertificateVerify:
     if message.context:
         raise Fault(
@@ -233,7 +224,8 @@ def take_certificate(
     if config.asks_for_staples:
         staple = staple_of(message)
         check_stapled(config, chain, staple)
-    return WaitCertificateVerify(handshake.plus(flight.received), answer, chain, public_key, staple)
+    transcript = transcript.plus(flight.received)
+    return WaitCertificateVerify(handshake, transcript, answer, chain, public_key, staple)
 
 
 @value
@@ -241,6 +233,7 @@ class WaitCertificateVerify(State):
     """RFC 9846 appendix A.1, WAIT_CV."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     answer: Answer | None
     chain: tuple[bytes, ...] = field(repr=False)
     public_key: PublicKey = field(repr=False)
@@ -249,10 +242,10 @@ class WaitCertificateVerify(State):
     def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
         handshake = self.handshake
         check_certificate_verify(
-            message, handshake.offer.config, self.public_key, handshake.transcript, of_server=True
+            message, handshake.offer.config, self.public_key, self.transcript, of_server=True
         )
-        after = handshake.plus(flight.received)
-        return AskVerifyPeer(after, self.answer, self.chain, self.public_key, self.staple)
+        after = self.transcript.plus(flight.received)
+        return AskVerifyPeer(handshake, after, self.answer, self.chain, self.public_key, self.staple)
 
 
 @value
@@ -262,6 +255,7 @@ class AskVerifyPeer(Asking):
     QUESTION = VerifyPeer
 
     handshake: ClientHandshake
+    transcript: Transcript
     answer: Answer | None
     chain: tuple[bytes, ...] = field(repr=False)
     public_key: PublicKey = field(repr=False)
@@ -279,7 +273,7 @@ class AskVerifyPeer(Asking):
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitServerFinished:
-        return WaitServerFinished(self.handshake, self.chain, self.answer, self.staple)
+        return WaitServerFinished(self.handshake, self.transcript, self.chain, self.answer, self.staple)
 
     def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
         raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
@@ -293,6 +287,7 @@ class WaitServerFinished(State):
     """RFC 9846 appendix A.1, WAIT_FINISHED."""
 
     handshake: ClientHandshake
+    transcript: Transcript
     peer_certificates: tuple[bytes, ...] = field(repr=False)
     answer: Answer | EndEarlyData | None
     """What goes before our Finished: what we show of ourselves, or the end of early data, or nothing."""
@@ -302,10 +297,10 @@ class WaitServerFinished(State):
     def on_finished(self, message: Finished, flight: Flight) -> AskSign | ClientConnected:
         handshake = self.handshake
         suite, client_random = handshake.suite, handshake.offer.hello.random
-        check_finished(message, suite.hash_name, handshake.traffic.server, handshake.transcript)
-        handshake = handshake.plus(flight.received)
+        check_finished(message, suite.hash_name, handshake.traffic.server, self.transcript)
+        transcript = self.transcript.plus(flight.received)
         master = handshake.secret.master()
-        transcript_hash = handshake.transcript.digest()
+        transcript_hash = transcript.digest()
         application = master.traffic(transcript_hash)
         exporter_secret = master.exporter(transcript_hash)
         flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.server))
@@ -316,16 +311,16 @@ class WaitServerFinished(State):
         )
         match self.answer:
             case None:
-                return finished.complete(flight)
+                return finished.complete(transcript, flight)
             case ShowNothing():
-                return finished.plus(flight.send(shown(b"", None))).complete(flight)
+                return finished.complete(transcript.plus(flight.send(shown(b"", None))), flight)
             case EndEarlyData():
-                finished = finished.plus(flight.send(EndOfEarlyData()))
+                transcript = transcript.plus(flight.send(EndOfEarlyData()))
                 flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, handshake.traffic.client))
-                return finished.complete(flight)
+                return finished.complete(transcript, flight)
             case ShowCertificate(credential=credential, compression=compression):
-                finished = finished.plus(flight.send(shown(b"", credential, compression)))
-                return AskSign(credential, self.answer.scheme, finished)
+                transcript = transcript.plus(flight.send(shown(b"", credential, compression)))
+                return AskSign(credential, self.answer.scheme, finished, transcript)
 
 
 @value
@@ -339,22 +334,12 @@ class ClientFinished:
     exporter_secret: bytes = field(repr=False)
     staple: bytes | None = field(repr=False)
 
-    def plus(self, raw: bytes) -> ClientFinished:
-        return ClientFinished(
-            self.handshake.plus(raw),
-            self.peer_certificates,
-            self.application,
-            self.master,
-            self.exporter_secret,
-            self.staple,
-        )
-
-    def complete(self, flight: Flight) -> ClientConnected:
+    def complete(self, transcript: Transcript, flight: Flight) -> ClientConnected:
         """Our Finished, and the connection is up (RFC 9846 section 4.5.3)."""
         handshake = self.handshake
         suite = handshake.suite
-        message = finished_message(suite.hash_name, handshake.traffic.client, handshake.transcript)
-        transcript = handshake.transcript.plus(flight.send(message))
+        message = finished_message(suite.hash_name, handshake.traffic.client, transcript)
+        transcript = transcript.plus(flight.send(message))
         flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, self.application.client))
         established = self.established(flight.now)
         flight.establish(established)
@@ -412,10 +397,11 @@ class AskSign(AskSignature):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 
     finished: ClientFinished
+    transcript: Transcript
 
     def to_be_signed(self) -> bytes:
-        return certificate_verify_input(False, self.finished.handshake.transcript.digest())
+        return certificate_verify_input(False, self.transcript.digest())
 
     def on_provide_signature(self, command: ProvideSignature, flight: Flight) -> ClientConnected:
         verify = CertificateVerify(self.scheme, command.signature)
-        return self.finished.plus(flight.send(verify)).complete(flight)
+        return self.finished.complete(self.transcript.plus(flight.send(verify)), flight)

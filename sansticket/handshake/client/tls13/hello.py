@@ -110,7 +110,7 @@ def take_server_hello(
         flight.learn(psk_identity=psk.identity)
     else:
         early = EarlySecret.without_psk(suite.hash_name)
-    transcript = offer.transcript.with_hash(suite.hash_name).plus(flight.received)
+    transcript = offer.transcript.with_hash(suite.hash_name, flight.received)
     secret = early.handshake(shared_secret)
     traffic = secret.traffic(transcript.digest())
     if offer.hello.session_id and not (offer.retried or early_data):
@@ -120,9 +120,8 @@ def take_server_hello(
         flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic.client))
     if flight.logs_secrets:
         flight.log_secrets(offer.hello.random, traffic.named)
-    return WaitEncryptedExtensions(
-        ClientHandshake(offer, suite, group, session, transcript, secret, traffic, psk)
-    )
+    handshake = ClientHandshake(offer, suite, group, session, secret, traffic, psk)
+    return WaitEncryptedExtensions(handshake, transcript)
 
 
 def check_answer(offer: ClientOffer, message: ServerHello | HelloRetryRequest) -> SuiteParameters:
