@@ -107,6 +107,8 @@ class Pair:
         while data := calls.at("client", client.data_to_send):
             calls.at("server", partial(server.receive_data, data))
             answer = calls.at("server", server.data_to_send)
+            if not answer:
+                break  # the client has spoken last; an empty read would be the end of the stream
             events = calls.at("client", partial(client.receive_data, answer))
             sessions += [event.session for event in events if isinstance(event, TicketReceived)]
         return client, server, sessions

@@ -121,19 +121,30 @@ def expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, le
     return new(padded.translate(_OUTER) + new(padded.translate(_INNER) + info).digest()).digest()[:length]
 
 
-def expand_two(
-    hash_name: str, secret: bytes, context: bytes, one: tuple[bytes, int], other: tuple[bytes, int]
-) -> tuple[bytes, bytes]:
-    """HKDF-Expand-Label twice, each for a label and a length of at most the hash's: one key, made ready once.
+TwoLabels = tuple[bytes, int, bytes, int]
+"""Two labels as ``two_labels`` makes them ready, each with its length."""
 
-    ``secret`` is one of the schedule, as in ``derive_secret``.
+
+def two_labels(one: bytes, length: int, other: bytes, other_length: int, context_length: int) -> TwoLabels:
+    """For ``expand_two``: two labels, each for a length in bytes of at most the hash's."""
+    prefix, other_prefix = (
+        _label_prefix(one, context_length, length),
+        _label_prefix(other, context_length, other_length),
+    )
+    return prefix, length, other_prefix, other_length
+
+
+def expand_two(hash_name: str, secret: bytes, context: bytes, labels: TwoLabels) -> tuple[bytes, bytes]:
+    """HKDF-Expand-Label twice: one key, made ready once.
+
+    ``secret`` is one of the schedule, as in ``derive_secret``; ``context`` has the length that the labels are for.
     """
     new, block, _ = _HASHES[hash_name]
+    prefix, length, other_prefix, other_length = labels
     padded, end = secret.ljust(block, b"\0"), context + b"\x01"
     inner, outer = padded.translate(_INNER), padded.translate(_OUTER)
-    first = new(inner + _label_prefix(one[0], len(context), one[1]) + end).digest()
-    second = new(inner + _label_prefix(other[0], len(context), other[1]) + end).digest()
-    return new(outer + first).digest()[: one[1]], new(outer + second).digest()[: other[1]]
+    first, second = new(inner + prefix + end).digest(), new(inner + other_prefix + end).digest()
+    return new(outer + first).digest()[:length], new(outer + second).digest()[:other_length]
 
 
 def derive_secret(hash_name: str, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:

@@ -66,8 +66,6 @@ def verify_server_chain(
     those of issuers 2048 in any case.  How long a chain may be is for the caller to limit.  Fault CERTIFICATE_...
     with the reason of the refusal; otherwise the path that was found, from the leaf to the anchor.
     """
-    if server_name is not None:
-        check_server_name(server_name)
     return _verify(Role.SERVER, chain, anchors, server_name, now, min_rsa_bits)
 
 
@@ -107,6 +105,8 @@ def _verify(
     asked = role, tuple(chain), server_name, min_rsa_bits
     path = anchors.accepted.path(asked, now)
     if path is None:
+        if server_name is not None:
+            check_server_name(server_name)
         path = tuple(_verify_anew(role, chain, anchors, server_name, now, min_rsa_bits))
         if sum(map(len, chain)) <= MAX_REMEMBERED:
             anchors.accepted.add(asked, path)

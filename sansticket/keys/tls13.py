@@ -26,10 +26,25 @@ from sansticket.crypto.hkdf import (
     hash_digest,
     hkdf_extract,
     hmac_digest,
+    two_labels,
 )
 from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.errors import LocalProtocolError
 from sansticket.values import frozen, value
+
+IV_LENGTH: Final = 12
+"""Bytes of an IV: every AEAD of TLS 1.3 has a nonce of that length (RFC 9846 section 5.3)."""
+
+HANDSHAKE_LABELS: Final = {
+    size: two_labels(b"c hs traffic", size, b"s hs traffic", size, size) for size in HASH_LENGTHS.values()
+}
+APPLICATION_LABELS: Final = {
+    size: two_labels(b"c ap traffic", size, b"s ap traffic", size, size) for size in HASH_LENGTHS.values()
+}
+"""By the length of the hash in bytes, as those before."""
+
+KEY_AND_IV: Final = {size: two_labels(b"key", size, b"iv", IV_LENGTH, 0) for size in (16, 32)}
+"""By the length of the key in bytes."""
 
 
 @frozen
@@ -70,9 +85,8 @@ class MasterSecret:
 
     def traffic(self, transcript_hash: bytes) -> ApplicationTraffic:
         """The first application traffic secrets; ClientHello...server Finished."""
-        size = len(transcript_hash)
-        labels = (b"c ap traffic", size), (b"s ap traffic", size)
-        return ApplicationTraffic(*expand_two(self.hash_name, self.secret, transcript_hash, *labels))
+        labels = APPLICATION_LABELS[len(transcript_hash)]
+        return ApplicationTraffic(*expand_two(self.hash_name, self.secret, transcript_hash, labels))
 
     def exporter(self, transcript_hash: bytes) -> bytes:
         """exporter_secret, for ``export``; ClientHello...server Finished."""
@@ -92,9 +106,8 @@ class HandshakeSecret:
 
     def traffic(self, transcript_hash: bytes) -> HandshakeTraffic:
         """The handshake traffic secrets; ClientHello...ServerHello."""
-        size = len(transcript_hash)
-        labels = (b"c hs traffic", size), (b"s hs traffic", size)
-        return HandshakeTraffic(*expand_two(self.hash_name, self.secret, transcript_hash, *labels))
+        labels = HANDSHAKE_LABELS[len(transcript_hash)]
+        return HandshakeTraffic(*expand_two(self.hash_name, self.secret, transcript_hash, labels))
 
     def master(self) -> MasterSecret:
         """The last step, for which nothing new is needed."""
@@ -142,14 +155,9 @@ def _early_secret_without_psk(hash_name: str) -> bytes:
     return hkdf_extract(hash_name, b"", bytes(HASH_LENGTHS[hash_name]))
 
 
-IV_LENGTH: Final = 12
-"""Bytes of an IV: every AEAD of TLS 1.3 has a nonce of that length (RFC 9846 section 5.3)."""
-
-
 def traffic_keys(suite: SuiteParameters, secret: bytes) -> TrafficKeys:
     """Key and IV of one direction from its traffic secret (RFC 9846 section 7.3)."""
-    labels = (b"key", suite.key_length), (b"iv", IV_LENGTH)
-    return TrafficKeys(*expand_two(suite.hash_name, secret, b"", *labels))
+    return TrafficKeys(*expand_two(suite.hash_name, secret, b"", KEY_AND_IV[suite.key_length]))
 
 
 def next_traffic_secret(hash_name: str, secret: bytes) -> bytes:

@@ -162,8 +162,8 @@ class RecordReader:
             if opener is not None and (stop := record_stop(self.buffer, self._offset)):
                 last = stop == len(self.buffer)
                 content = self._open_one(opener, stop) if last else self._open_records(opener, stop)
-            elif (header := self._next_header()) is not None:
-                content = self._read_unusual(opener, header)
+            elif stop := self._unusual_stop():
+                content = self._read_unusual(opener, stop)
             else:
                 self._forget()
                 return None
@@ -171,25 +171,26 @@ class RecordReader:
                 return content
         return None
 
-    def _next_header(self) -> bytes | None:
-        """The header of the next record when all of the record is there.
+    def _unusual_stop(self) -> int:
+        """Where the next record stops, or 0 when not all of it is there.
 
         What a header alone can tell is refused as soon as the header is there.
         """
         start = self._offset
         header = bytes(self.buffer[start : start + HEADER_LENGTH])
         if len(header) < 2:
-            return None
+            return 0
         if header[1] != 3:
             raise Fault(Reason.NOT_TLS, f"bytes {header[:2].hex()} where a record should start")
         if header[0] != (HANDSHAKE if self._opener is None else APPLICATION_DATA):
             self._check_type(header[0])
         if len(header) < HEADER_LENGTH:
-            return None
+            return 0
         length = header[3] << 8 | header[4]
         if length > MAX_PLAINTEXT:
             self._check_length(header[0], length)
-        return header if len(self.buffer) - start - HEADER_LENGTH >= length else None
+        stop = start + HEADER_LENGTH + length
+        return stop if stop <= len(self.buffer) else 0
 
     def _check_type(self, outer: int) -> None:
         """Whether this outer content type may come at all (RFC 9846 section 5)."""
@@ -209,26 +210,24 @@ class RecordReader:
         if length > limit:
             raise Fault(Reason.RECORD_OVERFLOW, f"record of {length} bytes, at most {limit}")
 
-    def _read_unusual(self, opener: Opener | None, header: bytes) -> Content | None:
-        """A complete record that is not protected application data."""
-        body = self._offset + HEADER_LENGTH
-        stop = body + (header[3] << 8 | header[4])
+    def _read_unusual(self, opener: Opener | None, stop: int) -> Content | None:
+        """The complete record that stops there, and is not protected application data."""
         if opener is not None and not opener.hides_type:
             return self._open_one(opener, stop)
-        content = bytes(self.buffer[body:stop])
+        outer, content = self.buffer[self._offset], bytes(self.buffer[self._offset + HEADER_LENGTH : stop])
         self._consume(stop)
-        if header[0] == APPLICATION_DATA:
+        if outer == APPLICATION_DATA:
             self._plaintext_left = _spend(self._plaintext_left, len(content))
             return None
         if not content:
-            raise Fault(Reason.EMPTY_RECORD, f"content type {header[0]}")
-        if header[0] == CHANGE_CIPHER_SPEC and content != b"\x01":
+            raise Fault(Reason.EMPTY_RECORD, f"content type {outer}")
+        if outer == CHANGE_CIPHER_SPEC and content != b"\x01":
             raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "anything but the one byte 1")
-        if opener is not None and header[0] == ALERT and len(content) != 2:
+        if opener is not None and outer == ALERT and len(content) != 2:
             raise Fault(Reason.UNEXPECTED_MESSAGE, f"unprotected alert of {len(content)} bytes")
-        if header[0] == HANDSHAKE:
+        if outer == HANDSHAKE:
             self._plaintext_left = -1
-        return header[0], content
+        return outer, content
 
     def _open_records(self, opener: Opener, stop: int) -> Content | None:
         """Open the record that stops there, together with those after it if there are any."""

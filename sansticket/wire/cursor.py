@@ -112,7 +112,7 @@ class Reader:
 
     def vector8(self, low: int = 0, high: int = 0xFF) -> bytes:
         """An opaque vector ``<low..high>`` with a length of one byte."""
-        # Here and in vector16 without a call of u8, u16 and take: most of a hello is read by these two.
+        # Here and in the others without a call of u8, u16 and take: most of a handshake is read by these three.
         start = self._offset + 1
         if start > self._end:
             raise _short(1, 0)
@@ -141,10 +141,17 @@ class Reader:
 
     def vector24(self, low: int = 0, high: int = 0xFFFFFF) -> bytes:
         """An opaque vector ``<low..high>`` with a length of three bytes."""
-        size = self.u24()
+        start = self._offset + 3
+        if start > self._end:
+            raise _short(3, self._end - self._offset)
+        size = int.from_bytes(self._data[start - 3 : start])
+        end = start + size
         if not low <= size <= high:
             raise _out_of_range(size, low, high)
-        return self.take(size)
+        if end > self._end:
+            raise _short(size, self._end - start)
+        self._offset = end
+        return self._data[start:end]
 
     def finish(self) -> None:
         """Nothing may be left: trailing bytes are as wrong as missing ones."""

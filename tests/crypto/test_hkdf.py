@@ -21,6 +21,7 @@ from sansticket.crypto.hkdf import (
     hkdf_extract,
     hmac_digest,
     prf12,
+    two_labels,
 )
 
 NAMES = st.sampled_from(["sha256", "sha384"])
@@ -71,7 +72,9 @@ def test_derive_is_as_long_as_the_hash() -> None:
         expander = Expander(name, b"secret")
         context = EMPTY_HASHES[name]
         expected = expander.expand_label(b"derived", context, length)
-        one, two = expand_two(name, b"secret", context, (b"derived", length), (b"key", 16))
+        one, two = expand_two(
+            name, b"secret", context, two_labels(b"derived", length, b"key", 16, len(context))
+        )
         assert (one, two) == (expected, expander.expand_label(b"key", context, 16))
         assert derive_secret(name, b"secret", b"derived", context) == expected
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import floor
 from typing import Final
 
@@ -84,9 +84,10 @@ class ClientOffer:
     early_data: EarlyDataOutcome = NOT_WANTED
 
     @property
-    def extension_types(self) -> frozenset[int]:
+    def extension_types(self) -> Sequence[int]:
+        """What an answer may be to."""
         types = [extension.type for extension in self.hello.extensions]
-        return frozenset((*types, PreSharedKeyOffer.TYPE) if self.sessions or self.psks else types)
+        return (*types, PreSharedKeyOffer.type) if self.sessions or self.psks else types
 
     def place_of(self, session: Session) -> int:
         """The index of an offered session among all those that were given."""

@@ -123,11 +123,11 @@ def showing(
     With a ticket any id will do, but there must be one: a server echoes it if it takes the ticket (RFC 5077
     section 3.4).
     """
-    number = SessionTicketExtension.type
-    if not session.ticket or number not in [one.type for one in extensions]:
+    types = [one.type for one in extensions]
+    if not session.ticket or SessionTicketExtension.type not in types:
         return session.session_id, extensions
-    ticket = SessionTicketExtension(session.ticket)
-    extensions = tuple([ticket if one.type == number else one for one in extensions])
+    place = types.index(SessionTicketExtension.type)
+    extensions = (*extensions[:place], SessionTicketExtension(session.ticket), *extensions[place + 1 :])
     return session_id or flight.entropy(32), extensions
 
 

@@ -126,7 +126,7 @@ def chain_of(message: Certificate, config: Config, stapled: bool = False) -> tup
     for entry in entries:
         if entry.extensions and not (stapled and only_status(entry)):
             raise Fault(Reason.UNSOLICITED_EXTENSION, f"{quoted(entry.extensions[0])} in Certificate")
-    return tuple(entry.certificate for entry in entries)
+    return tuple([entry.certificate for entry in entries])
 
 
 def only_status(entry: CertificateEntry) -> bool:
