@@ -188,10 +188,7 @@ if _typing.TYPE_CHECKING:
     from sansticket.tickets.stores.uses import TicketUse as TicketUse
     from sansticket.tickets.stores.uses import TicketUses as TicketUses
 else:
-    import sys as _sys
-    from importlib import import_module as _import_module
-
-    from sansticket.field_docs import show_field_docs as _show_field_docs
+    from sansticket.front_doors import front_door as _front_door
 
     _ROOMS = {"commands", "config", "events"}
     """What is public in itself, and there with the package."""
@@ -250,20 +247,4 @@ else:
     }
     """Where each name is at home."""
 
-    _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-
-    def __getattr__(name: str) -> object:
-        # Loads what is asked for the first time: a client does not need what only a server does.
-        if name == "__all__":  # a star, or help: everything is there then, and still no __all__
-            for one in _HOME_OF:
-                getattr(_sys.modules[__name__], one)
-        if name in _ROOMS:
-            return _import_module(f"{__name__}.{name}")
-        if name not in _HOME_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        thing = globals()[name] = getattr(_import_module(_HOME_OF[name]), name)
-        _show_field_docs([thing])
-        return thing
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *_HOME_OF, *_ROOMS})
+    __getattr__, __dir__ = _front_door(__name__, _HOMES, _ROOMS)

@@ -84,7 +84,8 @@ def test_an_import_that_points_up_is_found(name: str, source: str) -> None:
         ("errors", "from sansticket.codes import AlertDescription"),
         ("wire.messages", "from .extensions import Extension\nfrom ..errors import Fault"),
         ("__main__", "from sansticket import ServerConnection\nfrom sansticket.debug import ladder"),
-        ("__init__", "from .connection import ServerConnection\nimport importlib"),
+        ("__init__", "from .connection import ServerConnection\nfrom .front_doors import front_door"),
+        ("front_doors", "from importlib import import_module\nfrom .field_docs import show_field_docs"),
         ("adapters.context", "import ssl\nfrom sansticket.connection import ClientConnection"),
         (
             "tickets.stores.cache",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import subprocess
 import sys
@@ -28,13 +29,26 @@ def rooms_of(statement: str) -> set[str]:
 
 
 def test_the_package_alone_loads_next_to_nothing() -> None:
-    assert loaded_by("import sansticket") == {"field_docs", "values"}
+    assert loaded_by("import sansticket") == {"field_docs", "front_doors", "values"}
 
 
 @pytest.mark.parametrize(
     ("names", "not_needed"),
     [
-        ("ClientConfig, ClientConnection", ("handshake.server", "connection.server", "handover")),
+        (
+            "ClientConfig, ClientConnection",
+            (
+                "commands.of_servers",
+                "config.server",
+                "config.tickets",
+                "connection.forks",
+                "connection.server",
+                "events.of_servers",
+                "handover",
+                "handshake.server",
+                "tickets.keys",
+            ),
+        ),
         ("ServerConfig, ServerConnection", ("handshake.client", "connection.client", "handover")),
         ("AlertDescription", ("commands", "config", "connection", "events", "handshake")),
     ],
@@ -44,8 +58,12 @@ def test_a_name_loads_what_it_needs(names: str, not_needed: tuple[str, ...]) -> 
     assert [name for name in loaded if f"{name}.".startswith(tuple(f"{room}." for room in not_needed))] == []
 
 
-def test_each_name_comes_from_where_tools_look_for_it() -> None:
-    source = ast.parse(Path(sansticket.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    "package", ["sansticket", "sansticket.commands", "sansticket.config", "sansticket.events"]
+)
+def test_each_name_comes_from_where_tools_look_for_it(package: str) -> None:
+    face = importlib.import_module(package)
+    source = ast.parse(Path(str(face.__file__)).read_text(encoding="utf-8"))
     (branch,) = [node for node in source.body if isinstance(node, ast.If)]
     said = {
         alias.name: node.module
@@ -53,8 +71,21 @@ def test_each_name_comes_from_where_tools_look_for_it() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    homes: dict[str, str] = vars(sansticket)["_HOME_OF"]
-    assert homes == said
+    homes: dict[str, str] = vars(face)["_HOMES"]
+    assert {name: home for home, names in homes.items() for name in names.split()} == said
+
+
+@pytest.mark.parametrize("room", ["commands", "config", "events"])
+def test_a_room_loads_what_it_is_asked_for(room: str) -> None:
+    assert loaded_by(f"import sansticket.{room}") == {"field_docs", "front_doors", "values", room}
+
+
+@pytest.mark.parametrize("room", ["commands", "config", "events"])
+def test_a_star_brings_all_of_a_room(room: str) -> None:
+    names: dict[str, object] = {}
+    exec(f"from sansticket.{room} import *", names)
+    face = importlib.import_module(f"sansticket.{room}")
+    assert {*face.__all__} <= {*names} & {*dir(face)}
 
 
 def test_a_star_brings_everything() -> None:

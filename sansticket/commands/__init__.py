@@ -1,40 +1,63 @@
 """What goes into a connection: commands, and among them the answers to questions."""
 
-from sansticket.commands.answers import (
-    AbortHandshake,
-    AcceptEarlyData,
-    AcceptPeer,
-    EarlyDataClaimed,
-    EarlyDataNotClaimed,
-    ProvidePsk,
-    ProvideSession,
-    ProvideSignature,
-    RefuseEarlyData,
-    RejectPeer,
-    ResolveTicket,
-    SealTicket,
-    SessionAdmitted,
-    SessionClaimed,
-    SessionNotClaimed,
-    SessionRefused,
-    TicketNotOpened,
-    TicketOpened,
-    TicketProtected,
-    UseConfig,
-)
-from sansticket.commands.base import Command
-from sansticket.commands.told import (
-    Abort,
-    CheckRevocations,
-    Close,
-    FlushTickets,
-    IssueTicket,
-    RequestClientCertificate,
-    SendData,
-    SendEarlyData,
-    UpdateKeys,
-)
-from sansticket.field_docs import show_field_docs
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sansticket.commands.answers import (
+        AbortHandshake,
+        AcceptPeer,
+        ProvideSignature,
+        RejectPeer,
+    )
+    from sansticket.commands.base import Command
+    from sansticket.commands.of_servers import (
+        AcceptEarlyData,
+        EarlyDataClaimed,
+        EarlyDataNotClaimed,
+        IssueTicket,
+        ProvidePsk,
+        ProvideSession,
+        RefuseEarlyData,
+        RequestClientCertificate,
+        ResolveTicket,
+        SealTicket,
+        SessionAdmitted,
+        SessionClaimed,
+        SessionNotClaimed,
+        SessionRefused,
+        TicketNotOpened,
+        TicketOpened,
+        TicketProtected,
+        UseConfig,
+    )
+    from sansticket.commands.told import (
+        Abort,
+        CheckRevocations,
+        Close,
+        FlushTickets,
+        SendData,
+        SendEarlyData,
+        UpdateKeys,
+    )
+else:
+    from sansticket.front_doors import front_door
+
+    _HOMES = {
+        "sansticket.commands.answers": "AbortHandshake AcceptPeer ProvideSignature RejectPeer",
+        "sansticket.commands.base": "Command",
+        "sansticket.commands.of_servers": (
+            "AcceptEarlyData EarlyDataClaimed EarlyDataNotClaimed IssueTicket ProvidePsk "
+            "ProvideSession RefuseEarlyData RequestClientCertificate ResolveTicket SealTicket "
+            "SessionAdmitted SessionClaimed SessionNotClaimed SessionRefused TicketNotOpened "
+            "TicketOpened TicketProtected UseConfig"
+        ),
+        "sansticket.commands.told": (
+            "Abort CheckRevocations Close FlushTickets SendData SendEarlyData UpdateKeys"
+        ),
+    }
+    """Where each name is at home."""
+
+    __getattr__, __dir__ = front_door(__name__, _HOMES)
 
 __all__ = [
     "Abort",
@@ -68,5 +91,3 @@ __all__ = [
     "UpdateKeys",
     "UseConfig",
 ]
-
-show_field_docs([globals()[name] for name in __all__])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import Attribute, field
+from attrs import field
 
 from sansticket.codes import AlertDescription
 from sansticket.commands.base import Command, error_alert, is_kind
-from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.values import frozen, says
 
 
@@ -86,42 +85,9 @@ class UpdateKeys(Command):
     )
 
 
-def _is_count(command: Command, attribute: Attribute[Any], value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"IssueTicket.count: {type(value).__name__}; expected a number")
-    if not 1 <= value <= MAX_NUM_TICKETS:
-        raise ValueError(f"IssueTicket.count: {value!r:.80}; expected 1 to {MAX_NUM_TICKETS}")
-
-
-@frozen
-class IssueTicket(Command):
-    """Server, TLS 1.3: queue ``count`` tickets (SSL_new_session_ticket(3)), whatever num_tickets is.
-
-    They leave before the data of the next ``SendData``, or on ``FlushTickets`` or ``Close``.  No more than 65,535
-    may be waiting.
-    """
-
-    count: int = field(default=1, validator=_is_count, metadata=says(f"How many, 1 to {MAX_NUM_TICKETS:,}."))
-
-
 @frozen
 class FlushTickets(Command):
     """Make and send the queued tickets now."""
-
-
-@frozen
-class RequestClientCertificate(Command):
-    """Server, TLS 1.3: ask for a client certificate after the handshake (RFC 9846 section 4.7.2).
-
-    A client that declines goes on without one: ``PeerAuthenticated`` has an empty chain.  Where one is required, here
-    or by ``client_authentication`` of the config, that ends the connection with certificate_required.
-    """
-
-    required: bool = field(
-        default=False,
-        validator=is_kind(bool, expected="True or False"),
-        metadata=says("End the connection if the client declines."),
-    )
 
 
 @frozen

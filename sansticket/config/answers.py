@@ -1,8 +1,8 @@
-"""Who answers a question: the ``answers`` of a config."""
+"""Who answers a question: the ``answers`` of a config, and that they are to questions which it asks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from attrs import Attribute
@@ -10,12 +10,15 @@ from attrs import Attribute
 from sansticket.config.checks import check_type
 from sansticket.config.choices import ASK, Answer, Answering
 from sansticket.errors import ConfigError
-from sansticket.events import Question
+from sansticket.events import Question, Sign, VerifyPeer
 from sansticket.inputs import random_bytes
 from sansticket.text import quoted
 from sansticket.values import Shared
 
 VERIFIER_LENGTH: Final = 32
+
+Lacking = Mapping[type[Question], str]
+"""For each question of one side, what is expected of the config so that it can be asked; "" where it can."""
 
 
 class Answers(Shared, dict[type[Question], Answering]):
@@ -65,3 +68,18 @@ def are_answers(config: object, attribute: Attribute[Any], answers: Any) -> None
             )
         if answer is not ASK and not callable(answer):
             raise ConfigError(name, f"{quoted(answer)} for {question.__name__}; expected a function or ASK")
+
+
+def lacking_in_a_client(has_credentials: bool) -> Lacking:
+    return {VerifyPeer: "", Sign: "" if has_credentials else "credentials"}
+
+
+def check_asked(answered: Iterable[type[Question]], lacking: Lacking, side: str) -> None:
+    """ConfigError for an answer to what is never asked."""
+    for question in answered:
+        if question not in lacking:
+            raise ConfigError("answers", f"{question.__name__} is no question of a {side}")
+        if lacking[question]:
+            raise ConfigError(
+                "answers", f"{question.__name__} can never be asked; expected {lacking[question]}"
+            )

@@ -6,22 +6,6 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from sansticket.events import (
-    AdmitEarlyData,
-    AdmitSession,
-    ClaimEarlyData,
-    ClaimSession,
-    DecideTicket,
-    LookUpPsk,
-    LookUpSession,
-    OpenTicket,
-    PrepareTicket,
-    ProtectTicket,
-    SelectConfig,
-    Sign,
-    VerifyPeer,
-)
-
 
 class Ask(Enum):
     """The type of ``ASK``."""
@@ -36,6 +20,21 @@ ASK: Final = Ask.ASK
 """In ``answers``: emit the question as an event, and wait for the command that answers it."""
 
 if TYPE_CHECKING:
+    from sansticket.events import (
+        AdmitEarlyData,
+        AdmitSession,
+        ClaimEarlyData,
+        ClaimSession,
+        DecideTicket,
+        LookUpPsk,
+        LookUpSession,
+        OpenTicket,
+        PrepareTicket,
+        ProtectTicket,
+        SelectConfig,
+        Sign,
+        VerifyPeer,
+    )
 
     class EveryQuestion(
         PrepareTicket,

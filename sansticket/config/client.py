@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import Attribute, field
 
+from sansticket.config.answers import Lacking, check_asked, lacking_in_a_client
 from sansticket.config.base import Config
 from sansticket.config.checks import (
     are,
@@ -28,7 +29,6 @@ from sansticket.config.derived import (
     verification_policy,
 )
 from sansticket.config.hello import fixed_extensions, psk_modes
-from sansticket.config.questions import Lacking, check_asked, lacking_in_a_client
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
 from sansticket.psk import ExternalPsk, PskRole

@@ -1,16 +1,14 @@
-"""Which question a config can ever ask: an answer to another one is a mistake, and is refused.
+"""Which question a server's config can ever ask: an answer to another one is a mistake, and is refused.
 
 ``docs/tickets.md`` has the same as a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
+from sansticket.config.answers import Lacking
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.derived import TLS12, TLS13, Numbers
 from sansticket.config.tickets import StoredTickets, Tickets
-from sansticket.errors import ConfigError
 from sansticket.events import (
     AdmitEarlyData,
     AdmitSession,
@@ -22,22 +20,14 @@ from sansticket.events import (
     OpenTicket,
     PrepareTicket,
     ProtectTicket,
-    Question,
     SelectConfig,
     Sign,
     VerifyPeer,
 )
 from sansticket.values import frozen
 
-Lacking = Mapping[type[Question], str]
-"""For each question of one side, what is expected of the config so that it can be asked; "" where it can."""
-
 SEALED = "stateless tickets: ticket_keys, or answers for OpenTicket and ProtectTicket"
 IN_TLS12 = "TLS 1.3 among the versions, or tickets_in_tls12"
-
-
-def lacking_in_a_client(has_credentials: bool) -> Lacking:
-    return {VerifyPeer: "", Sign: "" if has_credentials else "credentials"}
 
 
 @frozen
@@ -85,14 +75,3 @@ def lacking_in_a_server(server: ServerTraits) -> Lacking:
         AdmitEarlyData: "" if server.early_data else "max_early_data",
         ClaimEarlyData: "" if server.early_data else "max_early_data",
     }
-
-
-def check_asked(answered: Iterable[type[Question]], lacking: Lacking, side: str) -> None:
-    """ConfigError for an answer to what is never asked."""
-    for question in answered:
-        if question not in lacking:
-            raise ConfigError("answers", f"{question.__name__} is no question of a {side}")
-        if lacking[question]:
-            raise ConfigError(
-                "answers", f"{question.__name__} can never be asked; expected {lacking[question]}"
-            )

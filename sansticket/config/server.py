@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import Attribute, Factory, field
 
+from sansticket.config.answers import Lacking, check_asked
 from sansticket.config.base import Config, validate
 from sansticket.config.checks import InRange, has_length, is_a, is_flag, or_none
 from sansticket.config.choices import ClientAuthentication, TicketFlush
@@ -17,7 +18,7 @@ from sansticket.config.defaults import (
 )
 from sansticket.config.derived import TLS13, can_authenticate, session_id_context
 from sansticket.config.early_data import MAX_EARLY_DATA, as_window, check_early_data, is_window
-from sansticket.config.questions import Lacking, ServerTraits, check_asked, lacking_in_a_server
+from sansticket.config.questions import ServerTraits, lacking_in_a_server
 from sansticket.config.tickets import StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
 from sansticket.events import ClaimEarlyData, ClaimSession, LookUpPsk, LookUpSession, OpenTicket, VerifyPeer

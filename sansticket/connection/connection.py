@@ -22,14 +22,6 @@ from sansticket.commands import (
 from sansticket.config.base import Config
 from sansticket.connection.ending import close, end_by, fail, interrupt
 from sansticket.connection.engine import APPLICATION_DATA, Engine, SessionKeeper
-from sansticket.connection.forks import (
-    can_be_pickled,
-    exported,
-    forked,
-    give_application,
-    imported,
-    reading_copy,
-)
 from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
@@ -224,6 +216,8 @@ class Connection:
         A fork is a connection in the same state that goes its own way from here.  What never changes (the state, the
         config) is shared, and so is what the config refers to: ticket keys, a session cache, the source of entropy.
         """
+        from sansticket.connection.forks import forked
+
         return self._around(forked(self._engine))
 
     def __copy__(self) -> Self:
@@ -231,6 +225,8 @@ class Connection:
 
         It has nothing to write, answers nothing, and knows no store and no cache: the original alone does.
         """
+        from sansticket.connection.forks import reading_copy
+
         return self._around(reading_copy(self._engine))
 
     def __deepcopy__(self, memo: object) -> Self:
@@ -246,6 +242,8 @@ class Connection:
         The config's functions must be known there by the same names.  As always with pickle: read only what
         you have written yourself.
         """
+        from sansticket.connection.forks import can_be_pickled, exported  # pickle takes its time to load
+
         application = self._engine.application
         if application is not None and not can_be_pickled(application, index(protocol)):
             application = None
@@ -254,6 +252,8 @@ class Connection:
 
     def __setstate__(self, application: Any) -> None:
         """The application comes when the connection is there: each may refer to the other."""
+        from sansticket.connection.forks import give_application
+
         give_application(self._engine, application)
 
     @classmethod
@@ -409,4 +409,6 @@ class Connection:
 
 def _restored(kind: type[Connection], parts: bytes) -> Connection:
     """What was in a pickle."""
+    from sansticket.connection.forks import imported
+
     return kind._around(imported(parts))

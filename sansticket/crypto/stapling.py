@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.crypto.der import public_key_info_of
 from sansticket.crypto.inspection import (
@@ -203,12 +202,16 @@ def _is_authorized(responder: "x509.Certificate", issuer: "x509.Certificate", no
 
 
 def _have_one_key(one: "x509.Certificate", other: "x509.Certificate") -> bool:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     keys = {public_key_info_of(each.public_bytes(Encoding.DER)) for each in (one, other)}
     return len(keys) == 1
 
 
 def _is_signed_by(parsed: "ocsp.OCSPResponse", signer: "x509.Certificate", min_rsa_bits: int) -> bool:
     """With one of the schemes that there are for its key, which none is that has a broken hash."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     try:
         key = public_key_of(signer.public_bytes(Encoding.DER))
         require_strength(key, min_rsa_bits)

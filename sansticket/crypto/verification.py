@@ -17,8 +17,6 @@ from datetime import datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from sansticket.crypto.anchors import MAX_REMEMBERED, TrustAnchors
 from sansticket.crypto.inspection import (
     RSA_KEYS,
@@ -82,6 +80,8 @@ def verify_client_chain(
 
 def ders(path: "Sequence[x509.Certificate]") -> tuple[bytes, ...]:
     """The certificates of a path in DER."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     return tuple([certificate.public_bytes(Encoding.DER) for certificate in path])
 
 

@@ -1,4 +1,4 @@
-"""Early data: what happened, and what is asked (RFC 9846 sections 4.3.10 and 8)."""
+"""Early data, as a server sees it: what comes, and what is asked (RFC 9846 sections 4.3.10 and 8)."""
 
 from __future__ import annotations
 
@@ -7,30 +7,9 @@ from attrs import field
 from sansticket.events.base import Event, Question
 from sansticket.events.happenings import size_of
 from sansticket.text import quoted
-from sansticket.tickets.early_data import EarlyDataReason
 from sansticket.tickets.session import Session
 from sansticket.values import frozen
 from sansticket.wire.messages.hello import ClientHello
-
-
-@frozen
-class EarlyDataAccepted(Event):
-    """Client: the server takes the early data.  More can be sent until ``HandshakeCompleted``."""
-
-
-@frozen
-class EarlyDataRejected(Event):
-    """Client: the server has not read any of the early data, and will not.
-
-    The connection goes on without it, and nothing is sent again by itself: the application protocol, the server's
-    certificate and whatever else was taken from the session may be others now.  All that is known anew with
-    ``HandshakeCompleted``; then the application decides what to send.
-    """
-
-    reason: EarlyDataReason
-    """As far as a client knows it."""
-    bytes_sent: int
-    """How many bytes of early data were given to the connection; all of them are lost."""
 
 
 @frozen

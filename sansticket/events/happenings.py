@@ -8,9 +8,9 @@ from sansticket.codes import AlertDescription
 from sansticket.errors import Reason, reason_in_words
 from sansticket.events.base import Event
 from sansticket.text import printable, quoted
+from sansticket.tickets.early_data import EarlyDataReason
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
-from sansticket.tickets.stores.uses import ReusePolicy, TicketUse
 from sansticket.values import frozen
 
 
@@ -83,43 +83,6 @@ class TicketIssued(Event):
 
 
 @frozen
-class TicketWithheld(Event):
-    """Server: a ticket was to be made, and there is none, since no client could show it.  ``why``, in words.
-
-    Data of a function for ``PrepareTicket``, a ticket of one for ``ProtectTicket``, a session with a long chain of
-    certificates, or what keys of the application's own have made of it, is too large or empty.  The connection goes on.
-    """
-
-    why: str
-    """A sentence for people: sizes, and nothing of the data."""
-
-
-@frozen
-class TicketReused(Event):
-    """Server: a ticket was shown that had been used before, and longer ago than the window of ``ticket_uses``.
-
-    It is known to ``ticket_uses``; and where tickets are for single use to the ``session_cache``, or to a store that
-    says who was first (``SpentSession``), also without ``ticket_uses``: then the window is 10 seconds.
-
-    Two have it, or its client does not know that a ticket is for one connection.  Nobody can tell which of the two uses
-    was the thief's.  The first connection may be up still: it is one of those whose ``ServerConnection.family`` is that
-    of ``first``, and in captures and key logs it has that ``client_random``.
-    """
-
-    first: TicketUse
-    """The one that is remembered."""
-    again: TicketUse
-    """On this connection."""
-    policy: ReusePolicy
-    """What becomes of it: that of ``ticket_uses``, as far as it can be carried out.  A session for single use that was
-    used up is not resumed in any case."""
-    proven: bool
-    """Whether the client of this connection has proved to have the session.  It has not where its ClientHello has the
-    random of the first one, of which it may be a copy; where the session is gone and nobody knows more than its id; and
-    in TLS 1.2 until its Finished: there a ticket can be read by anybody who sees a connection."""
-
-
-@frozen
 class TicketReceived(Event):
     """Client: the server sent a ticket.  ``session`` can be offered once, to the same server.
 
@@ -156,6 +119,26 @@ class PeerAuthenticated(Event):
 
     certificates: tuple[bytes, ...] = field(repr=lambda chain: f"<{len(chain)} certificates>")
     """The chain in DER, leaf first."""
+
+
+@frozen
+class EarlyDataAccepted(Event):
+    """Client: the server takes the early data.  More can be sent until ``HandshakeCompleted``."""
+
+
+@frozen
+class EarlyDataRejected(Event):
+    """Client: the server has not read any of the early data, and will not.
+
+    The connection goes on without it, and nothing is sent again by itself: the application protocol, the server's
+    certificate and whatever else was taken from the session may be others now.  All that is known anew with
+    ``HandshakeCompleted``; then the application decides what to send.
+    """
+
+    reason: EarlyDataReason
+    """As far as a client knows it."""
+    bytes_sent: int
+    """How many bytes of early data were given to the connection; all of them are lost."""
 
 
 @frozen

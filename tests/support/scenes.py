@@ -43,8 +43,8 @@ from sansticket.commands import (
     TicketProtected,
     UpdateKeys,
 )
+from sansticket.config.answers import Lacking
 from sansticket.config.choices import Answer, ClientAuthentication, TicketFlush
-from sansticket.config.questions import Lacking
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
 from sansticket.crypto.certificates import Credential

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sansticket.config.base import Config
 from sansticket.config.choices import ResumedCertificates
-from sansticket.config.server import ServerConfig
+from sansticket.config.client import ClientConfig
 from sansticket.crypto.certificates import Credential
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.stapling import verify_staple
@@ -30,6 +30,9 @@ from sansticket.wire.messages.hello import ClientHello
 from sansticket.wire.messages.tls13 import (
     CertificateRequest,
 )
+
+if TYPE_CHECKING:
+    from sansticket.config.server import ServerConfig
 
 
 def scheme_for(
@@ -137,12 +140,12 @@ def verify_chain_default(
     if anchors is None:
         raise LocalProtocolError("no trust anchors, and answers has nothing for VerifyPeer")
     moment = datetime.fromtimestamp(now, UTC)
-    if isinstance(config, ServerConfig):
-        verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
-    else:
+    if isinstance(config, ClientConfig):
         path = verify_server_chain(chain, anchors, server_name, moment, config.min_rsa_bits)
         if staple is not None:
             verify_staple(staple, path, moment, config.min_rsa_bits)
+    else:
+        verify_client_chain(chain, anchors, moment, config.min_rsa_bits)
 
 
 def verified_path(config: ServerConfig, chain: Sequence[bytes], now: float) -> tuple[bytes, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sansticket.config.client import ClientConfig
-from sansticket.config.server import ServerConfig
 from sansticket.crypto.inspection import MAX_NAME, is_host_name, is_ip_address
 from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.text import quoted
 from sansticket.wire.extensions.negotiation import ApplicationProtocols, ServerNameList
 from sansticket.wire.messages.base import ExtensionsMessage
 from sansticket.wire.messages.hello import ClientHello
+
+if TYPE_CHECKING:
+    from sansticket.config.client import ClientConfig
+    from sansticket.config.server import ServerConfig
 
 _ZONE: Final = re.compile(r"(?<=[0-9a-f:])%[!-~]+\Z")
 """Of an IPv6 address in text (RFC 4007 section 11)."""

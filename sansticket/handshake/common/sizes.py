@@ -6,8 +6,9 @@ count the type.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sansticket.config.base import Config
-from sansticket.config.client import ClientConfig
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.version import Version
 from sansticket.record.protection import MAX_PLAINTEXT
@@ -16,6 +17,9 @@ from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.negotiation import MaxFragmentLength, RecordSizeLimit
 from sansticket.wire.messages.base import ExtensionsMessage
 from sansticket.wire.messages.hello import ClientHello
+
+if TYPE_CHECKING:
+    from sansticket.config.client import ClientConfig
 
 
 @value

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sansticket.codes import CipherSuite, ProtocolVersion
-from sansticket.config.client import ClientConfig
-from sansticket.config.server import ServerConfig
 from sansticket.errors import Fault, Reason
 from sansticket.text import listed
 from sansticket.wire.extensions.negotiation import SupportedVersions
 from sansticket.wire.messages.hello import ClientHello, ServerHello
+
+if TYPE_CHECKING:
+    from sansticket.config.client import ClientConfig
+    from sansticket.config.server import ServerConfig
 
 TLS12: Final = ProtocolVersion.TLS_1_2
 TLS13: Final = ProtocolVersion.TLS_1_3

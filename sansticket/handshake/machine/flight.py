@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from attrs import define, field
 
 from sansticket.codes import AlertDescription
-from sansticket.config.server import ServerConfig
 from sansticket.crypto.suites import SuiteParameters, TrafficKeys
 from sansticket.events import Event
 from sansticket.handshake.machine.established import Established
@@ -21,6 +20,9 @@ from sansticket.record.writer import Sealer
 from sansticket.tickets.early_data import EarlyDataOutcome
 from sansticket.tickets.session import Session
 from sansticket.wire.messages.base import Message
+
+if TYPE_CHECKING:
+    from sansticket.config.server import ServerConfig
 
 
 @define
