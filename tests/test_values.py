@@ -14,7 +14,7 @@ import pytest
 
 import sansticket
 from sansticket import Close, DataReceived, SendData, Session
-from sansticket.values import frozen, value
+from sansticket.values import changed, frozen, value
 from sansticket.wire.messages.hello import ClientHello
 from tests.support.state_samples import all_states
 
@@ -185,3 +185,17 @@ def test_the_package_has_no_other_frozen_classes() -> None:
         if re.search(r"^from attrs import.*\bfrozen$", source.read_text(), re.M)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("of", [OfAttrs, Ours, Inner])
+def test_a_changed_value_is_that_of_attrs(of: Any) -> None:
+    for make, fields in (
+        (MADE[2], {"x": 3, "secret": b"other"}),
+        (MADE[5], {"color": "green"}),
+        (MADE[3], {}),
+    ):
+        one = make(of)
+        assert changed(one, **fields) == attrs.evolve(one, **fields)
+        assert changed(one, **fields) is not one
+    with pytest.raises(TypeError, match="nothing"):
+        changed(MADE[0](of), nothing=1)

@@ -11,6 +11,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.events import ConnectionTerminated
 from sansticket.handshake.machine.state import Ended
 from sansticket.record.reader import RecordReader
+from sansticket.values import changed
 
 
 def close(engine: Engine, *, at_once: bool = False) -> None:
@@ -112,11 +113,12 @@ def bury(engine: Engine) -> None:
     engine.state = Ended()
     engine.sends_at_once = engine.takes_data = False
     engine.pending = None
+    if not engine.read_closed:
+        engine.reader = RecordReader()
     engine.read_closed = engine.outbound.closed = True
     engine.held = bytearray()
     engine.outbound.messages = bytearray()
-    engine.reader = RecordReader()
     engine.outbound.writer.protect(None)
     engine.early_exporter = None
     if engine.established is not None:
-        engine.established = evolve(engine.established, exporter=None)
+        engine.established = changed(engine.established, exporter=None)

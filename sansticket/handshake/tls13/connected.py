@@ -15,7 +15,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import next_traffic_secret, traffic_keys
-from sansticket.values import value
+from sansticket.values import changed, value
 from sansticket.wire.messages.base import Message
 from sansticket.wire.messages.tls13 import KeyUpdate
 
@@ -49,10 +49,10 @@ class Connected(State):
         return self.asked_for_update and type(message) is KeyUpdate
 
     def without_writing_secrets(self) -> Self:
-        return evolve(self, writing_secret=b"")
+        return changed(self, writing_secret=b"")
 
     def without_reading_secrets(self) -> Self:
-        return evolve(self, reading_secret=b"")
+        return changed(self, reading_secret=b"")
 
     def on_key_update(self, message: KeyUpdate, flight: Flight) -> Self:
         """The peer has new keys; perhaps it wants us to have new ones too (RFC 9846 section 4.7.3)."""

@@ -12,7 +12,7 @@ Transitions (``python -m tools.transitions --write``):
 
 from __future__ import annotations
 
-from attrs import evolve, field
+from attrs import field
 
 from sansticket.codes import ProtocolVersion
 from sansticket.commands import ProvideSignature, SendData
@@ -30,7 +30,7 @@ from sansticket.keys.tls13 import resumption_psk
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import MAX_LIFETIME
-from sansticket.values import value
+from sansticket.values import changed, value
 from sansticket.wire.extensions.resumption import EarlyDataLimit
 from sansticket.wire.messages.tls13 import CertificateRequest, CertificateVerify, NewSessionTicket
 
@@ -45,7 +45,7 @@ class ClientConnected(Connected):
     """Up to our Finished, for post-handshake authentication; None if we do not take part."""
 
     def without_reading_secrets(self) -> ClientConnected:
-        return evolve(super().without_reading_secrets(), resumption_secret=b"")
+        return changed(self, reading_secret=b"", resumption_secret=b"")
 
     def on_send_data(self, command: SendData, flight: Flight) -> ClientConnected:
         flight.send_application_data(bytes(command.data))

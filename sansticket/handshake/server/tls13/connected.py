@@ -82,7 +82,7 @@ from sansticket.handshake.tls13.finished import check_finished
 from sansticket.keys.tls13 import resumption_psk
 from sansticket.keys.transcript import Transcript
 from sansticket.tickets.session import Session
-from sansticket.values import value
+from sansticket.values import changed, value
 from sansticket.wire.extensions.resumption import EarlyDataLimit
 from sansticket.wire.messages.tls13 import (
     Certificate,
@@ -145,7 +145,7 @@ class ServerConnected(Connected):
         return self.queued * LARGEST_TICKET_MESSAGE
 
     def without_writing_secrets(self) -> Self:
-        return evolve(super().without_writing_secrets(), resumption_secret=b"")
+        return changed(self, writing_secret=b"", resumption_secret=b"")
 
     def with_tickets(self, made: int) -> ServerConnected:
         """As many were made by now."""
