@@ -13,7 +13,8 @@ application that does, end the connection with an alert.  So does a cancelled ``
 
 The end: what is said last (close_notify or an alert) is written, then the socket's sending half is closed, and
 what still comes is dropped until the peer closes, or stops taking bytes for ``linger`` seconds.  A socket closed
-with unread bytes in it would send RST, and RST can destroy what the peer has not read yet: the alert.
+with unread bytes in it would send RST, and RST can destroy what the peer has not read yet: the alert.  Behind the
+peer's close_notify there is nothing to wait for.
 """
 
 from sansticket_wrappers.asyncio.early_data import EarlyData

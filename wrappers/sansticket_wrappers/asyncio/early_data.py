@@ -41,7 +41,7 @@ class Waiting:
     """Before the handshake is done: early data for an application that does not take it, and what one wants sent."""
 
     def __init__(self) -> None:
-        self.data: list[bytes] = []
+        self.data: list[events.EarlyDataReceived] = []
         self.commands: list[Command] = []
 
     def put(self, connection: Connection, command: Command) -> list[events.Event]:

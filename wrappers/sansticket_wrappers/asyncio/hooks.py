@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -45,7 +45,7 @@ class Hooks:
 
     def concerns(self, happened: Sequence[Event]) -> bool:
         if self.observe is None:
-            return any(isinstance(event, Question) for event in happened)
+            return bool(happened) and isinstance(happened[-1], Question)  # nothing happens behind one
         return any(type(event) not in DATA for event in happened)
 
     async def answer(self, question: Question) -> Command:
@@ -54,8 +54,14 @@ class Hooks:
 
     def with_answers(self, answers: Answers, timeout: float) -> Hooks:
         """The same, and ``answers`` for the questions that are not answered here, each within ``timeout`` seconds."""
+        if not answers:
+            return self
         bounded = {kind: in_time(function, timeout) for kind, function in answers.items()}
-        return evolve(self, answers={**bounded, **self.answers}) if bounded else self
+        return evolve(self, answers={**bounded, **self.answers})
+
+
+NO_HOOKS: Final = Hooks()
+"""The same for all connections that have none."""
 
 
 def in_time(function: Callable[[Q], Awaitable[Command]], timeout: float) -> Callable[[Q], Awaitable[Command]]:

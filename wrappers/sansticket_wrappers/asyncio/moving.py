@@ -82,7 +82,7 @@ class MovableProtocol(TLSProtocol):
     async def leave(self, reader: asyncio.StreamReader, state: bytes) -> Package | None:
         """Take it apart; None, and nothing has happened, if it is not ready: something is being written or asked."""
         transport = self.socket_transport
-        if transport is None or self.transport.is_closing() or transport.is_closing() or not self.at_rest:
+        if transport is None or self.closing or transport.is_closing() or not self.at_rest:
             return None
         try:
             descriptor = os.dup(transport.get_extra_info("socket").fileno())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, cast
+from functools import cached_property
+from typing import Any, Final, cast
 
 from sansticket import AbortHandshake, Close, Command, Connection, Event, Reason, events
+from sansticket_wrappers.asyncio.buffers import buffers_of
 from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
 READ_SIZE: Final = 32_768
-"""Bytes read from the socket at once, for which each connection has a buffer: two records."""
+"""Bytes read from the socket at once: two records."""
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
@@ -36,10 +38,15 @@ class TLSProtocol(asyncio.BufferedProtocol):
     ``watch``: gets the events of each call before anything else does; it must be quick, and not raise.
 
     ``timeout``, ``linger``: seconds for the handshake and for each answer of the hooks, and for the end.
-    ``read_size``: bytes, of a buffer that the connection has for itself.
+    ``read_size``: bytes that are read from the socket at once, 1 or more.
+
+    Nothing of a connection that has ended refers to itself: it is gone as soon as nobody refers to it, and no garbage
+    has to be collected for that.
     """
 
     # Not yet:
+    closing: bool = False
+    """The application has said that it is through."""
     ending: bool = False
     """Nothing more goes out, and what comes in is dropped."""
     reading_paused: bool = False
@@ -50,7 +57,14 @@ class TLSProtocol(asyncio.BufferedProtocol):
     _lost = False
     _socket_full = False
     _app_paused = False
+    _peer_has_closed = False
     _end_of_stream = False
+    _buffer: memoryview | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _waiting: Waiting | None = None
+    _attending: asyncio.Task[None] | None = None
+    _telling: asyncio.Task[None] | None = None
+    _error: Exception | None = None
 
     def __init__(
         self,
@@ -67,10 +81,8 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if read_size < 1:
             raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
         self.connection = connection
-        self.transport: TLSTransport = TLSTransport(self)
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = self.loop.create_future()
-        self.early_data: EarlyData = EarlyData(self.ready)
         self.app = app
         self.socket_transport: asyncio.Transport | None = None
         self._hooks = hooks
@@ -78,14 +90,20 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._timeout = timeout
         self._linger = linger
         self._https_compatible = https_compatible
-        self._buffer = memoryview(bytearray(read_size))
-        self._timer: asyncio.TimerHandle | None = None
+        self._buffers = buffers_of(read_size)
         self._takes_early_data = early_data
-        self._waiting = Waiting()
-        self._attending: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None
         self._backlog: list[Command] = []
-        self._error: Exception | None = None
+
+    @property
+    def transport(self) -> TLSTransport:
+        """The way from the application to here.  It is not kept: it refers to this, and in nothing else does one differ
+        from another.
+        """
+        return TLSTransport(self)
+
+    @cached_property
+    def early_data(self) -> EarlyData:
+        return EarlyData(self.ready)
 
     # --- what the socket's transport calls
 
@@ -103,13 +121,25 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._flush()
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        if self._buffer is None:
+            self._buffer = self._buffers.take()
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if not self.ending:
-            self._step(self.connection.receive_data(self._buffer[:nbytes]))
+        buffer = self._buffer
+        assert buffer is not None
+        happened = None if self.ending else self.connection.receive_data(buffer[:nbytes])
+        self._give_back_buffer()
+        if happened is not None:
+            self._step(happened)
+
+    def _give_back_buffer(self) -> None:
+        if self._buffer is not None:
+            self._buffers.give_back(self._buffer)
+            self._buffer = None
 
     def eof_received(self) -> bool:
+        self._give_back_buffer()
         self._end_of_stream = True
         if self.ending:
             self._close_socket()
@@ -150,12 +180,23 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if self._attending is not None:
             self._backlog.append(command)
         elif not self.ending and not self._completed:
+            self._waiting = self._waiting or Waiting()
             self._step(self._waiting.put(self.connection, command))
             self.update_flow()
         elif not self.ending:
             self._step(self.connection.send(command))
-            if type(command) is Close and self.transport.is_closing():
+            if type(command) is Close and self.closing:
                 self._end(None)
+
+    def close(self) -> None:
+        if not self.closing:
+            self.closing = True
+            self.command(Close())
+
+    def abort(self) -> None:
+        self.closing = True
+        if self.socket_transport is not None:
+            self.socket_transport.abort()
 
     def update_flow(self) -> None:
         """Tell both neighbours whether they may go on.  While the application is busy neither may."""
@@ -165,7 +206,8 @@ class TLSProtocol(asyncio.BufferedProtocol):
                 self.socket_transport.resume_reading()
             else:
                 self.socket_transport.pause_reading()
-        paused = busy or self._socket_full or bool(self._waiting.commands)
+        waits = self._waiting is not None and bool(self._waiting.commands)
+        paused = busy or self._socket_full or waits
         if self._connected and paused != self._app_paused:
             self._app_paused = paused
             tell = self.app.pause_writing if paused else self.app.resume_writing
@@ -203,8 +245,11 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     def _step(self, happened: list[Event]) -> None:
         """After every call that gives events: write what there is to write, then look at them."""
+        if not happened:
+            self._flush()
+            return
         if self._watch is not None:
-            self._seen(happened)
+            self._watch(happened)
         if self._hooks.concerns(happened):
             self._attending = self.loop.create_task(self._attend(happened))
             self.update_flow()
@@ -260,60 +305,60 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     def _handle(self, happened: list[Event]) -> None:
         for event in happened:
-            match event:
-                case events.HandshakeCompleted():
-                    self._complete()
-                case events.DataReceived(data) if not self.transport.is_closing():
-                    self.app.data_received(data)
-                case events.EarlyDataReceived(data):
-                    self._take_early_data(data)
-                case events.EarlyDataRejected():
-                    self.early_data.sent = 0
-                case events.PeerClosed():
-                    self._peer_closed()
-                case events.ConnectionTerminated(Reason.TRUNCATED) if (
-                    self._https_compatible and self._completed
-                ):
-                    self.truncated = True
-                    self._peer_closed()
-                    self._end(None)
-                case events.ConnectionTerminated():
-                    self._end(TLSError(event))
+            heed = HEEDED_BY.get(type(event))
+            if heed is not None:
+                heed(self, event)
 
-    def _take_early_data(self, data: bytes) -> None:
-        self.early_data.received += len(data)
+    def _take_data(self, event: events.DataReceived | events.EarlyDataReceived) -> None:
+        if not (self.closing or self.ending):
+            self.app.data_received(event.data)
+
+    def _take_early_data(self, event: events.EarlyDataReceived) -> None:
+        self.early_data.received += len(event.data)
         if not self._takes_early_data:
-            self._waiting.data.append(data)
+            self._waiting = self._waiting or Waiting()
+            self._waiting.data.append(event)
             return
         if not self._connected:
             self._connect()
-        if not self.transport.is_closing():
-            self.app.data_received(data)
+            self.update_flow()
+        self._take_data(event)
+
+    def _early_data_rejected(self, event: events.EarlyDataRejected) -> None:
+        self.early_data.sent = 0
+
+    def _terminated(self, event: events.ConnectionTerminated) -> None:
+        if event.reason is Reason.TRUNCATED and self._https_compatible and self._completed:
+            self.truncated = True
+            self._peer_closed()
+            self._end(None)
+        else:
+            self._end(TLSError(event))
 
     def _connect(self) -> None:
         self._connected = True
         self.app.connection_made(self.transport)
-        self.update_flow()
 
-    def _complete(self) -> None:
+    def _complete(self, event: events.HandshakeCompleted | None = None) -> None:
         """The handshake is done: now there is nothing more that has to wait for it."""
         self._stop_timer()
         self._completed = True
         if not self.ready.done():
             self.ready.set_result(None)
-        waiting, self._waiting = self._waiting, Waiting()
+        waiting, self._waiting = self._waiting, None
         if not self._connected:
             self._connect()
-        for data in waiting.data:
-            if not self.transport.is_closing():
-                self.app.data_received(data)
-        for command in waiting.commands:
-            self.command(command)
+        if waiting is not None:
+            for early in waiting.data:
+                self._take_data(early)
+            for command in waiting.commands:
+                self.command(command)
         self.update_flow()
 
-    def _peer_closed(self) -> None:
+    def _peer_closed(self, event: events.PeerClosed | None = None) -> None:
+        self._peer_has_closed = True
         if not self.app.eof_received():
-            self.transport.close()
+            self.close()
 
     def _flush(self) -> None:
         data = self.connection.data_to_send()
@@ -342,12 +387,15 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._close_socket()
 
     def _end(self, error: Exception | None) -> None:
-        """All has been said: let the peer read it, then close the socket."""
+        """All has been said: let the peer read it, then close the socket.
+
+        Not before the peer has closed its side, if it may still say something: see ``How a connection ends``.
+        """
         if self.ending:
             return
         self._error = error
         self.ending = True
-        if self._end_of_stream or self.socket_transport is None:
+        if self._peer_has_closed or self._end_of_stream or self.socket_transport is None:
             self._close_socket()
         else:
             with suppress(OSError):  # the peer may have gone already
@@ -367,7 +415,10 @@ class TLSProtocol(asyncio.BufferedProtocol):
     def _close_socket(self) -> None:
         if self.socket_transport is not None:
             self.socket_transport.close()
-            self._wait_for_peer(None)
+            if self.socket_transport.get_write_buffer_size():
+                self._wait_for_peer(None)
+            else:
+                self._stop_timer()
 
     def _call_later(self, delay: float, function: Callable[..., None], *arguments: object) -> None:
         """At most one thing is waited for at a time."""
@@ -377,3 +428,15 @@ class TLSProtocol(asyncio.BufferedProtocol):
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+
+
+HEEDED_BY: Final[dict[type[Event], Callable[[TLSProtocol, Any], None]]] = {
+    events.HandshakeCompleted: TLSProtocol._complete,
+    events.DataReceived: TLSProtocol._take_data,
+    events.EarlyDataReceived: TLSProtocol._take_early_data,
+    events.EarlyDataRejected: TLSProtocol._early_data_rejected,
+    events.PeerClosed: TLSProtocol._peer_closed,
+    events.ConnectionTerminated: TLSProtocol._terminated,
+}
+"""What each event does here; the others do nothing."""

@@ -154,7 +154,7 @@ class RestartableServer:
         for listener in self._listeners:
             listener.close()
         for tls in tuple(self._live):
-            tls.transport.abort()
+            tls.abort()
         if self._handing is not None and self._handing is not asyncio.current_task():
             self._handing.cancel()
             with suppress(asyncio.CancelledError):

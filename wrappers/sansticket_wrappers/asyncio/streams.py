@@ -8,7 +8,7 @@ from typing import Any
 
 from sansticket import ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
-from sansticket_wrappers.asyncio.hooks import Hooks
+from sansticket_wrappers.asyncio.hooks import NO_HOOKS, Hooks
 from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol, Watch
 from sansticket_wrappers.making import Make
 
@@ -49,7 +49,7 @@ async def open_connection(
     connection = new_connection(asking(config, answers), server_name or host, session, port=port)
     reader = asyncio.StreamReader(limit)
     app = asyncio.StreamReaderProtocol(reader)
-    own = (hooks or Hooks()).with_answers(answers, answer_timeout)
+    own = (hooks or NO_HOOKS).with_answers(answers, answer_timeout)
     tls = TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size, watch=watch)
     tls.early_data.send(connection, early_data)
     where = () if options.get("sock") is not None else (host, port)
@@ -101,7 +101,7 @@ async def start_server(
     def accept() -> TLSProtocol:
         connection = new_connection(asked)
         app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
-        own = hooks().with_answers(answers, answer_timeout)
+        own = (NO_HOOKS if hooks is Hooks else hooks()).with_answers(answers, answer_timeout)
         return TLSProtocol(
             connection, app, own, timeout, linger, https_compatible, read_size, early_data, watch
         )

@@ -22,7 +22,6 @@ class TLSTransport(asyncio.Transport):
     def __init__(self, tls: TLSProtocol) -> None:
         super().__init__()
         self._tls = tls
-        self._closing = False
 
     def command(self, command: Command) -> None:
         """Any command besides data and the end: ``IssueTicket``, ``UpdateKeys`` and so on."""
@@ -39,17 +38,13 @@ class TLSTransport(asyncio.Transport):
         return True
 
     def close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            self._tls.command(Close())
+        self._tls.close()
 
     def abort(self) -> None:
-        self._closing = True
-        if self._tls.socket_transport is not None:
-            self._tls.socket_transport.abort()
+        self._tls.abort()
 
     def is_closing(self) -> bool:
-        return self._closing or self._tls.ending
+        return self._tls.closing or self._tls.ending
 
     def pause_reading(self) -> None:
         self._tls.reading_paused = True
