@@ -14,6 +14,9 @@ What attrs makes of a class is its ``__init__``, its slots and its pickling.  Eq
 functions for all of them, to the same effect: hundreds of classes are made by an import, and to write and compile
 these methods for each takes more than half of the time.
 
+A class that adds no field to such a class is none of attrs' own: it has no decorator, says ``__slots__ = ()``, and
+inherits all of it.
+
 ``changed`` makes another of a value, and ``Shared`` is for what copies do not double.
 ``says`` gives a field of a config or of a command its documentation, for ``help``.
 """

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
+import pkgutil
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
 
 import sansticket
-from sansticket import Close, DataReceived, SendData, Session
+from sansticket import (
+    AcceptPeer,
+    Close,
+    Command,
+    DataReceived,
+    SendData,
+    Session,
+    SessionAdmitted,
+)
 from sansticket.values import changed, frozen, value
 from sansticket.wire.messages.hello import ClientHello
 from tests.support.state_samples import all_states
@@ -174,6 +184,70 @@ def test_states_and_sessions_share_their_methods() -> None:
     held = [Session, SendData, DataReceived, ClientHello]
     methods = {(made.__eq__, made.__hash__) for made in (*all_states(), *held)}
     assert methods == {(Session.__eq__, Session.__hash__)}
+
+
+def _classes_of_the_package() -> set[type]:
+    found = set()
+    for module in pkgutil.walk_packages(sansticket.__path__, "sansticket."):
+        if not module.name.endswith("__main__"):
+            things = vars(importlib.import_module(module.name)).values()
+            found |= {
+                thing for thing in things if isinstance(thing, type) and thing.__module__ == module.name
+            }
+    return found
+
+
+def test_what_adds_no_field_is_made_by_inheritance_alone() -> None:
+    """Making it once more would give it the same ``__init__``, and take an import as long as any other."""
+    values = [one for one in _classes_of_the_package() if attrs.has(one)]
+    assert len(values) > 300
+    for one in values:
+        base = next((base for base in one.__mro__[1:] if "__attrs_attrs__" in vars(base)), None)
+        anew = "__attrs_attrs__" in vars(one)
+        adds = any(not field.inherited for field in attrs.fields(one)) if anew else False
+        assert anew is (adds or base is None), one
+        assert anew or ("__dict__" in dir(one)) is ("__dict__" in dir(base)), one
+
+
+def test_what_adds_no_field_is_a_value_of_its_own() -> None:
+    answer: Any = AcceptPeer()
+    twins = (
+        copy.copy(answer),
+        copy.deepcopy(answer),
+        pickle.loads(pickle.dumps(answer)),
+        attrs.evolve(answer),
+    )
+    for twin in (AcceptPeer(), *twins):
+        assert twin == answer
+        assert hash(twin) == hash(answer)
+    for other in (SessionAdmitted(), Command()):
+        assert answer != other
+    assert repr(answer) == "AcceptPeer()"
+    assert attrs.asdict(answer) == {}
+    assert not hasattr(answer, "__dict__")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        answer.alert = None
+    with pytest.raises(TypeError):
+        cast(Any, AcceptPeer)(None)
+
+
+def test_what_adds_no_field_has_those_of_its_base() -> None:
+    @frozen
+    class Base:
+        x: int
+        secret: bytes = attrs.field(repr=False)
+
+    class Same(Base):
+        __slots__ = ()
+
+    same = Same(1, b"key")
+    assert repr(same).endswith("Same(x=1)")
+    assert same == attrs.evolve(Same(2, b"key"), x=1)
+    assert same != Base(1, b"key")
+    match same:
+        case Same(x, secret):
+            assert (x, secret) == (1, b"key")
+    assert [field.name for field in attrs.fields(Same)] == ["x", "secret"]
 
 
 def test_the_package_has_no_other_frozen_classes() -> None:

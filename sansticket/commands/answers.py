@@ -38,9 +38,10 @@ class ProvideSignature(Command):
     signature: bytes = field(validator=_is_signature, metadata=says(f"At most {MAX_SIGNATURE:,} bytes."))
 
 
-@frozen
 class AcceptPeer(Command):
     """Answers ``VerifyPeer``."""
+
+    __slots__ = ()
 
 
 @frozen

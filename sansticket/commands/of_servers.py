@@ -167,9 +167,10 @@ class ProvidePsk(Command):
     )
 
 
-@frozen
 class SessionAdmitted(Command):
     """Answers ``AdmitSession``: the session goes on."""
+
+    __slots__ = ()
 
 
 @frozen
@@ -179,12 +180,13 @@ class SessionRefused(Command):
     why: str = field(default="", validator=is_text, metadata=REASON)
 
 
-@frozen
 class SessionClaimed(Command):
     """Answers ``ClaimSession``: this connection uses the session up, and no other has or will.
 
     A ``session_cache`` has to agree: what it knows to be used up is not used again.
     """
+
+    __slots__ = ()
 
 
 @frozen
@@ -201,9 +203,10 @@ class SessionNotClaimed(Command):
     )
 
 
-@frozen
 class AcceptEarlyData(Command):
     """Answers ``AdmitEarlyData``: it is accepted if nobody has accepted it before."""
+
+    __slots__ = ()
 
 
 @frozen
@@ -213,9 +216,10 @@ class RefuseEarlyData(Command):
     why: str = field(default="", validator=is_text, metadata=REASON)
 
 
-@frozen
 class EarlyDataClaimed(Command):
     """Answers ``ClaimEarlyData``: nobody has claimed that key before, and nobody will."""
+
+    __slots__ = ()
 
 
 @frozen

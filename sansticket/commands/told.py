@@ -85,12 +85,12 @@ class UpdateKeys(Command):
     )
 
 
-@frozen
 class FlushTickets(Command):
     """Make and send the queued tickets now."""
 
+    __slots__ = ()
 
-@frozen
+
 class CheckRevocations(Command):
     """Server: end the connection if it was revoked since, by the ``revocations`` of the config: its family, the key of
     the ticket that was resumed, or a subject of its client's certificate or of the application data that its last
@@ -101,6 +101,8 @@ class CheckRevocations(Command):
     too; before that it does nothing, since the handshake looks by itself.  LocalProtocolError for a client, and where
     the config has no ``revocations``.
     """
+
+    __slots__ = ()
 
 
 @frozen

@@ -24,6 +24,8 @@ from sansticket.record.writer import RecordWriter
 class SpentWriter(RecordWriter):
     """Of a connection that was handed over: whoever still asks it for bytes has not noticed."""
 
+    __slots__ = ()
+
     def take(self) -> bytes:
         raise LocalProtocolError(f"data_to_send on {HANDED_OVER}")
 

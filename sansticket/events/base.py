@@ -69,6 +69,7 @@ def belongs_to(event: Event, connection: ConnectionFacts) -> None:
     object.__setattr__(event, "connection", connection)
 
 
-@frozen
 class Question(Event):
     """Base of the events that wait for an answer."""
+
+    __slots__ = ()

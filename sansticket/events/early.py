@@ -24,9 +24,10 @@ class EarlyDataReceived(Event):
     """What came, in order."""
 
 
-@frozen
 class EarlyDataEnded(Event):
     """Server: EndOfEarlyData.  What comes from here on is no early data."""
+
+    __slots__ = ()
 
 
 @frozen

@@ -121,9 +121,10 @@ class PeerAuthenticated(Event):
     """The chain in DER, leaf first."""
 
 
-@frozen
 class EarlyDataAccepted(Event):
     """Client: the server takes the early data.  More can be sent until ``HandshakeCompleted``."""
+
+    __slots__ = ()
 
 
 @frozen
@@ -141,9 +142,10 @@ class EarlyDataRejected(Event):
     """How many bytes of early data were given to the connection; all of them are lost."""
 
 
-@frozen
 class PeerClosed(Event):
     """close_notify: the peer will send no more.  Ours may still go out, until ``Close``."""
+
+    __slots__ = ()
 
 
 @frozen

@@ -147,9 +147,10 @@ class _Unblocked:
         self.store.remove(session_id)
 
 
-@frozen
 class ClaimRule(Experiment[ClaimingStore, BlockingClaimingStore, Trial]):
     """Of a store that says who was first.  ``name`` is short and unique, ``why`` is a sentence."""
+
+    __slots__ = ()
 
     SUBJECT: ClassVar[str] = "store"
     OPERATION: ClassVar[str] = "claim"

@@ -89,9 +89,10 @@ class _Unblocked:
         return self.recorder.claim(key, until)
 
 
-@frozen
 class RecorderRule(Experiment[Recorder, BlockingRecorder, RecorderTrial]):
     """Of a recorder.  ``name`` is short and unique, ``why`` is a sentence."""
+
+    __slots__ = ()
 
     SUBJECT: ClassVar[str] = "recorder"
     OPERATION: ClassVar[str] = "claim"

@@ -154,9 +154,10 @@ class _Unblocked:
         self.store.remove(session_id)
 
 
-@frozen
 class Rule(Experiment[SessionStore, BlockingSessionStore, Trial]):
     """Of a store.  ``name`` is short and unique, ``why`` is a sentence."""
+
+    __slots__ = ()
 
     SUBJECT: ClassVar[str] = "store"
     OPERATION: ClassVar[str] = "get"

@@ -177,7 +177,6 @@ class _StoreVerifier:
             raise Fault(Reason.CERTIFICATE_INVALID, "keyUsage does not allow digital signatures")
 
 
-@frozen
 class ServerVerifier(_StoreVerifier):
     """For a client: verifies the server's chain against the config's ``trust_anchors``, its name, and the OCSP response
     that it has stapled.
@@ -186,6 +185,8 @@ class ServerVerifier(_StoreVerifier):
     returns ``AcceptPeer`` or raises the ``Fault`` that ends the connection.  LocalProtocolError where there are no
     trust anchors, or where the connection was made without a server name.
     """
+
+    __slots__ = ()
 
     def __call__(self, question: "VerifyPeer") -> AcceptPeer:
         if question.server_name is None:
@@ -199,12 +200,13 @@ class ServerVerifier(_StoreVerifier):
         return AcceptPeer()
 
 
-@frozen
 class ClientVerifier(_StoreVerifier):
     """For a server: verifies the client's chain against the config's ``trust_anchors``.
 
     Arguments, result and exceptions as ``ServerVerifier``, without a name.
     """
+
+    __slots__ = ()
 
     def __call__(self, question: "VerifyPeer") -> AcceptPeer:
         self._path(question, ExtendedKeyUsageOID.CLIENT_AUTH)

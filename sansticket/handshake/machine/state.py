@@ -110,9 +110,10 @@ class State:
         return self
 
 
-@value
 class Asking(State):
     """A question is open: the state accepts only its answers."""
+
+    __slots__ = ()
 
     QUESTION: ClassVar[type[Question]]
 
@@ -136,6 +137,7 @@ class Asking(State):
         )
 
 
-@value
 class Ended(State):
     """The connection is over: nothing is accepted any more."""
+
+    __slots__ = ()

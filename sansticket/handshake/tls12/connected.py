@@ -41,15 +41,17 @@ class Connected(State):
         return self
 
 
-@value
 class ClientConnected(Connected):
+    __slots__ = ()
+
     def on_hello_request(self, message: HelloRequest, flight: Flight) -> Self:
         flight.send_warning(AlertDescription.NO_RENEGOTIATION)
         return self
 
 
-@value
 class ServerConnected(Connected):
+    __slots__ = ()
+
     def on_client_hello(self, message: ClientHello, flight: Flight) -> Self:
         flight.send_warning(AlertDescription.NO_RENEGOTIATION)
         return self

@@ -40,8 +40,6 @@ class Extension:
         super().__init_subclass__(**options)
         if "TYPE" in cls.__dict__:
             cls.type = int(cls.TYPE)
-        if cls.__dict__.get("BODY") is nothing:
-            cls.RECURS = True
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
@@ -65,6 +63,14 @@ class Extension:
         """Itself, with its bytes: it will be written again."""
         object.__setattr__(self, "_written", self.written())
         return self
+
+
+@frozen
+class EmptyExtension(Extension):
+    """It says what it says by being there."""
+
+    BODY = nothing
+    RECURS = True
 
 
 @frozen

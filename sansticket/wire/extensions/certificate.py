@@ -12,8 +12,8 @@ from sansticket.wire.cursor import (
     vector24,
     whole_vector16,
 )
-from sansticket.wire.extensions.base import Extension, illegal
-from sansticket.wire.extensions.shapes import few_numbers16, names16, nothing
+from sansticket.wire.extensions.base import EmptyExtension, Extension, illegal
+from sansticket.wire.extensions.shapes import few_numbers16, names16
 
 OCSP: Final = 1
 """The only CertificateStatusType in use (RFC 6066 section 8)."""
@@ -64,12 +64,11 @@ class OidFilters(Extension):
         return vector16(b"".join([vector8(oid) + vector16(values) for oid, values in self.filters]))
 
 
-@frozen
-class PostHandshakeAuth(Extension):
+class PostHandshakeAuth(EmptyExtension):
     """post_handshake_auth (RFC 9846 section 4.3.6)."""
 
+    __slots__ = ()
     TYPE = ExtensionType.POST_HANDSHAKE_AUTH
-    BODY = nothing
 
 
 @frozen
@@ -100,12 +99,11 @@ class StatusRequest(Extension):
         return self.body[0] == OCSP
 
 
-@frozen
-class StatusRequestAck(Extension):
+class StatusRequestAck(EmptyExtension):
     """Empty status_request: in a CertificateRequest (RFC 9846 section 4.5.1.1) or a TLS 1.2 ServerHello."""
 
+    __slots__ = ()
     TYPE = ExtensionType.STATUS_REQUEST
-    BODY = nothing
 
 
 @frozen
@@ -123,12 +121,11 @@ class CertificateStatusResponse(Extension):
         return encode_certificate_status(self.response)
 
 
-@frozen
-class SignedCertificateTimestampRequest(Extension):
+class SignedCertificateTimestampRequest(EmptyExtension):
     """signed_certificate_timestamp in a ClientHello or CertificateRequest (RFC 6962 section 3.3.1)."""
 
+    __slots__ = ()
     TYPE = ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP
-    BODY = nothing
 
 
 @frozen

@@ -9,12 +9,11 @@ from sansticket.wire.cursor import (
     vector16,
     whole_vector16,
 )
-from sansticket.wire.extensions.base import Extension, illegal
+from sansticket.wire.extensions.base import EmptyExtension, Extension, illegal
 from sansticket.wire.extensions.shapes import (
     few_numbers16,
     filled16,
     names8,
-    nothing,
     number8,
     number16,
     numbers16,
@@ -69,12 +68,11 @@ class ServerNameList(Extension):
         return vector16(b"\0" + vector16(self.host_name))
 
 
-@frozen
-class ServerNameAck(Extension):
+class ServerNameAck(EmptyExtension):
     """server_name from the server: the name was used (RFC 6066 section 3)."""
 
+    __slots__ = ()
     TYPE = ExtensionType.SERVER_NAME
-    BODY = nothing
 
 
 @frozen

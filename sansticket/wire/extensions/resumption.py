@@ -9,8 +9,8 @@ from sansticket.wire.cursor import (
     items,
     pack_items,
 )
-from sansticket.wire.extensions.base import Extension
-from sansticket.wire.extensions.shapes import nothing, number8, number16, number32, numbers8, two_numbers8
+from sansticket.wire.extensions.base import EmptyExtension, Extension
+from sansticket.wire.extensions.shapes import number8, number16, number32, numbers8, two_numbers8
 
 # --- pre-shared keys, tickets, early data ----------------------------------------------------------
 
@@ -84,12 +84,11 @@ class PskKeyExchangeModes(Extension):
     modes: tuple[int, ...]
 
 
-@frozen
-class EarlyData(Extension):
+class EarlyData(EmptyExtension):
     """early_data in a ClientHello or EncryptedExtensions (RFC 9846 section 4.3.10)."""
 
+    __slots__ = ()
     TYPE = ExtensionType.EARLY_DATA
-    BODY = nothing
 
 
 @frozen

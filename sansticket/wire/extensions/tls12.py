@@ -4,16 +4,15 @@ from typing import Self
 
 from sansticket.codes import ExtensionType
 from sansticket.values import frozen
-from sansticket.wire.extensions.base import Extension
-from sansticket.wire.extensions.shapes import filled8, nothing, opaque8
+from sansticket.wire.extensions.base import EmptyExtension, Extension
+from sansticket.wire.extensions.shapes import filled8, opaque8
 
 
-@frozen
-class ExtendedMasterSecret(Extension):
+class ExtendedMasterSecret(EmptyExtension):
     """extended_master_secret (RFC 7627 section 5.1)."""
 
+    __slots__ = ()
     TYPE = ExtensionType.EXTENDED_MASTER_SECRET
-    BODY = nothing
 
 
 @frozen

@@ -3,6 +3,7 @@
 from typing import ClassVar, Self
 
 from sansticket.codes import HandshakeType
+from sansticket.values import frozen
 from sansticket.wire.cursor import malformed
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.block import E
@@ -40,10 +41,9 @@ class ExtensionsMessage(Message):
         return None
 
 
+@frozen
 class EmptyMessage(Message):
     """A message that is nothing but its type."""
-
-    __slots__ = ()
 
     @classmethod
     def decode(cls, body: bytes) -> Self:

@@ -46,12 +46,13 @@ def write_start(legacy_version: int, random: bytes, session_id: bytes) -> bytes:
     return legacy_version.to_bytes(2) + random + len(session_id).to_bytes(1) + session_id
 
 
-@frozen
 class HelloRequest(EmptyMessage):
     """RFC 5246 section 7.4.1.1: a server of TLS 1.2 would like to negotiate.
 
     It may say so at any time, also before the version is settled.
     """
+
+    __slots__ = ()
 
     TYPE: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
 

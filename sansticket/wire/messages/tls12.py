@@ -126,9 +126,10 @@ class CertificateRequest(Message):
         )
 
 
-@frozen
 class ServerHelloDone(EmptyMessage):
     """RFC 5246 section 7.4.5."""
+
+    __slots__ = ()
 
     TYPE: ClassVar[HandshakeType] = HandshakeType.SERVER_HELLO_DONE
 

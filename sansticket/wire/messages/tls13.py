@@ -181,9 +181,10 @@ class Finished(Message):
         return frame(self.TYPE, self.verify_data)
 
 
-@frozen
 class EndOfEarlyData(EmptyMessage):
     """RFC 9846 section 4.6."""
+
+    __slots__ = ()
 
     TYPE: ClassVar[HandshakeType] = HandshakeType.END_OF_EARLY_DATA
 

@@ -42,9 +42,10 @@ UNKNOWN_LIFETIME: Final = 7200
 """Seconds that a session is kept of which the server does not say how long it keeps it: libssl's default."""
 
 
-@value
 class ClientState(State):
     """A client in the middle of a handshake."""
+
+    __slots__ = ()
 
     def on_hello_request(self, message: HelloRequest, flight: Flight) -> Self:
         """It asks for what is under way already, and is in no transcript (RFC 5246 section 7.4.1.1)."""

@@ -166,24 +166,28 @@ def check_suite(negotiated: Negotiated, session: Session) -> Check:
 # --- the questions -----------------------------------------------------------------------------------------------
 
 
-@value
 class AskOpenTicket(search.AskOpenTicket["AfterHello"], Asking):
     """The keys are elsewhere."""
 
+    __slots__ = ()
 
-@value
+
 class AskDecideTicket(search.AskDecideTicket["AfterHello"], Asking):
     """Decryption was attempted, or there was nothing to decrypt; what shall become of the ticket?"""
 
+    __slots__ = ()
 
-@value
+
 class AskLookUpSession(search.AskLookUpSession["AfterHello"], Asking):
     """The internal cache does not have the session: does an external store?"""
 
+    __slots__ = ()
 
-@value
+
 class AskAdmitSession(search.AskAdmitSession["AfterHello"], Asking):
     """A session passed every check, however it was found: does the application let it go on?"""
+
+    __slots__ = ()
 
 
 AfterAnswer = AskSignExchange | AskPrepareTicket | AskProtectTicket | WaitClientChangeCipherSpec

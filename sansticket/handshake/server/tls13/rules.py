@@ -227,34 +227,40 @@ class Rules(rules.Rules["AfterHello"]):
 # --- the questions -----------------------------------------------------------------------------------------------
 
 
-@value
 class AskOpenTicket(search.AskOpenTicket["AfterHello"]):
     """The keys are elsewhere."""
 
+    __slots__ = ()
 
-@value
+
 class AskDecideTicket(search.AskDecideTicket["AfterHello"]):
     """Decryption was attempted; what shall become of the ticket?"""
 
+    __slots__ = ()
 
-@value
+
 class AskLookUpSession(search.AskLookUpSession["AfterHello"]):
     """The internal cache does not have the session: does an external store?"""
 
+    __slots__ = ()
 
-@value
+
 class AskAdmitSession(search.AskAdmitSession["AfterHello"]):
     """A session passed every check, however it was found: does the application let it go on?"""
 
+    __slots__ = ()
 
-@value
+
 class AskClaimSession(claims.AskClaimSession["AfterHello"]):
     """Each session is for one connection, and this client is its own: has it not been used before?"""
 
+    __slots__ = ()
 
-@value
+
 class AskLookUpPsk(psks.AskLookUpPsk["AfterHello"]):
     """The config does not have the PSK: does somebody else?"""
+
+    __slots__ = ()
 
 
 AfterHello = (
