@@ -5,6 +5,7 @@ import hashlib
 import pickle
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -319,6 +320,21 @@ def test_find_gives_the_extension_of_a_class() -> None:
     entry = m.CertificateEntry(b"der", (x.CertificateStatusResponse(b"ocsp"),))
     assert entry.find(x.CertificateStatusResponse) == x.CertificateStatusResponse(b"ocsp")
     assert entry.find(x.SignedCertificateTimestamps) is None
+
+
+def test_what_was_looked_for_is_no_part_of_a_message() -> None:
+    """Of two extensions of a class the first is found, also in a copy; and nothing else is made up."""
+    first, second = (UnknownExtension(number, b"") for number in (0x0A0A, 0x1A1A))
+    hello = m0.ClientHello(bytes(32), b"", (0x1301,), (first, second))
+    assert hello.find(UnknownExtension) is first
+    fresh = m0.ClientHello(bytes(32), b"", (0x1301,), (first, second))
+    assert (hello, hash(hello), repr(hello)) == (fresh, hash(fresh), repr(fresh))
+    for copied in (copy.copy(hello), copy.deepcopy(hello), pickle.loads(pickle.dumps(hello))):
+        assert copied == hello
+        assert copied.find(UnknownExtension) == first
+    assert evolve(hello, extensions=(second,)).find(UnknownExtension) is second
+    with pytest.raises(AttributeError, match="ClientHello has no found"):
+        getattr(hello, "found")  # noqa: B009
 
 
 # --- hellos ----------------------------------------------------------------------------------------
