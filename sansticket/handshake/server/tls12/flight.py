@@ -93,10 +93,11 @@ def resume(
     """The session goes on: the client sees it by its own session id (RFC 5246 section 7.3, RFC 5077 section 3.4)."""
     flight.learn(session=session, peer_certificates=session.peer_certificates)
     session_id = negotiated.hello.session_id
-    handshake = send_server_hello(negotiated, outcome, SUITES[session.cipher_suite], session_id, flight)
+    suite, chain = SUITES[session.cipher_suite], session.peer_certificates
+    handshake, transcript = send_server_hello(negotiated, outcome, suite, session_id, flight)
     keys = Keys.resumed(handshake.hellos, session)
     keys.log(flight)
-    keyed = ServerKeyed(handshake, keys, session.group, session.peer_certificates, session.family)
+    keyed = ServerKeyed(handshake, transcript, keys, session.group, chain, session.family)
     given = keyed.give_ticket(flight) if outcome.gives_ticket else keyed
     return given.finish_resumed(flight) if isinstance(given, ServerKeyed) else given
 
@@ -113,14 +114,14 @@ def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     staple = None
     if credential.ocsp_response is not None:
         staple = staple_for(credential, negotiated.hello, flight.now)
-    handshake = send_server_hello(
+    handshake, transcript = send_server_hello(
         negotiated, outcome, selected.suite, session_id, flight, stapled=staple is not None
     )
-    handshake = handshake.plus(flight.send(Certificate(credential.chain)))
+    sent = [flight.send(Certificate(credential.chain))]
     if staple is not None:
-        handshake = handshake.plus(flight.send(CertificateStatus(staple)))
+        sent.append(flight.send(CertificateStatus(staple)))
     exchange = generate(selected.group, flight.entropy)
-    return AskSignExchange(credential, selected.scheme, handshake, exchange)
+    return AskSignExchange(credential, selected.scheme, handshake, transcript.plus(*sent), exchange)
 
 
 def send_server_hello(
@@ -131,7 +132,7 @@ def send_server_hello(
     flight: Flight,
     *,
     stapled: bool = False,
-) -> ServerHandshake:
+) -> tuple[ServerHandshake, Transcript]:
     extensions = hello_extensions(negotiated, outcome)
     if stapled:
         extensions.append(STATUS_PROMISED)
@@ -152,7 +153,7 @@ def send_server_hello(
     transcript = Transcript(suite.hash_name, (negotiated.raw_hello, flight.send(hello)))
     if negotiated.record_sizes is not None:
         negotiated.record_sizes.keep(flight)
-    return ServerHandshake(negotiated, outcome, hellos, session_id, transcript)
+    return ServerHandshake(negotiated, outcome, hellos, session_id), transcript
 
 
 def hello_extensions(negotiated: Negotiated, outcome: Outcome) -> list[Extension]:
@@ -186,6 +187,7 @@ class AskSignExchange(AskSignature, Asking):
     """Our Certificate is sent, the signature of our share is to be made."""
 
     handshake: ServerHandshake
+    transcript: Transcript
     exchange: KeyExchange
 
     def key_exchange(self, signature: bytes) -> ServerKeyExchange:
@@ -197,13 +199,16 @@ class AskSignExchange(AskSignature, Asking):
     def on_provide_signature(
         self, command: ProvideSignature, flight: Flight
     ) -> WaitClientCertificate | WaitClientKeyExchange:
-        handshake = self.handshake.plus(flight.send(self.key_exchange(command.signature)))
-        config = handshake.negotiated.config
-        if config.client_authentication is ClientAuthentication.NONE:
-            handshake = handshake.plus(flight.send(ServerHelloDone()))
-            return WaitClientKeyExchange(handshake, self.exchange, NoCertificate())
-        handshake = handshake.plus(flight.send(certificate_request(config)))
-        return WaitClientCertificate(handshake.plus(flight.send(ServerHelloDone())), self.exchange)
+        handshake, config = self.handshake, self.handshake.negotiated.config
+        sent = [flight.send(self.key_exchange(command.signature))]
+        asks = config.client_authentication is not ClientAuthentication.NONE
+        if asks:
+            sent.append(flight.send(certificate_request(config)))
+        sent.append(flight.send(ServerHelloDone()))
+        transcript = self.transcript.plus(*sent)
+        if asks:
+            return WaitClientCertificate(handshake, transcript, self.exchange)
+        return WaitClientKeyExchange(handshake, transcript, self.exchange, NoCertificate())
 
 
 # --- the client's answer -------------------------------------------------------------------------------------
@@ -227,19 +232,20 @@ class WaitClientCertificate(State):
     """We asked for a certificate."""
 
     handshake: ServerHandshake
+    transcript: Transcript
     exchange: KeyExchange
 
     def on_certificate(self, message: Certificate, flight: Flight) -> WaitClientKeyExchange:
-        handshake = self.handshake.plus(flight.received)
+        handshake, transcript = self.handshake, self.transcript.plus(flight.received)
         config = handshake.negotiated.config
         chain = chain_of(message, config)
         flight.learn(peer_certificates=chain)
         if chain:
             shown = Shown(chain, signing_key_of(chain[0], config.min_rsa_bits))
-            return WaitClientKeyExchange(handshake, self.exchange, shown)
+            return WaitClientKeyExchange(handshake, transcript, self.exchange, shown)
         if config.client_authentication is ClientAuthentication.REQUIRED:
             raise Fault(Reason.CERTIFICATE_REQUIRED)
-        return WaitClientKeyExchange(handshake, self.exchange, NoCertificate())
+        return WaitClientKeyExchange(handshake, transcript, self.exchange, NoCertificate())
 
 
 @value
@@ -247,18 +253,19 @@ class WaitClientKeyExchange(State):
     """The client owes its share."""
 
     handshake: ServerHandshake
+    transcript: Transcript
     exchange: KeyExchange
     certificate: Shown | NoCertificate
 
     def on_client_key_exchange(
         self, message: ClientKeyExchange, flight: Flight
     ) -> WaitCertificateVerify | WaitClientChangeCipherSpec:
-        handshake = self.handshake.plus(flight.received)
+        handshake, transcript = self.handshake, self.transcript.plus(flight.received)
         shared_secret = self.exchange.finish(message.public)
-        keys = Keys.exchanged(handshake.hellos, shared_secret, handshake.transcript)
+        keys = Keys.exchanged(handshake.hellos, shared_secret, transcript)
         keys.log(flight)
         family = family_of(None, handshake.negotiated.config, flight)
-        keyed = ServerKeyed(handshake, keys, self.exchange.group, (), family)
+        keyed = ServerKeyed(handshake, transcript, keys, self.exchange.group, (), family)
         if isinstance(self.certificate, Shown):
             return WaitCertificateVerify(keyed, self.certificate)
         return WaitClientChangeCipherSpec(keyed)
@@ -272,9 +279,8 @@ class WaitCertificateVerify(State):
     shown: Shown
 
     def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
-        handshake, where = self.keyed.handshake, "CertificateVerify"
-        signed = b"".join(handshake.transcript.messages)
-        config = handshake.negotiated.config
+        config, where = self.keyed.handshake.negotiated.config, "CertificateVerify"
+        signed = b"".join(self.keyed.transcript.messages)
         check_signature(config, self.shown.public_key, message.scheme, signed, message.signature, where)
         keyed = evolve(self.keyed.plus(flight.received), peer_certificates=self.shown.chain)
         return AskVerifyPeer(keyed, self.shown.public_key)

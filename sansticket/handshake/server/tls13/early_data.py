@@ -270,11 +270,11 @@ def accept(candidate: Candidate, flight: Flight) -> WaitEndOfEarlyData:
     negotiated, session = candidate.negotiated, candidate.session
     suite, client_random = negotiated.suite, negotiated.hello.random
     outcome = with_early_data(candidate.outcome, ACCEPTED)
-    handshake = send_server_hello(negotiated, outcome, flight)
+    handshake, transcript = send_server_hello(negotiated, outcome, flight)
     extensions = (*encrypted_extensions(negotiated, outcome).extensions, EarlyData())
-    handshake = handshake.plus(flight.send(EncryptedExtensions(extensions)))
+    transcript = transcript.plus(flight.send(EncryptedExtensions(extensions)))
     flight.learn(session=session, peer_certificates=session.peer_certificates)
-    finished = finish_flight(handshake, flight)
+    finished = finish_flight(handshake, transcript, flight)
     early = EarlySecret.from_psk(suite.hash_name, session.secret)
     hello_hash = negotiated.transcript.plus(negotiated.raw_hello).digest()
     traffic, exporter = early.client_early_traffic(hello_hash), early.early_exporter(hello_hash)

@@ -107,14 +107,8 @@ class ServerHandshake:
 
     negotiated: Negotiated
     outcome: Outcome
-    transcript: Transcript
     secret: HandshakeSecret
     traffic: HandshakeTraffic
-
-    def plus(self, *raw: bytes) -> ServerHandshake:
-        # Spelled out, here and below: once per message, and ``evolve`` takes three times as long.
-        transcript = self.transcript.plus(*raw)
-        return ServerHandshake(self.negotiated, self.outcome, transcript, self.secret, self.traffic)
 
 
 @value
@@ -122,13 +116,17 @@ class ServerFinished:
     """What every state after our Finished shares besides."""
 
     handshake: ServerHandshake
+    transcript: Transcript
     application: ApplicationTraffic
     master: MasterSecret
     exporter_secret: bytes = field(repr=False)
 
     def plus(self, raw: bytes) -> ServerFinished:
-        handshake = self.handshake.plus(raw)
-        return ServerFinished(handshake, self.application, self.master, self.exporter_secret)
+        # Spelled out: once per message, and ``evolve`` takes three times as long.
+        transcript = self.transcript.plus(raw)
+        return ServerFinished(
+            self.handshake, transcript, self.application, self.master, self.exporter_secret
+        )
 
 
 # --- our flight ----------------------------------------------------------------------------------------------
@@ -138,15 +136,15 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     """ServerHello, EncryptedExtensions, and either Finished or the certificate."""
     if negotiated.share is None or not negotiated.config.credentials:
         check_key(negotiated, outcome)
-    handshake = send_server_hello(negotiated, outcome, flight)
+    handshake, transcript = send_server_hello(negotiated, outcome, flight)
     sent = [flight.send(encrypted_extensions(negotiated, outcome))]
     if outcome.session is not None:
         chain = outcome.session.peer_certificates
         flight.learn(session=outcome.session, peer_certificates=chain)
-        return WaitClientFinished(finish_flight(handshake.plus(*sent), flight), chain)
+        return WaitClientFinished(finish_flight(handshake, transcript.plus(*sent), flight), chain)
     if outcome.psk is not None:
         flight.learn(psk_identity=outcome.psk.identity)
-        return WaitClientFinished(finish_flight(handshake.plus(*sent), flight), ())
+        return WaitClientFinished(finish_flight(handshake, transcript.plus(*sent), flight), ())
     if negotiated.config.client_authentication is not ClientAuthentication.NONE:
         sent.append(flight.send(certificate_request(negotiated.config, b"")))
     credential, scheme = select_credential(negotiated)
@@ -154,7 +152,7 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     stapled = credential.ocsp_response is not None
     staple = staple_for(credential, negotiated.hello, flight.now) if stapled else None
     sent.append(flight.send(shown(b"", credential, compression, staple)))
-    return AskSign(credential, scheme, handshake.plus(*sent))
+    return AskSign(credential, scheme, handshake, transcript.plus(*sent))
 
 
 def check_key(negotiated: Negotiated, outcome: Outcome) -> None:
@@ -171,7 +169,9 @@ def check_key(negotiated: Negotiated, outcome: Outcome) -> None:
     raise Fault(Reason.PSK_REQUIRED, why)
 
 
-def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> ServerHandshake:
+def send_server_hello(
+    negotiated: Negotiated, outcome: Outcome, flight: Flight
+) -> tuple[ServerHandshake, Transcript]:
     """The ServerHello, and the keys that come with it (RFC 9846 sections 4.2.3 and 7.1)."""
     suite, hello, share = negotiated.suite, negotiated.hello, negotiated.share
     extensions: tuple[Extension, ...] = (SELECTED_TLS13,)
@@ -200,7 +200,7 @@ def send_server_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
         flight.log_secrets(hello.random, traffic.named)
     if negotiated.record_sizes is not None:
         negotiated.record_sizes.keep(flight)
-    return ServerHandshake(negotiated, outcome, transcript, secret, traffic)
+    return ServerHandshake(negotiated, outcome, secret, traffic), transcript
 
 
 def encrypted_extensions(negotiated: Negotiated, outcome: Outcome) -> EncryptedExtensions:
@@ -247,33 +247,34 @@ class AskSign(AskSignature):
     """Our Certificate is sent, its CertificateVerify is to be made."""
 
     handshake: ServerHandshake
+    transcript: Transcript
 
     def to_be_signed(self) -> bytes:
-        return certificate_verify_input(True, self.handshake.transcript.digest())
+        return certificate_verify_input(True, self.transcript.digest())
 
     def on_provide_signature(
         self, command: ProvideSignature, flight: Flight
     ) -> WaitClientFinished | WaitClientCertificate:
-        handshake = self.handshake.plus(flight.send(CertificateVerify(self.scheme, command.signature)))
-        finished = finish_flight(handshake, flight)
-        if handshake.negotiated.config.client_authentication is ClientAuthentication.NONE:
+        raw = flight.send(CertificateVerify(self.scheme, command.signature))
+        finished = finish_flight(self.handshake, self.transcript.plus(raw), flight)
+        if self.handshake.negotiated.config.client_authentication is ClientAuthentication.NONE:
             return WaitClientFinished(finished, ())
         return WaitClientCertificate(finished)
 
 
-def finish_flight(handshake: ServerHandshake, flight: Flight) -> ServerFinished:
+def finish_flight(handshake: ServerHandshake, transcript: Transcript, flight: Flight) -> ServerFinished:
     """Our Finished, after which we may send application data (RFC 9846 section 4.5.3)."""
     suite, client_random = handshake.negotiated.suite, handshake.negotiated.hello.random
-    finished = finished_message(suite.hash_name, handshake.traffic.server, handshake.transcript)
-    handshake = handshake.plus(flight.send(finished))
+    finished = finished_message(suite.hash_name, handshake.traffic.server, transcript)
+    transcript = transcript.plus(flight.send(finished))
     master = handshake.secret.master()
-    transcript_hash = handshake.transcript.digest()
+    transcript_hash = transcript.digest()
     application = master.traffic(transcript_hash)
     exporter_secret = master.exporter(transcript_hash)
     flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, application.server))
     if flight.logs_secrets:
         flight.log_secrets(client_random, {**application.named, "EXPORTER_SECRET": exporter_secret})
-    return ServerFinished(handshake, application, master, exporter_secret)
+    return ServerFinished(handshake, transcript, application, master, exporter_secret)
 
 
 # --- the client's answer -------------------------------------------------------------------------------------
@@ -315,10 +316,10 @@ class WaitClientCertificateVerify(State):
     public_key: PublicKey = field(repr=False)
 
     def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
-        handshake = self.finished.handshake
-        config = handshake.negotiated.config
-        check_certificate_verify(message, config, self.public_key, handshake.transcript, of_server=False)
-        return AskVerifyPeer(self.finished.plus(flight.received), self.chain, self.public_key)
+        finished = self.finished
+        config = finished.handshake.negotiated.config
+        check_certificate_verify(message, config, self.public_key, finished.transcript, of_server=False)
+        return AskVerifyPeer(finished.plus(flight.received), self.chain, self.public_key)
 
 
 @value
@@ -364,9 +365,9 @@ class WaitClientFinished(State):
     def on_finished(self, message: Finished, flight: Flight) -> AfterHandshake:
         handshake, application = self.finished.handshake, self.finished.application
         suite = handshake.negotiated.suite
-        check_finished(message, suite.hash_name, handshake.traffic.client, handshake.transcript)
+        check_finished(message, suite.hash_name, handshake.traffic.client, self.finished.transcript)
         flight.protect_reads(TLS_1_3, suite, traffic_keys(suite, application.client))
-        transcript = handshake.transcript.plus(flight.received)
+        transcript = self.finished.transcript.plus(flight.received)
         outcome, negotiated = handshake.outcome, handshake.negotiated
         established = self.established(flight)
         connected = ServerConnected(
