@@ -7,7 +7,7 @@ from attrs import field
 from sansticket.events.base import Event, Question
 from sansticket.psk import ImportedIdentity
 from sansticket.text import quoted
-from sansticket.tickets.decision import FoundBy, TicketReturn, TicketStatus, default_return
+from sansticket.tickets.decision import FoundBy, TicketReturn, TicketStatus
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.spent import SpentSession
 from sansticket.tickets.stores.uses import ReusePolicy, TicketUse
@@ -103,7 +103,7 @@ class DecideTicket(Question):
     @property
     def default_return(self) -> TicketReturn:
         """What stands in ``ResolveTicket`` if nobody says otherwise."""
-        return default_return(self.status)
+        return self.status.default_return
 
 
 @frozen

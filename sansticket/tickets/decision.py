@@ -17,6 +17,7 @@ Nothing else in the package decides any of this.
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import cached_property, lru_cache
 from typing import Final, Self
 
 from sansticket.codes import AlertDescription
@@ -40,10 +41,19 @@ class TicketStatus(Enum):
     SUCCESS_RENEW = 6
     """Decrypted; the client should get a new ticket."""
 
-    @property
+    @cached_property
     def decrypted(self) -> bool:
         """Whether there is a session."""
         return self is TicketStatus.SUCCESS or self is TicketStatus.SUCCESS_RENEW
+
+    @cached_property
+    def default_return(self) -> "TicketReturn":
+        """What happens when nobody is asked.
+
+        The manual's table has no version in it: a resumption renews its ticket in TLS 1.3 and not in 1.2 because
+        another *status* is reported (``reported_status``).
+        """
+        return _DEFAULTS[self]
 
 
 class TicketReturn(Enum):
@@ -64,12 +74,12 @@ class TicketReturn(Enum):
     USE_RENEW = 4
     """Resume, and send a new ticket.  Only for a ticket that decrypted."""
 
-    @property
+    @cached_property
     def uses(self) -> bool:
         """The session is resumed."""
         return self is TicketReturn.USE or self is TicketReturn.USE_RENEW
 
-    @property
+    @cached_property
     def renews(self) -> bool:
         """The client gets a new ticket."""
         return self is TicketReturn.IGNORE_RENEW or self is TicketReturn.USE_RENEW
@@ -92,15 +102,6 @@ _DEFAULTS: Final = {
     TicketStatus.SUCCESS: TicketReturn.USE,
     TicketStatus.SUCCESS_RENEW: TicketReturn.USE_RENEW,
 }
-
-
-def default_return(status: TicketStatus) -> TicketReturn:
-    """What happens when nobody is asked.
-
-    The manual's table has no version in it: a resumption renews its ticket in TLS 1.3 and not in 1.2 because
-    another *status* is reported (``reported_status``).
-    """
-    return _DEFAULTS[status]
 
 
 def reported_status(opened: TicketStatus, version: int) -> TicketStatus:
@@ -144,7 +145,7 @@ class Decision:
         A session that was found by its id, or a PSK that was found, is SUCCESS_RENEW; one that was not is
         NO_DECRYPT.
         """
-        return cls(status, default_return(status), usable)
+        return cls(status, status.default_return, usable)
 
     @property
     def ends(self) -> bool:
@@ -181,6 +182,7 @@ class TicketCounts:
     resumed: int
 
     @classmethod
+    @lru_cache(maxsize=64)
     def of(cls, num_tickets: int, requested: tuple[int, int] | None = None, limit: int = 255) -> Self:
         """SSL_CTX_set_num_tickets(3): ``num_tickets`` after a full handshake, at most one after a resumption.
 
@@ -191,6 +193,10 @@ class TicketCounts:
         if num_tickets == 0 or requested is None:
             return cls(num_tickets, min(1, num_tickets))
         return cls(min(requested[0], limit), min(requested[1], limit))
+
+
+_NONE: Final = TicketCounts(0, 0)
+_ONE: Final = TicketCounts(1, 1)
 
 
 def resolve(decisions: Sequence[Decision], version: int, num_tickets: int | TicketCounts = 2) -> Resolution:
@@ -209,7 +215,7 @@ def resolve(decisions: Sequence[Decision], version: int, num_tickets: int | Tick
         renews = renews or answer.renews
         if not answer.uses:
             continue
-        if not may_return(decision.status, answer):
+        if not decision.status.decrypted:  # as in ``may_return``
             why = f"identity {index}: {answer.name} on {decision.status.name}"
             return _failed(Reason.ILLEGAL_TICKET_USE, None, why)
         if decision.fault is not None:
@@ -229,7 +235,7 @@ def resolve(decisions: Sequence[Decision], version: int, num_tickets: int | Tick
 
 def _counts(decisions: Sequence[Decision], version: int, num_tickets: int | TicketCounts) -> TicketCounts:
     if not RULES[version].counted:
-        return TicketCounts(1, 1) if decisions else TicketCounts(0, 0)
+        return _ONE if decisions else _NONE
     return num_tickets if isinstance(num_tickets, TicketCounts) else TicketCounts.of(num_tickets)
 
 

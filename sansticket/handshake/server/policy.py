@@ -24,7 +24,9 @@ def check_policy(
     """Each condition with the numbers behind it."""
     age = session.age(now)
     needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
-    has_certificate = bool(session.peer_certificates) or not needs_certificate
+    chain = session.peer_certificates
+    has_certificate = bool(chain) or not needs_certificate
+    again = check_certificates_again(config, chain, None, now) if chain else ()
     return (
         Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
         check_authentication_age(config, session, now),
@@ -39,7 +41,7 @@ def check_policy(
             f"{plain(session.server_name)}, now {plain(server_name)}",
         ),
         NO_CERTIFICATE_LACKS if has_certificate else LACKS_CERTIFICATE,
-        *check_certificates_again(config, session.peer_certificates, None, now),
+        *again,
     )
 
 

@@ -40,7 +40,7 @@ FAMILY_ENDED: Final = Check("family", False, "ended, since one of its tickets wa
 def noted(uses: TicketUses, candidate: Candidate[After], flight: Flight) -> tuple[Candidate[After], Check]:
     """The candidate with the use before this one, if there was any, and what follows from that."""
     rules, session, identity = candidate.rules, candidate.session, candidate.search.now_shown.identity
-    use = use_of(rules.encounter(), session.version, session.family, session.generation, flight.now)
+    use = use_of(rules.negotiated, session.version, session.family, session.generation, flight.now)
     try:
         until = ends_at(session, rules.config)
         earlier = uses.note(identity, use, until) if rules.PROVES else uses.earlier(identity)
@@ -83,7 +83,7 @@ def ended_family(uses: TicketUses, session: Session) -> Check | None:
 def spent_by(candidate: Candidate[After], flight: Flight) -> SpentSession:
     """What is left of its session when this connection has used it up."""
     rules, session = candidate.rules, candidate.session
-    use = use_of(rules.encounter(), session.version, session.family, session.generation, flight.now)
+    use = use_of(rules.negotiated, session.version, session.family, session.generation, flight.now)
     key = rules.binder_key(session)
     return SpentSession(session.session_id, use, session.cipher_suite, key, session.authenticated_at)
 
@@ -120,7 +120,7 @@ def used_again(
     """It is refused in any case.  Without a table there is its default window, and no family ends."""
     rules, config = search.rules, search.rules.config
     window = DEFAULT_WINDOW if config.ticket_uses is None else config.ticket_uses.window
-    use = use_of(rules.encounter(), rules.NUMBER, earlier.family, earlier.generation, flight.now)
+    use = use_of(rules.negotiated, rules.NUMBER, earlier.family, earlier.generation, flight.now)
     passed = abs(use.at - earlier.at)
     when = f"used before, {passed:.3f} s ago"
     if raced(window, passed):

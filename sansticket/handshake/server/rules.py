@@ -98,13 +98,11 @@ class Rules(Generic[After]):
 
     config: ServerConfig
     """Whose keys, cache and answers are asked."""
+    negotiated: Greeting
+    """Who shows it, and to whom."""
 
     def questions(self) -> Questions[After]:
         """The states in which this version asks."""
-        raise NotImplementedError
-
-    def encounter(self) -> Greeting:
-        """Who shows it, and to whom."""
         raise NotImplementedError
 
     def shown(self) -> tuple[Shown, ...]:

@@ -53,7 +53,6 @@ from sansticket.tickets.decision import (
     FoundBy,
     TicketReturn,
     TicketStatus,
-    default_return,
     may_return,
     reported_status,
     resolve,
@@ -75,9 +74,10 @@ def begin(rules: Rules[After], flight: Flight) -> After:
 
 def go_on(search: Search[After], flight: Flight) -> After:
     """Try what is shown next; when a session was found, or nothing is left, conclude."""
-    if len(search.identities) == len(search.shown) or (search.decisions and search.decisions[-1].ends):
+    index = len(search.identities)
+    if index == len(search.shown) or (search.decisions and search.decisions[-1].ends):
         return conclude(search, flight)
-    shown, config = search.now_shown, search.rules.config
+    shown, config = search.shown[index], search.rules.config
     if shown.only_psk is not None:
         return search.rules.look_up_psk(
             SoughtPsk(search, shown.identity, NotOurs(b"", shown.only_psk)), flight
@@ -90,7 +90,7 @@ def go_on(search: Search[After], flight: Flight) -> After:
         return search.rules.questions().open_ticket(search)
     keys, version = config.tickets.keys, search.rules.NUMBER
     ticket = keys.open(shown.identity, flight.now)
-    session = session_in(ticket.plaintext, keys.codec, flight.now, version, search.rules.encounter())
+    session = session_in(ticket.plaintext, keys.codec, flight.now, version, search.rules.negotiated)
     return opened(search, reported_status(ticket.status, version), ticket.key_name, session, flight)
 
 
@@ -117,7 +117,7 @@ class AskOpenTicket(Asking, Generic[After]):
         if command.renew is None:
             status = reported_status(status, version)
         session = session_in(
-            command.plaintext, command.codec, flight.now, version, self.search.rules.encounter()
+            command.plaintext, command.codec, flight.now, version, self.search.rules.negotiated
         )
         return opened(self.search, status, self.key_name(command.key_name), session, flight)
 
@@ -154,7 +154,7 @@ def decide(
     """Ask, or take the default; ``checks`` are those that it failed to be something else."""
     if DecideTicket in search.rules.config.answers:
         return search.rules.questions().decide_ticket(search, status, key_name, session, checks)
-    answer = default_return(status)
+    answer = status.default_return
     if session is not None and answer.uses:
         return judged(search, session, FoundBy.TICKET, status, answer, key_name, flight)
     return note(search, Decision(status, answer, usable=False), key_name, checks, None, flight)
@@ -176,7 +176,7 @@ class AskDecideTicket(Asking, Generic[After]):
         return DecideTicket(self.status, self.key_name, self.session, self.search.index)
 
     def default_answer(self, now: float) -> ResolveTicket:
-        return ResolveTicket(default_return(self.status))
+        return ResolveTicket(self.status.default_return)
 
     def on_resolve_ticket(self, command: ResolveTicket, flight: Flight) -> After:
         answer = command.ticket_return
@@ -261,8 +261,7 @@ class AskLookUpSession(Asking, Generic[After]):
 
 def found(search: Search[After], session: Session, found_by: FoundBy, flight: Flight) -> After:
     status = reported_status(TicketStatus.SUCCESS, search.rules.NUMBER)
-    answer = default_return(status)
-    return judged(search, session, found_by, status, answer, b"", flight)
+    return judged(search, session, found_by, status, status.default_return, b"", flight)
 
 
 def not_there(search: Search[After], flight: Flight) -> After:
@@ -324,7 +323,7 @@ def judged(
         first = (check_revocations(config.revocations, session, key_name),)
         if not first[0].passed:
             return note(search, Decision(status, answer, usable=False), key_name, first, session, flight)
-    judgement = search.rules.judge(search.index, session, psk, flight.now)
+    judgement = search.rules.judge(len(search.identities), session, psk, flight.now)
     checks = first + judgement.checks
     if not judgement.passed:
         decision = Decision(status, answer, usable=False, fault=judgement.fault)
@@ -409,9 +408,9 @@ def note(
     family, generation = (of.family, of.generation) if of is not None else (b"", 0)
     status, answer = decision.status, decision.ticket_return
     record = IdentityRecord(
-        search.index, key_name, status, answer, checks, None, family, generation, earlier_use
+        len(search.identities), key_name, status, answer, checks, None, family, generation, earlier_use
     )
-    speaks = decision.usable or decision.fault is not None or search.rules.IDS_ARE_TICKETS
+    speaks = search.rules.IDS_ARE_TICKETS or decision.usable or decision.fault is not None
     if speaks or search.now_shown.is_ticket:
         return go_on(search.decided(decision, record, session), flight)
     return go_on(search.undecided(record), flight)
@@ -424,7 +423,7 @@ def conclude(search: Search[After], flight: Flight) -> After:
     if resolution.failure is not None:
         raise Fault(resolution.failure, resolution.why, alert=resolution.alert)
     session = search.found[resolution.winner] if resolution.winner is not None else None
-    identities = (*search.identities, *rules.not_looked_at(search.index))
+    identities = (*search.identities, *rules.not_looked_at(len(search.identities)))
     record = ResumptionRecord(identities, resolution.winner, resolution.tickets, resolution.why)
     return rules.answer(
         Outcome(session, search.decisions, record, flight.num_tickets, opened=search.found), flight

@@ -76,9 +76,6 @@ class Rules(rules.Rules["AfterHello"]):
     def questions(self) -> Questions[AfterHello]:
         return QUESTIONS
 
-    def encounter(self) -> Negotiated:
-        return self.negotiated
-
     def shown(self) -> tuple[Shown, ...]:
         ticket, session_id = self.negotiated.ticket, self.negotiated.hello.session_id
         if ticket:

@@ -44,7 +44,7 @@ class TicketNumbers:
     def counts(self, num_tickets: int | None) -> TicketCounts:
         """How many tickets may follow, given the number that is set on the connection, if there is one."""
         if not self.client_takes_tickets:
-            return TicketCounts(0, 0)
+            return TicketCounts.of(0)
         number = self.num_tickets if num_tickets is None else num_tickets
         return TicketCounts.of(number, self.wanted, self.limit)
 

@@ -92,9 +92,6 @@ class Rules(rules.Rules["AfterHello"]):
     def questions(self) -> Questions[AfterHello]:
         return QUESTIONS
 
-    def encounter(self) -> Negotiated:
-        return self.negotiated
-
     def shown(self) -> tuple[Shown, ...]:
         if not self.offer.identities:
             return ()
@@ -188,7 +185,7 @@ class Rules(rules.Rules["AfterHello"]):
     def fitting(self, index: int, session: Session) -> Negotiated:
         """With a suite of the session's hash, if there is one and the client's binder shows that it means this hash."""
         suite, shown = SUITES.get(session.cipher_suite), self.offer.binders[index]
-        if suite is None or suite.hash_length != len(shown):
+        if suite is None or HASH_LENGTHS[suite.hash_name] != len(shown):
             return self.negotiated
         return self.negotiated.for_hash(suite.hash_name)
 
