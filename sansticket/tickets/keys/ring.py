@@ -106,6 +106,12 @@ class _Keys:
     known: Mapping[bytes, TicketKey]
     """By name, the current one included."""
 
+    rotates_at: float
+    """When the current one is replaced by itself, ``inf`` for never."""
+
+    all_open_until: float
+    """When the first of them retires."""
+
     tidy_until: float
     """When the first of those that only open retires: the moment from which there is something to drop."""
 
@@ -222,9 +228,9 @@ class TicketKeyRing:
 
     def _sealing(self, now: float, entropy: Entropy) -> TicketKey:
         keys = self._keys
-        if self._due(keys.current, now):
+        if now >= keys.rotates_at:
             with self._lock:
-                if self._due(self._keys.current, now):
+                if now >= self._keys.rotates_at:
                     self._make_current(TicketKey.generate(now, entropy), now)
                 keys = self._keys
         elif now >= keys.tidy_until:
@@ -237,7 +243,8 @@ class TicketKeyRing:
         plaintext = None if key is None else key.open(ticket)
         if key is None or plaintext is None:
             return OpenedTicket.failed(ticket)
-        fresh = key.name == self._keys.current.name and not self._due(key, now)
+        keys = self._keys
+        fresh = key.name == keys.current.name and now < keys.rotates_at
         return OpenedTicket(
             TicketStatus.SUCCESS if fresh else TicketStatus.SUCCESS_RENEW, key.name, plaintext
         )
@@ -249,9 +256,11 @@ class TicketKeyRing:
 
     def _opening(self, sealed: bytes, now: float) -> TicketKey | None:
         keys = self._keys
+        key = keys.known.get(sealed[:KEY_NAME_LENGTH])
+        if now < keys.all_open_until:
+            return key
         if now >= keys.tidy_until:
             self._tidy(now)
-        key = keys.known.get(sealed[:KEY_NAME_LENGTH])
         return None if key is None or self._retired(key, keys.current, now) else key
 
     def rotate(self, key: TicketKey, now: float) -> None:
@@ -312,17 +321,21 @@ class TicketKeyRing:
 
     def _use(self, current: TicketKey, known: Mapping[bytes, TicketKey]) -> None:
         """Called with the lock held."""
+        rotates_after = inf if self._rotate_after is None else self._rotate_after
+        retires_after = inf if self._retire_after is None else self._retire_after
         others = (key.created_at for key in known.values() if key.name != current.name)
-        oldest = min(others, default=inf) if self._retire_after is not None else inf
-        self._keys = _Keys(current, MappingProxyType(known), oldest + (self._retire_after or 0))
+        tidy_until = min(others, default=inf) + retires_after
+        all_open_until = tidy_until
+        if self._rotate_after is not None:
+            all_open_until = min(tidy_until, current.created_at + retires_after)
+        self._keys = _Keys(
+            current, MappingProxyType(known), current.created_at + rotates_after, all_open_until, tidy_until
+        )
 
     def _tidy(self, now: float) -> None:
         """Drop what has retired, but not the current key: in its place another is needed."""
         with self._lock:
             self._make_current(self._keys.current, now)
-
-    def _due(self, current: TicketKey, now: float) -> bool:
-        return self._rotate_after is not None and now - current.created_at >= self._rotate_after
 
     def _retired(self, key: TicketKey, current: TicketKey, now: float) -> bool:
         return self._over(key, now) and (key.name != current.name or self._rotate_after is not None)
