@@ -202,8 +202,15 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         """All ranges at once, since a session is made for every ticket; two methods find out which one it was."""
-        if not self._has_types():
-            raise SessionFormatError(f"{self._other_type()} is of another type")
+        types, chain, path = (
+            tuple(map(type, _TYPED_FIELDS(self))),
+            self.peer_certificates,
+            self.verified_chain,
+        )
+        if types not in _RIGHT_TYPES or (
+            (chain or path) and not (_are_certificates(chain) and _are_certificates(path))
+        ):
+            self._check_types(types)
         name, protocol, psk, length = self.server_name, self.alpn, self.psk_identity, len(self.secret)
         tls13 = self.version == _TLS_1_3_CODE
         if not (
@@ -222,21 +229,17 @@ class Session:
             and len(self.app_data) <= MAX_FIELD
             and len(self.family) in _FAMILY_LENGTHS
             and 0 <= self.generation <= (MAX_GENERATION if self.family else 0)
-            and not [one for one in self.peer_certificates if not 0 < len(one) <= MAX_FIELD]
-            and not [one for one in self.verified_chain if not 0 < len(one) <= MAX_FIELD]
+            and not (chain and [one for one in chain if not 0 < len(one) <= MAX_FIELD])
+            and not (path and [one for one in path if not 0 < len(one) <= MAX_FIELD])
         ):
             raise SessionFormatError(f"{self._out_of_range() or self._too_long()} is out of range")
 
-    def _has_types(self) -> bool:
-        """All fields at once, for the same reason: the types that were right for one session are for every other."""
-        types = tuple(map(type, _TYPED_FIELDS(self)))
-        if types not in _RIGHT_TYPES:
-            if self._other_type():
-                return False
-            if len(_RIGHT_TYPES) < _MANY_TYPES:
-                _RIGHT_TYPES.add(types)
-        chain, path = self.peer_certificates, self.verified_chain
-        return not (chain or path) or (_are_certificates(chain) and _are_certificates(path))
+    def _check_types(self, types: tuple[type, ...]) -> None:
+        """The types that are right for one session are for every other; what is in a chain is looked at each time."""
+        if other := self._other_type():
+            raise SessionFormatError(f"{other} is of another type")
+        if len(_RIGHT_TYPES) < _MANY_TYPES:
+            _RIGHT_TYPES.add(types)
 
     def _other_type(self) -> str:
         """The name of the first field that is of another type, or nothing."""
