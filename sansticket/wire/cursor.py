@@ -228,10 +228,6 @@ def u16(number: int) -> bytes:
     return number.to_bytes(2)
 
 
-def u32(number: int) -> bytes:
-    return number.to_bytes(4)
-
-
 def vector8(content: bytes) -> bytes:
     return len(content).to_bytes(1) + content
 

@@ -44,7 +44,7 @@ from sansticket import (
 )
 from sansticket.codes import ProtocolVersion
 from sansticket.handshake.server.tls13.rules import MAX_IDENTITIES
-from sansticket.tickets.decision import Decision, default_return, may_return
+from sansticket.tickets.decision import Decision, may_return
 from tests.support.certificates import authority, server_identity
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import server_credential
@@ -499,7 +499,7 @@ def test_the_decision_table(version: int, heading: str, number: str) -> None:
     returns = [TicketReturn[name.strip("`")] for name in head]
     assert set(returns) == set(TicketReturn)
     for status, (_, *cells, default) in zip(statuses, table, strict=True):
-        assert f"`{default_return(status).name}`" == default
+        assert f"`{status.default_return.name}`" == default
         for answer, cell in zip(returns, cells, strict=True):
             assert cell == said(status, answer, version, number), (status, answer)
 

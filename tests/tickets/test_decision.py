@@ -17,7 +17,6 @@ from sansticket.tickets.decision import (
     TicketCounts,
     TicketReturn,
     TicketStatus,
-    default_return,
     may_return,
     reported_status,
     resolve,
@@ -86,7 +85,7 @@ def test_the_measured_table(
     answer: TicketReturn | None,
     cell: str,
 ) -> None:
-    given_answer = default_return(status) if answer is None else answer
+    given_answer = status.default_return if answer is None else answer
     assert _cell(resolve([Decision(status, given_answer, usable, fault)], version)) == cell
 
 
@@ -239,13 +238,13 @@ def test_what_follows_the_winner_does_not_matter(decisions: list[Decision], n: i
 @pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
 def test_defaults(version: ProtocolVersion) -> None:
     """As in the manual; and a default is always an allowed answer."""
-    assert {status: default_return(status) for status in STATUSES} == {
+    assert {status: status.default_return for status in STATUSES} == {
         EMPTY: IGNORE_RENEW,
         NO_DECRYPT: IGNORE_RENEW,
         SUCCESS: USE,
         SUCCESS_RENEW: USE_RENEW,
     }
-    assert all(may_return(status, default_return(status)) for status in STATUSES)
+    assert all(may_return(status, status.default_return) for status in STATUSES)
 
 
 def test_use_needs_a_session() -> None:

@@ -191,7 +191,7 @@ def test_tagged_vectors(pairs: list[tuple[int, bytes]]) -> None:
     "write",
     [
         lambda: cursor.u16(0x10000),
-        lambda: cursor.u32(-1),
+        lambda: cursor.u16(-1),
         lambda: cursor.vector8(bytes(256)),
         lambda: cursor.vector16(bytes(65536)),
         lambda: cursor.pack_items([bytes(256)], 1),

@@ -12,6 +12,9 @@ E = TypeVar("E", bound=Extension)
 
 ExtensionTable = dict[int, type[Extension]]
 
+NO_EXTENSIONS: Final = b"\0\0"
+"""An empty block, with its length."""
+
 MAX_REMEMBERED: Final = 128
 """Bytes of an extension that is remembered: a list of 60 numbers is longer than any that programs send."""
 

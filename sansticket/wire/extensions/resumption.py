@@ -7,6 +7,7 @@ from sansticket.values import frozen
 from sansticket.wire.cursor import (
     Reader,
     items,
+    malformed,
     pack_items,
 )
 from sansticket.wire.extensions.base import EmptyExtension, Extension
@@ -23,11 +24,22 @@ class PskIdentity:
     obfuscated_ticket_age: int
 
 
-def _read_identities(reader: Reader) -> tuple[PskIdentity, ...]:
-    identities = []
-    while reader.left:
-        identities.append(PskIdentity(reader.vector16(1), reader.u32()))
-    return tuple(identities)
+def _identities(content: bytes) -> tuple[PskIdentity, ...]:
+    """Those that fill ``content``, each a vector with a two-byte length and four bytes of age."""
+    found = []
+    offset, end = 0, len(content)
+    while offset < end:
+        start = offset + 2
+        size = int.from_bytes(content[offset:start])
+        age = start + size
+        offset = age + 4
+        # A length cut short ends beyond ``end`` too, since ``start`` already does.
+        if offset > end:
+            raise malformed(f"{offset - end} more bytes of an identity expected, none left")
+        if not size:
+            raise malformed("an identity of 0 bytes, where 1 is the least")
+        found.append(PskIdentity(content[start:age], int.from_bytes(content[age:offset])))
+    return tuple(found)
 
 
 @frozen
@@ -49,7 +61,7 @@ class PreSharedKeyOffer(Extension):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         reader = Reader(body)
-        identities = _read_identities(Reader(reader.vector16(7)))
+        identities = _identities(reader.vector16(7))
         binders = items(reader.vector16(33), 1, 32)
         reader.finish()
         return cls(identities, binders)
@@ -71,6 +83,7 @@ class PreSharedKeySelection(Extension):
 
     TYPE = ExtensionType.PRE_SHARED_KEY
     BODY = number16
+    RECURS = True
     index: int
 
 

@@ -16,7 +16,6 @@ from sansticket.wire.cursor import (
     pack_items,
     pack_numbers,
     u16,
-    u32,
     vector8,
     vector16,
     vector24,
@@ -166,4 +165,4 @@ class NewSessionTicket(Message):
         return cls(lifetime_hint, ticket)
 
     def encode(self) -> bytes:
-        return frame(self.TYPE, u32(self.lifetime_hint) + vector16(self.ticket))
+        return frame(self.TYPE, self.lifetime_hint.to_bytes(4) + len(self.ticket).to_bytes(2) + self.ticket)

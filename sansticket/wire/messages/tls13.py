@@ -12,13 +12,13 @@ from sansticket.wire.cursor import (
     Reader,
     malformed,
     u16,
-    u32,
     vector8,
     vector16,
     vector24,
 )
 from sansticket.wire.extensions.base import Extension
 from sansticket.wire.extensions.block import (
+    NO_EXTENSIONS,
     E,
     encode_extensions,
     find,
@@ -53,7 +53,7 @@ class EncryptedExtensions(ExtensionsMessage):
         return cls(found)
 
     def encode(self) -> bytes:
-        return frame(self.TYPE, encode_extensions(self.extensions))
+        return frame(self.TYPE, encode_extensions(self.extensions) if self.extensions else NO_EXTENSIONS)
 
 
 @frozen
@@ -92,7 +92,9 @@ class CertificateEntry:
         return cls(reader.vector24(1), read_extensions(reader, IN_CERTIFICATE))
 
     def encode(self) -> bytes:
-        return vector24(self.certificate) + encode_extensions(self.extensions)
+        return vector24(self.certificate) + (
+            encode_extensions(self.extensions) if self.extensions else NO_EXTENSIONS
+        )
 
 
 @frozen
@@ -213,11 +215,13 @@ class NewSessionTicket(ExtensionsMessage):
     def encode(self) -> bytes:
         return frame(
             self.TYPE,
-            u32(self.lifetime)
-            + u32(self.age_add)
-            + vector8(self.nonce)
-            + vector16(self.ticket)
-            + encode_extensions(self.extensions),
+            self.lifetime.to_bytes(4)
+            + self.age_add.to_bytes(4)
+            + len(self.nonce).to_bytes(1)
+            + self.nonce
+            + len(self.ticket).to_bytes(2)
+            + self.ticket
+            + (encode_extensions(self.extensions) if self.extensions else NO_EXTENSIONS),
         )
 
 

@@ -98,7 +98,10 @@ from sansticket.wire.messages.tls13 import (
     Finished,
 )
 
+# What we say in the same words nearly every time.
 SELECTED_TLS13: Final = SelectedVersion(TLS13)
+SELECTED_FIRST: Final = PreSharedKeySelection(0)
+NAME_ACK: Final = ServerNameAck()
 
 
 @value
@@ -124,9 +127,7 @@ class ServerFinished:
     def plus(self, raw: bytes) -> ServerFinished:
         # Spelled out: once per message, and ``evolve`` takes three times as long.
         transcript = self.transcript.plus(raw)
-        return ServerFinished(
-            self.handshake, transcript, self.application, self.master, self.exporter_secret
-        )
+        return ServerFinished(self.handshake, transcript, self.application, self.master, self.exporter_secret)
 
 
 # --- our flight ----------------------------------------------------------------------------------------------
@@ -181,7 +182,8 @@ def send_server_hello(
         our_share, shared_secret = respond(share.group, share.key_exchange, flight.entropy)
         extensions = (SELECTED_TLS13, KeyShareAnswer(KeyShareEntry(share.group, our_share)))
     if outcome.record.winner is not None:
-        extensions = (*extensions, PreSharedKeySelection(outcome.record.winner))
+        first = outcome.record.winner == 0
+        extensions += (SELECTED_FIRST if first else PreSharedKeySelection(outcome.record.winner),)
     if outcome.session is not None:
         early = EarlySecret.from_psk(suite.hash_name, outcome.session.secret)
     elif outcome.psk is not None:
@@ -208,7 +210,7 @@ def encrypted_extensions(negotiated: Negotiated, outcome: Outcome) -> EncryptedE
     # Not in a resumption: RFC 6066 section 3.
     name = negotiated.server_name if outcome.session is None else None
     if name is not None and any(credential.matches(name) for credential in negotiated.config.credentials):
-        extensions.append(ServerNameAck())
+        extensions.append(NAME_ACK)
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
     if negotiated.record_sizes is not None:
