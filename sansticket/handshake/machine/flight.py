@@ -191,8 +191,10 @@ class Flight:
         self.effects.append(raw)
         return raw
 
-    def send_raw(self, raw: bytes) -> None:
+    def send_raw(self, raw: bytes) -> bytes:
+        """The same of one whose bytes are there."""
         self.effects.append(raw)
+        return raw
 
     def send_change_cipher_spec(self) -> None:
         self.effects.append(CHANGE_CIPHER_SPEC)

@@ -7,6 +7,7 @@ signs.  What is signed are the messages themselves, and which certificates fit i
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from sansticket.codes import NamedGroup, SignatureScheme
@@ -66,6 +67,12 @@ def answer_request(message: CertificateRequest, config: Config) -> ShowCertifica
         if scheme is not None:
             return ShowCertificate(credential, scheme)
     return ShowNothing(why_withheld(config, wanted))
+
+
+@lru_cache(maxsize=64)
+def written_once(chain: tuple[bytes, ...]) -> bytes:
+    """The Certificate with our chain, which is the same in each handshake."""
+    return Certificate(chain).encode()
 
 
 def chain_of(message: Certificate, config: Config) -> tuple[bytes, ...]:

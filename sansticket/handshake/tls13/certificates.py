@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sansticket.codes import ProtocolVersion
 from sansticket.config.base import Config
 from sansticket.config.hello import signature_extensions
@@ -58,24 +60,33 @@ def compression_for(config: Config, asked: ExtensionsMessage) -> int | None:
 
 def shown(
     context: bytes, credential: Credential | None, algorithm: int | None = None, staple: bytes | None = None
-) -> Certificate | CompressedCertificate:
-    """Our chain, compressed if that makes it shorter; an empty one where a client has none that fits.
+) -> bytes:
+    """The message with our chain, compressed if that makes it shorter; with none where a client has none that fits.
 
     ``staple`` is the OCSP response that goes with the first certificate (RFC 9846 section 4.5.1.1).
 
     What depends on a request is not remembered.
     """
     chain = credential.chain if credential is not None else ()
-    entries = [CertificateEntry(der) for der in chain]
-    if staple is not None:
-        entries[0] = CertificateEntry(chain[0], (CertificateStatusResponse(staple),))
-    message = Certificate(context, tuple(entries))
+    if staple is None and not context:
+        message = written_once(chain)
+    else:
+        entries = [CertificateEntry(der) for der in chain]
+        if staple is not None:
+            entries[0] = CertificateEntry(chain[0], (CertificateStatusResponse(staple),))
+        message = Certificate(context, tuple(entries)).encode()
     if algorithm is None:
         return message
-    body = message.encode()[4:]
+    body = message[4:]
     compressed = compressed_once(algorithm, body) if not context else ALGORITHMS[algorithm].compress(body)
-    smaller = CompressedCertificate(algorithm, len(body), compressed)
-    return smaller if len(smaller.encode()) < len(body) + 4 else message
+    smaller = CompressedCertificate(algorithm, len(body), compressed).encode()
+    return smaller if len(smaller) < len(message) else message
+
+
+@lru_cache(maxsize=64)
+def written_once(chain: tuple[bytes, ...]) -> bytes:
+    """The Certificate of a handshake, which is the same in each."""
+    return Certificate(b"", tuple([CertificateEntry(der) for der in chain])).encode()
 
 
 def undone(message: CompressedCertificate, config: Config) -> Certificate:

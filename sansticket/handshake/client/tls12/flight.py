@@ -57,6 +57,7 @@ from sansticket.handshake.tls12.certificates import (
     check_curve,
     check_exchange,
     check_kind,
+    written_once,
 )
 from sansticket.handshake.tls12.keys import Keys
 from sansticket.handshake.tls12.states import Asking
@@ -217,7 +218,7 @@ class WaitServerHelloDone(ClientState):
     ) -> AskSign | WaitNewSessionTicket | WaitServerChangeCipherSpec:
         answer = self.answer
         chain = answer.credential.chain if isinstance(answer, ShowCertificate) else ()
-        transcript = self.transcript.plus(flight.received, flight.send(Certificate(chain)))
+        transcript = self.transcript.plus(flight.received, flight.send_raw(written_once(chain)))
         keyed, transcript = exchange_keys(self.handshake, transcript, self.proof, flight)
         if not isinstance(answer, ShowCertificate):
             return keyed.finish(transcript, flight)

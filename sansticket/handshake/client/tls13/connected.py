@@ -72,9 +72,9 @@ class ClientConnected(Connected):
         answer.tell(flight)
         if isinstance(answer, ShowCertificate):
             certificate = shown(message.context, answer.credential, answer.compression)
-            transcript = transcript.plus(flight.send(certificate))
+            transcript = transcript.plus(flight.send_raw(certificate))
             return AskSignAgain(answer.credential, answer.scheme, self, transcript)
-        transcript = transcript.plus(flight.send(shown(message.context, None)))
+        transcript = transcript.plus(flight.send_raw(shown(message.context, None)))
         return self.with_answer_finished(transcript, flight)
 
     def with_answer_finished(self, transcript: Transcript, flight: Flight) -> ClientConnected:

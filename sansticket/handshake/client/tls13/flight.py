@@ -313,13 +313,13 @@ class WaitServerFinished(State):
             case None:
                 return finished.complete(transcript, flight)
             case ShowNothing():
-                return finished.complete(transcript.plus(flight.send(shown(b"", None))), flight)
+                return finished.complete(transcript.plus(flight.send_raw(shown(b"", None))), flight)
             case EndEarlyData():
                 transcript = transcript.plus(flight.send(EndOfEarlyData()))
                 flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, handshake.traffic.client))
                 return finished.complete(transcript, flight)
             case ShowCertificate(credential=credential, compression=compression):
-                transcript = transcript.plus(flight.send(shown(b"", credential, compression)))
+                transcript = transcript.plus(flight.send_raw(shown(b"", credential, compression)))
                 return AskSign(credential, self.answer.scheme, finished, transcript)
 
 

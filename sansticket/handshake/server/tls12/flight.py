@@ -48,6 +48,7 @@ from sansticket.handshake.tls12.certificates import (
     chain_of,
     check_signature,
     signed_exchange,
+    written_once,
 )
 from sansticket.handshake.tls12.keys import Hellos, Keys
 from sansticket.handshake.tls12.states import Asking, State
@@ -117,7 +118,7 @@ def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     handshake, transcript = send_server_hello(
         negotiated, outcome, selected.suite, session_id, flight, stapled=staple is not None
     )
-    sent = [flight.send(Certificate(credential.chain))]
+    sent = [flight.send_raw(written_once(credential.chain))]
     if staple is not None:
         sent.append(flight.send(CertificateStatus(staple)))
     exchange = generate(selected.group, flight.entropy)

@@ -152,7 +152,7 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     compression = compression_for(negotiated.config, negotiated.hello)
     stapled = credential.ocsp_response is not None
     staple = staple_for(credential, negotiated.hello, flight.now) if stapled else None
-    sent.append(flight.send(shown(b"", credential, compression, staple)))
+    sent.append(flight.send_raw(shown(b"", credential, compression, staple)))
     return AskSign(credential, scheme, handshake, transcript.plus(*sent))
 
 
