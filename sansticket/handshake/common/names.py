@@ -16,6 +16,7 @@ from sansticket.wire.messages.hello import ClientHello
 if TYPE_CHECKING:
     from sansticket.config.client import ClientConfig
     from sansticket.config.server import ServerConfig
+    from sansticket.crypto.certificates import Credential
 
 _ZONE: Final = re.compile(r"(?<=[0-9a-f:])%[!-~]+\Z")
 """Of an IPv6 address in text (RFC 4007 section 11)."""
@@ -63,6 +64,13 @@ def server_name_of(hello: ClientHello) -> str | None:
             Reason.ILLEGAL_VALUE, f"server_name {quoted(name)}, {len(name)} bytes, which is no DNS name"
         )
     return name
+
+
+def credentials_named(config: ServerConfig, server_name: str | None) -> tuple[Credential, ...]:
+    """Those whose certificate is for the name that the client asks for; none where it asks for none."""
+    if server_name is None:
+        return ()
+    return tuple([one for one in config.credentials if one.matches(server_name)])
 
 
 def select_protocol(config: ServerConfig, hello: ClientHello) -> bytes | None:

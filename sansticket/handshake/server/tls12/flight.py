@@ -23,6 +23,7 @@ from attrs import evolve, field
 
 from sansticket.commands import AcceptPeer, ProvideSignature, RejectPeer
 from sansticket.config.choices import ClientAuthentication
+from sansticket.crypto.certificates import Credential
 from sansticket.crypto.groups import KeyExchange, generate
 from sansticket.crypto.inspection import signing_key_of
 from sansticket.crypto.signatures import PublicKey
@@ -30,6 +31,7 @@ from sansticket.crypto.suites import SUITES, SuiteParameters
 from sansticket.errors import Fault, Reason
 from sansticket.events import VerifyPeer
 from sansticket.handshake.common.certificates import staple_for, verify_chain_default
+from sansticket.handshake.common.names import credentials_named
 from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.common.versions import random_for_tls12
 from sansticket.handshake.machine.flight import Flight
@@ -95,7 +97,8 @@ def resume(
     flight.learn(session=session, peer_certificates=session.peer_certificates)
     session_id = negotiated.hello.session_id
     suite, chain = SUITES[session.cipher_suite], session.peer_certificates
-    handshake, transcript = send_server_hello(negotiated, outcome, suite, session_id, flight)
+    extensions = hello_extensions(negotiated, outcome)
+    handshake, transcript = send_server_hello(negotiated, outcome, suite, session_id, extensions, flight)
     keys = Keys.resumed(handshake.hellos, session)
     keys.log(flight)
     keyed = ServerKeyed(handshake, transcript, keys, session.group, chain, session.family)
@@ -108,15 +111,19 @@ def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
 
     Without extended master secret there is neither: what can never resume is not issued (RFC 7627 section 5.3).
     """
-    selected = select(negotiated)
+    named = credentials_named(negotiated.config, negotiated.server_name)
+    selected = select(negotiated, named)
     keeps = negotiated.keeps_sessions and negotiated.extended_master_secret and not outcome.gives_ticket
     session_id = flight.entropy(SESSION_ID_LENGTH) if keeps else b""
     credential = selected.credential
     staple = None
     if credential.ocsp_response is not None:
         staple = staple_for(credential, negotiated.hello, flight.now)
+    extensions = hello_extensions(negotiated, outcome, named)
+    if staple is not None:
+        extensions.append(STATUS_PROMISED)
     handshake, transcript = send_server_hello(
-        negotiated, outcome, selected.suite, session_id, flight, stapled=staple is not None
+        negotiated, outcome, selected.suite, session_id, extensions, flight
     )
     sent = [flight.send_raw(written_once(credential.chain))]
     if staple is not None:
@@ -130,13 +137,9 @@ def send_server_hello(
     outcome: Outcome,
     suite: SuiteParameters,
     session_id: bytes,
+    extensions: list[Extension],
     flight: Flight,
-    *,
-    stapled: bool = False,
 ) -> tuple[ServerHandshake, Transcript]:
-    extensions = hello_extensions(negotiated, outcome)
-    if stapled:
-        extensions.append(STATUS_PROMISED)
     hello = ServerHello(
         random=random_for_tls12(negotiated.config, flight.entropy(32)),
         session_id=session_id,
@@ -157,15 +160,17 @@ def send_server_hello(
     return ServerHandshake(negotiated, outcome, hellos, session_id), transcript
 
 
-def hello_extensions(negotiated: Negotiated, outcome: Outcome) -> list[Extension]:
-    """Answers to what the client said, and nothing else."""
+def hello_extensions(
+    negotiated: Negotiated, outcome: Outcome, named: tuple[Credential, ...] = ()
+) -> list[Extension]:
+    """Answers to what the client said, and nothing else.
+
+    ``named``: the credentials for the client's server name; none in a resumption (RFC 6066 section 3).
+    """
     extensions: list[Extension] = []
     if negotiated.secure_renegotiation:
         extensions.append(NO_RENEGOTIATION_INFO)
-    name = (
-        negotiated.server_name if outcome.session is None else None
-    )  # not in a resumption: RFC 6066 section 3
-    if name is not None and any(one.matches(name) for one in negotiated.config.credentials):
+    if named:
         extensions.append(NAME_ACK)
     if negotiated.hello.find(EcPointFormats) is not None:
         extensions.append(ONLY_UNCOMPRESSED)

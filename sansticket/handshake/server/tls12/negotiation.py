@@ -107,16 +107,20 @@ class Selected:
     scheme: int
 
 
-def select(negotiated: Negotiated) -> Selected:
-    """Our most preferred suite for which there is a certificate whose key the client can verify."""
+def select(negotiated: Negotiated, named: tuple[Credential, ...]) -> Selected:
+    """Our most preferred suite for which there is a certificate whose key the client can verify.
+
+    ``named``: the credentials for the client's server name.  Without a name, or with one that none has, all will do.
+    """
     config, hello = negotiated.config, negotiated.hello
     common = [suite for suite in config.suites_of(TLS12) if suite in hello.cipher_suites]
     if not common:
         raise Fault(Reason.NO_COMMON_CIPHER_SUITE, f"the client offers {listed(hello.cipher_suites)}")
     group = select_group(negotiated)
-    named = credentials_for(negotiated)
-    pairs = [(SUITES[number], credential) for number in common for credential in named]
-    fitting = [pair for pair in pairs if goes_with(*pair)]
+    # A suite says whether the certificate is one for ECDSA or one for RSA (RFC 8422 section 2).
+    kinds = [(one, one.tls12_authentication) for one in named or config.credentials]
+    suites = [SUITES[number] for number in common]
+    fitting = [(suite, one) for suite in suites for one, kind in kinds if kind == suite.tls12_authentication]
     if not fitting:
         raise Fault(Reason.NO_CREDENTIAL, "no certificate goes with a suite that the client offers")
     signing = [
@@ -131,11 +135,6 @@ def select(negotiated: Negotiated) -> Selected:
     return Selected(suite, group, *chosen)
 
 
-def goes_with(suite: SuiteParameters, credential: Credential) -> bool:
-    """A suite says whether the certificate is one for ECDSA or one for RSA (RFC 8422 section 2)."""
-    return credential.tls12_authentication == suite.tls12_authentication
-
-
 def select_group(negotiated: Negotiated) -> int:
     """Our most preferred group that the client has; one that does not say has P-256 (RFC 8422 section 4)."""
     ours = negotiated.config.groups_of(TLS12)
@@ -145,14 +144,6 @@ def select_group(negotiated: Negotiated) -> int:
         if group in theirs:
             return group
     raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {listed(theirs)}")
-
-
-def credentials_for(negotiated: Negotiated) -> tuple[Credential, ...]:
-    """Those for the client's server name; without a name, or with one that none has, all."""
-    name, credentials = negotiated.server_name, negotiated.config.credentials
-    if name is None:
-        return credentials
-    return tuple([one for one in credentials if one.matches(name)]) or credentials
 
 
 def fitting_scheme(negotiated: Negotiated, credential: Credential) -> int | None:

@@ -39,6 +39,7 @@ from sansticket.handshake.common.certificates import (
     staple_for,
     verify_chain_default,
 )
+from sansticket.handshake.common.names import credentials_named
 from sansticket.handshake.common.signing import AskSignature
 from sansticket.handshake.machine.established import Established
 from sansticket.handshake.machine.flight import Flight
@@ -138,7 +139,8 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
     if negotiated.share is None or not negotiated.config.credentials:
         check_key(negotiated, outcome)
     handshake, transcript = send_server_hello(negotiated, outcome, flight)
-    sent = [flight.send(encrypted_extensions(negotiated, outcome))]
+    named = credentials_named(negotiated.config, negotiated.server_name) if outcome.session is None else ()
+    sent = [flight.send(encrypted_extensions(negotiated, outcome, named))]
     if outcome.session is not None:
         chain = outcome.session.peer_certificates
         flight.learn(session=outcome.session, peer_certificates=chain)
@@ -148,7 +150,7 @@ def answer_hello(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> As
         return WaitClientFinished(finish_flight(handshake, transcript.plus(*sent), flight), ())
     if negotiated.config.client_authentication is not ClientAuthentication.NONE:
         sent.append(flight.send(certificate_request(negotiated.config, b"")))
-    credential, scheme = select_credential(negotiated)
+    credential, scheme = select_credential(negotiated, named)
     compression = compression_for(negotiated.config, negotiated.hello)
     stapled = credential.ocsp_response is not None
     staple = staple_for(credential, negotiated.hello, flight.now) if stapled else None
@@ -205,11 +207,12 @@ def send_server_hello(
     return ServerHandshake(negotiated, outcome, secret, traffic), transcript
 
 
-def encrypted_extensions(negotiated: Negotiated, outcome: Outcome) -> EncryptedExtensions:
+def encrypted_extensions(
+    negotiated: Negotiated, outcome: Outcome, named: tuple[Credential, ...] = ()
+) -> EncryptedExtensions:
+    """``named``: the credentials for the client's server name; none in a resumption (RFC 6066 section 3)."""
     extensions: list[Extension] = []
-    # Not in a resumption: RFC 6066 section 3.
-    name = negotiated.server_name if outcome.session is None else None
-    if name is not None and any(credential.matches(name) for credential in negotiated.config.credentials):
+    if named:
         extensions.append(NAME_ACK)
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))
@@ -220,19 +223,18 @@ def encrypted_extensions(negotiated: Negotiated, outcome: Outcome) -> EncryptedE
     return EncryptedExtensions(tuple(extensions))
 
 
-def select_credential(negotiated: Negotiated) -> tuple[Credential, int]:
-    """The best credential for the client's server name whose key the client can verify.
+def select_credential(negotiated: Negotiated, named: tuple[Credential, ...]) -> tuple[Credential, int]:
+    """The best credential for the client's server name (``named``) whose key the client can verify.
 
     Without a name, or with one that no certificate has, every credential will do: the client decides
     whether it likes what it sees (RFC 6066 section 3 leaves that to the server).
     """
-    config, name = negotiated.config, negotiated.server_name
+    config = negotiated.config
     offered = negotiated.hello.find(SignatureAlgorithms)
     if offered is None:
         raise Fault(
             Reason.MISSING_EXTENSION, "signature_algorithms, needed for a handshake with certificates"
         )
-    named = [credential for credential in config.credentials if name is not None and credential.matches(name)]
     fitting = []
     for credential in named or config.credentials:
         scheme = scheme_for(credential, offered.schemes, config.signature_schemes)
