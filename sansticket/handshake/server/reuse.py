@@ -151,7 +151,7 @@ def note_finished(
     """TLS 1.2: the client has proved that the ticket is its own.  It is too late to refuse it, where another one was
     faster."""
     session = outcome.session
-    if session is None or not ticket or not outcome.gives_ticket:
+    if session is None or not ticket or not outcome.record.tickets_to_follow:
         return
     config: ServerConfig = greeting.config
     use = use_of(greeting, session.version, session.family, session.generation, flight.now)

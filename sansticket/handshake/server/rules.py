@@ -77,11 +77,6 @@ class Outcome:
     opened: tuple[Session | None, ...] = ()
     """The sessions of the decisions, None where there is none, whatever became of them."""
 
-    @property
-    def gives_ticket(self) -> bool:
-        """A ticket follows."""
-        return bool(self.record.tickets_to_follow)
-
 
 @value
 class Rules(Generic[After]):

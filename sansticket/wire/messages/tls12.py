@@ -15,7 +15,6 @@ from sansticket.wire.cursor import (
     numbers,
     pack_items,
     pack_numbers,
-    u16,
     vector8,
     vector16,
     vector24,
@@ -78,7 +77,7 @@ class ServerKeyExchange(Message):
     @property
     def params(self) -> bytes:
         """ServerECDHParams, the part that the signature covers after the two randoms."""
-        return b"\x03" + u16(self.group) + vector8(self.public)
+        return b"\x03" + self.group.to_bytes(2) + len(self.public).to_bytes(1) + self.public
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
@@ -95,7 +94,10 @@ class ServerKeyExchange(Message):
         return cls(group, public, scheme, signature)
 
     def encode(self) -> bytes:
-        return frame(self.TYPE, self.params + u16(self.scheme) + vector16(self.signature))
+        return frame(
+            self.TYPE,
+            self.params + self.scheme.to_bytes(2) + len(self.signature).to_bytes(2) + self.signature,
+        )
 
 
 @frozen

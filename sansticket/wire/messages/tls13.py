@@ -13,7 +13,6 @@ from sansticket.wire.cursor import (
     malformed,
     u16,
     vector8,
-    vector16,
     vector24,
 )
 from sansticket.wire.extensions.base import Extension
@@ -160,7 +159,7 @@ class CertificateVerify(Message):
         return cls(scheme, signature)
 
     def encode(self) -> bytes:
-        return frame(self.TYPE, u16(self.scheme) + vector16(self.signature))
+        return frame(self.TYPE, self.scheme.to_bytes(2) + len(self.signature).to_bytes(2) + self.signature)
 
 
 @frozen

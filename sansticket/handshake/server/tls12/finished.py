@@ -147,6 +147,7 @@ class ServerKeyed:
             secret=self.keys.master.secret,
             lifetime=negotiated.config.ticket_policy.first_lifetime(),
             issued_at=now,
+            authenticated_at=now,
             alpn=hellos.alpn_protocol,
             server_name=hellos.server_name,
             session_id_context=negotiated.session_id_context,
@@ -271,7 +272,8 @@ class WaitClientFinished(State):
                 keyed.note_use(keyed.handshake.negotiated.config.ticket_uses, flight)
             return keyed.connected(flight)
         keyed = keyed.plus(flight.received)
-        given = keyed.give_ticket(flight) if keyed.handshake.outcome.gives_ticket else keyed
+        promised = keyed.handshake.outcome.record.tickets_to_follow
+        given = keyed.give_ticket(flight) if promised else keyed
         return given.finish_full(flight) if isinstance(given, ServerKeyed) else given
 
 

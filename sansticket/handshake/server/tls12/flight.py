@@ -102,7 +102,7 @@ def resume(
     keys = Keys.resumed(handshake.hellos, session)
     keys.log(flight)
     keyed = ServerKeyed(handshake, transcript, keys, session.group, chain, session.family)
-    given = keyed.give_ticket(flight) if outcome.gives_ticket else keyed
+    given = keyed.give_ticket(flight) if outcome.record.tickets_to_follow else keyed
     return given.finish_resumed(flight) if isinstance(given, ServerKeyed) else given
 
 
@@ -113,8 +113,13 @@ def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) 
     """
     named = credentials_named(negotiated.config, negotiated.server_name)
     selected = select(negotiated, named)
-    keeps = negotiated.keeps_sessions and negotiated.extended_master_secret and not outcome.gives_ticket
-    session_id = flight.entropy(SESSION_ID_LENGTH) if keeps else b""
+    session_id = b""
+    if (
+        negotiated.extended_master_secret
+        and not outcome.record.tickets_to_follow
+        and negotiated.keeps_sessions
+    ):
+        session_id = flight.entropy(SESSION_ID_LENGTH)
     credential = selected.credential
     staple = None
     if credential.ocsp_response is not None:
@@ -176,7 +181,7 @@ def hello_extensions(
         extensions.append(ONLY_UNCOMPRESSED)
     if negotiated.extended_master_secret:
         extensions.append(EXTENDED_MASTER_SECRET)
-    if outcome.gives_ticket:
+    if outcome.record.tickets_to_follow:
         extensions.append(TICKET_PROMISED)
     if negotiated.alpn_protocol is not None:
         extensions.append(ApplicationProtocols((negotiated.alpn_protocol,)))

@@ -40,23 +40,12 @@ class Negotiated:
     server_name: str | None
     alpn_protocol: bytes | None
     session_id_context: bytes
+    secure_renegotiation: bool
+    """The client says that this is no renegotiation, by an extension or a cipher suite (RFC 5746 section 3.6)."""
     extended_master_secret: bool
+    ticket: bytes | None = field(repr=False)
+    """What the client shows, which is empty if it only takes tickets; None where one side does not do them."""
     record_sizes: RecordSizes | None
-
-    @property
-    def secure_renegotiation(self) -> bool:
-        """The client says that this is no renegotiation, by an extension or a cipher suite (RFC 5746 section 3.6)."""
-        signalled = CipherSuite.EMPTY_RENEGOTIATION_INFO_SCSV in self.hello.cipher_suites
-        return signalled or self.hello.find(RenegotiationInfo) is not None
-
-    @property
-    def ticket(self) -> bytes | None:
-        """What the client shows, which is empty if it only takes tickets; None where one side does not do them."""
-        config = self.config
-        if not (config.tickets.stateless and config.tickets_in_tls12):
-            return None
-        extension = self.hello.find(SessionTicketExtension)
-        return extension.ticket if extension is not None else None
 
     @property
     def looks_up_sessions(self) -> bool:
@@ -82,6 +71,9 @@ def negotiate(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> Neg
     extended_master_secret = hello.find(ExtendedMasterSecret) is not None
     if config.require_extended_master_secret and not extended_master_secret:
         raise Fault(Reason.MISSING_EXTENDED_MASTER_SECRET, "in the ClientHello")
+    does_tickets = config.tickets.stateless and config.tickets_in_tls12
+    shown = hello.find(SessionTicketExtension) if does_tickets else None
+    signalled = CipherSuite.EMPTY_RENEGOTIATION_INFO_SCSV in hello.cipher_suites
     return Negotiated(
         config=config,
         hello=hello,
@@ -89,7 +81,9 @@ def negotiate(config: ServerConfig, hello: ClientHello, raw_hello: bytes) -> Neg
         server_name=server_name_of(hello),
         alpn_protocol=select_protocol(config, hello),
         session_id_context=config.effective_session_id_context,
+        secure_renegotiation=signalled or renegotiation is not None,
         extended_master_secret=extended_master_secret,
+        ticket=shown.ticket if shown is not None else None,
         record_sizes=sizes_asked_for(config, hello, TLS_1_2),
     )
 

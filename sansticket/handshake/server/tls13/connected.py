@@ -318,10 +318,8 @@ def after_handshake(connected: ServerConnected, tickets: int, flight: Flight) ->
 def go_on(connected: ServerConnected, batch: Batch, flight: Flight) -> AfterHandshake:
     """Make the tickets of the batch, up to one about which somebody is asked; when all are made, send its data."""
     config, left, made = connected.config, batch.tickets, connected.tickets_made
-    while left:
-        lifetime = connected.remaining_lifetime(flight.now)
-        if lifetime <= 0:
-            break
+    lifetime = connected.remaining_lifetime(flight.now) if left else 0
+    while left and lifetime > 0:
         session, prepared = connected.session_for_ticket(lifetime, made, flight), None
         if PrepareTicket not in config.answers:
             prepared = prepare(session, AS_IT_IS, config, flight)
