@@ -206,7 +206,9 @@ def resolve(decisions: Sequence[Decision], version: int, num_tickets: int | Tick
     resumed; whatever follows that one is not looked at.  TLS 1.2 has one ticket at most and does not know
     ``num_tickets``; a client that shares no PSK key exchange mode with us counts as ``num_tickets`` 0.
     """
-    counts = _counts(decisions, version, num_tickets)
+    if not RULES[version].counted:
+        num_tickets = _ONE if decisions else _NONE
+    counts = num_tickets if isinstance(num_tickets, TicketCounts) else TicketCounts.of(num_tickets)
     renews = False
     for index, decision in enumerate(decisions):
         answer = decision.ticket_return
@@ -231,12 +233,6 @@ def resolve(decisions: Sequence[Decision], version: int, num_tickets: int | Tick
     if all(decision.ticket_return is TicketReturn.IGNORE for decision in decisions):
         return Resolution(None, 0, "full handshake, every identity was answered with IGNORE")
     return Resolution(None, counts.full, "full handshake, no identity could be used")
-
-
-def _counts(decisions: Sequence[Decision], version: int, num_tickets: int | TicketCounts) -> TicketCounts:
-    if not RULES[version].counted:
-        return _ONE if decisions else _NONE
-    return num_tickets if isinstance(num_tickets, TicketCounts) else TicketCounts.of(num_tickets)
 
 
 def _failed(reason: Reason, alert: AlertDescription | None, why: str) -> Resolution:

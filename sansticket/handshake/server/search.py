@@ -42,7 +42,6 @@ from sansticket.handshake.server.rules import (
     Found,
     NotOurs,
     Outcome,
-    Rules,
     Search,
     SoughtPsk,
     failed,
@@ -67,13 +66,8 @@ from sansticket.values import value
 UNKNOWN: Final = Check("found", False, "no session of this id")
 
 
-def begin(rules: Rules[After], flight: Flight) -> After:
-    """From what the hello shows to our answer, or to a question."""
-    return go_on(Search(rules, rules.shown()), flight)
-
-
 def go_on(search: Search[After], flight: Flight) -> After:
-    """Try what is shown next; when a session was found, or nothing is left, conclude."""
+    """Try what is shown next; when a session was found, or nothing is left, conclude: to our answer, or a question."""
     index = len(search.identities)
     if index == len(search.shown) or (search.decisions and search.decisions[-1].ends):
         return conclude(search, flight)

@@ -74,8 +74,8 @@ class Keys:
         return Exporter(self.master, self.hellos.client_random, self.hellos.server_random)
 
     def log(self, flight: Flight) -> None:
-        if flight.logs_secrets:
-            flight.log_secrets(self.hellos.client_random, {"CLIENT_RANDOM": self.master.secret})
+        """Where ``flight.logs_secrets``."""
+        flight.log_secrets(self.hellos.client_random, {"CLIENT_RANDOM": self.master.secret})
 
     def change_cipher_spec(self, flight: Flight, *, server: bool) -> None:
         """Ours; what we write after it is protected."""

@@ -232,7 +232,8 @@ def exchange_keys(
     share, shared_secret = respond(proof.group, proof.share, flight.entropy)
     transcript = transcript.plus(flight.send(ClientKeyExchange(share)))
     keys = Keys.exchanged(handshake.hellos, shared_secret, transcript)
-    keys.log(flight)
+    if flight.logs_secrets:
+        keys.log(flight)
     return ClientKeyed(handshake, keys, proof.chain, proof.group, None, proof.staple), transcript
 
 

@@ -75,7 +75,8 @@ def take_server_hello(offer: ClientOffer, message: ServerHello, flight: Flight) 
     if session is None:
         return WaitCertificate(handshake, transcript)
     keys = Keys.resumed(hellos, session)
-    keys.log(flight)
+    if flight.logs_secrets:
+        keys.log(flight)
     return ClientKeyed(handshake, keys, session.peer_certificates, session.group, session).wait(transcript)
 
 

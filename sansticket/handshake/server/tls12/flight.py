@@ -100,7 +100,8 @@ def resume(
     extensions = hello_extensions(negotiated, outcome)
     handshake, transcript = send_server_hello(negotiated, outcome, suite, session_id, extensions, flight)
     keys = Keys.resumed(handshake.hellos, session)
-    keys.log(flight)
+    if flight.logs_secrets:
+        keys.log(flight)
     keyed = ServerKeyed(handshake, transcript, keys, session.group, chain, session.family)
     given = keyed.give_ticket(flight) if outcome.record.tickets_to_follow else keyed
     return given.finish_resumed(flight) if isinstance(given, ServerKeyed) else given
@@ -274,7 +275,8 @@ class WaitClientKeyExchange(State):
         handshake, transcript = self.handshake, self.transcript.plus(flight.received)
         shared_secret = self.exchange.finish(message.public)
         keys = Keys.exchanged(handshake.hellos, shared_secret, transcript)
-        keys.log(flight)
+        if flight.logs_secrets:
+            keys.log(flight)
         family = family_of(None, handshake.negotiated.config, flight)
         keyed = ServerKeyed(handshake, transcript, keys, self.exchange.group, (), family)
         if isinstance(self.certificate, Shown):

@@ -34,7 +34,7 @@ from sansticket.errors import Reason
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.server import rules, search
 from sansticket.handshake.server.policy import check_policy
-from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Shown
+from sansticket.handshake.server.rules import Judgement, Outcome, Questions, Search, Shown
 from sansticket.handshake.server.tls12.finished import (
     AskPrepareTicket,
     AskProtectTicket,
@@ -59,7 +59,8 @@ def begin(config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Fl
     """From the ClientHello to our answer, or to a question."""
     negotiated = negotiate(config, hello, raw_hello)
     flight.learn(version=TLS12, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
-    return search.begin(Rules(config, negotiated), flight)
+    own = Rules(config, negotiated)
+    return search.go_on(Search(own, own.shown()), flight)
 
 
 @value
@@ -134,7 +135,9 @@ class Rules(rules.Rules["AfterHello"]):
             record = evolve(record, tickets_to_follow=0, why=f"{record.why}, and {NOT_RESUMABLE}")
         elif self.negotiated.ticket is None:
             record = evolve(record, why=f"{record.why}, and no ticket follows: {self.why_no_tickets()}")
-        return do_full_handshake(self.negotiated, evolve(outcome, record=record), flight)
+        if record is not outcome.record:
+            outcome = evolve(outcome, record=record)
+        return do_full_handshake(self.negotiated, outcome, flight)
 
 
 def check_version(session: Session) -> Check:

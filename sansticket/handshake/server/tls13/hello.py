@@ -25,6 +25,7 @@ from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import State
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.handshake.server import search
+from sansticket.handshake.server.rules import Search
 from sansticket.handshake.server.tls13.cookies import Remembered, check_no_early_data, fixed_extensions
 from sansticket.handshake.server.tls13.early_data import skippable
 from sansticket.handshake.server.tls13.negotiation import (
@@ -94,7 +95,8 @@ def negotiate(
         record_sizes=sizes_asked_for(config, hello, TLS_1_3),
     )
     flight.learn(version=TLS13, server_name=negotiated.server_name, alpn_protocol=negotiated.alpn_protocol)
-    return search.begin(Rules.of(negotiated), flight)
+    rules = Rules.of(negotiated)
+    return search.go_on(Search(rules, rules.shown()), flight)
 
 
 def retry(
