@@ -126,8 +126,8 @@ _KINDS: Final[dict[type, str]] = {}
 def _kind_of(key: object) -> str:
     """What kind of key it is: ec, rsa, or nothing for those without a choice of hash.
 
-    Remembered by class: those of the library are abstract, and ``isinstance`` with them takes longer than all else
-    that is done here.
+    Remembered by class (in ``_KINDS``, where whoever has asked ``schemes_of`` finds it): those of the library are
+    abstract, and ``isinstance`` with them takes longer than all else that is done here.
     """
     cls = type(key)
     kind = _KINDS.get(cls)
@@ -218,8 +218,8 @@ def _works(probe: Callable[[], object]) -> bool:
 
 def sign(key: PrivateKey, scheme: int, message: bytes, tls13: bool = True) -> bytes:
     """Sign a handshake.  Fault ILLEGAL_VALUE for a scheme that does not fit the key."""
-    schemes, kind = schemes_of(key, tls13), _kind_of(key)
-    if kind == "ec" and scheme in schemes:
+    schemes = schemes_of(key, tls13)
+    if _KINDS[type(key)] == "ec" and scheme in schemes:
         return cast(ec.EllipticCurvePrivateKey, key).sign(message, _ecdsa(scheme))
     if isinstance(key, rsa.RSAPrivateKey):
         # The key of an id-RSASSA-PSS certificate is such an object too.
@@ -240,7 +240,7 @@ def verify(public_key: PublicKey, scheme: int, message: bytes, signature: bytes,
     if scheme not in schemes_of(public_key, tls13):
         raise _misfit(scheme)
     try:
-        if _kind_of(public_key) == "ec":
+        if _KINDS[type(public_key)] == "ec":
             cast(ec.EllipticCurvePublicKey, public_key).verify(signature, message, _ecdsa(scheme))
         elif isinstance(public_key, rsa.RSAPublicKey):
             public_key.verify(signature, message, _rsa_padding(scheme), _HASHES[scheme])
