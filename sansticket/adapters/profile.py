@@ -17,7 +17,8 @@ class Profile:
 
     config: ClientConfig | ServerConfig
     live: ClientConfig | ServerConfig
-    """The same for the connection itself: a server's asks ``SelectConfig``, which the SSLObject answers."""
+    """The same for the connection itself: a server's asks ``SelectConfig``, which the SSLObject answers, where its
+    choice depends on the ClientHello."""
 
     identity: object
     """Who we are and how the peer is verified: a session of another identity is not for this connection."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from struct import unpack_from
 from typing import cast
 
 from attrs import evolve
 
+from sansticket.adapters.incoming import HEADER_LENGTH
 from sansticket.adapters.members.settings import refuse_ask
 from sansticket.adapters.profile import Profile
 from sansticket.codes import AlertDescription, ProtocolVersion
@@ -48,6 +50,19 @@ def _application_says(config: ServerConfig, question: SelectConfig) -> UseConfig
     if isinstance(command, AbortHandshake):
         return command
     raise TypeError(f"{quoted(command)} as answer to SelectConfig; expected UseConfig or AbortHandshake")
+
+
+def offered_suites(records: bytes | bytearray) -> tuple[int, ...]:
+    """The cipher suites of a ClientHello, whole and well-formed, from the records in which it came."""
+    hello, start = bytearray(), 0
+    while start < len(records):
+        body = start + HEADER_LENGTH
+        start = body + int.from_bytes(records[body - 2 : body])
+        hello += records[body:start]
+    at = 4 + 2 + 32  # behind the header of the message, legacy_version and random
+    at += 1 + hello[at]
+    length = int.from_bytes(hello[at : at + 2])
+    return unpack_from(f">{length // 2}H", hello, at + 2)
 
 
 def _will_be_tls13(config: ServerConfig, question: SelectConfig) -> bool:

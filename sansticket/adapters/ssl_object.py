@@ -26,7 +26,7 @@ from sansticket.adapters.failures import closed, failure, terminated, want_read
 from sansticket.adapters.incoming import Incoming
 from sansticket.adapters.members.psks import with_psk
 from sansticket.adapters.profile import Context, Profile
-from sansticket.adapters.selection import config_for, refusal
+from sansticket.adapters.selection import config_for, offered_suites, refusal
 from sansticket.adapters.sessions import SSLSession, as_session
 from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.commands import (
@@ -53,6 +53,8 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
+from sansticket.handshake.machine.transitions import name_of
+from sansticket.handshake.server.start import WaitClientHello
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 
@@ -61,6 +63,9 @@ if TYPE_CHECKING:
 
 HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ")
 """The beginnings by which OpenSSL knows somebody who speaks HTTP where TLS is spoken."""
+
+WAIT_CLIENT_HELLO: Final = name_of(WaitClientHello)
+"""The state in which a server begins."""
 
 
 class SSLObject(Facts):
@@ -98,6 +103,7 @@ class SSLObject(Facts):
         self._termination: ConnectionTerminated | None = None
         self._cause: BaseException | None = None
         self._offered: tuple[int, ...] = ()
+        self._hello: bytearray | None = None  # the records of the ClientHello, as long as they come
         self._speaks_http = False
 
     def __repr__(self) -> str:
@@ -196,7 +202,8 @@ class SSLObject(Facts):
     def do_handshake(self) -> None:
         """Go on with the handshake.  SSLWantReadError when it needs more from the peer."""
         if self._completed is None:
-            self._begin()
+            if self._connection is None:
+                self._begin()
             done = False
             while not done and self._more_can_come():
                 done = self._hand_over(self._incoming.record())
@@ -314,11 +321,10 @@ class SSLObject(Facts):
     # --- the connection ------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        if self._connection is not None:
-            return
         live, make = self._profile.live, self._context.new_connection
         if isinstance(live, ServerConfig):
             self._connection = (make or ServerConnection)(live, application=self.application)
+            self._hello = None if SelectConfig in live.answers else bytearray()
         else:
             if self._profile.psk_client_callback is not None:
                 live = with_psk(live, self._profile.psk_client_callback)
@@ -337,8 +343,12 @@ class SSLObject(Facts):
         assert self._connection is not None
         if not data:
             return False  # half a header, and to the connection it would be the end
-        if self._completed is None:
-            self._speaks_http |= self._server_side and data.startswith(HTTP_METHODS)
+        if self._completed is None and self._server_side:
+            self._speaks_http |= data.startswith(HTTP_METHODS)
+            if self._hello is not None and self._connection.state == WAIT_CLIENT_HELLO:
+                self._hello += data
+            elif self._hello is not None:  # something else comes, so it is whole
+                self._offered, self._hello = offered_suites(self._hello), None
         self._take(self._connection.receive_data(data))
         return self._completed is not None
 
@@ -350,6 +360,9 @@ class SSLObject(Facts):
 
     def _take(self, events: list[Event]) -> None:
         """Note what has happened, answer the question if it ends with one, and fill the outgoing buffer."""
+        if not events:
+            self._flush()
+            return
         received: list[bytes] = []
         for event in events:
             if (
@@ -363,7 +376,7 @@ class SSLObject(Facts):
                 received.insert(0, self._data[self._read_to :])
             self._data, self._read_to = received[0] if len(received) == 1 else b"".join(received), 0
         self._flush()
-        if events and isinstance(events[-1], Question):
+        if isinstance(events[-1], Question):
             self._answer(events.pop())
         if self._context.on_event is not None:
             for event in events:

@@ -24,6 +24,7 @@ from sansticket import (
     SelectConfig,
     SessionCache,
     TicketKeyRing,
+    UseConfig,
     VerifyPeer,
 )
 from sansticket.adapters import (
@@ -32,6 +33,7 @@ from sansticket.adapters import (
     SSLObject,
     create_default_context,
 )
+from sansticket.adapters.ciphers import cipher_tuples
 from sansticket.adapters.failures import terminated
 from sansticket.codes import NamedGroup, ProtocolVersion
 from sansticket.commands import AcceptPeer
@@ -43,6 +45,7 @@ from tests.support.ssl_objects import NAME, OURS, TLS12, TLS13, End, Link, shake
 from tests.support.staples import REVOKED, UNKNOWN, stapled_credential
 
 CLIENT, SERVER = ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER
+VERSIONS = {TLS12: ProtocolVersion.TLS_1_2, TLS13: ProtocolVersion.TLS_1_3}
 
 
 def client(**changes: Any) -> SSLContext:
@@ -437,6 +440,56 @@ def test_server_names_are_for_servers() -> None:
         server().sni_callback = 4
     with pytest.raises(ConfigError, match="SelectConfig is answered"):
         server(answers={SelectConfig: print}).sni_callback = print
+
+
+def in_records(hello: bytes, size: int) -> bytes:
+    """The one record cut into records of that many bytes of content."""
+    return b"".join(
+        hello[:3] + len(part).to_bytes(2) + part
+        for part in (hello[start : start + size] for start in range(5, len(hello), size))
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 44, 45, 100, 16_384])
+@pytest.mark.parametrize("changes", [{}, {"groups": (NamedGroup.SECP384R1,)}], ids=["at once", "hello retry"])
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+def test_what_a_client_offers_is_known_however_its_hello_comes(
+    version: ssl.TLSVersion, changes: dict[str, Any], size: int
+) -> None:
+    """With a question that shows the hello, and without one."""
+    config = client_config(versions=[VERSIONS[version]])
+    expected = cipher_tuples(config.suites_of(VERSIONS[version]))
+    for callback in (None, lambda *_: None):
+        choosing = server(**changes)
+        choosing.sni_callback = callback
+        link = Link(SSLContext(config), choosing)
+        link.client.step()
+        for byte in in_records(link.client.outgoing.read(), size):
+            link.server.incoming.write(bytes((byte,)))
+            link.server.step()
+        link.shake()
+        assert link.server.tls.shared_ciphers() == expected
+
+
+def asks(context: SSLContext) -> bool:
+    return SelectConfig in context._current_profile().live.answers
+
+
+def test_a_server_asks_itself_only_where_something_depends_on_the_hello() -> None:
+    """The question costs a step in each handshake."""
+    assert not asks(server())
+    assert not asks(server(alpn_protocols=[b"h2"]))  # and a client without it is refused
+    assert asks(server(answers={SelectConfig: lambda question: UseConfig(server_config())}))
+    keys = TicketKeyRing.generate()
+    assert asks(server(ticket_keys=keys, stateless_retry=keys))
+    context = server()
+    for name, value, other in (("sni_callback", print, None), ("post_handshake_auth", True, False)):
+        setattr(context, name, value)
+        assert asks(context)
+        setattr(context, name, other)
+        assert not asks(context)
+    context.set_alpn_protocols(["h2"])
+    assert asks(context)
 
 
 def test_another_context_has_to_fit() -> None:

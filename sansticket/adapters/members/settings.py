@@ -318,11 +318,29 @@ class Settings:
 
     def _live(self, config: ClientConfig | ServerConfig) -> ClientConfig | ServerConfig:
         if isinstance(config, ServerConfig):
-            return evolve(config, answers={**config.answers, SelectConfig: ASK})
+            return (
+                evolve(config, answers={**config.answers, SelectConfig: ASK})
+                if self._chooses(config)
+                else config
+            )
         if config.verify_peer and not self.check_hostname and VerifyPeer not in config.answers:
             answers = {**config.answers, VerifyPeer: ChainAlone(config)}
             return evolve(config, answers=answers, verification_label=CHAIN_ALONE)
         return config
+
+    def _chooses(self, config: ServerConfig) -> bool:
+        """Whether something depends on the ClientHello: a question is a step more in each handshake.
+
+        With a ``stateless_retry`` the hello that begins a connection may be another client's, and the question shows
+        the one that counts.
+        """
+        return (
+            self.sni_callback is not None
+            or self.post_handshake_auth
+            or SelectConfig in config.answers
+            or config.stateless_retry is not None
+            or (self.lenient_alpn and bool(config.alpn_protocols))
+        )
 
 
 def refuse_ask(answers: Mapping[Any, Any]) -> None:
