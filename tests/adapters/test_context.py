@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import os
 import pickle
 import ssl
 import time
@@ -480,7 +481,7 @@ def test_a_server_asks_itself_only_where_something_depends_on_the_hello() -> Non
     assert not asks(server())
     assert not asks(server(alpn_protocols=[b"h2"]))  # and a client without it is refused
     assert asks(server(answers={SelectConfig: lambda question: UseConfig(server_config())}))
-    keys = TicketKeyRing.generate()
+    keys = TicketKeyRing.generate(time.time(), os.urandom)
     assert asks(server(ticket_keys=keys, stateless_retry=keys))
     context = server()
     for name, value, other in (("sni_callback", print, None), ("post_handshake_auth", True, False)):
