@@ -96,9 +96,7 @@ class RecordWriter:
         total = len(content) + sealer.overhead * -(-len(content) // size)
         output = sized_buffer(total)
         with output.getbuffer() as room, memoryview(content) as view:
-            stop = 0
-            for start in range(0, len(content), size):
-                stop = sealer.seal_into(room, stop, content_type, view[start : start + size])
+            sealer.seal_run(room, content_type, view, size)
         self.records.append(output.getvalue())
 
     def _padding_of(self, fragment: bytes) -> int:

@@ -62,10 +62,14 @@ def test_round_trip_of_every_type_and_size(suite: SuiteParameters) -> None:
 def test_sealing_into_a_buffer_gives_the_same_bytes(suite: SuiteParameters) -> None:
     content = bytes(range(256)) * 3
     room = bytearray(b"\xaa" * 2000)
-    stop = sealer(suite, sequence=9).seal_into(memoryview(room), 11, 23, memoryview(content))
-    assert bytes(room[11:stop]) == sealer(suite, sequence=9).seal(23, content)
+    one_by_one, at_once = sealer(suite, sequence=9), sealer(suite, sequence=9)
+    at_once.seal_run(memoryview(room)[11:], 23, memoryview(content), 500)
+    expected = one_by_one.seal(23, content[:500]) + one_by_one.seal(23, content[500:])
+    stop = 11 + len(expected)
+    assert bytes(room[11:stop]) == expected
     assert room[:11] == b"\xaa" * 11
     assert room[stop:] == b"\xaa" * (2000 - stop)
+    assert at_once.sequence == one_by_one.sequence == 11
 
 
 @both_versions
@@ -168,7 +172,7 @@ def test_the_sequence_number_never_wraps(suite: SuiteParameters) -> None:
     with fault(Reason.SEQUENCE_EXHAUSTED):
         source.seal(23, b"x")
     with fault(Reason.SEQUENCE_EXHAUSTED):
-        source.seal_into(room, 0, 23, memoryview(b"x"))
+        source.seal_run(room, 23, memoryview(b"x"), 1)
     with fault(Reason.SEQUENCE_EXHAUSTED):
         target.open(record[:5], record[5:])
     assert run(target, record) == (0, b"", 0)
