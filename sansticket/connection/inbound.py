@@ -31,10 +31,11 @@ def read(engine: Engine) -> None:
             content = engine.reader.next()
             if content is None:
                 break
-            if content[0] == APPLICATION_DATA:
-                _take_data(engine, content[1])
+            content_type, fragment = content
+            if content_type == APPLICATION_DATA:
+                _take_data(engine, fragment)
             else:
-                _take_content(engine, *content)
+                _take_content(engine, content_type, fragment)
         if engine.closing and engine.pending is None and engine.established is not None:
             close(engine)
         if engine.pending is not None:

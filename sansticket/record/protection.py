@@ -67,17 +67,20 @@ TYPE_BYTE: Final = [bytes((number,)) for number in range(256)]
 Run = tuple[int, int, int]
 """Where a run of records stopped, how many bytes of content it gave, how many empty records are at its end."""
 
-RECORD_HEADER: Final = Struct(">BBxH").unpack_from
-"""Content type, major version, length."""
+RECORD_HEADER: Final = Struct(">HxH").unpack_from
+"""Content type with the major version, and length."""
+
+DATA_RECORD: Final = APPLICATION_DATA << 8 | 3
+"""The first of these of application data."""
 
 
 def record_stop(buffer: bytes | bytearray, start: int) -> int:
     """Where the record stops that starts here, or 0 unless it is complete and may be application data."""
     if len(buffer) - start < HEADER_LENGTH:
         return 0
-    content_type, major, length = RECORD_HEADER(buffer, start)
+    kind, length = RECORD_HEADER(buffer, start)
     stop: int = start + HEADER_LENGTH + length
-    if content_type == APPLICATION_DATA and major == 3 and length <= MAX_CIPHERTEXT and stop <= len(buffer):
+    if kind == DATA_RECORD and length <= MAX_CIPHERTEXT and stop <= len(buffer):
         return stop
     return 0
 

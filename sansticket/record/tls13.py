@@ -8,6 +8,7 @@ from sansticket.errors import Fault, Reason
 from sansticket.record.protection import (
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
+    DATA_RECORD,
     FREQUENT,
     HEADER_LENGTH,
     MAX_CIPHERTEXT,
@@ -110,11 +111,11 @@ class Opener(Direction):
         sequence, filled, end = self.sequence, 0, len(buffer)
         with memoryview(buffer) as view:
             while end - start > HEADER_LENGTH and sequence <= MAX_SEQUENCE:
-                content_type, major, length = RECORD_HEADER(buffer, start)
+                kind, length = RECORD_HEADER(buffer, start)
                 body = start + HEADER_LENGTH
                 stop = body + length
                 # As in record_stop: a call for each record would be a twentieth of all the time.
-                if content_type != APPLICATION_DATA or major != 3 or stop > end:
+                if kind != DATA_RECORD or stop > end:
                     break
                 if not TAG_LENGTH < length <= MAX_CIPHERTEXT:
                     break

@@ -148,7 +148,7 @@ def _sent(offer: ClientOffer, flight: Flight) -> ClientOffer:
 
 def _bound(offer: ClientOffer, raw: bytes, honest: bytes) -> bytes:
     """With new binders, if the end of the hello is the list of them that it should be."""
-    hashes = [hash_name for hash_name, _, _ in offer._keys()]
+    hashes = [early.hash_name for early, _ in offer._keys()]
     size = 2 + sum(1 + HASH_LENGTHS[hash_name] for hash_name in hashes)
     if not hashes or raw == honest or raw[-size:] != honest[-size:]:
         return raw

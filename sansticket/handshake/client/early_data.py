@@ -28,7 +28,7 @@ from sansticket.handshake.client.tls13.hello import WaitServerHelloAfterRetry, t
 from sansticket.handshake.client.wait import WaitServerHello
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.version import TLS_1_3
-from sansticket.keys.tls13 import EarlySecret, Exporter, traffic_keys
+from sansticket.keys.tls13 import Exporter, traffic_keys
 from sansticket.tickets.early_data import (
     OFFERED,
     EarlyDataOutcome,
@@ -91,7 +91,7 @@ def begin_early_data(offer: ClientOffer, flight: Flight) -> WaitServerHello | Wa
 def protect(offer: ClientOffer, session: Session, flight: Flight) -> Exporter:
     """The keys of early data, and the exporter that belongs to them (RFC 9846 section 7.1)."""
     suite = SUITES[session.cipher_suite]
-    early = EarlySecret.from_psk(suite.hash_name, session.secret)
+    early = offer.early_secrets[0]
     hello_hash = offer.transcript.with_hash(suite.hash_name).digest()
     traffic, secret = early.client_early_traffic(hello_hash), early.early_exporter(hello_hash)
     flight.protect_writes(TLS_1_3, suite, traffic_keys(suite, traffic))

@@ -11,7 +11,7 @@ from attrs import evolve, field
 from sansticket.codes import ProtocolVersion
 from sansticket.config.client import ClientConfig
 from sansticket.crypto.groups import KeyExchange
-from sansticket.crypto.hkdf import HASH_LENGTHS, hash_digest
+from sansticket.crypto.hkdf import hash_digest
 from sansticket.crypto.suites import SUITES
 from sansticket.errors import Fault, Reason
 from sansticket.handshake.machine.flight import Flight
@@ -28,8 +28,8 @@ from sansticket.wire.messages.hello import ClientHello
 
 TLS12: Final = ProtocolVersion.TLS_1_2
 
-OfferedKey = tuple[str, bytes, bytes]
-"""The hash of a pre-shared key, the key, and the label of its binder key."""
+OfferedKey = tuple[EarlySecret, bytes]
+"""What follows from a pre-shared key, and the label of its binder key."""
 
 MAX_EXTENSIONS: Final = 65_535
 """Bytes of all extensions of a ClientHello."""
@@ -82,6 +82,8 @@ class ClientOffer:
     """The external PSKs in the latest hello, behind the sessions."""
     retried: bool = False
     early_data: EarlyDataOutcome = NOT_WANTED
+    early_secrets: tuple[EarlySecret, ...] = field(default=(), repr=False)
+    """Of all sessions and PSKs in the latest hello, in their order."""
 
     @property
     def extension_types(self) -> Sequence[int]:
@@ -147,15 +149,14 @@ class ClientOffer:
     def sent(self, flight: Flight) -> ClientOffer:
         """Send the hello; the transcript has it then."""
         hello = self.hello
-        shows_psk = self.sessions or self.psks
-        if shows_psk:
-            keys = self._keys()
+        keys = self._keys()
+        if keys:
             offer = self._unbound_offer(keys, flight.now)
             hello = ClientHello(
                 hello.random, hello.session_id, hello.cipher_suites, (*hello.extensions, offer)
             )
         raw = hello.encode()
-        if shows_psk:
+        if keys:
             raw = self._with_binders(raw, keys)
         flight.send_raw(raw)
         return ClientOffer(
@@ -172,27 +173,31 @@ class ClientOffer:
             self.psks,
             self.retried,
             self.early_data,
+            tuple([early for early, _ in keys]),
         )
 
     def _unbound_offer(self, keys: list[OfferedKey], now: float) -> PreSharedKeyOffer:
         """The offer with binders of zeros: their sizes count, since the hash covers all lengths before them."""
         identities = [PskIdentity(one.ticket, obfuscated_age(one, now)) for one in self.sessions]
         identities += [PskIdentity(psk.identity, 0) for psk in self.psks]
-        binders = tuple([bytes(HASH_LENGTHS[hash_name]) for hash_name, _, _ in keys])
+        binders = tuple([bytes(len(early.secret)) for early, _ in keys])
         return PreSharedKeyOffer(tuple(identities), binders)
 
     def _keys(self) -> list[OfferedKey]:
         """Those of the identities, in their order."""
-        keys = [(SUITES[one.cipher_suite].hash_name, one.secret, b"res binder") for one in self.sessions]
-        return keys + [(psk.hash_name, psk.key, psk.binder_label) for psk in self.psks]
+        early = EarlySecret.from_psk
+        keys = [
+            (early(SUITES[one.cipher_suite].hash_name, one.secret), b"res binder") for one in self.sessions
+        ]
+        return keys + [(early(psk.hash_name, psk.key), psk.binder_label) for psk in self.psks]
 
     def _with_binders(self, raw: bytes, keys: list[OfferedKey]) -> bytes:
         """RFC 9846 section 4.3.11.2: each binder covers the hello up to the list of binders."""
-        truncated = raw[: -(2 + sum([1 + HASH_LENGTHS[hash_name] for hash_name, _, _ in keys]))]
+        truncated = raw[: -(2 + sum([1 + len(early.secret) for early, _ in keys]))]
         binders, before = b"", self.transcript.messages
-        for hash_name, secret, label in keys:
-            key = EarlySecret.from_psk(hash_name, secret).binder_key(label)
-            value = binder(hash_name, key, hash_digest(hash_name, b"".join((*before, truncated))))
+        for early, label in keys:
+            hashed = hash_digest(early.hash_name, b"".join((*before, truncated)))
+            value = binder(early.hash_name, early.binder_key(label), hashed)
             binders += bytes((len(value),)) + value
         return truncated + len(binders).to_bytes(2) + binders
 

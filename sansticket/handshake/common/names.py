@@ -34,6 +34,7 @@ def is_dns_name(name: str) -> bool:
     return is_host_name(name) and not is_ip_address(name)
 
 
+@lru_cache(maxsize=256)
 def normal_name(server_name: str) -> str:
     """The name that a client was given as it is sent, compared and verified: lower case, no dot at the end, no zone.
 

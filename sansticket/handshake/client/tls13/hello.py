@@ -103,13 +103,12 @@ def take_server_hello(
     session, psk = (selected, None) if isinstance(selected, Session) else (None, selected)
     flight.learn(version=TLS13, session=session)
     group, shared_secret = exchanged(offer, message, psk)
-    if session is not None:
-        early = EarlySecret.from_psk(suite.hash_name, session.secret)
-    elif psk is not None:
-        early = EarlySecret.from_psk(suite.hash_name, psk.key)
-        flight.learn(psk_identity=psk.identity)
-    else:
+    if selected is None:
         early = EarlySecret.without_psk(suite.hash_name)
+    else:
+        early = offer.early_secrets[(*offer.sessions, *offer.psks).index(selected)]
+    if psk is not None:
+        flight.learn(psk_identity=psk.identity)
     transcript = offer.transcript.with_hash(suite.hash_name, flight.received)
     secret = early.handshake(shared_secret)
     traffic = secret.traffic(transcript.digest())
