@@ -189,22 +189,22 @@ class Engine:
 
         Gives whether there is something to ``settle``.
         """
-        state, config = self.state, self.config
-        handler = accepted_by(type(state)).get(type(item))
+        before, config = self.state, self.config
+        handler = accepted_by(type(before)).get(type(item))
         if handler is None:
-            expected = expected_in(type(state))
+            expected = expected_in(type(before))
             raise LocalProtocolError(f"{type(item).__name__} in {self.place}; expected {expected}")
         logs = config.key_log is not None
         out = self.outbound
         flight = Flight(
             config.clock(), config.entropy, raw, self.num_tickets, logs, not out.closed, out.answer_waits
         )
-        state = handler(state, item, flight)
+        state = handler(before, item, flight)
         if flight.ends_record and self.held:
             raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
         if self.limits.change_cipher_specs and state.VERSION.has_change_cipher_spec:
             raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
-        if state is not self.state:
+        if state is not before:
             self.state = state
             if state.ESTABLISHED or self.established is not None:
                 self.note_ways_of_data()

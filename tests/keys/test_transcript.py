@@ -68,6 +68,11 @@ def test_changing_the_hash_hashes_again_and_keeping_it_does_not() -> None:
     transcript = Transcript("sha256").plus(b"message")
     assert transcript.with_hash("sha256") is transcript
     assert transcript.with_hash("sha384").digest() == hashlib.sha384(b"message").digest()
+    for name in ("sha256", "sha384"):
+        longer = transcript.with_hash(name, b"a", b"b")
+        assert longer == Transcript(name, (b"message", b"a", b"b"))
+        assert longer.digest() == hashlib.new(name, b"messageab").digest()
+    assert transcript.messages == (b"message",)
 
 
 def test_transcripts_differ_by_messages_and_by_hash() -> None:

@@ -1,6 +1,7 @@
 """Reading and writing the presentation language: what fits is read, what does not is decode_error."""
 
 from collections.abc import Callable
+from struct import Struct
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,20 @@ def test_a_number_that_is_cut_short(read: Callable[[Reader], int], size: int) ->
         reader.take(5)
         with malformed():
             read(reader)
+
+
+def test_fields_of_fixed_sizes_are_read_at_once() -> None:
+    form = Struct(">H3sB")
+    reader = Reader(b"!\x03\x04abc\xff?")
+    assert reader.take(1) == b"!"
+    assert reader.fixed(form) == (0x0304, b"abc", 255)
+    assert reader.rest() == b"?"
+    for have in range(form.size):
+        reader = Reader(bytes(2 + have))
+        reader.take(2)
+        with malformed(f"6 more bytes expected, {have} left"):
+            reader.fixed(form)
+        assert reader.left == have
 
 
 def test_take_takes_no_more_than_there_is() -> None:

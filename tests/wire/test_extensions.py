@@ -178,6 +178,10 @@ def test_the_bytes_are_those_of_the_documents(extension: Extension, body: str) -
         (x.KeyShareOffer, "0004 001d 0000", Reason.MALFORMED_MESSAGE),
         (x.KeyShareOffer, "000a 001d 0001 61 001d 0001 62", Reason.ILLEGAL_VALUE),
         (x.KeyShareAnswer, "001d 0000", Reason.MALFORMED_MESSAGE),
+        (x.KeyShareAnswer, "", Reason.MALFORMED_MESSAGE),
+        (x.KeyShareAnswer, "001d 0001", Reason.MALFORMED_MESSAGE),
+        (x.KeyShareAnswer, "001d 0001 61 00", Reason.MALFORMED_MESSAGE),
+        (x.KeyShareAnswer, "001d 0001 61 0017 0001 62", Reason.MALFORMED_MESSAGE),
         # pre-shared keys: an identity of no bytes, a binder too short, no identity, no binder
         (x.PreSharedKeyOffer, "0006 0000 00000000 0021 20" + "00" * 32, Reason.MALFORMED_MESSAGE),
         (x.PreSharedKeyOffer, "0007 0001 61 00000000 0020 1f" + "00" * 31, Reason.MALFORMED_MESSAGE),

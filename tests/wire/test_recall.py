@@ -67,6 +67,9 @@ def test_written_once_and_the_same() -> None:
     assert extension.written() is extension.written()
     assert extension.written() == groups(3).written()
     share = KeyShareOffer(())
-    assert share.written() == share.written()
+    assert share.written() is not share.written() == share.written()
+    before = share.written()
+    assert share.kept() is share
+    assert share.written() is share.written() == before
     assert extension == groups(3)
     assert hash(extension) == hash(groups(3))
