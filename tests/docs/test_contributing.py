@@ -35,9 +35,13 @@ def test_every_environment_of_tox_is_there() -> None:
         assert set(re.findall(r"tox -m (\w+)", text)) <= set(labels), page
     chosen = set(labels["ci"].split(", ")) | set(tox["tox"]["env_list"].split(", "))
     elsewhere = {"py313", "py312", "py311"}  # the README's command, cov, and lowest with frameworks
+    together = ("interop", "interop-wide", "libraries")
+    elsewhere = elsewhere.union(together)
     assert chosen == environments - {".pkg", "thorough"} - elsewhere, "CI runs all but what takes too long"
+    assert tox["testenv:peers"]["commands"].split() == [f"{{[testenv:{name}]commands}}" for name in together]
     for name, first in (
         ("cov", "3.12"),
+        ("crypto47", "3.12"),
         ("lowest", "3.11"),
         ("frameworks", "3.11"),
         ("tests", "3.13"),
@@ -53,6 +57,8 @@ def test_every_environment_of_tox_is_there() -> None:
     once = {"tests/differential", "tests/docs", "tests/examples", "tests/tools"} | again
     once |= {"tests/accounts", "tests/fuzz", "tests/interop", "tests/mutants", "tests/test_architecture.py"}
     assert again <= set(ignored(tox, "cov"))
+    reached = {"tests/resumption", "tests/wire"}  # by others, too
+    assert reached <= set(ignored(tox, "cov")) & set(given(tox, "crypto47"))
     assert set(ignored(tox, "lowest")) == {by_type_checkers, *once, *given(tox, "frameworks")}
 
 
