@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 ROOT: Final = Path(__file__).parent.parent.parent
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 """Seconds that anything may take; a healthy run needs a fraction of one."""
 
 
