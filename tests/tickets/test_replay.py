@@ -132,6 +132,14 @@ def test_no_call_forgets_many() -> None:
     assert sizes == [100 - 3 * call for call in range(1, gone_after + 1)] + [*range(gone_after + 1, 41)]
 
 
+def test_one_that_is_over_is_refused_as_long_as_others_are_forgotten_first() -> None:
+    recorder, later = warm(), NOW + WINDOW * (1 + 2 / PERIODS)
+    for number in range(FORGOTTEN_AT_ONCE + 1):
+        assert recorder.claim(key(number), NOW)
+    assert not recorder.claim(key(FORGOTTEN_AT_ONCE), later)
+    assert recorder.claim(key(FORGOTTEN_AT_ONCE), later)
+
+
 @pytest.mark.parametrize("count", [1000, 20_000])
 def test_a_hello_takes_at_most_200_bytes(count: int) -> None:
     """Also where as many are forgotten as come."""
@@ -251,6 +259,7 @@ class RecorderMachine(RuleBasedStateMachine):
         self.steady = True  # the clock never went back
         self.accepted: dict[int, list[float]] = {}
         self.times: list[float] = []
+        self.order: list[int] = []  # the numbers that were accepted at these times
 
     @rule(seconds=st.floats(0, 8))
     def time_passes(self, seconds: float) -> None:
@@ -288,6 +297,7 @@ class RecorderMachine(RuleBasedStateMachine):
 
     def claim(self, number: int) -> None:
         before = len(self.recorder)
+        remembered = self.order[len(self.order) - before :]
         claimed = self.recorder.claim(key(number), self.now)
         in_time = [time for time in self.accepted.get(number, []) if abs(time - self.now) <= WINDOW]
         if claimed:
@@ -296,9 +306,11 @@ class RecorderMachine(RuleBasedStateMachine):
             assert before <= 12
             self.accepted.setdefault(number, []).append(self.now)
             self.times.append(self.now)
+            self.order.append(number)
         elif self.steady and self.now > NOW + WINDOW:
             lately = [time for time in self.times if time >= self.now - WINDOW * (1 + 2 / PERIODS)]
-            known = [time for time in self.accepted.get(number, []) if time in lately]
+            known = any(time in lately for time in self.accepted.get(number, []))
+            known = known or number in remembered[FORGOTTEN_AT_ONCE:]  # over, behind others that went first
             assert known or before > 12 - FORGOTTEN_AT_ONCE, "it is new, and there is room"
 
     @invariant()
