@@ -14,8 +14,8 @@ from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
-READ_SIZE: Final = 32_768
-"""Bytes read from the socket at once: two records."""
+READ_SIZE: Final = 65_536
+"""Bytes read from the socket at once: four records."""
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
