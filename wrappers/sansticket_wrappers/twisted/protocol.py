@@ -57,10 +57,12 @@ class TLSProtocol(Protocol):
         self.reactor = reactor
         self.connection = connection
         self.app: Any = None
-        """The application's protocol, once there is one."""
+        """The application's protocol, from the handshake to the end."""
         self.app_transport: TLSTransport = TLSTransport(self)
         self.ending: bool = False
         """Nothing more goes out, and what comes in is dropped."""
+        self.lost: bool = False
+        """So is the transport below, and the application has been told."""
         self.reading_paused: bool = False
         """By the application."""
         self.truncated: bool = False
@@ -129,6 +131,9 @@ class TLSProtocol(Protocol):
         self._tell_waiter()
         if self.app is not None:
             self.app.connectionLost(self._reason)
+        # Both refer to this: without garbage to be collected it is gone when nobody refers to them.
+        self.lost, self.app = True, None
+        del self.app_transport
 
     def pauseProducing(self) -> None:
         self._full = True
@@ -156,6 +161,8 @@ class TLSProtocol(Protocol):
 
     def update_flow(self) -> None:
         """Tell both neighbours whether they may go on.  While the application is busy neither may."""
+        if self.lost:
+            return
         reading = self.ending or not (self._busy or self.reading_paused)
         if reading != self._reading and not self._end_of_stream:
             self._reading = reading
