@@ -1,4 +1,4 @@
-"""What a connection of the wrapper for asyncio leaves behind, and how often it goes to the socket."""
+"""What a connection of the wrappers leaves behind, and how often that for asyncio goes to the socket."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from tests.support import memory
 from tests.support.certificates import authority
 from tests.support.configs import client_config, server_config
 from tests.support.stdlib_peer import StdlibPeer, client_context
+from tests.wrappers import test_twisted as with_twisted
 from tests.wrappers.test_asyncio import ask, run, serving
 
+OURS = ("sansticket", "asyncio")
 VERSIONS = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
 
 
@@ -98,7 +100,7 @@ def garbage() -> Iterator[list[str]]:
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
         kinds = [type(one) for one in gc.garbage]
-        names += [kind.__name__ for kind in kinds if kind.__module__.startswith(("sansticket", "asyncio"))]
+        names += [kind.__name__ for kind in kinds if kind.__module__.startswith(OURS)]
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
@@ -117,6 +119,23 @@ def test_a_connection_that_has_ended_is_gone_with_the_last_reference(version: Pr
             assert (answer, names) == (b"HELLO", [])
 
     run(main())
+
+
+def test_neither_does_one_of_twisted_leave_garbage() -> None:
+    async def main(reactor: Any) -> None:
+        async with with_twisted.serving(reactor, server_config()) as server:
+            await with_twisted.ask(reactor, server.port)
+            with garbage() as names:
+                answer, _ = await with_twisted.ask(reactor, server.port)
+                for stream in server.accepted:
+                    await stream.end()
+                server.accepted.clear()
+                del stream
+            assert answer == b"HELLO"
+            # A client's endpoint and its connector refer to each other: that is Twisted's.
+            assert not {"TLSProtocol", "TLSTransport", "Engine"} & set(names)
+
+    with_twisted.run(main)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

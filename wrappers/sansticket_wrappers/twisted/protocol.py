@@ -296,13 +296,15 @@ class TLSProtocol(Protocol):
         if IHalfCloseableProtocol.providedBy(self.app):
             self.app.readConnectionLost()
         else:
-            self.app_transport.end_producing()
-            self.app_transport.loseConnection()
+            transport = self.app_transport
+            transport.end_producing()
+            transport.loseConnection()
 
     def _closed(self) -> None:
         """We say close_notify."""
+        disconnecting = self.app_transport.disconnecting
         self._flush()
-        if self.app_transport.disconnecting:
+        if disconnecting:
             self._end(None)
         else:
             self._untold = True
