@@ -180,7 +180,17 @@ class Engine:
 
     def current_facts(self) -> ConnectionFacts:
         if self.facts is None:
-            known = self.known if self.established is None else {**settled(self.established), **self.known}
+            known, established = self.known, self.established
+            if established is not None:
+                known = {
+                    "server_name": established.server_name,
+                    "alpn_protocol": established.alpn_protocol,
+                    "version": established.version,
+                    "peer_certificates": established.peer_certificates,
+                    "session": established.resumed_session,
+                    "psk_identity": established.psk_identity,
+                    **known,
+                }
             self.facts = ConnectionFacts(**known, application=self.application)
         return self.facts
 
@@ -281,18 +291,6 @@ class Engine:
                 CARRIED_OUT_BY[type(effect)](self, effect)
         if flight.answers_update:
             outbound.answer_waits = True
-
-
-def settled(established: Established) -> Learned:
-    """What a handshake has settled."""
-    return {
-        "server_name": established.server_name,
-        "alpn_protocol": established.alpn_protocol,
-        "version": established.version,
-        "peer_certificates": established.peer_certificates,
-        "session": established.resumed_session,
-        "psk_identity": established.psk_identity,
-    }
 
 
 def _answer_failed(state: Asking, error: Exception) -> Fault:

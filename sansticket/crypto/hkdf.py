@@ -147,14 +147,15 @@ def expand_two(hash_name: str, secret: bytes, context: bytes, labels: TwoLabels)
     return new(outer + first).digest()[:length], new(outer + second).digest()[:other_length]
 
 
-def derive_secret(hash_name: str, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
-    """Derive-Secret of RFC 9846 section 7.1, given the hash of the messages.
+def derive_secret(hash_name: str, secret: bytes, label: bytes, context: bytes) -> bytes:
+    """HKDF-Expand-Label for as many bytes as the hash has.
 
+    With the hash of messages as its ``context`` that is Derive-Secret of RFC 9846 section 7.1.
     ``secret`` is one of the schedule, as long as the hash: it never needs to be hashed to fit into HMAC's block.
     """
     new, block, size = _HASHES[hash_name]
     padded = secret.ljust(block, b"\0")
-    info = _label_prefix(label, len(transcript_hash), size) + transcript_hash + b"\x01"
+    info = _label_prefix(label, len(context), size) + context + b"\x01"
     return new(padded.translate(_OUTER) + new(padded.translate(_INNER) + info).digest()).digest()
 
 

@@ -125,7 +125,7 @@ class EarlySecret:
     @classmethod
     def without_psk(cls, hash_name: str) -> "EarlySecret":
         """The early secret of a handshake without PSK: as good as public."""
-        return cls(hash_name, _early_secret_without_psk(hash_name))
+        return _early_secret_without_psk(hash_name)
 
     @classmethod
     def from_psk(cls, hash_name: str, psk: bytes) -> "EarlySecret":
@@ -151,8 +151,8 @@ class EarlySecret:
 
 
 @lru_cache(maxsize=len(HASH_LENGTHS))
-def _early_secret_without_psk(hash_name: str) -> bytes:
-    return hkdf_extract(hash_name, b"", bytes(HASH_LENGTHS[hash_name]))
+def _early_secret_without_psk(hash_name: str) -> EarlySecret:
+    return EarlySecret.from_psk(hash_name, bytes(HASH_LENGTHS[hash_name]))
 
 
 def traffic_keys(suite: SuiteParameters, secret: bytes) -> TrafficKeys:
@@ -162,12 +162,12 @@ def traffic_keys(suite: SuiteParameters, secret: bytes) -> TrafficKeys:
 
 def next_traffic_secret(hash_name: str, secret: bytes) -> bytes:
     """application_traffic_secret_N+1 from the one before, at a KeyUpdate (RFC 9846 section 7.2)."""
-    return expand_label(hash_name, secret, b"traffic upd", b"", HASH_LENGTHS[hash_name])
+    return derive_secret(hash_name, secret, b"traffic upd", b"")
 
 
 def finished_mac(hash_name: str, base_secret: bytes, transcript_hash: bytes) -> bytes:
     """verify_data of a Finished, from the traffic secret of its sender (RFC 9846 section 4.5.3)."""
-    finished_key = expand_label(hash_name, base_secret, b"finished", b"", HASH_LENGTHS[hash_name])
+    finished_key = derive_secret(hash_name, base_secret, b"finished", b"")
     return hmac_digest(hash_name, finished_key, transcript_hash)
 
 
@@ -178,7 +178,7 @@ with the binder key in the place of the traffic secret."""
 
 def resumption_psk(hash_name: str, resumption_secret: bytes, nonce: bytes) -> bytes:
     """The PSK of one ticket; ``nonce`` is its ticket_nonce of 0 to 255 bytes (RFC 9846 section 4.7.1)."""
-    return expand_label(hash_name, resumption_secret, b"resumption", nonce, HASH_LENGTHS[hash_name])
+    return derive_secret(hash_name, resumption_secret, b"resumption", nonce)
 
 
 def export(hash_name: str, exporter_secret: bytes, label: bytes, context: bytes, length: int) -> bytes:

@@ -149,7 +149,7 @@ class ClientOffer:
     def sent(self, flight: Flight) -> ClientOffer:
         """Send the hello; the transcript has it then."""
         hello = self.hello
-        keys = self._keys()
+        keys = self._keys() if self.sessions or self.psks else []
         if keys:
             offer = self._unbound_offer(keys, flight.now)
             hello = ClientHello(
