@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, NoReturn, TypeVar
 
 from sansticket.commands import Command
@@ -20,8 +21,14 @@ VERSION_FOLDERS: Final = ("tls12", "tls13")
 """Where states live that exist in one version only."""
 
 
+@cache
+def _handlers_in(kind: type) -> list[str]:
+    """The names of those that a class has of its own; what many states have in common is looked through once."""
+    return [name for name in vars(kind) if name.startswith("on_")]
+
+
 def _handlers(state: type[State]) -> list[Handler]:
-    names = {name for kind in state.__mro__ for name in vars(kind) if name.startswith("on_")}
+    names = {name for kind in state.__mro__ for name in _handlers_in(kind)}
     return [getattr(state, name) for name in sorted(names)]
 
 
