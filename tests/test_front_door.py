@@ -46,7 +46,10 @@ def test_the_package_alone_loads_next_to_nothing() -> None:
                 "events.of_servers",
                 "handover",
                 "handshake.server",
+                "tickets.decision",
                 "tickets.keys",
+                "tickets.stores.cache",
+                "tickets.stores.uses",
             ),
         ),
         ("ServerConfig, ServerConnection", ("handshake.client", "connection.client", "handover")),
@@ -56,6 +59,16 @@ def test_the_package_alone_loads_next_to_nothing() -> None:
 def test_a_name_loads_what_it_needs(names: str, not_needed: tuple[str, ...]) -> None:
     loaded = loaded_by(f"from sansticket import {names}")
     assert [name for name in loaded if f"{name}.".startswith(tuple(f"{room}." for room in not_needed))] == []
+
+
+def test_a_client_needs_no_certificates_before_it_has_some() -> None:
+    program = (
+        "from sansticket import ClientConfig, ClientConnection; import sys\n"
+        "print(*{'cryptography.x509', 'cryptography.hazmat.primitives.serialization', 'pickle', 'ipaddress'}"
+        ".intersection(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,13 @@ The library reads all extensions of a certificate or none: one that it cannot re
 name, a broken list of SCTs) would spoil those that can be read.  ``extension_of`` reads the one that is wanted.
 
 ``cryptography.x509`` takes long to import and a resumption needs none of it: only the functions that touch
-a certificate import it.  The same holds for ``certificates`` and ``verification``.
+a certificate import it, and ``ipaddress``, which it imports.  The same holds for ``certificates`` and ``verification``.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from ipaddress import ip_address
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -109,6 +108,8 @@ def is_ip_address(server_name: str) -> bool:
         return False
     if ":" not in server_name and not server_name[-1:].isdigit():
         return False  # no top-level domain ends in a digit, every IPv4 address does
+    from ipaddress import ip_address
+
     try:
         ip_address(server_name)
     except ValueError:
@@ -372,6 +373,8 @@ class Names:
         there as an iPAddress: a dNSName that reads like one is for nobody.
         """
         if is_ip_address(server_name):
+            from ipaddress import ip_address
+
             return str(ip_address(server_name)) in self.addresses
         wanted = server_name.lower().removesuffix(".")
         first, _, parent = wanted.partition(".")

@@ -14,7 +14,6 @@ while every certificate of its path is valid: see ``AcceptedChains``.  A refusal
 
 from collections.abc import Sequence
 from datetime import datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from sansticket.crypto.anchors import MAX_REMEMBERED, TrustAnchors
@@ -193,6 +192,8 @@ def _refuse_directory_constraints(issuers: "Sequence[x509.Certificate]") -> None
 
 def _subject(server_name: str) -> "Subject | None":
     """The name as the library wants it; None for a host name that it does not take."""
+    from ipaddress import ip_address
+
     from cryptography import x509
 
     if is_ip_address(server_name):

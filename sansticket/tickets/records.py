@@ -5,16 +5,20 @@ check with the numbers behind it.  A client tells the same about what it offered
 a short text for people; the fields are for programs.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import field
 
 from sansticket.text import MAX_PIECE, MAX_TEXT, printable, quoted
-from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.early_data import NOT_OFFERED, NOT_WANTED, EarlyDataOutcome
-from sansticket.tickets.stores.uses import TicketUse
 from sansticket.values import value
+
+if TYPE_CHECKING:
+    from sansticket.tickets.decision import TicketReturn, TicketStatus
+    from sansticket.tickets.stores.uses import TicketUse
 
 MAX_RECORD: Final = 4 * MAX_TEXT
 """Characters of a whole record; a server looks at eight identities at most, for each of which a tenth of it will do."""
