@@ -59,38 +59,32 @@ class ServerKeyed:
     """The keys are there: what remains is to prove it, and perhaps a ticket."""
 
     handshake: ServerHandshake
-    transcript: Transcript
     keys: Keys
     group: int
     peer_certificates: tuple[bytes, ...] = field(repr=False)
     family: bytes
     """Of what the connection issues, or of what it resumed."""
 
-    def plus(self, raw: bytes) -> ServerKeyed:
-        # Spelled out: once per message, and ``evolve`` takes three times as long.
-        transcript = self.transcript.plus(raw)
-        return ServerKeyed(
-            self.handshake, transcript, self.keys, self.group, self.peer_certificates, self.family
-        )
-
     # Our half of the end
 
-    def give_ticket(self, flight: Flight) -> ServerKeyed | AskPrepareTicket | AskProtectTicket:
-        """The ticket that the ServerHello promised."""
+    def give_ticket(
+        self, transcript: Transcript, flight: Flight
+    ) -> Transcript | AskPrepareTicket | AskProtectTicket:
+        """The ticket that the ServerHello promised; the transcript goes on with it."""
         resumed = self.handshake.outcome.session
         session = self.fresh_session(flight.now) if resumed is None else renewed(resumed)
         if PrepareTicket in self.handshake.negotiated.config.answers:
-            return AskPrepareTicket(self, session)
-        return give(self, session, AS_IT_IS, flight)
+            return AskPrepareTicket(self, transcript, session)
+        return give(self, transcript, session, AS_IT_IS, flight)
 
-    def finish(self, flight: Flight) -> AfterOurFinished:
+    def finish(self, transcript: Transcript, flight: Flight) -> AfterOurFinished:
         if self.handshake.outcome.session is None:
-            return self.finish_full(flight)
-        return self.finish_resumed(flight)
+            return self.finish_full(transcript, flight)
+        return self.finish_resumed(transcript, flight)
 
-    def finish_full(self, flight: Flight) -> ServerConnected:
+    def finish_full(self, transcript: Transcript, flight: Flight) -> ServerConnected:
         """The last message of the handshake is ours."""
-        self.send_finished(flight)
+        self.finished(transcript, flight)
         connected = self.connected(flight)
         if self.handshake.session_id:
             session = evolve(self.fresh_session(flight.now), session_id=self.handshake.session_id)
@@ -98,13 +92,14 @@ class ServerKeyed:
             flight.emit(TicketIssued(session, 0))
         return connected
 
-    def finish_resumed(self, flight: Flight) -> WaitClientChangeCipherSpec:
+    def finish_resumed(self, transcript: Transcript, flight: Flight) -> WaitClientChangeCipherSpec:
         """The last message of the handshake is the client's."""
-        return WaitClientChangeCipherSpec(self.plus(self.send_finished(flight)))
+        return WaitClientChangeCipherSpec(self, transcript.plus(self.finished(transcript, flight)))
 
-    def send_finished(self, flight: Flight) -> bytes:
+    def finished(self, transcript: Transcript, flight: Flight) -> bytes:
+        """Our change_cipher_spec, and our Finished as it goes out."""
         self.keys.change_cipher_spec(flight, server=True)
-        return flight.send(self.keys.finished(self.transcript, server=True))
+        return flight.send(self.keys.finished(transcript, server=True))
 
     # What comes of it
 
@@ -171,6 +166,7 @@ class AskPrepareTicket(Asking):
     QUESTION = PrepareTicket
 
     keyed: ServerKeyed
+    transcript: Transcript
     session: Session
 
     def question(self) -> PrepareTicket:
@@ -180,8 +176,8 @@ class AskPrepareTicket(Asking):
         return AS_IT_IS
 
     def on_seal_ticket(self, command: SealTicket, flight: Flight) -> AskProtectTicket | AfterOurFinished:
-        given = give(self.keyed, self.session, command, flight)
-        return given.finish(flight) if isinstance(given, ServerKeyed) else given
+        given = give(self.keyed, self.transcript, self.session, command, flight)
+        return self.keyed.finish(given, flight) if isinstance(given, Transcript) else given
 
 
 @value
@@ -191,6 +187,7 @@ class AskProtectTicket(Asking):
     QUESTION = ProtectTicket
 
     keyed: ServerKeyed
+    transcript: Transcript
     session: Session
     plaintext: bytes = field(repr=False)
 
@@ -202,9 +199,8 @@ class AskProtectTicket(Asking):
 
     def on_ticket_protected(self, command: TicketProtected, flight: Flight) -> AfterOurFinished:
         ticket = accepted(command, self.session, self.keyed.handshake.negotiated.config, flight)
-        if ticket is None:
-            return take_back(self.keyed, flight).finish(flight)
-        return send_ticket(self.keyed, self.session, ticket, flight).finish(flight)
+        raw = take_back(flight) if ticket is None else send_ticket(self.keyed, self.session, ticket, flight)
+        return self.keyed.finish(self.transcript.plus(raw), flight)
 
 
 def renewed(session: Session) -> Session:
@@ -214,32 +210,32 @@ def renewed(session: Session) -> Session:
 
 
 def give(
-    keyed: ServerKeyed, session: Session, command: SealTicket, flight: Flight
-) -> ServerKeyed | AskProtectTicket:
-    """Make the ticket and send it.  What is sealed has no id in our cache."""
+    keyed: ServerKeyed, transcript: Transcript, session: Session, command: SealTicket, flight: Flight
+) -> Transcript | AskProtectTicket:
+    """Make the ticket and send it; the transcript goes on with it.  What is sealed has no id in our cache."""
     if session.session_id:
         session = evolve(session, session_id=b"")
     prepared = prepare(session, command, keyed.handshake.negotiated.config, flight)
     if isinstance(prepared, ToBeProtected):
-        return AskProtectTicket(keyed, prepared.session, prepared.plaintext)
+        return AskProtectTicket(keyed, transcript, prepared.session, prepared.plaintext)
     if isinstance(prepared, NotMade):
-        return take_back(keyed, flight)
-    return send_ticket(keyed, prepared.session, prepared.ticket, flight)
+        return transcript.plus(take_back(flight))
+    return transcript.plus(send_ticket(keyed, prepared.session, prepared.ticket, flight))
 
 
-def take_back(keyed: ServerKeyed, flight: Flight) -> ServerKeyed:
+def take_back(flight: Flight) -> bytes:
     """An empty ticket: the promise of the ServerHello cannot be kept (RFC 5077 section 3.3)."""
-    return keyed.plus(flight.send(NewSessionTicket(NO_HINT, b"")))
+    return flight.send(NewSessionTicket(NO_HINT, b""))
 
 
-def send_ticket(keyed: ServerKeyed, session: Session, ticket: bytes, flight: Flight) -> ServerKeyed:
+def send_ticket(keyed: ServerKeyed, session: Session, ticket: bytes, flight: Flight) -> bytes:
     handshake = keyed.handshake
     hint = handshake.negotiated.config.ticket_policy.hint(
         session, renewed=handshake.outcome.session is not None
     )
-    keyed = keyed.plus(flight.send(NewSessionTicket(hint, ticket)))
+    raw = flight.send(NewSessionTicket(hint, ticket))
     flight.emit(TicketIssued(session, 0))
-    return keyed
+    return raw
 
 
 # --- the client's half ---------------------------------------------------------------------------------------
@@ -250,10 +246,11 @@ class WaitClientChangeCipherSpec(State):
     """What comes next is the end of unprotected records."""
 
     keyed: ServerKeyed
+    transcript: Transcript
 
     def on_change_cipher_spec(self, item: ChangeCipherSpec, flight: Flight) -> WaitClientFinished:
         self.keyed.keys.changed_cipher_spec(flight, server=False)
-        return WaitClientFinished(self.keyed)
+        return WaitClientFinished(self.keyed, self.transcript)
 
 
 @value
@@ -261,20 +258,21 @@ class WaitClientFinished(State):
     """The client owes the proof that it has the keys and saw the same messages."""
 
     keyed: ServerKeyed
+    transcript: Transcript
 
     def on_finished(
         self, message: Finished, flight: Flight
     ) -> AskPrepareTicket | AskProtectTicket | ServerConnected:
         keyed = self.keyed
-        keyed.keys.check_finished(message, keyed.transcript, server=False)
+        keyed.keys.check_finished(message, self.transcript, server=False)
         if keyed.handshake.outcome.session is not None:
             if keyed.handshake.negotiated.config.ticket_uses is not None:
                 keyed.note_use(keyed.handshake.negotiated.config.ticket_uses, flight)
             return keyed.connected(flight)
-        keyed = keyed.plus(flight.received)
+        transcript = self.transcript.plus(flight.received)
         promised = keyed.handshake.outcome.record.tickets_to_follow
-        given = keyed.give_ticket(flight) if promised else keyed
-        return given.finish_full(flight) if isinstance(given, ServerKeyed) else given
+        given = keyed.give_ticket(transcript, flight) if promised else transcript
+        return keyed.finish_full(given, flight) if isinstance(given, Transcript) else given
 
 
 AfterOurFinished = WaitClientChangeCipherSpec | ServerConnected

@@ -102,9 +102,10 @@ def resume(
     keys = Keys.resumed(handshake.hellos, session)
     if flight.logs_secrets:
         keys.log(flight)
-    keyed = ServerKeyed(handshake, transcript, keys, session.group, chain, session.family)
-    given = keyed.give_ticket(flight) if outcome.record.tickets_to_follow else keyed
-    return given.finish_resumed(flight) if isinstance(given, ServerKeyed) else given
+    keyed = ServerKeyed(handshake, keys, session.group, chain, session.family)
+    promised = outcome.record.tickets_to_follow
+    given = keyed.give_ticket(transcript, flight) if promised else transcript
+    return keyed.finish_resumed(given, flight) if isinstance(given, Transcript) else given
 
 
 def do_full_handshake(negotiated: Negotiated, outcome: Outcome, flight: Flight) -> AskSignExchange:
@@ -278,10 +279,10 @@ class WaitClientKeyExchange(State):
         if flight.logs_secrets:
             keys.log(flight)
         family = family_of(None, handshake.negotiated.config, flight)
-        keyed = ServerKeyed(handshake, transcript, keys, self.exchange.group, (), family)
+        keyed = ServerKeyed(handshake, keys, self.exchange.group, (), family)
         if isinstance(self.certificate, Shown):
-            return WaitCertificateVerify(keyed, self.certificate)
-        return WaitClientChangeCipherSpec(keyed)
+            return WaitCertificateVerify(keyed, transcript, self.certificate)
+        return WaitClientChangeCipherSpec(keyed, transcript)
 
 
 @value
@@ -289,14 +290,15 @@ class WaitCertificateVerify(State):
     """The client showed a certificate and owes the proof."""
 
     keyed: ServerKeyed
+    transcript: Transcript
     shown: Shown
 
     def on_certificate_verify(self, message: CertificateVerify, flight: Flight) -> AskVerifyPeer:
         config, where = self.keyed.handshake.negotiated.config, "CertificateVerify"
-        signed = b"".join(self.keyed.transcript.messages)
+        signed = b"".join(self.transcript.messages)
         check_signature(config, self.shown.public_key, message.scheme, signed, message.signature, where)
-        keyed = evolve(self.keyed.plus(flight.received), peer_certificates=self.shown.chain)
-        return AskVerifyPeer(keyed, self.shown.public_key)
+        keyed = evolve(self.keyed, peer_certificates=self.shown.chain)
+        return AskVerifyPeer(keyed, self.transcript.plus(flight.received), self.shown.public_key)
 
 
 @value
@@ -306,6 +308,7 @@ class AskVerifyPeer(Asking):
     QUESTION = VerifyPeer
 
     keyed: ServerKeyed
+    transcript: Transcript
     public_key: PublicKey = field(repr=False)
 
     def question(self) -> VerifyPeer:
@@ -318,7 +321,7 @@ class AskVerifyPeer(Asking):
         return AcceptPeer()
 
     def on_accept_peer(self, command: AcceptPeer, flight: Flight) -> WaitClientChangeCipherSpec:
-        return WaitClientChangeCipherSpec(self.keyed)
+        return WaitClientChangeCipherSpec(self.keyed, self.transcript)
 
     def on_reject_peer(self, command: RejectPeer, flight: Flight) -> NoReturn:
         raise Fault(Reason.CERTIFICATE_REFUSED, alert=command.alert)
