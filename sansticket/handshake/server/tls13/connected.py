@@ -261,12 +261,6 @@ class ServerConnected(Connected):
         """Make the queued tickets; then send ``data``."""
         return go_on(evolve(self, queued=0), Batch(self.queued, data), flight)
 
-    def remaining_lifetime(self, now: float) -> int:
-        """Seconds that a ticket made now can live; 0 or less means that there can be none."""
-        established = self.established
-        policy = self.config.ticket_policy
-        return policy.lifetime(established.resumed_session, established.authenticated_at, now)
-
     def session_for_ticket(self, lifetime: int, ordinal: int, flight: Flight) -> Session:
         """The session that the ticket with that number stands for."""
         established = self.established
@@ -318,7 +312,9 @@ def after_handshake(connected: ServerConnected, tickets: int, flight: Flight) ->
 def go_on(connected: ServerConnected, batch: Batch, flight: Flight) -> AfterHandshake:
     """Make the tickets of the batch, up to one about which somebody is asked; when all are made, send its data."""
     config, left, made = connected.config, batch.tickets, connected.tickets_made
-    lifetime = connected.remaining_lifetime(flight.now) if left else 0
+    lifetime, of = 0, connected.established
+    if left:
+        lifetime = config.ticket_policy.lifetime(of.resumed_session, of.authenticated_at, flight.now)
     while left and lifetime > 0:
         session, prepared = connected.session_for_ticket(lifetime, made, flight), None
         if PrepareTicket not in config.answers:

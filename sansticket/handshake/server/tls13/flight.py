@@ -384,9 +384,11 @@ class WaitClientFinished(State):
             transcript=transcript if may_be_asked_again(negotiated, established) else None,
             app_data=outcome.session.app_data if outcome.session is not None else b"",
         )
-        record = self.counted_again(flight.num_tickets)
+        record, policy = outcome.record, negotiated.config.ticket_policy
+        if flight.num_tickets != outcome.num_tickets:
+            record = self.counted_again(flight.num_tickets)
         tickets, why = record.tickets_to_follow or 0, record.why
-        if tickets and connected.remaining_lifetime(flight.now) <= 0:
+        if tickets and policy.lifetime(outcome.session, established.authenticated_at, flight.now) <= 0:
             tickets, why = 0, f"{why}, but the session is too old for another ticket"
             record = evolve(record, tickets_to_follow=tickets, why=why)
         flight.establish(established)
@@ -394,10 +396,8 @@ class WaitClientFinished(State):
         return after_handshake(connected, tickets, flight)
 
     def counted_again(self, num_tickets: int | None) -> ResumptionRecord:
-        """The account of the search, with the tickets that follow if another number was set on the connection since."""
+        """The account of the search, with the tickets that follow: another number was set on the connection since."""
         outcome = self.finished.handshake.outcome
-        if num_tickets == outcome.num_tickets:
-            return outcome.record
         counts = self.finished.handshake.negotiated.ticket_numbers.counts(num_tickets)
         if outcome.psk is not None:
             return evolve(outcome.record, tickets_to_follow=counts.full)
