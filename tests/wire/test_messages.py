@@ -322,19 +322,18 @@ def test_find_gives_the_extension_of_a_class() -> None:
     assert entry.find(x.SignedCertificateTimestamps) is None
 
 
-def test_what_was_looked_for_is_no_part_of_a_message() -> None:
-    """Of two extensions of a class the first is found, also in a copy; and nothing else is made up."""
+def test_how_a_hello_that_came_is_searched_is_no_part_of_it() -> None:
+    """Of two extensions of a class the first is found, and also in a copy; with others, those are."""
     first, second = (UnknownExtension(number, b"") for number in (0x0A0A, 0x1A1A))
-    hello = m0.ClientHello(bytes(32), b"", (0x1301,), (first, second))
-    assert hello.find(UnknownExtension) is first
-    fresh = m0.ClientHello(bytes(32), b"", (0x1301,), (first, second))
-    assert (hello, hash(hello), repr(hello)) == (fresh, hash(fresh), repr(fresh))
-    for copied in (copy.copy(hello), copy.deepcopy(hello), pickle.loads(pickle.dumps(hello))):
-        assert copied == hello
-        assert copied.find(UnknownExtension) == first
+    ours = m0.ClientHello(RANDOM, b"", (0x1301,), (first, x.EarlyData(), second))
+    hello = m0.ClientHello.decode(body_of(ours))
+    assert (hello, hash(hello), repr(hello)) == (ours, hash(ours), repr(ours))
+    for one in (ours, hello, copy.copy(hello), copy.deepcopy(hello), pickle.loads(pickle.dumps(hello))):
+        assert one == hello
+        assert one.find(UnknownExtension) == first
+        assert one.find(x.EarlyData) == x.EarlyData()
+        assert one.find(x.Cookie) is None
     assert evolve(hello, extensions=(second,)).find(UnknownExtension) is second
-    with pytest.raises(AttributeError, match="ClientHello has no found"):
-        getattr(hello, "found")  # noqa: B009
 
 
 # --- hellos ----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What every handshake message is."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from sansticket.codes import HandshakeType
 from sansticket.values import frozen
@@ -28,28 +28,17 @@ class Message:
 
 
 class ExtensionsMessage(Message):
-    """A message with extensions, kept in the order of the wire.
+    """A message with extensions, kept in the order of the wire."""
 
-    ``find(kind)``: the extension of this class, if the message has it, or None.
-    """
-
-    __slots__ = ("find",)
+    __slots__ = ()
     extensions: tuple[Extension, ...]
 
-    if TYPE_CHECKING:
-
-        def find(self, kind: type[E]) -> E | None: ...
-
-    else:
-
-        def __getattr__(self, name: str) -> Any:
-            """``find`` is a table's own look-up, made when it is first asked for: a server asks a ClientHello some
-            twenty times, and each time without a call of ours."""
-            if name != "find":
-                raise AttributeError(f"{type(self).__name__} has no {name}", name=name, obj=self)
-            find = {type(extension): extension for extension in reversed(self.extensions)}.get
-            object.__setattr__(self, "find", find)
-            return find
+    def find(self, kind: type[E]) -> E | None:
+        """The extension of this class, if the message has it."""
+        for extension in self.extensions:
+            if type(extension) is kind:
+                return extension
+        return None
 
 
 @frozen

@@ -57,7 +57,7 @@ class HelloRequest(EmptyMessage):
     TYPE: ClassVar[HandshakeType] = HandshakeType.HELLO_REQUEST
 
 
-@frozen
+@frozen(slots=False)
 class ClientHello(ExtensionsMessage):
     """RFC 9846 section 4.2.2; RFC 5246 section 7.4.1.2.
 
@@ -83,7 +83,10 @@ class ClientHello(ExtensionsMessage):
         if ExtensionType.PRE_SHARED_KEY in found and next(reversed(found)) != ExtensionType.PRE_SHARED_KEY:
             raise Fault(Reason.ILLEGAL_VALUE, "pre_shared_key is not the last extension")
         extensions = tuple(found.values())
-        return cls(random, session_id, cipher_suites, extensions, compression_methods, legacy_version)
+        hello = cls(random, session_id, cipher_suites, extensions, compression_methods, legacy_version)
+        # A server asks some twenty times: here a table's own look-up, without a call of ours, is the method.
+        object.__setattr__(hello, "find", {type(one): one for one in reversed(extensions)}.get)
+        return hello
 
     def encode(self) -> bytes:
         return frame(
