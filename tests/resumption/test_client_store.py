@@ -17,8 +17,6 @@ from sansticket.connection.client import ClientConnection
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import DecideTicket, HandshakeCompleted, TicketReceived
 from sansticket.tickets.decision import TicketReturn
-from sansticket.tickets.session import Session
-from sansticket.tickets.stores.visit import StoreVisit
 from tests.support.credentials import client_credential, server_credential
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import NAME, World, ending, failed_checks, outcome, received, record, resumed
@@ -422,31 +420,3 @@ def test_a_session_of_either_version(world: World, store: ClientSessionStore, se
     new = evolve(server, versions=both)
     found = [outcome(connect(client, config))[0] for config in (old, old, new, new, old, old)]
     assert found == [False, True, False, True, False, True]
-
-
-# --- the visit itself ----------------------------------------------------------------------------------------
-
-
-def test_a_visit_without_a_session(world: World, store: ClientSessionStore) -> None:
-    key = StoreKey(NAME)
-    visit = StoreVisit(store, key)
-    assert NAME in repr(visit)
-    assert visit.take(world.clock()) is None
-    visit.resumed(False)
-    visit.ended(world.clock(), silent=True, failed=True)
-    assert len(store) == 0
-
-
-def test_a_visit_remembers_no_more_than_is_kept(world: World, server: ServerConfig) -> None:
-    store = ClientSessionStore(per_server=2)
-    visit = StoreVisit(store, StoreKey(NAME))
-    sessions: list[Session] = received(world.connect(evolve(server, num_tickets=5)))
-    for session in sessions:
-        visit.brought(session, world.clock())
-    visit.brought(evolve(sessions[0], lifetime=0), world.clock())
-    assert store.room(StoreKey(NAME), world.clock()) == 0
-    assert store.drop(StoreKey(NAME), sessions[-1])
-    assert not store.drop(StoreKey(NAME), sessions[-1])
-    assert store.room(StoreKey(NAME), world.clock()) == 1
-    visit.ended(world.clock(), silent=False, failed=True)
-    assert len(store) == 0
