@@ -24,8 +24,10 @@ from sansticket import (
     Session,
     SessionAdmitted,
 )
+from sansticket.library import SSL_SESSIONS
 from sansticket.values import changed, frozen, value
 from sansticket.wire.messages.hello import ClientHello
+from tests.support.newer import needs
 from tests.support.state_samples import all_states
 
 
@@ -197,6 +199,7 @@ def _classes_of_the_package() -> set[type]:
     return found
 
 
+@needs(SSL_SESSIONS)  # all modules are imported
 def test_what_adds_no_field_is_made_by_inheritance_alone() -> None:
     """Making it once more would give it the same ``__init__``, and take an import as long as any other."""
     values = [one for one in _classes_of_the_package() if attrs.has(one)]
