@@ -8,7 +8,7 @@ from time import process_time
 from typing import Final
 
 from benchmarks.footprint import WARM_UP, resident
-from benchmarks.growth.curves import Growth, by_name, microseconds, sizes, texts
+from benchmarks.growth.curves import Growth, beyond_noise, by_name, microseconds, sizes, texts
 from benchmarks.harness import Plan
 from benchmarks.ours import OurPair, Ours
 from sansticket import DataReceived, Event, IssueTicket, SendData, TicketReceived
@@ -35,12 +35,18 @@ def connections(plan: Plan) -> str:
     many = "servers at rest"
     curves = {
         "a full handshake, both sides": handshakes,
-        "its part of a full garbage collection": collections,
+        "its part of a full garbage collection": beyond_noise(collections),
     }
     return texts(
         [
             Growth("connections", "Many connections", many, "µs", curves),
-            Growth("memory", "Memory of a connection", many, "KiB", {"growth of the process": memory}),
+            Growth(
+                "memory",
+                "Memory of a connection",
+                many,
+                "KiB",
+                {"growth of the process": beyond_noise(memory)},
+            ),
         ],
         plan,
     )

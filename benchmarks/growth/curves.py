@@ -77,6 +77,11 @@ def _figure(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def beyond_noise(points: Points) -> Points:
+    """Differences of two measurements, without those that are none: there is no place for them on such an axis."""
+    return {size: value for size, value in points.items() if value > 0}
+
+
 def texts(growths: Iterable[Growth], plan: Plan) -> str:
     return "\n\n".join(growth.text(plan) for growth in growths)
 

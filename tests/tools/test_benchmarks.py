@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from benchmarks.growth.connections import tickets
-from benchmarks.growth.curves import Growth
+from benchmarks.growth.curves import Growth, beyond_noise
 from benchmarks.harness import Operation, Plan, measure_runs
 from benchmarks.loopback.client import EarlyVisitor, Visitor
 from benchmarks.loopback.parts import cost, settings
@@ -42,6 +42,13 @@ def test_the_page_has_what_a_run_says() -> None:
 def test_every_part_is_explained() -> None:
     text = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE) == list(PARTS)
+
+
+def test_a_difference_within_the_noise_has_no_place_on_a_logarithmic_axis(tmp_path: Path) -> None:
+    growth = Growth(
+        "x", "Many", "things", "µs", {"one": {1: 1.0}, "other": beyond_noise({1: -0.1, 2: 0.0, 3: 2.0})}
+    )
+    assert growth.text(Plan(pictures=tmp_path)).count("–") == 2  # "one" of 3, "other" of 1
 
 
 def test_what_grows_is_a_table_and_a_picture(tmp_path: Path) -> None:
