@@ -110,12 +110,12 @@ class _Flight(Flight):
     __slots__ = ()
 
     def send(self, message: Message) -> bytes:
-        return self.say(message.encode())
+        return self.send_raw(message.encode())
 
-    def say(self, raw: bytes) -> bytes:
+    def send_raw(self, raw: bytes) -> bytes:
         said = _current.next(raw)
         if said is None:
-            self.send_raw(raw)
+            self.effects.append(raw)
             return raw
         behind: list[Any] = []
         if said.early:
@@ -123,7 +123,7 @@ class _Flight(Flight):
                 behind.insert(0, self.effects.pop())
         for piece in said.pieces:
             if isinstance(piece, bytes):
-                self.send_raw(piece)
+                self.effects.append(piece)
             else:
                 self.effects.append(_SendPiece(piece))
         self.effects += behind
@@ -142,7 +142,7 @@ def _sent(offer: ClientOffer, flight: Flight) -> ClientOffer:
         again = _bound(offer, said.transcript, raw)
         pieces = tuple(again if piece == said.transcript else piece for piece in said.pieces)
         _current.instead = Said(pieces, again, said.early)
-    raw = flight.say(raw)
+    raw = flight.send_raw(raw)
     return evolve(sent, hello=_remembered(offer.hello, raw), transcript=offer.transcript.plus(raw))
 
 
