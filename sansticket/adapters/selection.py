@@ -10,7 +10,7 @@ from attrs import evolve
 from sansticket.adapters.incoming import HEADER_LENGTH
 from sansticket.adapters.members.settings import refuse_ask
 from sansticket.adapters.profile import Profile
-from sansticket.codes import AlertDescription, ProtocolVersion
+from sansticket.codes import AlertDescription, ContentType, ProtocolVersion
 from sansticket.commands import AbortHandshake, UseConfig
 from sansticket.config.choices import ClientAuthentication
 from sansticket.config.server import ServerConfig
@@ -53,12 +53,16 @@ def _application_says(config: ServerConfig, question: SelectConfig) -> UseConfig
 
 
 def offered_suites(records: bytes | bytearray) -> tuple[int, ...]:
-    """The cipher suites of a ClientHello, whole and well-formed, from the records in which it came."""
+    """The cipher suites of a ClientHello, whole and well-formed, from the records in which it came.
+
+    Alerts may stand among them: a warning that says nothing is passed over (``user_canceled``).
+    """
     hello, start = bytearray(), 0
     while start < len(records):
-        body = start + HEADER_LENGTH
+        content_type, body = records[start], start + HEADER_LENGTH
         start = body + int.from_bytes(records[body - 2 : body])
-        hello += records[body:start]
+        if content_type == ContentType.HANDSHAKE:
+            hello += records[body:start]
     at = 4 + 2 + 32  # behind the header of the message, legacy_version and random
     at += 1 + hello[at]
     length = int.from_bytes(hello[at : at + 2])

@@ -472,6 +472,18 @@ def test_what_a_client_offers_is_known_however_its_hello_comes(
         assert link.server.tls.shared_ciphers() == expected
 
 
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+def test_alerts_before_a_hello_are_no_part_of_it(version: ssl.TLSVersion, count: int, level: int) -> None:
+    """user_canceled says nothing yet, and is passed over; so it is where suites are looked for."""
+    config = client_config(versions=[VERSIONS[version]])
+    link = Link(SSLContext(config), server())
+    link.server.incoming.write(bytes((21, 3, 3, 0, 2, level, 90)) * count)
+    link.shake()
+    assert link.server.tls.shared_ciphers() == cipher_tuples(config.suites_of(VERSIONS[version]))
+
+
 def asks(context: SSLContext) -> bool:
     return SelectConfig in context._current_profile().live.answers
 
