@@ -37,6 +37,7 @@ from tests.support.credentials import anchors, client_credential, credential_of,
 from tests.support.hostile_server import HostileServer
 from tests.support.newer import needs
 from tests.support.pair import ConnectionPair, Side
+from tests.support.refusals import refused
 from tests.support.resumption import NAME, Clock, World, checks, failed_checks, received, record, resumed
 
 TLS12: Final = ProtocolVersion.TLS_1_2
@@ -373,6 +374,30 @@ def test_a_retry_with_another_hash(world: World) -> None:
     assert not resumed(pair)
     assert failed_checks(pair, side="client") == ["hash"]
     assert "the retry settled sha384" in str(record(pair, "client"))
+
+
+def test_a_ticket_is_offered_once(world: World) -> None:
+    """However often it is given: so that the place that the server names means one session, and early data with any
+    place but the first is refused (RFC 9846 section 4.3.10)."""
+    client = world.client()
+    first, second = world.session(world.server(), client=client), world.session(world.server(), client=client)
+    given = [first, first, evolve(first, lifetime=60), second, second]
+    server = HostileServer(ClientConnection(client, NAME, given), session=second, selected=1)
+    server.complete().assert_alive()
+    completed = next(event for event in server.events if isinstance(event, HandshakeCompleted))
+    failed = [[check.name for check in one.checks if not check.passed] for one in completed.record.identities]
+    assert failed == [[], ["place"], ["place"], [], ["place"]]
+    assert completed.record.winner == 3
+    assert completed.session is second
+    assert "its ticket is offered already" in str(completed.record)
+
+
+@refused(Reason.BAD_PSK_SELECTION)
+def test_the_place_of_a_ticket_that_was_given_twice(world: World) -> HostileServer:
+    client = world.client()
+    session = world.session(world.server(), client=client)
+    offered = ClientConnection(client, NAME, [session, session])
+    return HostileServer(offered, session=session, selected=1).serve()
 
 
 # --- the end of the connection they came with ---------------------------------------------------------------------

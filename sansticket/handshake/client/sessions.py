@@ -43,8 +43,8 @@ def fit_sessions(
         size = size_of(session)
         if size > room:
             checks = (*checks, Check("size", False, f"{size} bytes, room for {room}"))
-        if fit and not RULES[session.version].several_offered and _has_version(fit, session.version):
-            checks = (*checks, Check("place", False, "a hello shows one session of TLS 1.2"))
+        if fit and (why := _why_no_place(fit, session)):
+            checks = (*checks, Check("place", False, why))
         records.append(IdentityRecord(index, checks=checks))
         if all_passed(checks):
             fit.append(session)
@@ -55,8 +55,15 @@ def fit_sessions(
     return tuple(fit), tuple(places), tuple(records)
 
 
-def _has_version(sessions: Sequence[Session], version: int) -> bool:
-    return any(one.version == version for one in sessions)
+def _why_no_place(fit: Sequence[Session], session: Session) -> str:
+    """In words why it cannot stand beside those that are offered, or nothing.
+
+    A ticket that is shown twice is shown in vain, and the server's answer, which names a place, must mean one session.
+    """
+    if not RULES[session.version].several_offered:
+        taken = any(one.version == session.version for one in fit)
+        return "a hello shows one session of TLS 1.2" if taken else ""
+    return "its ticket is offered already" if any(one.ticket == session.ticket for one in fit) else ""
 
 
 def psk_records(config: ClientConfig, index: int) -> list[IdentityRecord]:
