@@ -165,6 +165,7 @@ class Engine:
         state = self.state
         self.sends_at_once = state.ESTABLISHED and state.sends_at_once
         self.takes_data = state.ESTABLISHED and state.takes_data
+        self.reader.amid_message = bool(self.held) or (state.ESTABLISHED and not self.takes_data)
 
     def establish(self, established: Established) -> None:
         """The handshake is done, or the peer has a new identity."""

@@ -50,8 +50,8 @@ def restored(
     state = STATES[handover.of_server, handover.version](handover, config, established)
     engine = Engine(config, state, sessions, application)
     engine.establish(established)
-    engine.note_ways_of_data()
     _give_records(engine, handover, suite)
+    engine.note_ways_of_data()
     engine.limits = Limits.restored(
         handover.repeated, handover.change_cipher_specs, handover.warnings, handover.repetitions
     )
@@ -149,7 +149,6 @@ def _give_records(engine: Engine, handover: Handover, suite: SuiteParameters) ->
         opener = version.opener(suite, reading, handover.reading_sequence)
         reader.go_on(opener, handover.reading_limit, handover.received, handover.empty_records)
         engine.held = bytearray(handover.message)
-        reader.amid_message = bool(engine.held)
     if not handover.closed:
         outbound.writer.protect(version.sealer(suite, writing, handover.writing_sequence))
     outbound.writer.max_fragment = handover.writing_limit

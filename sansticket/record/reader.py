@@ -53,8 +53,8 @@ class RecordReader:
     was rejected (RFC 9846 section 4.3.10): the first for records that do not decrypt, until one does; the
     second, after a HelloRetryRequest, for application data while nothing is protected, until a handshake
     record comes.
-    ``amid_message``: the owner holds the beginning of a handshake message, so that no other record may come, not
-    even an empty one (RFC 9846 section 5.1).
+    ``amid_message``: the owner holds the beginning of a handshake message, or of an answer of several that come one
+    right after the other, so that no data may come, not even an empty record (RFC 9846 sections 5.1 and 4.7.2).
 
     ``buffer`` is what has come, and empty as soon as all of it was given out.
 
@@ -267,7 +267,7 @@ class RecordReader:
         if self.in_handshake and not self.in_early_data:
             raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, before Finished")
         if self.amid_message:
-            raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, amid a handshake message")
+            raise Fault(Reason.UNEXPECTED_MESSAGE, "application data, if empty, amid handshake messages")
         self._empty_records = _count_empty(self._empty_records)
 
     def _open_run(self, opener: Opener, buffer: bytes, stop: int) -> Content | None:

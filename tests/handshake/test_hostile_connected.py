@@ -9,6 +9,7 @@ from sansticket.codes import HandshakeType, SignatureScheme
 from sansticket.commands import IssueTicket, RequestClientCertificate, SendData, UpdateKeys
 from sansticket.config.choices import ClientAuthentication
 from sansticket.connection.limits import MAX_MESSAGES_WITHOUT_DATA
+from sansticket.connection.server import ServerConnection
 from sansticket.crypto.signatures import certificate_verify_input, sign
 from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import DataReceived, KeysUpdated, PeerAuthenticated, TicketReceived
@@ -459,6 +460,34 @@ def test_something_in_the_middle_of_an_answer(proved: bool, content_type: int) -
         client.say_proof()
     client.send(content_type, KeyUpdate(0).encode() if content_type == HANDSHAKE else b"data in between")
     return client
+
+
+@pytest.mark.parametrize("proved", [False, True])
+@pytest.mark.parametrize("behind", [0, 2], ids=lambda number: f"{number} more")
+@pytest.mark.parametrize("handed_over", [False, True])
+@refused(Reason.UNEXPECTED_MESSAGE)
+def test_empty_data_in_the_middle_of_an_answer(proved: bool, behind: int, handed_over: bool) -> HostilePeer:
+    """It is no data, and comes in between all the same."""
+    client = Authenticating()
+    client.say(certificate_of(client.credential, client.asked_now().context))
+    if proved:
+        client.say_proof()
+    if handed_over:
+        config = client.victim._config
+        client.victim = ServerConnection.restore(client.victim.export(), config)
+    client.deliver(b"".join(client.record(APPLICATION_DATA, b"") for _ in range(behind + 1)))
+    return client
+
+
+def test_empty_data_before_and_after_an_answer() -> None:
+    client = Authenticating()
+    context = client.asked_now().context
+    client.send(APPLICATION_DATA, b"")
+    client.answer(context).finish()
+    client.send(APPLICATION_DATA, b"")
+    client.send(APPLICATION_DATA, b"data")
+    client.assert_alive()
+    assert client.events[-1] == DataReceived(b"data")
 
 
 def test_something_before_and_after_an_answer() -> None:
