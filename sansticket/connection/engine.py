@@ -196,7 +196,7 @@ class Engine:
         return self.facts
 
     def step(self, item: Input, raw: bytes = b"") -> bool:
-        """One transition.  When the handler raises, nothing has happened.
+        """One transition.  When the handler raises, nothing has happened, but for the keys of the alert.
 
         Gives whether there is something to ``settle``.
         """
@@ -210,11 +210,16 @@ class Engine:
         flight = Flight(
             config.clock(), config.entropy, raw, self.num_tickets, logs, not out.closed, out.answer_waits
         )
-        state = handler(before, item, flight)
-        if flight.ends_record and self.held:
-            raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
-        if self.limits.change_cipher_specs and state.VERSION.has_change_cipher_spec:
-            raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
+        try:
+            state = handler(before, item, flight)
+            if flight.ends_record and self.held:
+                raise Fault(Reason.MESSAGE_ACROSS_KEY_CHANGE)
+            if self.limits.change_cipher_specs and state.VERSION.has_change_cipher_spec:
+                raise Fault(Reason.UNEXPECTED_CHANGE_CIPHER_SPEC, "before a ServerHello of TLS 1.2")
+        except Fault:
+            if flight.before_alert is not None:
+                CARRIED_OUT_BY[type(flight.before_alert)](self, flight.before_alert)
+            raise
         if state is not before:
             self.state = state
             if state.ESTABLISHED or self.established is not None:

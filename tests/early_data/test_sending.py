@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,13 +28,21 @@ from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.client import ClientSessionStore
-from sansticket.wire.extensions.negotiation import ApplicationProtocols
-from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer
-from sansticket.wire.messages.hello import ClientHello, ServerHello
+from sansticket.wire.extensions.base import Extension
+from sansticket.wire.extensions.key_exchange import KeyShareRetry
+from sansticket.wire.extensions.negotiation import ApplicationProtocols, Cookie, SelectedVersion
+from sansticket.wire.extensions.resumption import (
+    EarlyData,
+    PreSharedKeyOffer,
+    PreSharedKeySelection,
+    TicketRequestHint,
+)
+from sansticket.wire.messages.base import Message
+from sansticket.wire.messages.hello import ClientHello, HelloRetryRequest, ServerHello
 from sansticket.wire.messages.tls13 import EncryptedExtensions, EndOfEarlyData, Finished
 from tests.support.configs import client_config
 from tests.support.early_data import EARLY_DATA, LIMIT, EarlyServer, World, another_world, early_data_of
-from tests.support.hostile import CHANGE_CIPHER_SPEC
+from tests.support.hostile import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC
 from tests.support.hostile_server import HostileServer
 from tests.support.newer import needs
 from tests.support.pair import ConnectionPair
@@ -355,6 +364,74 @@ def test_an_older_version() -> HostileServer:
     server = EarlyServer(world.client_config(**both), world.session())
     server.say(ServerHello(bytes(32), server.hello.session_id, 0xC02B, ()))
     return server
+
+
+# --- the alert for a server that drops what is under the keys of early data -----------------------------------------
+
+
+def versions(*more: Extension) -> tuple[Extension, ...]:
+    return (SelectedVersion(ProtocolVersion.TLS_1_3), *more)
+
+
+FAULTY_ANSWERS = {
+    "a retry for a share that is there": (
+        lambda hello: HelloRetryRequest(
+            hello.session_id, SUITES[0], versions(KeyShareRetry(NamedGroup.X25519))
+        ),
+        Reason.USELESS_RETRY,
+    ),
+    "a retry, and something in its record": (
+        lambda hello: (
+            HelloRetryRequest(hello.session_id, SUITES[0], versions(Cookie(b"cookie"))).encode() + b"\x02"
+        ),
+        Reason.MESSAGE_ACROSS_KEY_CHANGE,
+    ),
+    "an older version": (
+        lambda hello: ServerHello(bytes(32), hello.session_id, 0xC02B, ()),
+        Reason.OLDER_VERSION_AFTER_EARLY_DATA,
+    ),
+    "no session, and no share": (
+        lambda hello: ServerHello(bytes(32), hello.session_id, SUITES[0], versions()),
+        Reason.MISSING_EXTENSION,
+    ),
+    "another session than there is": (
+        lambda hello: ServerHello(bytes(32), hello.session_id, SUITES[0], versions(PreSharedKeySelection(1))),
+        Reason.BAD_PSK_SELECTION,
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason"), FAULTY_ANSWERS.values(), ids=FAULTY_ANSWERS)
+def test_an_alert_goes_unprotected_where_nobody_has_the_keys(
+    world: World, answer: Callable[[ClientHello], Message | bytes], reason: Reason
+) -> None:
+    server = EarlyServer(world.client_config(), world.session()).send_early(b"early").listen()
+    server.send_message(answer(server.hello))
+    assert [record[0] for record in records(server.victim.fork().data_to_send())] == [ALERT]
+    server.assert_refused(reason)
+
+
+@pytest.mark.parametrize("takes", [False, True])
+def test_an_alert_for_the_extensions_of_the_server(world: World, takes: bool) -> None:
+    """Whether it takes the early data stands in the same message: it goes under the keys that it reads with then."""
+    extensions = (TicketRequestHint(1), *((EARLY_DATA,) if takes else ()))
+    edits = {EncryptedExtensions: lambda _: EncryptedExtensions(extensions)}
+    server = EarlyServer(world.client_config(), world.session(), edits=edits).send_early(b"early").listen()
+    early = server.openers[0]
+    server.say_hello().say_extensions()
+    assert [record[0] for record in records(server.victim.fork().data_to_send())] == [APPLICATION_DATA]
+    server.assert_refused(Reason.UNSOLICITED_EXTENSION)
+    assert (server.openers[0] is early) is takes
+
+
+def test_an_alert_for_a_server_that_may_take_early_data(world: World) -> None:
+    """It resumes the session; the rest of its answer is wrong."""
+    server = EarlyServer(world.client_config(), world.session()).send_early(b"early").listen()
+    server.send_message(
+        ServerHello(bytes(32), server.hello.session_id, SUITES[0], versions(PreSharedKeySelection(0)))
+    )
+    assert [record[0] for record in records(server.victim.fork().data_to_send())] == [APPLICATION_DATA]
+    server.assert_refused(Reason.ILLEGAL_VALUE)
 
 
 @refused(Reason.EARLY_DATA_MISMATCH)

@@ -26,7 +26,7 @@ from sansticket.handshake.client.tls13.early_data import (
 from sansticket.handshake.client.tls13.flight import WaitEncryptedExtensions
 from sansticket.handshake.client.tls13.hello import WaitServerHelloAfterRetry, take_server_hello
 from sansticket.handshake.client.wait import WaitServerHello
-from sansticket.handshake.machine.flight import Flight
+from sansticket.handshake.machine.flight import Flight, StopProtectingWrites
 from sansticket.handshake.machine.version import TLS_1_3
 from sansticket.keys.tls13 import Exporter, traffic_keys
 from sansticket.tickets.early_data import (
@@ -39,7 +39,7 @@ from sansticket.tickets.early_data import (
 from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.negotiation import SelectedVersion
-from sansticket.wire.extensions.resumption import EarlyData
+from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeySelection
 from sansticket.wire.messages.hello import HelloRetryRequest, ServerHello
 
 
@@ -105,14 +105,21 @@ def protect(offer: ClientOffer, session: Session, flight: Flight) -> Exporter:
 
 @value
 class WaitServerHelloWithEarlyData(SendsEarlyData):
-    """Early data is on its way.  RFC 9846 appendix A.1, WAIT_SH; no version but TLS 1.3 can follow (appendix E.3)."""
+    """Early data is on its way.  RFC 9846 appendix A.1, WAIT_SH; no version but TLS 1.3 can follow (appendix E.3).
+
+    Whoever does not take it drops what is under its keys: an alert to such a server goes without, and is heard.
+    """
 
     offer: ClientOffer
 
     def on_server_hello(
         self, message: ServerHello, flight: Flight
     ) -> WaitEncryptedExtensionsWithEarlyData | WaitEncryptedExtensions:
-        if message.find(SelectedVersion) is None:
+        selected = message.find(PreSharedKeySelection)
+        older = message.find(SelectedVersion) is None
+        if older or selected is None or selected.index != 0:
+            flight.before_alert = StopProtectingWrites()
+        if older:
             raise Fault(
                 Reason.OLDER_VERSION_AFTER_EARLY_DATA,
                 f"{message.legacy_version:#06x}; a connection without early data may succeed",
@@ -131,6 +138,7 @@ class WaitServerHelloWithEarlyData(SendsEarlyData):
     def on_hello_retry_request(self, message: HelloRetryRequest, flight: Flight) -> WaitServerHelloAfterRetry:
         """All that was sent is lost; the second hello is as if none had been."""
         outcome = rejected(EarlyDataReason.HELLO_RETRY)
+        flight.before_alert = StopProtectingWrites()
         flight.stop_protecting_writes()
         self.tell(outcome, flight)
         return WaitServerHello(self.offer.with_early_data(outcome)).on_hello_retry_request(message, flight)

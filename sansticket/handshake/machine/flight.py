@@ -146,11 +146,13 @@ class Flight:
     handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none;
     ``logs_secrets`` says whether anybody wants the lines of a key log, ``can_send`` that our close_notify is not out,
     ``answer_waits`` that an answer of ours to a KeyUpdate waits to be written; ``answers_update``: here is one.
+    ``before_alert`` is done even if the step fails: the peer does not have the keys that we write with at present.
     """
 
     __slots__ = (
         "answer_waits",
         "answers_update",
+        "before_alert",
         "can_send",
         "effects",
         "ends_record",
@@ -179,6 +181,7 @@ class Flight:
         """Gives that many random bytes; ConfigError if the config's source gives another number, or no bytes."""
         self.answer_waits: bool = answer_waits
         self.answers_update: bool = False
+        self.before_alert: Sealer | StopProtectingWrites | None = None
         self.received: bytes = received
         self.num_tickets: int | None = num_tickets
         self.ends_record: bool = False

@@ -10,7 +10,7 @@ The rules of the machine, which every file of this room follows:
    are the "expected ..." messages, the diagrams and the test of every state with every input.
 3. A handler is a function of the state, the input and the flight.  What it wants done (messages to send, keys
    to install, events to emit) it only notes down in the ``Flight``; the connection carries the list out when the
-   handler has returned.  A handler that raises leaves nothing behind but its alert.
+   handler has returned.  A handler that raises leaves nothing behind but its alert, and the keys for that.
 4. A question to the application is a state (``Asking``), and its answers are commands.  No code of the
    application ever runs inside a step: the connection calls it between two steps.
 

@@ -96,13 +96,16 @@ class WaitEncryptedExtensionsWithEarlyData(SendsEarlyData):
     def on_encrypted_extensions(
         self, message: EncryptedExtensions, flight: Flight
     ) -> WaitServerFinishedWithEarlyData | WaitServerFinished:
+        declined, suite = message.find(EarlyData) is None, self.handshake.suite
+        if declined:  # it drops what is under the keys of early data, were it an alert
+            flight.before_alert = TLS_1_3.sealer(suite, traffic_keys(suite, self.handshake.traffic.client))
         here = WaitEncryptedExtensions(self.handshake, self.transcript)
         waiting = here.on_encrypted_extensions(message, flight)
         handshake, transcript = waiting.handshake, waiting.transcript
         session = handshake.session
         assert session is not None
         chain = session.peer_certificates
-        if message.find(EarlyData) is None:
+        if declined:
             handshake = refused(handshake, self.sent, EarlyDataReason.PEER_DECLINED, flight)
             return WaitServerFinished(handshake, transcript, chain, None)
         check_same(handshake, session)
