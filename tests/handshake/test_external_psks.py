@@ -5,6 +5,7 @@ What a session that goes back to a PSK is worth is in ``tests/resumption/test_ps
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import pytest
@@ -31,6 +32,7 @@ from sansticket.keys.tls13 import EarlySecret
 from sansticket.psk import ExternalPsk, PskRole, import_psk
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.early_data import EarlyDataReason
+from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
@@ -45,7 +47,7 @@ from sansticket.wire.extensions.resumption import (
 )
 from sansticket.wire.messages.hello import ClientHello, ServerHello
 from sansticket.wire.messages.tls13 import Certificate, CertificateRequest
-from tests.support.credentials import anchors
+from tests.support.credentials import NOW, anchors
 from tests.support.hostile_client import HostileClient, quick_server
 from tests.support.hostile_server import (
     HostileServer,
@@ -480,6 +482,69 @@ def test_psk_ke_without_a_key_share() -> None:
     answer = client.heard[0]
     assert isinstance(answer, ServerHello)
     assert answer.find(PreSharedKeySelection) == PreSharedKeySelection(0)
+
+
+OTHER_GROUPS: Final = {"groups": (NamedGroup.SECP256R1,)}
+
+
+@pytest.mark.parametrize("only", [False, True], ids=["beside psk_dhe_ke", "alone"])
+@pytest.mark.parametrize("credentials", [False, True])
+def test_psk_ke_without_a_common_group(only: bool, credentials: bool) -> None:
+    """That there is none is the end only of what needs one (RFC 9846 section 4.2.1)."""
+    client = only_psk_ke() if only else quick_client(psks=[ours(modes=BOTH)])
+    without_certificate = {} if credentials else NO_CREDENTIALS
+    config = quick_server(**OTHER_GROUPS, **without_certificate, psks=[theirs(modes=BOTH)])
+    pair = ConnectionPair(client, config)
+    pair.pump()
+    completed = done(pair)
+    assert (completed.psk_identity, completed.group) == (b"sensor-7", 0)
+    assert pair.events("client", TicketReceived) == []
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+@pytest.mark.parametrize(
+    ("client", "server"),
+    [
+        ({"psks": [ours(modes=BOTH)]}, {"psks": [theirs()]}),
+        ({"psks": [ours()]}, {"psks": [theirs(modes=BOTH)]}),
+        ({"psks": [ours(modes=BOTH)]}, {"psks": [theirs(b"other", modes=BOTH)]}),
+        ({}, {"psks": [theirs(modes=BOTH)]}),
+    ],
+    ids=["the server did not choose it", "the client did not choose it", "not known", "none"],
+)
+def test_no_common_group_and_no_psk_that_does_without(
+    client: dict[str, Any], server: dict[str, Any], credentials: bool
+) -> None:
+    without_certificate = {} if credentials else NO_CREDENTIALS
+    pair = meet(client, {**OTHER_GROUPS, **without_certificate, **server})
+    assert ended(pair).reason is Reason.NO_COMMON_GROUP
+    assert ended(pair, "client").alert == AlertDescription.HANDSHAKE_FAILURE
+
+
+def test_a_session_does_not_go_on_without_a_common_group() -> None:
+    client = {"psks": [ours(modes=BOTH)]}
+    keys = TicketKeyRing.generate(NOW.timestamp(), os.urandom)
+    first = meet(client, {"ticket_keys": keys})
+    session = first.events("client", TicketReceived)[0].session
+    pair = meet(client, {**OTHER_GROUPS, "ticket_keys": keys, "psks": [theirs(modes=BOTH)]}, session)
+    completed = done(pair)
+    assert (completed.resumed, completed.psk_identity, completed.record.winner) == (False, b"sensor-7", 1)
+    assert "psk_key_exchange_modes FAILED (psk_dhe_ke, without a share that we can use)" in str(record(pair))
+
+
+def test_no_common_group_and_a_binder_of_another_key() -> None:
+    pair = meet({"psks": [ours(modes=BOTH)]}, {**OTHER_GROUPS, "psks": [theirs(key=bytes(32), modes=BOTH)]})
+    assert ended(pair).reason is Reason.BAD_BINDER
+
+
+def test_a_retry_where_a_group_is_in_common() -> None:
+    """psk_dhe_ke is better, and worth a round trip."""
+    groups = (NamedGroup.X25519, NamedGroup.SECP256R1)
+    pair = meet(
+        {"psks": [ours(modes=BOTH)], "groups": groups}, {**OTHER_GROUPS, "psks": [theirs(modes=BOTH)]}
+    )
+    completed = done(pair)
+    assert (completed.psk_identity, completed.group) == (b"sensor-7", NamedGroup.SECP256R1)
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,13 @@ def test_our_client_at_openssl_in_both_modes() -> None:
         talk_with_openssl(line)
 
 
+def test_our_client_at_openssl_without_a_common_group() -> None:
+    client = ClientConfig(psks=[ours(modes=BOTH)], groups=[NamedGroup.X25519])
+    with openssl_server("-allow_no_dhe_kex", "-groups", "P-384") as port, dial(port, client) as line:
+        assert (line.hello.psk_identity, line.hello.group) == (IDENTITY, 0)
+        talk_with_openssl(line)
+
+
 def test_our_client_at_openssl_that_does_not_know_the_psk(files: tuple[Path, ...]) -> None:
     """Then there is the certificate, if both sides take one."""
     with openssl_server("-cert", files[0], "-key", files[1]) as port:
@@ -256,6 +263,18 @@ def test_s_client_in_psk_ke() -> None:
             assert client.wait_for_end() == 0
         (visit,) = server.visits()
     assert visit.hello.group == NamedGroup.X25519
+
+
+def test_s_client_without_a_common_group() -> None:
+    """There is no other way then."""
+    with OurServer(ServerConfig(**quick(psks=[theirs(modes=BOTH)]))) as server:
+        with s_client(server.port, "-allow_no_dhe_kex", "-groups", "P-384") as client:
+            client.type("hello\n")
+            client.wait_for("hello")
+            client.type("Q\n")
+            assert client.wait_for_end() == 0
+        (visit,) = server.visits()
+    assert (visit.hello.psk_identity, visit.hello.group) == (IDENTITY, 0)
 
 
 @pytest.mark.parametrize(

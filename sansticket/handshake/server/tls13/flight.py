@@ -53,7 +53,7 @@ from sansticket.handshake.server.tls13.connected import (
     after_handshake,
     can_verify_clients,
 )
-from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
+from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated, check_exchange
 from sansticket.handshake.tls13.certificates import (
     certificate_request,
     chain_of,
@@ -163,8 +163,7 @@ def check_key(negotiated: Negotiated, outcome: Outcome) -> None:
     known hears so (RFC 9846 section 6.2): they travel unprotected, and it is no aim to hide which of them exist."""
     if outcome.session is not None or outcome.psk is not None:
         return
-    if negotiated.config.credentials:
-        raise Fault(Reason.NO_COMMON_PSK_MODE, "psk_ke, and no PSK that does without a key exchange")
+    check_exchange(negotiated)
     shown = outcome.record.identities
     if shown and all(one.psk_identity is None for one in shown):
         raise Fault(Reason.UNKNOWN_PSK_IDENTITY, f"{len(shown)} were looked at, and there is no certificate")

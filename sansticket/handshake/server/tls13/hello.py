@@ -59,7 +59,7 @@ def begin(config: ServerConfig, hello: ClientHello, raw_hello: bytes, flight: Fl
     share: KeyShareEntry | None = None
     if hello.find(KeyShareOffer) is not None:
         share, group = select_group(config, hello)
-        if share is None:
+        if share is None and group:
             suite = suite_for_retry(config, hello, suite)
             return retry(config, hello, raw_hello, suite, group, flight)
     early_data = hello.find(EarlyData) is not None

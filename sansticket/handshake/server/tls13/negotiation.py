@@ -186,17 +186,37 @@ def select_suite(config: ServerConfig, hello: ClientHello) -> SuiteParameters:
 
 
 def select_group(config: ServerConfig, hello: ClientHello) -> tuple[KeyShareEntry | None, int]:
-    """Our most preferred group for which the client brought a share; else the best for a retry.
+    """Our most preferred group for which the client brought a share; else the best for a retry, or 0 if there is none
+    and a PSK may go without (RFC 9846 section 4.2.1).
 
     A round trip costs more than any difference between the groups.
     """
     groups, shares = hello.find(SupportedGroups), hello.find(KeyShareOffer)
     offered = groups.groups if groups is not None else ()
     common = [group for group in config.groups if group in offered]
+    if not common and config.takes_psks and can_do_without(hello) and hello.find(PreSharedKeyOffer):
+        return None, 0
     if not common:
-        raise Fault(Reason.NO_COMMON_GROUP, f"the client offers {listed(offered)}")
+        raise no_common_group(hello)
     entries = {entry.group: entry for entry in shares.shares} if shares is not None else {}
     for group in common:
         if group in entries:
             return entries[group], group
     return None, common[0]
+
+
+def check_exchange(negotiated: Negotiated) -> None:
+    """No PSK was found.  Without a share only one that does without a key exchange could have been."""
+    if negotiated.share is not None:
+        return
+    if negotiated.hello.find(SupportedGroups) is not None:
+        raise no_common_group(negotiated.hello)
+    if negotiated.config.credentials:
+        raise Fault(Reason.NO_COMMON_PSK_MODE, "psk_ke, and no PSK that does without a key exchange")
+
+
+def no_common_group(hello: ClientHello) -> Fault:
+    groups = hello.find(SupportedGroups)
+    return Fault(
+        Reason.NO_COMMON_GROUP, f"the client offers {listed(groups.groups if groups is not None else ())}"
+    )

@@ -54,7 +54,7 @@ from sansticket.handshake.server.tls13.early_data import (
     decide_early_data,
 )
 from sansticket.handshake.server.tls13.flight import AskSign, WaitClientFinished, answer_hello
-from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated
+from sansticket.handshake.server.tls13.negotiation import TLS13, Negotiated, can_resume
 from sansticket.keys.tls13 import EarlySecret, binder
 from sansticket.psk import ExternalPsk
 from sansticket.text import quoted
@@ -67,6 +67,8 @@ from sansticket.wire.extensions.resumption import PreSharedKeyOffer
 
 MAX_IDENTITIES: Final = 8
 """How many identities of one ClientHello are looked at.  Each costs a decryption, or a question."""
+
+WITHOUT_DHE: Final = "without psk_dhe_ke, the only mode that we do"
 
 NOTHING_OFFERED: Final = PreSharedKeyOffer((), ())
 BINDER_VERIFIED: Final = Check("binder", True)
@@ -112,7 +114,9 @@ class Rules(rules.Rules["AfterHello"]):
         if isinstance(self.config.tickets, NoTickets):
             return Check("tickets", False, "the config makes none")
         if not self.negotiated.resumes:
-            return Check("psk_key_exchange_modes", False, "without psk_dhe_ke, the only mode that we do")
+            named = can_resume(self.negotiated.hello)
+            why = "psk_dhe_ke, without a share that we can use" if named else WITHOUT_DHE
+            return Check("psk_key_exchange_modes", False, why)
         return None
 
     def not_looked_at(self, index: int) -> Iterator[IdentityRecord]:
