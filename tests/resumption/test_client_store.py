@@ -317,6 +317,21 @@ def test_as_many_as_there_is_room_for(world: World, server: ServerConfig) -> Non
     assert outcome(connect(client, server)) == (True, 1)
 
 
+def test_all_places_are_for_the_tickets_after_a_refusal(world: World, server: ServerConfig) -> None:
+    """The server has lost its keys: what it issued before is worth nothing any more, and makes room."""
+    client = world.client(session_store=ClientSessionStore(per_server=3), request_tickets=True)
+    connect(client, server)
+    old = held(client)
+    world.clock.forward(1)
+    anew = world.server()
+    assert outcome(connect(client, anew)) == (False, 3)
+    assert set(old).isdisjoint(held(client))
+    pairs = [start(client, anew) for _ in range(3)]
+    for pair in pairs:
+        pair.pump()
+    assert [resumed(pair) for pair in pairs] == [True, True, True]
+
+
 def test_what_is_asked_for_needs_no_config_of_its_own(world: World, server: ServerConfig) -> None:
     client = world.client(session_store=ClientSessionStore(per_server=3), request_tickets=True)
     assert connect(client, server).client._engine.config is client

@@ -49,10 +49,12 @@ class StoreVisit:
     def ticket_request(self, now: float) -> tuple[int, int]:
         """The numbers of tickets to ask for, after a full handshake and after a resumption (RFC 9149 section 3).
 
-        As many as there is room for in either case: a server that has fewer reasons to send any sends fewer.
+        As many as there is room for: a server that has fewer reasons to send any sends fewer.  Where a session is
+        offered, a full handshake says that it is refused, and those that are left are most likely worth no more: then
+        there is room for as many as are kept, and they go first.
         """
         room = min(self._store.room(self._key, now), MAX_REQUESTED)
-        return room, room
+        return room if self._reservation is None else min(self._store.per_server, MAX_REQUESTED), room
 
     def brought(self, session: Session, now: float) -> None:
         """The server sent a session."""
