@@ -71,10 +71,10 @@ WRONG_ON_BOTH = [
     ("alpn_protocols", [bytes(256)], "expected 1 to 255 bytes"),
     ("alpn_protocols", [bytes(255)] * 129, "too many; expected at most 32767 bytes"),
     ("credentials", server_credential(), "expected a sequence, each a Credential"),
-    ("credentials", ["cert.pem"], "'cert.pem'; expected a Credential"),
+    ("credentials", ["cert.pem"], "a value of type str; expected a Credential"),
     ("trust_anchors", b"-----BEGIN", "expected TrustAnchors or None"),
     ("psks", b"key", "expected a sequence, each an ExternalPsk"),
-    ("psks", ["name"], "'name'; expected an ExternalPsk"),
+    ("psks", ["name"], "a value of type str; expected an ExternalPsk"),
     ("answers", [DecideTicket], "expected a mapping"),
     ("answers", 5, "5; expected a mapping"),
     ("answers", {"DecideTicket": ASK}, "'DecideTicket'; expected a class like DecideTicket"),
@@ -174,6 +174,38 @@ def test_every_field_has_a_wrong_value(kind: type) -> None:
     tried = {row[0] for row in WRONG_ON_BOTH}
     tried |= {row[0] for row in (WRONG_ON_A_CLIENT if kind is ClientConfig else WRONG_ON_A_SERVER)}
     assert tried == {field.name for field in kind.__attrs_attrs__ if field.init}
+
+
+KEY = b"a key that somebody put into the wrong place"
+HOLD_KEYS = [
+    (server_config, "ticket_keys"),
+    (server_config, "stateless_retry"),
+    (server_config, "credentials"),
+    (server_config, "psks"),
+    (server_config, "entropy"),
+    (client_config, "session_store"),
+    (client_config, "credentials"),
+    (client_config, "psks"),
+]
+
+
+@pytest.mark.parametrize(("make", "field"), HOLD_KEYS)
+@pytest.mark.parametrize("given", [KEY, KEY.decode(), [KEY], [KEY.decode()], bytearray(KEY)], ids=repr)
+def test_a_key_in_the_wrong_place_is_not_in_the_complaint(make: Make, field: str, given: object) -> None:
+    """Whoever comes from other stacks gives keys as bytes: ``ticket_keys=secret`` must not end in a log."""
+    with pytest.raises(ConfigError, match=rf"^{field}: a value of type \w+") as caught:
+        make(**{field: given})
+    shown = str(caught.value)
+    assert "key that" not in shown
+    assert "place" not in shown
+    assert str(KEY[0]) not in shown
+
+
+def test_a_class_is_no_ticket_keys() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^ticket_keys: a class, TicketKeyRing; expected TicketKeys, or None"
+    ):
+        server_config(ticket_keys=TicketKeyRing)
 
 
 OF_ANY_TYPE: list[object] = [5, "five", ["five"], None, True, 1.5, b"five", {}, object()]

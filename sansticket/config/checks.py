@@ -21,6 +21,11 @@ from sansticket.values import frozen
 
 Validator = Callable[[object, "Attribute[Any]", Any], None]
 
+SECRET: Final = frozenset(
+    {"credentials", "entropy", "psks", "session", "session_store", "stateless_retry", "ticket_keys"}
+)
+"""Fields of keys, or of what has some in it: what is given in their place by mistake is a key more often than not."""
+
 
 # --- checks --------------------------------------------------------------------------------------------------
 
@@ -30,15 +35,20 @@ def as_tuple(values: Any) -> Any:
     return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else values
 
 
+def shown(field: str, value: Any) -> str:
+    """What was given, for a complaint; of what may be a secret its type alone."""
+    return f"a value of type {type(value).__name__}" if field in SECRET else short(value)
+
+
 def check_type(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
     if not isinstance(value, kind):
-        raise ConfigError(field, f"{short(value)}; expected {expected}")
+        raise ConfigError(field, f"{shown(field, value)}; expected {expected}")
 
 
 def check_items(field: str, values: Any, kind: type, expected: str) -> None:
     """A tuple of such values, perhaps an empty one."""
     if not isinstance(values, tuple):
-        raise ConfigError(field, f"{short(values)}; expected a sequence, each {expected}")
+        raise ConfigError(field, f"{shown(field, values)}; expected a sequence, each {expected}")
     for value in values:
         check_type(field, value, kind, expected)
 
@@ -114,7 +124,8 @@ def is_function(expected: str) -> Validator:
 
     def validate(config: object, attribute: Attribute[Any], value: Any) -> None:
         if not callable(value):
-            raise ConfigError(attribute.name, f"{short(value)}; expected a function, {expected}")
+            given = shown(attribute.name, value)
+            raise ConfigError(attribute.name, f"{given}; expected a function, {expected}")
 
     return validate
 

@@ -9,7 +9,7 @@ from attrs import Attribute, Factory, field
 
 from sansticket.config.answers import Lacking, check_asked
 from sansticket.config.base import Config, validate
-from sansticket.config.checks import InRange, has_length, is_a, is_flag, or_none
+from sansticket.config.checks import InRange, has_length, is_a, is_flag, or_none, shown
 from sansticket.config.choices import ClientAuthentication, TicketFlush
 from sansticket.config.defaults import (
     MAX_NUM_TICKETS,
@@ -54,14 +54,15 @@ def _default_ticket_keys(config: ServerConfig) -> TicketKeyRing | None:
 
 
 def _are_ticket_keys(config: object, attribute: Attribute[Any], keys: Any) -> None:
+    given = shown(attribute.name, keys)
+    if isinstance(keys, type):
+        raise ConfigError(attribute.name, f"a class, {keys.__name__}; expected TicketKeys, or None")
     for name in ("seal", "open", "codec"):
-        if isinstance(keys, type) or not hasattr(keys, name):
-            raise ConfigError(attribute.name, f"{keys!r:.80} has no {name}; expected TicketKeys, or None")
+        if not hasattr(keys, name):
+            raise ConfigError(attribute.name, f"{given} has no {name}; expected TicketKeys, or None")
     for name in ("keeps_issue_time", "keeps_verified_chain", "encode", "decode"):
         if not hasattr(keys.codec, name):
-            raise ConfigError(
-                attribute.name, f"the codec of {keys!r:.80} has no {name}; expected a SessionCodec"
-            )
+            raise ConfigError(attribute.name, f"the codec of {given} has no {name}; expected a SessionCodec")
     if isinstance(keys.codec, OpenSSLCodec) and not SSL_SESSIONS.installed:
         raise SSL_SESSIONS.error(attribute.name)
 

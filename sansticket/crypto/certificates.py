@@ -89,6 +89,8 @@ def _inspect(credential: "Credential") -> _Leaf:
             schemes_of(public_key, tls13=True),
             tls12_authentication(public_key),
         )
+    except ConfigError:
+        raise
     except parse_errors(Fault) as error:
         raise ConfigError("credentials", str(error)) from error
 

@@ -134,15 +134,19 @@ def load(der: bytes) -> "x509.Certificate":
 def der_tuple(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
     """Several certificates as a tuple.  What is no collection stays as it is, for ``check_ders`` to complain of."""
     given: Any = certificates
-    ders: tuple[bytes, ...] = tuple(given) if isinstance(given, Iterable) else given
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray)
+    ders: tuple[bytes, ...] = tuple(given) if several else given
     return ders
 
 
 def check_ders(field: str, certificates: Any) -> None:
-    if not isinstance(certificates, tuple) or not all(isinstance(der, bytes) for der in certificates):
-        raise ConfigError(
-            field, f"{certificates!r:.80}; expected a sequence of certificates in DER, each bytes"
-        )
+    """A key may have been given in their place: what was given is not shown."""
+    expected = "expected a sequence of certificates in DER, each bytes; from_pem takes PEM"
+    if not isinstance(certificates, tuple):
+        raise ConfigError(field, f"a value of type {type(certificates).__name__}; {expected}")
+    for der in certificates:
+        if not isinstance(der, bytes):
+            raise ConfigError(field, f"one of type {type(der).__name__}; {expected}")
 
 
 @cache

@@ -39,14 +39,20 @@ CONSTRUCTORS: list[tuple[Callable[[], object], str]] = [
     (lambda: ClientConnection(client_config(), None), r"server_name: None, but certificates are verified"),
     (
         lambda: ClientConnection(client_config(), "host", b"ticket"),
-        r"session: b'ticket'; expected a sequence",
+        r"session: a value of type bytes; expected a sequence",
     ),
-    (lambda: ClientConnection(client_config(), "host", [None]), r"session: None; expected a Session"),
+    (
+        lambda: ClientConnection(client_config(), "host", [None]),
+        r"session: a value of type None.*; expected a Session",
+    ),
     (lambda: ClientConnection(client_config(), "host", port="443"), r"port: '443'; expected an integer"),
     (lambda: ServerConnection(None), r"config: None; expected a ServerConfig"),
     (lambda: ServerConnection(client_config()), r"config: .*; expected a ServerConfig"),
     (lambda: Credential("chain.pem", KEY), r"credentials: .*; expected a sequence of certificates in DER"),
-    (lambda: Credential(5, KEY), r"credentials: 5; expected a sequence of certificates in DER"),
+    (
+        lambda: Credential(5, KEY),
+        r"credentials: a value of type int; expected a sequence of certificates in DER",
+    ),
     (lambda: Credential((), KEY), r"credentials: a chain needs at least one certificate"),
     (lambda: Credential(CHAIN, b"key"), r"credentials: a private_key of type bytes; expected one of crypto"),
     (lambda: Credential(CHAIN, KEY, "ed25519"), r"credentials: signature schemes ed25519 do not all fit"),
@@ -56,8 +62,19 @@ CONSTRUCTORS: list[tuple[Callable[[], object], str]] = [
         r"credentials: a value of type str; expected bytes, the content of a PEM file",
     ),
     (lambda: TrustAnchors("ca.pem"), r"trust_anchors: .*; expected a sequence of certificates in DER"),
-    (lambda: TrustAnchors(5), r"trust_anchors: 5; expected a sequence of certificates in DER"),
-    (lambda: TrustAnchors.from_der(5), r"trust_anchors: 5; expected a sequence of certificates in DER"),
+    (
+        lambda: TrustAnchors(5),
+        r"trust_anchors: a value of type int; expected a sequence of certificates in DER",
+    ),
+    (lambda: TrustAnchors(b"PEM"), r"trust_anchors: a value of type bytes; expected .*; from_pem takes PEM"),
+    (
+        lambda: TrustAnchors([5]),
+        r"trust_anchors: one of type int; expected a sequence of certificates in DER",
+    ),
+    (
+        lambda: TrustAnchors.from_der(5),
+        r"trust_anchors: a value of type int; expected a sequence of certificates in DER",
+    ),
     (
         lambda: TrustAnchors.from_pem("ca.pem"),
         r"trust_anchors: a value of type str; expected bytes, the content of a PEM file",

@@ -188,7 +188,7 @@ def listed(keys: Iterable[K], kind: type[K]) -> tuple[K, ...]:
         raise ConfigError("keys", f"a value of type {type(given).__name__}; expected keys, the first seals")
     found = tuple(given)
     for key in found:
-        check_kind("keys", key, kind, f"a {kind.__name__}")
+        check_kind("keys", key, kind, f"keys of the class {kind.__name__}")
     if not found:
         raise ConfigError("keys", "none given; expected at least one key")
     if len({key.name for key in found}) != len(found):
