@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from sansticket.codes import AlertLevel, ContentType
-from sansticket.commands import UpdateKeys
+from sansticket.commands import SendEarlyData, UpdateKeys
 from sansticket.config.base import Config
 from sansticket.config.choices import ASK
 from sansticket.connection.limits import Limits
@@ -49,7 +49,7 @@ from sansticket.handshake.machine.flight import (
     UseConnectionConfig,
 )
 from sansticket.handshake.machine.state import Asking, State
-from sansticket.handshake.machine.transitions import Input, accepted_by, expected_in, name_of
+from sansticket.handshake.machine.transitions import Input, accepted_by, commands_expected_in, name_of
 from sansticket.keys.tls13 import Exporter
 from sansticket.record import tls12, tls13
 from sansticket.record.reader import Opener, RecordReader
@@ -195,6 +195,12 @@ class Engine:
             self.facts = ConnectionFacts(**known, application=self.application)
         return self.facts
 
+    def _not_accepted(self, command: Input) -> str:
+        expected = commands_expected_in(type(self.state))
+        if type(command) is SendEarlyData and self.pending is None:
+            expected = f"SendData after HandshakeCompleted ({self.early_data})"
+        return f"{type(command).__name__} in {self.place}; expected {expected}"
+
     def step(self, item: Input, raw: bytes = b"") -> bool:
         """One transition.  When the handler raises, nothing has happened, but for the keys of the alert.
 
@@ -203,8 +209,7 @@ class Engine:
         before, config = self.state, self.config
         handler = accepted_by(type(before)).get(type(item))
         if handler is None:
-            expected = expected_in(type(before))
-            raise LocalProtocolError(f"{type(item).__name__} in {self.place}; expected {expected}")
+            raise LocalProtocolError(self._not_accepted(item))
         logs = config.key_log is not None
         out = self.outbound
         flight = Flight(

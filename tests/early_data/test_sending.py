@@ -106,7 +106,8 @@ def test_a_session_that_cannot_have_it_is_resumed_without(
     world: World, changes: dict[str, Any], config: dict[str, Any], reason: EarlyDataReason
 ) -> None:
     pair = world.pair(evolve(world.session(), **changes), client=world.client_config(**config))
-    with pytest.raises(LocalProtocolError, match=r"SendEarlyData in WaitServerHello; expected"):
+    expected = rf"SendData after HandshakeCompleted \(early data not offered: {reason.value}"
+    with pytest.raises(LocalProtocolError, match=rf"^SendEarlyData in WaitServerHello; expected {expected}"):
         pair.client.send(SendEarlyData(b"early"))
     flight = pair.client.data_to_send()
     assert hello_in(flight).find(EarlyData) is None
@@ -239,7 +240,10 @@ def test_any_bytes(world: World, data: Any) -> None:
 
 def test_nothing_but_the_command_is_early(world: World) -> None:
     pair = world.pair()
-    with pytest.raises(LocalProtocolError, match="SendData in WaitServerHelloWithEarlyData; expected"):
+    expected = "no command but SendEarlyData or Close or Abort before HandshakeCompleted"
+    with pytest.raises(
+        LocalProtocolError, match=f"SendData in WaitServerHelloWithEarlyData; expected {expected}"
+    ):
         pair.client.send(SendData(b"data"))
     pair.pump()
     pair.send("client", SendData(b"data"))

@@ -114,8 +114,24 @@ def still_talks(pair: ConnectionPair) -> None:
 @pytest.mark.parametrize("command", [5, None, SendData, b"data", "data"], ids=repr)
 def test_what_is_no_command(side: Side, command: object) -> None:
     pair, connection = connected(side)
-    with pytest.raises(LocalProtocolError, match=rf"^{type(command).__name__} in .*; expected .*SendData"):
+    with pytest.raises(
+        LocalProtocolError, match=rf"^{type(command).__name__} in .*; expected .*SendData"
+    ) as caught:
         connection.send(command)
+    assert "KeyUpdate" not in str(caught.value)  # a message of the peer, which nobody can send
+    still_talks(pair)
+
+
+@SIDES
+def test_a_command_that_comes_too_early(side: Side) -> None:
+    """What has to come first is an event; the messages of the peer are none of the application's affair."""
+    pair = ConnectionPair(client_config(), server_config(num_tickets=0))
+    connection = pair.client if side == "client" else pair.server
+    state = {"client": "WaitServerHello", "server": "WaitClientHello"}[side]
+    expected = "no command but Close or Abort before HandshakeCompleted"
+    with pytest.raises(LocalProtocolError, match=f"^SendData in {state}; expected {expected}$"):
+        connection.send(SendData(b"data"))
+    pair.pump()
     still_talks(pair)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from sansticket.commands import Command
 from sansticket.handshake.machine.flight import Flight
-from sansticket.handshake.machine.state import ChangeCipherSpec, EarlyDataRecord, State
+from sansticket.handshake.machine.state import Asking, ChangeCipherSpec, EarlyDataRecord, State
 from sansticket.wire.messages.base import Message
 
 Input = Message | ChangeCipherSpec | EarlyDataRecord | Command
@@ -100,3 +100,14 @@ def expected_in(state: type[State]) -> str:
     """The inputs that ``state`` accepts, for an error message."""
     names = [kind.__name__ for kind in accepted_by(state)]
     return " or ".join(sorted(names)) if names else "nothing"
+
+
+def commands_expected_in(state: type[State]) -> str:
+    """The commands that ``state`` accepts, for the error message of one that it does not.
+
+    Messages of the peer are not among them, since nobody can give those.  ``Close`` and ``Abort`` are no inputs.
+    """
+    names = sorted(kind.__name__ for kind in accepted_by(state) if issubclass(kind, Command))
+    if state.ESTABLISHED or issubclass(state, Asking):
+        return " or ".join(names) if names else "nothing"
+    return f"no command but {' or '.join([*names, 'Close', 'Abort'])} before HandshakeCompleted"
