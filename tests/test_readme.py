@@ -15,7 +15,16 @@ from typing import Any, Final
 import pytest
 from attrs import define, field
 
-from sansticket import ClientConnection, Close, Command, SendData, ServerConnection, events
+from sansticket import (
+    Abort,
+    AlertDescription,
+    ClientConnection,
+    Close,
+    Command,
+    SendData,
+    ServerConnection,
+    events,
+)
 from tests.support.command import PATIENCE, ROOT, example
 from tests.support.configs import client_config, server_config
 
@@ -114,6 +123,27 @@ def test_the_driver_loop_carries_two_connections() -> None:
     asyncio.run(both())
     assert client_log == ["from the server", "closed"]
     assert server_log == ["from the client", "closed"]
+
+
+def test_the_driver_loop_when_the_end_comes_with_the_data() -> None:
+    """What is answered to the first events of a list has nobody to go to: that is no mistake of the application."""
+    log: list[str] = []
+    stream = Stream()
+
+    async def one() -> None:
+        client = ClientConnection(client_config(), "server.example")
+        server = asyncio.create_task(
+            driver()(ServerConnection(server_config()), stream, handler(log, b"hello"))
+        )
+        await stream.incoming.put(client.data_to_send())
+        client.receive_data(await asyncio.wait_for(stream.outgoing.get(), PATIENCE))
+        client.send(SendData(b"good"))
+        client.send(Abort(AlertDescription.INTERNAL_ERROR))
+        await stream.incoming.put(client.data_to_send())
+        await asyncio.wait_for(server, PATIENCE)
+
+    asyncio.run(one())
+    assert log == ["good", "PEER_ALERT"]
 
 
 @pytest.mark.parametrize(("data", "reason"), [(b"", "TRUNCATED"), (b"GET / HTTP/1.1\r\n\r\n", "NOT_TLS")])

@@ -184,16 +184,20 @@ def test_keys_that_are_elsewhere(recipe: Callable[[str], Names]) -> None:
     assert outcome(run(received(first)[1])) == (True, 0)
 
 
-def test_data_in_tickets(recipe: Callable[[str], Names]) -> None:
-    names = recipe("Data in tickets")
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2])
+def test_data_in_tickets(recipe: Callable[[str], Names], version: ProtocolVersion) -> None:
+    """In TLS 1.2 with a renewal each time: the ticket is made before ``HandshakeCompleted``."""
+    names, renewing = recipe("Data in tickets"), recipe("Renew TLS 1.2 tickets")
+    answers = {**names["config"].answers, **renewing["config"].answers}
+    config = evolve(names["config"], versions=[version], answers=answers)
     session, seen = None, []
     for _ in range(3):
-        visitor = names["Visitor"]()
-        pair = connect(names["config"], session)
+        pair = connect(config, session)
         for event in pair.server_events:  # which grow while we look
-            for command in visitor.handle(pair.server, event):
+            for command in names["handle"](event):
                 pair.send("server", command)
-        seen.append(visitor.seen)
+        assert pair.server.resumed == (session is not None)
+        seen.append(names["seen_before"](pair.server.session))
         session = received(pair)[0]
         assert session.app_data == b""
     assert seen == [0, 1, 2]
