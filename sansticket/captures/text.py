@@ -134,5 +134,5 @@ def _sender_of(data: bytes) -> Side:
     if data[0] == ContentType.HANDSHAKE and len(data) > 5 and data[5] in _FIRST:
         return _FIRST[data[5]]
     raise CaptureError(
-        "it begins neither with a ClientHello nor with a ServerHello; expected to be told whose it is"
+        "it begins neither with a ClientHello nor with a ServerHello; expected to be told whose it is (--sender)"
     )

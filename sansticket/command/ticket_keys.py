@@ -48,10 +48,10 @@ TLS 1.3 open in their time.  sansticket: the name and the secret of a TicketKey,
 
 EXAMPLES = """\
 examples:
-  python -m sansticket ticket-keys make current.key
+  python -m sansticket ticket-keys make current.key            and previous.key, next.key, one at a time
   python -m sansticket ticket-keys names current.key previous.key
   python -m sansticket ticket-keys rotate current.key previous.key --next next.key
-  python -m sansticket ticket-keys convert current.key previous.key --to node --output node-1.key node-2.key
+  python -m sansticket ticket-keys convert current.key previous.key --to h2o --output keys.yaml
   python -m sansticket ticket-keys open session.pem current.key previous.key
 """
 

@@ -138,7 +138,7 @@ def test_a_stream_that_does_not_begin_at_the_beginning(
     said = failure("explain", tmp_path / "alert")
     assert said == (
         f"{tmp_path / 'alert'}: it begins neither with a ClientHello nor with a ServerHello; expected to be told "
-        "whose it is"
+        "whose it is (--sender)"
     )
     assert output("explain", tmp_path / "alert", "--sender", "server") == [
         "server      0  alert, 7 bytes",

@@ -274,7 +274,7 @@ def test_the_keys_of_caddy_are_those_of_go(output: Output, tmp_path: Path) -> No
         ("nginx", "sansticket", "a key of nginx is none of sansticket: they seal in another way"),
         ("gnutls", "go", "a key of gnutls is none of go: they seal in another way"),
         ("nginx", "haproxy", "haproxy: keys: 1; haproxy uses 3 of one size: current, coming, older"),
-        ("h2o", "nginx", "nginx: keys: one of 112 bytes; expected 48 or 80, without"),
+        ("h2o", "nginx", "nginx: keys: one of 112 bytes; expected 48 or 80 bytes, without times"),
     ],
 )
 def test_what_cannot_be_converted(

@@ -146,9 +146,9 @@ def test_what_is_no_file_of_the_program(program: str, content: bytes, why: str) 
 @pytest.mark.parametrize(
     ("program", "keys", "why"),
     [
-        ("nginx", [H2O], "one of 112 bytes, with times; expected 48 or 80, without"),
+        ("nginx", [H2O], "one of 112 bytes, with times; expected 48 or 80 bytes, without times"),
         ("nginx", [DATED], "one of 80 bytes, with times"),
-        ("node", [LARGE], "one of 80 bytes; expected 48, without"),
+        ("node", [LARGE], "one of 80 bytes; expected 48 bytes, without times"),
         ("envoy", [SMALL], "one of 48 bytes; expected 80"),
         ("traffic_server", [LARGE], "one of 80 bytes; expected 48"),
         ("lighttpd", [SMALL], "one of 48 bytes; lighttpd's have 80"),

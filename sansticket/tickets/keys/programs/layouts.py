@@ -79,9 +79,8 @@ def _of_size(*sizes: int) -> Callable[[Keys], None]:
         for key in keys:
             if key.size not in sizes or key.dated:
                 wanted = " or ".join(map(str, sizes))
-                raise ConfigError(
-                    "keys", f"one of {key.size} bytes{', with times' * key.dated}; expected {wanted}, without"
-                )
+                given = f"one of {key.size} bytes{', with times' * key.dated}"
+                raise ConfigError("keys", f"{given}; expected {wanted} bytes, without times")
 
     return check
 
