@@ -305,8 +305,13 @@ class Engine:
 
 
 def _answer_failed(state: Asking, error: Exception) -> Fault:
-    """The config's function raised, or gave what is no answer; there is no caller who could be told."""
-    return Fault(Reason.ANSWER_FAILED, f"{state.QUESTION.__name__}: {type(error).__name__}")
+    """The config's function raised, or gave what is no answer; there is no caller who could be told.
+
+    What an application says when it fails is its own, and may be secret: it is the ``cause``.  What is wrong with an
+    answer we say ourselves.
+    """
+    why = str(error) if type(error) is LocalProtocolError else type(error).__name__
+    return Fault(Reason.ANSWER_FAILED, f"{state.QUESTION.__name__}: {why}")
 
 
 def _send_application_data(engine: Engine, effect: SendApplicationData) -> None:

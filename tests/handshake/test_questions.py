@@ -390,6 +390,7 @@ def test_function_whose_result_is_no_answer(kind: type[Question], answer: Any) -
     end, one = failing(kind, lambda: answer)
     assert isinstance(end.cause, LocalProtocolError)
     assert re.match(rf"{type(answer).__name__} in (tls13\.)?Ask", str(end.cause))
+    assert end.detail == f"{kind.__name__}: {end.cause}"
     told(one, AlertDescription.INTERNAL_ERROR)
     return end
 

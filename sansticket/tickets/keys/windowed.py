@@ -63,8 +63,8 @@ class _Openable:
 class WindowedTicketKeys:
     """Ticket keys derived from ``root_secret`` (at least 32 random bytes) for windows of ``period`` seconds.
 
-    ``accept_for``: how long a ticket must open, in seconds; the lifetime of the tickets.  A window's key is
-    gone that long, and ``clock_skew``, after its end.
+    ``accept_for``: how long a ticket must open, in seconds; at least the ``ticket_lifetime`` of the config, which
+    nobody holds against it.  A window's key is gone that long, and ``clock_skew``, after its end.
 
     ``clock_skew``: by how many seconds the clocks of two servers may differ.  Five minutes is what Kerberos
     allows (RFC 4120 section 8.2).
