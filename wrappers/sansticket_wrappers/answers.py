@@ -20,6 +20,7 @@ from sansticket import (
     ClaimSession,
     ClientConfig,
     Command,
+    ConfigError,
     DecideTicket,
     EarlyDataNotClaimed,
     LookUpPsk,
@@ -80,11 +81,13 @@ def without_answer(question: Question) -> Command:
     return WITHOUT_ANSWER.get(type(question), AbortHandshake())
 
 
-def asking(config: C, answers: Answers) -> C:
-    """The config that asks what these answer.  ConfigError for what is no question of its side.
+def asking(config: C, answers: Answers, kind: type[C]) -> C:
+    """The config that asks what these answer.  ConfigError for what is no question of its side, or no config of it.
 
     One that asks all of it already stays what it is: without a ``verification_label`` sessions resume under the very
     mapping of answers that they were made under.
     """
+    if not isinstance(config, kind):
+        raise ConfigError("config", f"a value of type {type(config).__name__}; expected a {kind.__name__}")
     asked = {**config.answers, **dict.fromkeys(answers, ASK)}
     return config if asked == config.answers else evolve(config, answers=asked)

@@ -356,7 +356,11 @@ async def open_tls_over_tcp_stream(
     for one that is recorded or drawn: see docs/wrappers.md.  ``options`` are those of ``TLSStream``.
     """
     connection = new_connection(
-        asking(config, answers), server_name or host, session, port=port, application=application
+        asking(config, answers, ClientConfig),
+        server_name or host,
+        session,
+        port=port,
+        application=application,
     )
     try:
         transport = await trio.open_tcp_stream(host, port)
@@ -384,7 +388,7 @@ async def serve_tls_over_tcp(
     The config asks what ``answers`` answer; what ``application`` returns for the stream of a connection is what every
     question and event has of the application.  ``new_connection`` makes each, ``options`` are those of ``TLSStream``.
     """
-    asked = asking(config, answers)
+    asked = asking(config, answers, ServerConfig)
 
     async def serve(transport: trio.SocketStream) -> None:
         connection = new_connection(asked, application=application(transport))

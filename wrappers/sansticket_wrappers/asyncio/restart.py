@@ -73,7 +73,7 @@ class RestartableServer:
         """Connections that have left, and not arrived."""
         self._closed = self._over = False
         self._handler = unless_moved(client_connected)
-        self._config = asking(config, answers)
+        self._config = asking(config, answers, ServerConfig)
         self._choose = choose
         self._path = os.fspath(path)
         self._grace = grace

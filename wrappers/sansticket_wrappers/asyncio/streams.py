@@ -46,7 +46,9 @@ async def open_connection(
     those of the loop's ``create_connection``: ``sock`` (connected to that host), ``local_addr`` and so on.
     Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
     """
-    connection = new_connection(asking(config, answers), server_name or host, session, port=port)
+    connection = new_connection(
+        asking(config, answers, ClientConfig), server_name or host, session, port=port
+    )
     reader = asyncio.StreamReader(limit)
     app = asyncio.StreamReaderProtocol(reader)
     own = (hooks or NO_HOOKS).with_answers(answers, answer_timeout)
@@ -96,7 +98,7 @@ async def start_server(
     connection, for what it alone has.  ``options`` are those of the loop's ``create_server``: ``sock``, ``backlog``,
     ``reuse_port``, ``start_serving`` and so on.
     """
-    asked = asking(config, answers)
+    asked = asking(config, answers, ServerConfig)
 
     def accept() -> TLSProtocol:
         connection = new_connection(asked)

@@ -40,7 +40,7 @@ class TLSServerEndpoint:
         **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
-        asked = asking(config, answers)
+        asked = asking(config, answers, ServerConfig)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
             reactor,
             lambda: new_connection(asked),
@@ -81,7 +81,7 @@ class TLSClientEndpoint:
         **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
-        asked = asking(config, answers)
+        asked = asking(config, answers, ClientConfig)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
             reactor,
             lambda: new_connection(asked, server_name, session, port=port),
