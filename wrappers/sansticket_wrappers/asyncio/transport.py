@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from sansticket import Close, Command, SendData
+from sansticket import Close, Command, LocalProtocolError, SendData
 
 if TYPE_CHECKING:
     from sansticket_wrappers.asyncio.protocol import TLSProtocol
@@ -29,7 +29,13 @@ class TLSTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         if data and not self.is_closing():
-            self._tls.command(SendData(bytes(data)))
+            try:
+                self._tls.command(SendData(bytes(data)))
+            except LocalProtocolError:
+                if (
+                    self._tls.connection.state != "Ended"
+                ):  # the end may have come together with what is answered
+                    raise
 
     def write_eof(self) -> None:
         self._tls.command(Close())

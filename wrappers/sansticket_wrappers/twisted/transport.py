@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sansticket import Close, Command, Connection, SendData
+from sansticket import Close, Command, Connection, LocalProtocolError, SendData
 
 if TYPE_CHECKING:
     from sansticket_wrappers.twisted.protocol import TLSProtocol
@@ -61,7 +61,13 @@ class TLSTransport:
     def writeSequence(self, data: Iterable[bytes]) -> None:
         together = b"".join(data)
         if together and not self._write_closed:
-            self._tls.do(SendData(together))
+            try:
+                self._tls.do(SendData(together))
+            except LocalProtocolError:
+                if (
+                    self._tls.connection.state != "Ended"
+                ):  # the end may have come together with what is answered
+                    raise
 
     def loseWriteConnection(self) -> None:
         self._write_closing = True
