@@ -46,16 +46,14 @@ async def open_connection(
     those of the loop's ``create_connection``: ``sock`` (connected to that host), ``local_addr`` and so on.
     Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
     """
-    connection = new_connection(
-        asking(config, answers, ClientConfig), server_name or host, session, port=port
-    )
+    asked = asking(config, answers, ClientConfig)
+    connection = new_connection(asked, server_name or host, session, port=port)
     reader = asyncio.StreamReader(limit)
     app = asyncio.StreamReaderProtocol(reader)
     own = (hooks or NO_HOOKS).with_answers(answers, answer_timeout)
     tls = TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size, watch=watch)
     tls.early_data.send(connection, early_data)
-    where = () if options.get("sock") is not None else (host, port)
-    await _connect(tls, where, options)
+    await _connect(tls, () if options.get("sock") is not None else (host, port), options)
     return reader, asyncio.StreamWriter(tls.transport, app, reader, tls.loop)
 
 
