@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import cache
+from os import getpid
 from threading import Thread
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sansticket import Command, Question
 from sansticket_wrappers.answers import ANSWER_TIMEOUT
 from sansticket_wrappers.asyncio.hooks import in_time
 
 Q = TypeVar("Q", bound=Question)
+
+LOOPS: Final[dict[int, asyncio.AbstractEventLoop]] = {}
+"""That of each process.  A fork has its parent's too, whose thread is not there."""
 
 
 def in_thread(
@@ -35,9 +38,15 @@ def in_thread(
     return answer
 
 
-@cache
 def answering_loop() -> asyncio.AbstractEventLoop:
-    """Made when it is asked for first; it ends with the process."""
-    loop = asyncio.new_event_loop()
-    Thread(target=loop.run_forever, name="sansticket answers", daemon=True).start()
+    """Made when it is asked for first, and in a forked process anew; it ends with the process."""
+    process = getpid()
+    loop = LOOPS.get(process)
+    if loop is None:
+        made = asyncio.new_event_loop()
+        loop = LOOPS.setdefault(process, made)
+        if loop is made:
+            Thread(target=loop.run_forever, name="sansticket answers", daemon=True).start()
+        else:  # another thread was quicker
+            made.close()
     return loop
