@@ -572,6 +572,46 @@ def test_a_handler_that_fails_raises_after_its_alert(answers: Any, message: str)
     run(main)
 
 
+def test_what_a_server_s_answers_raise_ends_one_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """And neither the server nor those who are served already."""
+
+    async def main() -> None:
+        client = client_config(session_store=ClientSessionStore())
+        async with serving(server_config(ticket_keys=None), answers={LookUpSession: fails}) as port:
+            other = await open_tls_over_tcp_stream("127.0.0.1", port, client_config(), server_name=NAME)
+            async with other:
+                await other.send_all(b"before")
+                assert await other.receive_some() == b"BEFORE"
+                await ask(port, config=client)
+                with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                    await ask(port, config=client)
+                await other.send_all(b"after")
+                assert await other.receive_some() == b"AFTER"
+
+    run(main)
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == [
+        "the store is on fire"
+    ]
+
+
+def test_what_the_application_knows_of_one_connection_raises(caplog: pytest.LogCaptureFixture) -> None:
+    failing = [True, False]
+
+    def peer(transport: trio.SocketStream) -> object:
+        if failing.pop(0):
+            raise KeyError("nobody knows this peer")
+        return transport.socket.getpeername()
+
+    async def main() -> None:
+        async with serving(server_config(), application=peer) as port:
+            with pytest.raises(trio.BrokenResourceError):
+                await ask(port)
+            assert (await ask(port))[0] == b"HELLO"
+
+    run(main)
+    assert "nobody knows this peer" in caplog.text
+
+
 def test_a_question_without_an_answer_ends_in_bounded_time() -> None:
     async def never(question: LookUpSession) -> Command:
         await trio.sleep_forever()

@@ -387,17 +387,28 @@ async def serve_tls_over_tcp(
 
     The config asks what ``answers`` answer; what ``application`` returns for the stream of a connection is what every
     question and event has of the application.  ``new_connection`` makes each, ``options`` are those of ``TLSStream``.
+    Where ``application`` raises, or an answer or ``observe`` in a handshake, that is logged, and ends this connection
+    alone; what ``handler`` raises comes out of here.
     """
     asked = asking(config, answers, ServerConfig)
 
     async def serve(transport: trio.SocketStream) -> None:
-        connection = new_connection(asked, application=application(transport))
+        try:
+            known = application(transport)
+        except Exception:
+            log.exception("what the application knows of a connection failed")
+            await trio.aclose_forcefully(transport)
+            return
+        connection = new_connection(asked, application=known)
         async with TLSStream(transport, connection, answers=answers, **options) as stream:
             try:
                 with trio.fail_after(timeout):
                     await stream.do_handshake()
             except (trio.BrokenResourceError, trio.TooSlowError):
                 return  # observe has heard of it
+            except Exception:
+                log.exception("a TLS handshake failed")
+                return
             await handler(stream)
 
     await trio.serve_tcp(serve, port, host=host, task_status=task_status)
