@@ -69,11 +69,12 @@ def session_of(config: ServerConfig) -> Session:
 
 
 class ByHand:
-    """A client on asyncio that sends when it is told to: its first flight is ready."""
+    """A client on asyncio that sends when it is told to: its first flight is ready, with early data if it can be."""
 
-    def __init__(self, session: Session, early: bytes = EARLY) -> None:
+    def __init__(self, session: Session | None, early: bytes = EARLY) -> None:
         self.connection = ClientConnection(CLIENT, NAME, session)
-        self.connection.send(SendEarlyData(early))
+        if session is not None:
+            self.connection.send(SendEarlyData(early))
         self.events: list[Event] = []
 
     async def connect(self, port: int) -> None:

@@ -66,6 +66,7 @@ from sansticket import (
     PrepareTicket,
     ProvideSession,
     Reason,
+    RequestClientCertificate,
     SealTicket,
     SelectConfig,
     SendData,
@@ -1226,6 +1227,25 @@ def test_an_answer_that_does_not_come_costs_a_full_handshake() -> None:
     assert asked
 
 
+def test_a_look_up_that_was_cancelled_costs_a_full_handshake() -> None:
+    """By somebody else, and not by the end of the connection."""
+
+    def look_up(question: LookUpSession) -> Deferred[Command]:
+        shared: Deferred[Command] = Deferred()
+        shared.cancel()
+        return shared
+
+    async def main(reactor: Any) -> None:
+        client = client_config(session_store=ClientSessionStore())
+        answers: dict[Any, Any] = {LookUpSession: look_up}
+        async with serving(reactor, server_config(ticket_keys=None), answers=answers) as server:
+            for _ in range(2):
+                answer, connection = await ask(reactor, server.port, config=client)
+                assert (answer, connection.resumed) == (b"HELLO", False)
+
+    run(main)
+
+
 def test_a_session_is_stored_before_the_client_has_its_ticket() -> None:
     async def main(reactor: Any) -> None:
         order: list[str] = []
@@ -1292,6 +1312,31 @@ def test_a_protocol_that_writes_while_the_application_thinks_is_held_back() -> N
         assert len(asked) == len(numbers)
 
     run(main)
+
+
+def test_a_command_that_waited_and_is_wrong_costs_nothing_else() -> None:
+    class Speaking(Stream):
+        def connectionMade(self) -> None:
+            super().connectionMade()
+            self.transport.command(IssueTicket())
+            self.transport.write(b"first")
+            self.transport.command(RequestClientCertificate())
+            self.transport.write(b", second")
+            self.transport.loseConnection()
+
+    async def main(reactor: Any) -> None:
+        async def prepare(question: PrepareTicket) -> Command:
+            await sleep(reactor, 0.05)
+            return SealTicket()
+
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        hooks = Hooks({PrepareTicket: prepare})
+        async with serving(reactor, config, Speaking, hooks=lambda: hooks) as server:
+            stream = await connect(reactor, server.port)
+            assert await stream.read() == b"first, second"
+            await stream.close()
+
+    run(main, complaints=["RequestClientCertificate, but the config"])
 
 
 def test_a_config_chosen_by_a_coroutine() -> None:

@@ -25,6 +25,9 @@ class TLSError(ConnectionError):
         self.event = event
 
 
+Watch = Callable[[Sequence[Event]], None]
+"""Sees what happens, and cannot change it."""
+
 DATA = (events.DataReceived, events.EarlyDataReceived)
 
 
@@ -76,10 +79,23 @@ def in_time(function: Callable[[Q], Awaitable[Command]], timeout: float) -> Call
                 return await function(question)
         except TimeoutError:
             return without_answer(question)
-        except Exception:
-            if not isinstance(question, HARMLESS):
+        except (Exception, asyncio.CancelledError):
+            if was_cancelled() or not isinstance(question, HARMLESS):
                 raise
             log.warning("answer to %s failed", type(question).__name__, exc_info=True)
             return without_answer(question)
 
     return answer
+
+
+def was_cancelled() -> bool:
+    """Whether somebody has cancelled this very task, and not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def cancelled_within(error: asyncio.CancelledError) -> Exception:
+    """For those who did not cancel anything: a CancelledError would stop them, too."""
+    failure = ConnectionAbortedError("what a hook waited for was cancelled")
+    failure.__cause__ = error
+    return failure

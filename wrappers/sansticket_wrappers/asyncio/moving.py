@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from attrs import frozen
 
-from sansticket import Handover, HandoverError, LocalProtocolError
+from sansticket import Handover, HandoverError, LocalProtocolError, events
 from sansticket_wrappers.asyncio.protocol import TLSProtocol
 
 T = TypeVar("T")
@@ -78,6 +78,26 @@ class MovableProtocol(TLSProtocol):
             self.app.connection_lost(None)
         else:
             super().connection_lost(error)
+
+    @property
+    def at_rest(self) -> bool:
+        """The handshake is done, nobody is asked, and all is on its way, in both directions."""
+        transport = self.socket_transport
+        return (
+            self._completed
+            and not self.ending
+            and not self._busy
+            and not self._kept
+            and transport is not None
+            and not transport.get_write_buffer_size()
+        )
+
+    def go_on(self, unread: bytes, *, peer_closed: bool) -> None:
+        """With a connection that is up already, of whose stream ``unread`` was not read yet."""
+        self._flush()
+        self._complete()
+        self._handle([events.DataReceived(unread)] if unread else [])
+        self._handle([events.PeerClosed()] if peer_closed else [])
 
     async def leave(self, reader: asyncio.StreamReader, state: bytes) -> Package | None:
         """Take it apart; None, and nothing has happened, if it is not ready: something is being written or asked."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final, cast
 
-from sansticket import AbortHandshake, Close, Command, Connection, Event, Reason, events
+from sansticket import AbortHandshake, Close, Command, Connection, Event, LocalProtocolError, Reason, events
 from sansticket_wrappers.asyncio.buffers import buffers_of
 from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
-from sansticket_wrappers.asyncio.hooks import Hooks, TLSError
+from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, cancelled_within, was_cancelled
+from sansticket_wrappers.asyncio.socket_end import SocketEnd
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
 READ_SIZE: Final = 65_536
@@ -21,11 +23,7 @@ TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
 
 
-Watch = Callable[[Sequence[Event]], None]
-"""Sees what happens, and cannot change it."""
-
-
-class TLSProtocol(asyncio.BufferedProtocol):
+class TLSProtocol(SocketEnd):
     """What the socket's transport talks to.  ``app`` is connected when the handshake is done, and so is ``ready``.
 
     ``early_data``: a server's ``app`` is connected as soon as early data comes, and gets it at once.  What it writes
@@ -60,8 +58,12 @@ class TLSProtocol(asyncio.BufferedProtocol):
     _peer_has_closed = False
     _end_of_stream = False
     _buffer: memoryview | None = None
-    _timer: asyncio.TimerHandle | None = None
     _waiting: Waiting | None = None
+    _busy = False
+    """With hooks.  Whatever the application wants meanwhile waits in the backlog."""
+    _backlog: deque[Command]
+    _kept: deque[events.DataReceived | events.EarlyDataReceived | events.PeerClosed] | None = None
+    """What came together with something upon which the application paused."""
     _attending: asyncio.Task[None] | None = None
     _telling: asyncio.Task[None] | None = None
     _error: Exception | None = None
@@ -81,10 +83,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if read_size < 1:
             raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
         self.connection = connection
-        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self.app = app
-        self.socket_transport: asyncio.Transport | None = None
         self._hooks = hooks
         self._watch = watch
         self._timeout = timeout
@@ -92,7 +93,6 @@ class TLSProtocol(asyncio.BufferedProtocol):
         self._https_compatible = https_compatible
         self._buffers = buffers_of(read_size)
         self._takes_early_data = early_data
-        self._backlog: list[Command] = []
 
     @property
     def transport(self) -> TLSTransport:
@@ -177,9 +177,13 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     def command(self, command: Command) -> None:
         """Carry it out, or put it off while the application is busy with a question."""
-        if self._attending is not None:
+        if self._busy:
             self._backlog.append(command)
-        elif not self.ending and not self._completed:
+        else:
+            self._carry_out(command)
+
+    def _carry_out(self, command: Command) -> None:
+        if not self.ending and not self._completed:
             self._waiting = self._waiting or Waiting()
             self._step(self._waiting.put(self.connection, command))
             self.update_flow()
@@ -200,9 +204,9 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     def update_flow(self) -> None:
         """Tell both neighbours whether they may go on.  While the application is busy neither may."""
-        busy = self._attending is not None
+        busy = self._busy
         if self.socket_transport is not None and not self.socket_transport.is_closing():
-            if self.ending or not (busy or self.reading_paused):
+            if self.ending or not (busy or self.reading_paused or self._kept):
                 self.socket_transport.resume_reading()
             else:
                 self.socket_transport.pause_reading()
@@ -218,29 +222,6 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if not self.ending:
             self._give_up(ConnectionAbortedError("cancelled"))
 
-    # --- what a connection that changes its process needs
-
-    @property
-    def at_rest(self) -> bool:
-        """The handshake is done, nobody is asked, and all that was written is on its way."""
-        transport = self.socket_transport
-        return (
-            self._completed
-            and not self.ending
-            and self._attending is None
-            and transport is not None
-            and not transport.get_write_buffer_size()
-        )
-
-    def go_on(self, unread: bytes, *, peer_closed: bool) -> None:
-        """With a connection that is up already, of whose stream ``unread`` was not read yet."""
-        self._flush()
-        self._complete()
-        if unread:
-            self.app.data_received(unread)
-        if peer_closed:
-            self._peer_closed()
-
     # --- what happens
 
     def _step(self, happened: list[Event]) -> None:
@@ -251,8 +232,11 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if self._watch is not None:
             self._watch(happened)
         if self._hooks.concerns(happened):
-            self._attending = self.loop.create_task(self._attend(happened))
-            self.update_flow()
+            self._begin_backlog()
+            attending = self.loop.create_task(self._attend(happened))
+            if not attending.done():  # as eager tasks may be
+                self._attending = attending
+                self.update_flow()
         else:
             self._flush()
             self._handle(happened)
@@ -274,9 +258,7 @@ class TLSProtocol(asyncio.BufferedProtocol):
         try:
             await observe(happened)
         except Exception as error:
-            self.loop.call_exception_handler(
-                {"message": "TLS hook failed", "exception": error, "protocol": self}
-            )
+            self._report("TLS hook failed", error)
 
     async def _attend(self, happened: list[Event]) -> None:
         """The same where the application has to be waited for."""
@@ -297,11 +279,27 @@ class TLSProtocol(asyncio.BufferedProtocol):
             self._give_up(error)
         except Exception as error:
             self._hook_failed(error)
+        except asyncio.CancelledError as error:
+            if was_cancelled():
+                raise
+            self._hook_failed(cancelled_within(error))
         self._attending = None
-        self.update_flow()
-        backlog, self._backlog = self._backlog, []
-        for command in backlog:
-            self.command(command)
+        self._work_off()
+
+    def _begin_backlog(self) -> None:
+        if not self._busy:
+            self._busy, self._backlog = True, deque()
+
+    def _work_off(self) -> None:
+        """What was put off, in its order: until it is done, or the application is busy again, all else waits behind."""
+        while self._backlog and self._attending is None:
+            try:
+                self._carry_out(self._backlog.popleft())
+            except LocalProtocolError as error:  # nobody is there to be told, and nothing has changed
+                self._report("TLS command failed", error)
+        if self._attending is None:
+            self._busy = False
+            self.update_flow()
 
     def _handle(self, happened: list[Event]) -> None:
         for event in happened:
@@ -310,8 +308,33 @@ class TLSProtocol(asyncio.BufferedProtocol):
                 heed(self, event)
 
     def _take_data(self, event: events.DataReceived | events.EarlyDataReceived) -> None:
-        if not (self.closing or self.ending):
+        if self._kept or self.reading_paused:
+            self._keep(event)
+        elif not (self.closing or self.ending):
             self.app.data_received(event.data)
+
+    def _keep(self, event: events.DataReceived | events.EarlyDataReceived | events.PeerClosed) -> None:
+        self._kept = self._kept or deque()
+        self._kept.append(event)
+
+    def resume(self) -> None:
+        """The application may have data again: first what was kept, and not before it has returned."""
+        self.reading_paused = False
+        if self._kept:
+            self.loop.call_soon(self._pass_on, self._kept)
+        self.update_flow()
+
+    def _pass_on(self, kept: deque[Any]) -> None:
+        try:
+            while kept and not self.reading_paused:
+                event = kept.popleft()
+                if type(event) is events.PeerClosed:
+                    self._peer_closed()
+                elif not (self.closing or self.ending):
+                    self.app.data_received(event.data)
+        except Exception as error:
+            self._hook_failed(error, "data_received failed")
+        self.update_flow()
 
     def _take_early_data(self, event: events.EarlyDataReceived) -> None:
         self.early_data.received += len(event.data)
@@ -351,11 +374,17 @@ class TLSProtocol(asyncio.BufferedProtocol):
         if waiting is not None:
             for early in waiting.data:
                 self._take_data(early)
-            for command in waiting.commands:
-                self.command(command)
+            was_busy = self._busy
+            self._begin_backlog()
+            self._backlog.extendleft(reversed(waiting.commands))  # they were there first
+            if not was_busy:
+                self._work_off()
         self.update_flow()
 
     def _peer_closed(self, event: events.PeerClosed | None = None) -> None:
+        if event is not None and self._kept:
+            self._keep(event)
+            return
         self._peer_has_closed = True
         if not self.app.eof_received():
             self.close()
@@ -367,9 +396,12 @@ class TLSProtocol(asyncio.BufferedProtocol):
 
     # --- the end
 
-    def _hook_failed(self, error: Exception) -> None:
-        self.loop.call_exception_handler({"message": "TLS hook failed", "exception": error, "protocol": self})
+    def _hook_failed(self, error: Exception, message: str = "TLS hook failed") -> None:
+        self._report(message, error)
         self._give_up(error)
+
+    def _report(self, message: str, error: Exception) -> None:
+        self.loop.call_exception_handler({"message": message, "exception": error, "protocol": self})
 
     def _give_up(self, error: Exception) -> None:
         """It is us who cannot go on.  The peer is told, but not waited for."""
@@ -402,33 +434,6 @@ class TLSProtocol(asyncio.BufferedProtocol):
                 self.socket_transport.write_eof()
             self.update_flow()
             self._wait_for_peer(None)
-
-    def _wait_for_peer(self, unsent: int | None) -> None:
-        """As long as it takes what we wrote, and then until it closes its side; ``connection_lost`` stops this."""
-        assert self.socket_transport is not None
-        left = self.socket_transport.get_write_buffer_size()
-        if unsent is not None and not left < unsent:
-            self.socket_transport.abort()
-        else:
-            self._call_later(self._linger, self._wait_for_peer, left)
-
-    def _close_socket(self) -> None:
-        if self.socket_transport is not None:
-            self.socket_transport.close()
-            if self.socket_transport.get_write_buffer_size():
-                self._wait_for_peer(None)
-            else:
-                self._stop_timer()
-
-    def _call_later(self, delay: float, function: Callable[..., None], *arguments: object) -> None:
-        """At most one thing is waited for at a time."""
-        self._stop_timer()
-        self._timer = self.loop.call_later(delay, function, *arguments)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 HEEDED_BY: Final[dict[type[Event], Callable[[TLSProtocol, Any], None]]] = {

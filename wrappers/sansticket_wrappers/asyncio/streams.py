@@ -8,8 +8,8 @@ from typing import Any
 
 from sansticket import ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
-from sansticket_wrappers.asyncio.hooks import NO_HOOKS, Hooks
-from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol, Watch
+from sansticket_wrappers.asyncio.hooks import NO_HOOKS, Hooks, Watch
+from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol
 from sansticket_wrappers.making import Make
 
 ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]

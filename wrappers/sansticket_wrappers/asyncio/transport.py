@@ -28,6 +28,8 @@ class TLSTransport(asyncio.Transport):
         self._tls.command(command)
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"write() with {type(data).__name__}; expected bytes, bytearray or memoryview")
         if data and not self.is_closing():
             try:
                 self._tls.command(SendData(bytes(data)))
@@ -57,8 +59,7 @@ class TLSTransport(asyncio.Transport):
         self._tls.update_flow()
 
     def resume_reading(self) -> None:
-        self._tls.reading_paused = False
-        self._tls.update_flow()
+        self._tls.resume()
 
     def is_reading(self) -> bool:
         return not self._tls.reading_paused and not self.is_closing()

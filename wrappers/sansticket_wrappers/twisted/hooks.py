@@ -82,12 +82,11 @@ def in_time(
             return await asked.addTimeout(timeout, reactor)
         except TimeoutError:
             return without_answer(question)
-        except CancelledError:
-            raise
-        except Exception:
+        except Exception as error:
             if not isinstance(question, HARMLESS):
                 raise
-            log.failure("answer to {question} failed", question=type(question).__name__)
+            if not isinstance(error, CancelledError):  # by the end of the connection
+                log.failure("answer to {question} failed", question=type(question).__name__)
             return without_answer(question)
 
     return answer

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sansticket import AbortHandshake, Close, Command, Connection, Event, Reason, events
+from sansticket import AbortHandshake, Close, Command, Connection, Event, LocalProtocolError, Reason, events
 from sansticket_wrappers.twisted.hooks import Hooks, TLSError
 from sansticket_wrappers.twisted.transport import TLSTransport
 
@@ -201,6 +201,14 @@ class TLSProtocol(Protocol):
             self._closed()
         return happened
 
+    def _act_late(self, what: Command | bytes) -> list[Event]:
+        """The same for what was put off: nobody is there to be told that it was wrong, and nothing has changed."""
+        try:
+            return self._act(what)
+        except LocalProtocolError:
+            log.failure("TLS command failed")
+            return []
+
     def _step(self, happened: list[Event]) -> None:
         """After every call that gives events: write what there is to write, then look at them."""
         if self._hooks.concerns(happened):
@@ -224,7 +232,7 @@ class TLSProtocol(Protocol):
                 if question is not None:
                     happened = self.connection.send(await self._wait_for(self._hooks.answer(question)))
                 elif self._backlog:
-                    happened = self._act(self._backlog.popleft())
+                    happened = self._act_late(self._backlog.popleft())
                 else:
                     break
         finally:

@@ -1,0 +1,378 @@
+"""What asyncio says of transports and tasks, where a connection is busy, early, or held up by its application."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import pytest
+import uvloop
+
+from sansticket import (
+    ASK,
+    ClientSessionStore,
+    Close,
+    Command,
+    Event,
+    HandshakeCompleted,
+    IssueTicket,
+    LookUpSession,
+    ProvideSession,
+    RequestClientCertificate,
+    SendData,
+    ServerConfig,
+    ServerConnection,
+    TicketIssued,
+)
+from sansticket_wrappers.asyncio import Hooks, TLSError, TLSProtocol, TLSTransport, open_connection
+from tests.support.command import PATIENCE
+from tests.support.configs import client_config, server_config
+from tests.wrappers.test_asyncio import NAME, ask, close, run, serving
+from tests.wrappers.test_early_data import ByHand, session_of
+from tests.wrappers.test_early_data import server as early_server
+
+LOOPS: Final = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+
+class App(asyncio.Protocol):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.received = b""
+        self.lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, TLSTransport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.told.append("data")
+        self.received += data
+
+    def eof_received(self) -> bool:
+        self.told.append("eof")
+        return True
+
+    def pause_writing(self) -> None:
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        self.told.append("resume")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(exc)
+
+    async def there(self) -> None:
+        """A client's handshake is done before its server's is."""
+        while not hasattr(self, "transport"):
+            await asyncio.sleep(0.01)
+
+    async def gone(self) -> None:
+        if hasattr(self, "transport"):
+            self.transport.abort()
+            await self.lost
+
+
+class Gate:
+    """An observer that has tickets wait."""
+
+    def __init__(self) -> None:
+        self.waiting, self.open = asyncio.Event(), asyncio.Event()
+
+    async def observe(self, happened: Sequence[Event]) -> None:
+        if any(isinstance(event, TicketIssued | HandshakeCompleted) for event in happened):
+            self.waiting.set()
+            await self.open.wait()
+
+
+@asynccontextmanager
+async def served(
+    app: App, config: ServerConfig, hooks: Hooks | None = None, **options: Any
+) -> AsyncIterator[int]:
+    """The port of a server for one connection."""
+
+    def accept() -> TLSProtocol:
+        return TLSProtocol(ServerConnection(config), app, hooks or Hooks(), **options)
+
+    server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
+    async with server:
+        try:
+            yield server.sockets[0].getsockname()[1]
+            await app.lost
+        finally:
+            await app.gone()
+
+
+async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+
+
+# --- order ---------------------------------------------------------------------------------------------------
+
+
+@LOOPS
+def test_who_writes_when_it_may_again_is_behind_what_waited(new_loop: Loop) -> None:
+    class Eager(App):
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self.transport.write(b" third")
+
+    async def main() -> None:
+        gate, app = Gate(), Eager()
+        async with served(app, server_config(num_tickets=0), Hooks(observe=gate.observe)) as port:
+            gate.open.set()
+            reader, writer = await connected(port)
+            assert await reader.readexactly(6) == b" third"  # the handshake was observed, too
+            gate.open.clear()
+            gate.waiting.clear()
+            app.transport.command(IssueTicket())
+            app.transport.write(b"first")  # and the ticket before it, which is observed
+            await gate.waiting.wait()
+            app.transport.write(b" second")
+            assert app.told[-1] == "pause"
+            gate.open.set()
+            assert await reader.readexactly(18) == b"first second third"
+            await close(writer)
+            app.transport.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def test_what_was_written_early_is_before_what_was_written_while_the_application_was_busy() -> None:
+    async def main() -> None:
+        gate, app = Gate(), App()
+        config = early_server(half_rtt=False, num_tickets=0)
+        async with served(app, config, Hooks(observe=gate.observe), early_data=True) as port:
+            client = ByHand(session_of(early_server()))
+            await client.connect(port)
+            client.flush()
+            await client.hear(HandshakeCompleted)
+            while not app.received:
+                await asyncio.sleep(0.01)
+            app.transport.write(b"first")
+            client.flush()
+            await gate.waiting.wait()
+            app.transport.write(b", second")
+            gate.open.set()
+            while len(client.data) < 13:
+                client.events += client.connection.receive_data(await client.reader.read(10_000))
+            assert client.data == b"first, second"
+            client.send(Close())
+            client.writer.close()
+            app.transport.close()
+
+    run(main())
+
+
+# --- commands that come to nothing ---------------------------------------------------------------------------
+
+
+def test_a_command_that_waited_and_is_wrong_costs_nothing_else() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        gate, app = Gate(), App()
+        async with served(app, server_config(num_tickets=0), Hooks(observe=gate.observe)) as port:
+            gate.open.set()
+            reader, writer = await connected(port)
+            while app.told != ["pause", "resume"]:
+                await asyncio.sleep(0.01)
+            gate.open.clear()
+            gate.waiting.clear()
+            app.transport.command(IssueTicket())
+            app.transport.write(b"first")
+            await gate.waiting.wait()
+            app.transport.command(RequestClientCertificate())
+            app.transport.write(b", second")
+            app.transport.close()
+            gate.open.set()
+            assert await reader.read() == b"first, second"
+            await close(writer)
+
+    run(main())
+    (complaint,) = complaints
+    assert complaint["message"] == "TLS command failed"
+    assert "RequestClientCertificate" in str(complaint["exception"])
+
+
+def test_a_command_that_waited_for_the_handshake_and_is_wrong_costs_nothing_else() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        app = App()
+        async with served(app, early_server(half_rtt=False, num_tickets=0), early_data=True) as port:
+            client = ByHand(session_of(early_server()))
+            await client.connect(port)
+            client.flush()
+            await client.hear(HandshakeCompleted)
+            while not app.received:
+                await asyncio.sleep(0.01)
+            app.transport.command(RequestClientCertificate())
+            app.transport.write(b"an answer")
+            client.flush()
+            while not client.data:
+                client.events += client.connection.receive_data(await client.reader.read(10_000))
+            assert client.data == b"an answer"
+            client.send(Close())
+            client.writer.close()
+            app.transport.close()
+
+    run(main())
+    assert [complaint["message"] for complaint in complaints] == ["TLS command failed"]
+
+
+@pytest.mark.parametrize("data", [5, [65, 66], "text", None])
+def test_only_bytes_are_written(data: Any) -> None:
+    """As many zeros as a number says, otherwise: what ``bytes`` makes of it."""
+
+    async def main() -> None:
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with pytest.raises(TypeError, match="expected bytes, bytearray or memoryview"):
+                writer.write(data)
+            writer.writelines([b"by", bytearray(b"te"), memoryview(b"s---")[:1]])
+            writer.write(memoryview(b" and more").cast("c"))
+
+        async with serving(server_config(), handler) as port:
+            assert (await ask(port))[0] == b"bytes and more"
+
+    run(main())
+
+
+# --- an application that wants nothing for now ---------------------------------------------------------------
+
+
+class Slow(App):
+    """Wants nothing from the first moment."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.pause_reading()
+
+
+@LOOPS
+def test_nothing_is_passed_on_while_reading_is_paused(new_loop: Loop) -> None:
+    """Not even what came together with the end of the handshake."""
+
+    async def main() -> None:
+        app = Slow()
+        async with served(app, server_config()) as port:
+            client = ByHand(None)
+            await client.connect(port)
+            client.flush()
+            await client.hear(HandshakeCompleted)
+            client.connection.send(SendData(b"some"))
+            client.connection.send(Close())
+            client.flush()
+            await app.there()
+            await asyncio.sleep(0.02)
+            assert app.told == []
+            app.transport.resume_reading()
+            assert app.told == []  # not within the call
+            app.transport.pause_reading()
+            await asyncio.sleep(0.02)
+            assert app.told == []
+            app.transport.resume_reading()
+            while len(app.told) < 2:
+                await asyncio.sleep(0.01)
+            assert (app.told, app.received) == (["data", "eof"], b"some")
+            app.transport.close()
+            client.writer.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def test_an_application_that_fails_at_what_was_kept_ends_its_connection() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    class Fails(Slow):
+        def data_received(self, data: bytes) -> None:
+            raise RuntimeError("no room")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        app = Fails()
+        async with served(app, server_config()) as port:
+            client = ByHand(None)
+            await client.connect(port)
+            client.flush()
+            await client.hear(HandshakeCompleted)
+            client.connection.send(SendData(b"some"))
+            client.flush()
+            await app.there()
+            app.transport.resume_reading()
+            assert str(await app.lost) == "no room"
+            client.writer.close()
+
+    run(main())
+    assert [str(complaint["exception"]) for complaint in complaints] == ["no room"]
+
+
+# --- tasks ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 has eager tasks first")
+def test_answers_of_tasks_that_are_done_at_once() -> None:
+    """With ``eager_task_factory`` a hook that need not wait has answered before its task is there to be noted."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        sessions: dict[bytes, Any] = {}
+
+        async def look_up(question: LookUpSession) -> Command:
+            return ProvideSession(sessions.pop(question.session_id, None))
+
+        async def observe(happened: Sequence[Event]) -> None:
+            for event in happened:
+                if isinstance(event, TicketIssued):
+                    sessions[event.session.session_id] = event.session
+
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+        hooks = Hooks({LookUpSession: look_up}, observe)
+        async with serving(config, hooks=lambda: hooks) as port:
+            for resumed in (False, True, True):
+                answer, connection = await ask(port, b"x" * 100_000, config=client)
+                assert (answer, connection.resumed) == (b"X" * 100_000, resumed)
+
+    run(main())
+
+
+async def cancelled(question: LookUpSession) -> Command:
+    """What it waits for is, and not itself: a query that was shared, say, and whose owner has gone."""
+    shared = asyncio.get_running_loop().create_future()
+    shared.cancel()
+    await shared
+    raise AssertionError
+
+
+@pytest.mark.parametrize("harmless", [True, False])
+def test_an_answer_that_waited_for_something_that_was_cancelled_has_failed(harmless: bool) -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
+        client = client_config(session_store=ClientSessionStore())
+        hooks = Hooks({} if harmless else {LookUpSession: cancelled})
+        options: dict[str, Any] = {"answers": {LookUpSession: cancelled}, "hooks": lambda: hooks}
+        async with serving(config, **options) as port:
+            await ask(port, config=client)
+            if harmless:
+                answer, connection = await ask(port, config=client)
+                assert (answer, connection.resumed) == (b"HELLO", False)
+            else:
+                with pytest.raises(TLSError):
+                    await asyncio.wait_for(ask(port, config=client), 5)
+
+    run(main())
+    failures = [str(complaint["exception"]) for complaint in complaints]
+    assert failures == ([] if harmless else ["what a hook waited for was cancelled"])
