@@ -381,3 +381,158 @@ def test_at_rest_is_nothing_on_a_server_that_stays() -> None:
 
     run(main())
     assert issubclass(Moved, Exception)
+
+
+def test_a_server_that_cannot_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its listening socket is there before it finds out."""
+    made: list[socket.socket] = []
+
+    def create_server(*arguments: Any, **options: Any) -> socket.socket:
+        made.append(create(*arguments, **options))
+        return made[-1]
+
+    async def main() -> None:
+        with pytest.raises(FileNotFoundError):
+            await start(tmp_path / "no folder" / "door", server_config())
+        assert [listener.fileno() for listener in made] == [-1]
+
+    create = socket.create_server
+    monkeypatch.setattr(socket, "create_server", create_server)
+    run(main())
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "door"
+        path.write_text("what somebody has written")
+        with pytest.raises(OSError, match="in use"):
+            await start(path, server_config())
+        assert path.read_text() == "what somebody has written"
+
+    run(main())
+
+
+def test_a_handler_that_is_cancelled_does_not_hold_up_what_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time-out around ``at_rest``, say; others wait for their turn by then."""
+
+    async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(0.1 if server == "first" else PATIENCE):
+                await echo(reader, writer)
+        except TimeoutError:
+            pass
+
+    def deliver(line: Line, package: Any) -> bool:
+        time.sleep(0.15)
+        return delivered(line, package)
+
+    async def main() -> None:
+        nonlocal server
+        config = server_config()
+        async with await start(tmp_path / "door", config, impatient) as first:
+            clients = [await Client.of(first) for _ in range(3)]
+            server = "second"
+            async with await start(tmp_path / "door", config, impatient) as second:
+                await second.arrived()
+                await first.replaced()
+                assert (first.under_way, first.connections, second.connections) == (0, 0, 3)
+                for client in clients:
+                    assert await client.ask(b"there\n") == b"0 there\n"
+                    await client.close()
+
+    server = "first"
+    delivered = Line.deliver
+    monkeypatch.setattr(Line, "deliver", deliver)
+    run(main())
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_a_line_that_was_read_is_not_lost_to_a_cancellation(tmp_path: Path, moment: int) -> None:
+    """However many rounds of the loop the two are apart: who goes on afterwards finds it, or has it."""
+    read: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+
+        def later(rounds: int) -> None:
+            if rounds:
+                task.get_loop().call_soon(later, rounds - 1)
+            elif not read:
+                task.cancel()
+
+        try:
+            task.get_loop().call_later(0.1, reader.feed_data, b"a line\n")
+            task.get_loop().call_later(0.1, later, moment)
+            read.append(await at_rest(reader, writer, reader.readline))
+        except asyncio.CancelledError:
+            task.uncancel()
+            async with asyncio.timeout(5):
+                read.append(await reader.readline())
+        writer.close()
+
+    async def main() -> None:
+        async with await start(tmp_path / "door", server_config(), handler) as server:
+            client = await Client.of(server)
+            assert await client.reader.read() == b""
+            await client.close()
+
+    run(main())
+    assert read == [b"a line\n"]
+
+
+def test_who_is_cancelled_while_it_stops_waiting_is(tmp_path: Path) -> None:
+    """A successor comes just then; the connection stays, for its handler to end it."""
+    seen: list[BaseException] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+
+        async def waiting() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                task.cancel()
+
+        try:
+            await at_rest(reader, writer, waiting)
+        except BaseException as error:
+            seen.append(error)
+            raise
+        finally:
+            writer.close()
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, handler) as first:
+            client = await Client.of(first)
+            async with await start(tmp_path / "door", config, handler) as second:
+                await second.arrived()
+                assert second.connections == 0
+                await client.close()
+
+    run(main())
+    assert [type(error) for error in seen] == [asyncio.CancelledError]
+
+
+def test_a_time_out_of_what_is_waited_for_is_its_own(tmp_path: Path) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def waiting() -> None:
+            raise TimeoutError("of a store")
+
+        try:
+            await at_rest(reader, writer, waiting)
+        except TimeoutError as error:
+            writer.write(str(error).encode())
+        writer.close()
+
+    async def main() -> None:
+        async with await start(tmp_path / "door", server_config(), handler) as server:
+            client = await Client.of(server)
+            assert await client.reader.read() == b"of a store"
+            await client.close()
+
+    run(main())

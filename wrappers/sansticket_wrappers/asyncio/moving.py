@@ -141,30 +141,43 @@ async def at_rest(
     if not isinstance(tls, MovableProtocol) or tls.stays:
         return await waiting()
     while True:
-        task = asyncio.ensure_future(waiting())
-        try:
-            await _first(task, tls.carrier.wanted)
-        finally:
-            if not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([task])
-        if not task.cancelled():
-            return task.result()
+        with suppress(_Wanted):
+            return await _unless(tls.carrier.wanted, waiting)
         package = await tls.leave(reader, state)
         if package is not None:
-            await tls.carrier.carry(package)
+            # Whoever cancels this handler does not hold up what is under way.
+            await asyncio.shield(asyncio.ensure_future(tls.carrier.carry(package)))
             raise Moved
         await asyncio.sleep(LOOK_AGAIN)
 
 
-async def _first(task: asyncio.Future[Any], event: asyncio.Event) -> None:
-    """Until the one is done or the other is set."""
-    waiting = asyncio.ensure_future(event.wait())
+class _Wanted(Exception):
+    """The connection is to leave before what it waits for has come."""
+
+
+async def _unless(event: asyncio.Event, waiting: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What ``waiting()`` gives, or ``_Wanted`` if the event is set before.
+
+    It waits in this very task: what it has read cannot be lost where that is cancelled.
+    """
+    limit = asyncio.timeout(None)
+
+    def reach_limit(watch: asyncio.Future[Any]) -> None:
+        with suppress(RuntimeError):  # it has come meanwhile
+            if not watch.cancelled():
+                limit.reschedule(asyncio.get_running_loop().time())
+
+    watch = asyncio.ensure_future(event.wait())
+    watch.add_done_callback(reach_limit)
     try:
-        await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+        async with limit:
+            return await waiting()
+    except TimeoutError:
+        if limit.expired():
+            raise _Wanted from None
+        raise
     finally:
-        waiting.cancel()
+        watch.cancel()
 
 
 def unless_moved(

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -153,12 +154,19 @@ def predecessor_at(path: str) -> Line | None:
         return None
     except ConnectionRefusedError:  # it was killed
         line.close()
-        os.unlink(path)
+        remove_socket(path)
         return None
     except BaseException:
         line.close()
         raise
     return line
+
+
+def remove_socket(path: str) -> None:
+    """One that was left behind; of anything else that is there, listening there says what is wrong."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(os.stat(path).st_mode):
+            os.unlink(path)
 
 
 def listeners_of(line: Line) -> list[socket.socket]:

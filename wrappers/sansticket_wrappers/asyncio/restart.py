@@ -31,6 +31,7 @@ from sansticket_wrappers.asyncio.passing import (
     listen_at,
     listeners_of,
     predecessor_at,
+    remove_socket,
     unpacked,
 )
 from sansticket_wrappers.asyncio.streams import ClientConnected
@@ -111,20 +112,21 @@ class RestartableServer:
         server = cls(client_connected, config, path, **options)
         loop = asyncio.get_running_loop()
         line = await loop.run_in_executor(None, predecessor_at, server._path)
-        if line is None:
-            server._listeners = [socket.create_server((host, port))]
-            server._listen()
-            server._open_door()
-        else:
-            try:
+        try:
+            if line is None:
+                server._listeners = [socket.create_server((host, port))]
+                server._listen()
+                server._open_door()
+            else:
                 server._listeners = await loop.run_in_executor(None, listeners_of, line)
                 server._listen()
                 await loop.run_in_executor(None, line.say, READY)
-            except BaseException:
+                server._handing = loop.create_task(server._take_over(line))
+        except BaseException:
+            if line is not None:
                 line.close()
-                await server.close()
-                raise
-            server._handing = loop.create_task(server._take_over(line))
+            await server.close()
+            raise
         return server
 
     @property
@@ -257,8 +259,7 @@ class RestartableServer:
         """Listen for a successor."""
         if self._closed:
             return
-        with suppress(FileNotFoundError):
-            os.unlink(self._path)
+        remove_socket(self._path)
         self._door = listen_at(self._path)
         asyncio.get_running_loop().add_reader(self._door.fileno(), self._somebody_came)
 
