@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from math import inf
 from typing import Any
 
 import pytest
@@ -24,14 +25,17 @@ from sansticket import (
     PrepareTicket,
     ProtocolVersion,
     ProvideSession,
+    Question,
     Reason,
     SealTicket,
+    SelectConfig,
     ServerConfig,
     ServerConnection,
     Session,
     TicketIssued,
     TicketReceived,
     UpdateKeys,
+    UseConfig,
     VerifyPeer,
 )
 from sansticket.debug.trace import Carried, Happened
@@ -624,6 +628,54 @@ def test_a_question_without_an_answer_ends_in_bounded_time() -> None:
             with pytest.raises(trio.BrokenResourceError):
                 await ask(port, config=client)
             assert (await ask(port))[0] == b"HELLO"
+
+    run(main)
+
+
+@pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "in another task"])
+@pytest.mark.parametrize("kind", [SelectConfig, PrepareTicket])
+def test_a_stream_that_is_closed_while_a_question_is_open(kind: type[Question], cancelled: bool) -> None:
+    """Whoever waits for its answer hears that it was closed; the peer of a connection hears close_notify."""
+
+    async def main() -> None:
+        asked, answered = trio.Event(), trio.Event()
+
+        async def think(question: Question) -> Command:
+            asked.set()
+            await answered.wait()
+            return UseConfig(server_config()) if kind is SelectConfig else SealTicket()
+
+        async def serve() -> None:
+            if cancelled:
+                await server.receive_some()
+            else:
+                with pytest.raises(trio.ClosedResourceError):
+                    await server.receive_some()
+
+        one, other = trio.testing.memory_stream_pair()
+        config = server_config(answers={kind: ASK})
+        client = TLSStream(one, ClientConnection(client_config(), NAME))
+        server = TLSStream(other, ServerConnection(config), answers={kind: think}, answer_timeout=inf)
+
+        async def visit() -> None:
+            async with client:
+                if kind is PrepareTicket:
+                    assert await client.receive_some() == b""
+                else:
+                    with pytest.raises(trio.BrokenResourceError, match="close_notify"):
+                        await client.do_handshake()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(visit)
+            async with trio.open_nursery() as servers:
+                servers.start_soon(serve)
+                await asked.wait()
+                if cancelled:
+                    servers.cancel_scope.cancel()
+                else:
+                    await server.aclose()
+                    answered.set()
+            await server.aclose()
 
     run(main)
 

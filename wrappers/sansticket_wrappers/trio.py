@@ -267,8 +267,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
             command = without_answer(question)
             with trio.move_on_after(self._answer_timeout):
                 command = await self._answers[type(question)](question)
+            self._check()  # what was closed meanwhile has been answered
             return self.connection.send(command)
         except Exception as error:
+            self._check()
             if isinstance(question, OF_EARLY_DATA):
                 log.warning("answer to %s failed", type(question).__name__, exc_info=True)
                 return self.connection.send(without_answer(question))
@@ -303,7 +305,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
 
     async def _say_goodbye(self) -> None:
         """close_notify if there was nothing worse, then let the peer read it."""
-        await self._tell(self.connection.send(Close()))
+        happened = self.connection.send(Close())
+        while (question := self.connection.pending) is not None:  # and nobody else will answer it
+            happened += self.connection.send(without_answer(question))
+        await self._tell(happened)
         await self._flush()
         if isinstance(self.transport, trio.abc.HalfCloseableStream) and not self._peer_closed:
             await self.transport.send_eof()
