@@ -603,6 +603,27 @@ def test_a_reader_waits_for_nobody_who_writes() -> None:
             assert receive_all(server, len(big)) == big
 
 
+def test_a_reader_keeps_nobody_from_closing() -> None:
+    """Its peer says nothing before it has heard close_notify.  With OpenSSL that goes out as well."""
+    with secured(for_client("theirs"), for_server("ours")) as (client, server):
+        server.settimeout(None)
+        seen: list[object] = []
+
+        def read() -> None:
+            try:
+                seen.append(server.recv(100))
+            except ssl.SSLZeroReturnError as error:
+                seen.append(error)
+
+        with beside(read):
+            while not server._sslobj._reading.locked():  # type: ignore[attr-defined]  # the driver's
+                time.sleep(0.01)
+            with beside(server.unwrap):
+                assert client.recv(1) == b""
+                client.unwrap().close()
+        assert len(seen) == 1
+
+
 # --- certificates and names ----------------------------------------------------------------------------------
 
 

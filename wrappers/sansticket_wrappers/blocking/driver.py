@@ -18,6 +18,7 @@ Three locks: ``_reading`` and ``_writing`` are held while the socket is waited f
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,9 +88,17 @@ class Driver(Facts):
         return written
 
     def shutdown(self) -> ssl.SSLSocket:
-        """close_notify, both ways.  The socket, which goes on in clear."""
+        """close_notify, both ways.  The socket, which goes on in clear.
+
+        Ours is not kept waiting by a thread that reads: it may be what the peer waits for before it says anything.
+        """
         owner = self.socket()
         call = Call(owner, "shutdown")
+        with call.holding(self._writing):
+            with suppress(ssl.SSLError), self._lock:  # it will be said again
+                self.tls.unwrap()
+            if self.tls.termination is None:
+                self._flush(call)
         with call.holding(self._reading), call.holding(self._writing):
             self._until_done(self.tls.unwrap, call, self._flush)
         return owner
