@@ -403,3 +403,24 @@ def test_a_forked_process_takes_from_the_file_too(path: Path) -> None:
     while (reservation := store.reserve(KEY, NOW)) is not None:
         taken.append(reservation.session.ticket)
     assert sorted(taken) == numbers(1, 2, 3)
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(path: Path) -> None:
+    """By another thread: it has a copy of the descriptor as long as it lives, and never gives it back."""
+    lock = f"{path}.lock"
+    reads, writes = os.pipe()
+    with disk.locked(lock):
+        child = os.fork()
+        if not child:
+            os.close(writes)
+            os.read(reads, 1)  # until the other process closes it
+            os._exit(0)
+    try:
+        with disk.locked(lock):
+            pass
+    finally:
+        os.close(writes)
+        os.close(reads)
+        os.waitpid(child, 0)

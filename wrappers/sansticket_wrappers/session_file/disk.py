@@ -34,6 +34,7 @@ def locked(path: str) -> Iterator[None]:
             time.sleep(PAUSE)
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile has it open, too
         os.close(descriptor)
 
 
