@@ -326,7 +326,7 @@ class TLSProtocol(SocketEnd):
 
     def _pass_on(self, kept: deque[Any]) -> None:
         try:
-            while kept and not self.reading_paused:
+            while kept and not (self.reading_paused or self.ending):
                 event = kept.popleft()
                 if type(event) is events.PeerClosed:
                     self._peer_closed()
