@@ -184,6 +184,44 @@ def test_ftp_with_data_connections_that_resume(server: ssl.SSLContext) -> None:
     assert reused == [True]
 
 
+@pytest.mark.parametrize("commands", [["auth", "prot_p", "ccc"], ["prot_p"]], ids=" ".join)
+def test_ftp_data_that_are_private_beside_commands_that_are_not(
+    server: ssl.SSLContext, commands: list[str]
+) -> None:
+    """After CCC, and where the control connection never had TLS: PROT P is kept, and resumes what there was."""
+    reused: list[bool] = []
+
+    def serve(sock: socket.socket) -> None:
+        replies = {b"PBSZ": b"200\r\n", b"PROT": b"200\r\n"}
+        if "auth" in commands:
+            converse(sock, b"220 ready\r\n", {b"AUTH": b"234 go on\r\n"})
+            secure = accept(server, sock)
+            converse(secure, b"", {**replies, b"CCC": b"200 in clear\r\n"})
+            sock = secure.unwrap()
+        else:
+            converse(sock, b"220 ready\r\n", replies)
+        with sock, socket.create_server(("127.0.0.1", 0)) as passive:
+            high, low = divmod(passive.getsockname()[1], 256)
+            passively = f"227 (127,0,0,1,{high},{low})\r\n".encode()
+            converse(sock, b"", {b"TYPE": b"200\r\n", b"PASV": passively, b"RETR": b"150 here\r\n"})
+            with accept(server, passive.accept()[0]) as data:
+                reused.append(data.session_reused)
+                data.sendall(b"the file")
+                data.unwrap()
+            sock.sendall(b"226 done\r\n")
+            converse(sock, b"", {b"QUIT": b"221 bye\r\n"})
+
+    with talking(serve, 1) as port, FTP_TLS(context=SSLContext(client_config())) as client:
+        client.connect("127.0.0.1", port, timeout=PATIENCE)
+        for command in commands:
+            getattr(client, command)()
+        received: list[bytes] = []
+        client.retrbinary("RETR file", received.append)
+        assert b"".join(received) == b"the file"
+        client.quit()
+    assert reused == ["auth" in commands]
+
+
 @pytest.mark.parametrize("versions", [[0x0303], [0x0304]])
 @pytest.mark.parametrize("kind", [FTP_TLS, ftplib.FTP_TLS])
 def test_vsftpd_which_requires_it(kind: type[ftplib.FTP_TLS], versions: list[int]) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ftplib
 import socket
 import ssl
+from typing import Any
 
 __all__ = ["FTP_TLS"]
 
@@ -22,9 +23,24 @@ __all__ = ["FTP_TLS"]
 class FTP_TLS(ftplib.FTP_TLS):
     """The standard library's.  ``context`` may be any, of ours or not."""
 
+    _session: Any = None
+    """The freshest of the control connection, which may go on in clear (``ccc``); its data connections do not."""
+
+    def auth(self) -> str:
+        self._session = None
+        return super().auth()
+
+    def ccc(self) -> str:
+        self._keep_session()
+        return super().ccc()
+
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
         sock, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
-        control = self.sock
-        if self._prot_p and isinstance(control, ssl.SSLSocket):  # type: ignore[attr-defined]  # of the base
-            sock = self.context.wrap_socket(sock, server_hostname=self.host, session=control.session)
+        if self._prot_p:  # type: ignore[attr-defined]  # of the base
+            self._keep_session()
+            sock = self.context.wrap_socket(sock, server_hostname=self.host, session=self._session)
         return sock, size
+
+    def _keep_session(self) -> None:
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.session is not None:
+            self._session = self.sock.session
