@@ -97,6 +97,28 @@ def test_connections_go_on_where_they_were(tmp_path: Path, new_loop: Loop) -> No
     run(main(), new_loop)
 
 
+def test_programs_that_a_successor_starts_get_no_socket(tmp_path: Path) -> None:
+    """Python's own sockets are not inherited (PEP 446): who kept one would keep its peer, or the port, waiting."""
+    seen: list[socket.socket] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(writer.get_extra_info("socket"))
+        await echo(reader, writer)
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config) as first:
+            client = await Client.of(first)
+            async with await start(tmp_path / "door", config, handler) as second:
+                await second.arrived()
+                assert await client.ask(b"one\n") == b"0 one\n"
+                assert [sock.get_inheritable() for sock in second.sockets] == [False]
+                assert [os.get_inheritable(sock.fileno()) for sock in seen] == [False]
+                await client.close()
+
+    run(main())
+
+
 def test_a_half_close_goes_along(tmp_path: Path) -> None:
     """The client has said all, the server has not: the successor says the rest."""
 

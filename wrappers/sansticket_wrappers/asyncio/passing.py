@@ -79,6 +79,8 @@ class Line:
         self._sock.settimeout(TIMEOUT)
         descriptor = descriptors[0] if descriptors else -1
         try:
+            if descriptor >= 0:
+                os.set_inheritable(descriptor, False)  # as Python's own sockets are; none that comes so is
             length = int.from_bytes(self._take(4))
             if length > MAX_MESSAGE:
                 raise RestartError(f"a message of {length} bytes; expected at most {MAX_MESSAGE}")
