@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any, Final
 
 import pytest
@@ -13,6 +14,7 @@ import uvloop
 
 from sansticket import (
     ASK,
+    ClientConnection,
     ClientSessionStore,
     Close,
     Command,
@@ -20,12 +22,15 @@ from sansticket import (
     HandshakeCompleted,
     IssueTicket,
     LookUpSession,
+    PrepareTicket,
     ProvideSession,
     RequestClientCertificate,
+    SealTicket,
     SendData,
     ServerConfig,
     ServerConnection,
     TicketIssued,
+    UpdateKeys,
 )
 from sansticket_wrappers.asyncio import Hooks, TLSError, TLSProtocol, TLSTransport, open_connection
 from tests.support.command import PATIENCE
@@ -166,6 +171,88 @@ def test_what_was_written_early_is_before_what_was_written_while_the_application
             client.send(Close())
             client.writer.close()
             app.transport.close()
+
+    run(main())
+
+
+class Restless(App):
+    """Writes numbers and asks for tickets when it may and when it may not, and has pauses in reading."""
+
+    def __init__(self, random: Random, amid: Sequence[type[Command]] = ()) -> None:
+        super().__init__()
+        self.random, self.amid = random, amid
+        self.said = b""
+        self.left = random.choice([1, 5, 20])
+        self.paused = False
+        self.closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.say()
+        self.go_on()
+
+    def say(self) -> None:
+        if self.left and self.amid and self.random.random() < 0.3:
+            self.transport.command(self.random.choice(self.amid)())
+        elif self.left:
+            self.left -= 1
+            data = self.left.to_bytes(4) * self.random.choice([1, 1000, 40_000])
+            self.said += data
+            self.transport.write(data)
+            if not self.left:
+                self.transport.write_eof()
+
+    def go_on(self) -> None:
+        self.say()
+        if not self.paused and self.random.random() < 0.2:
+            self.paused = True
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_later(0.002, self.read_on)
+        if self.left:
+            asyncio.get_running_loop().call_soon(self.go_on)
+
+    def read_on(self) -> None:
+        self.paused = False
+        self.transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        assert not self.paused
+        super().data_received(data)
+
+    def eof_received(self) -> bool:
+        self.closed.set()
+        return True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.say()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_waits_for_whatever_the_order_stays(seed: int) -> None:
+    async def main() -> None:
+        random = Random(seed)
+        one, other = Restless(random, (IssueTicket, UpdateKeys)), Restless(random)
+
+        async def think(question: PrepareTicket) -> Command:
+            for _ in range(random.choice([0, 1, 3])):
+                await asyncio.sleep(0)
+            return SealTicket()
+
+        async def observe(happened: Sequence[Event]) -> None:
+            await asyncio.sleep(random.choice([0, 0, 0.001]))
+
+        config = server_config(num_tickets=random.choice([0, 2]), answers={PrepareTicket: ASK})
+        hooks = Hooks({PrepareTicket: think}, observe if seed % 2 else None)
+        async with served(one, config, hooks, read_size=random.choice([100, 65_536])) as port:
+            client = TLSProtocol(ClientConnection(client_config(), NAME), other, Hooks())
+            await client.loop.create_connection(lambda: client, "127.0.0.1", port)
+            await one.closed.wait()
+            await other.closed.wait()
+            assert (one.received == other.said, other.received == one.said) == (True, True)
+            one.transport.close()
+            other.transport.close()
+            assert (await one.lost, await other.lost) == (None, None)
 
     run(main())
 
