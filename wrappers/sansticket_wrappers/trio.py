@@ -399,21 +399,26 @@ async def serve_tls_over_tcp(
 
     async def serve(transport: trio.SocketStream) -> None:
         try:
-            known = application(transport)
+            connection = new_connection(asked, application=application(transport))
         except Exception:
             log.exception("what the application knows of a connection failed")
             await trio.aclose_forcefully(transport)
             return
-        connection = new_connection(asked, application=known)
         async with TLSStream(transport, connection, answers=answers, **options) as stream:
-            try:
-                with trio.fail_after(timeout):
-                    await stream.do_handshake()
-            except (trio.BrokenResourceError, trio.TooSlowError):
-                return  # observe has heard of it
-            except Exception:
-                log.exception("a TLS handshake failed")
-                return
-            await handler(stream)
+            if await _completes(stream, timeout):
+                await handler(stream)
 
     await trio.serve_tcp(serve, port, host=host, task_status=task_status)
+
+
+async def _completes(stream: TLSStream, timeout: float) -> bool:
+    """Whether the handshake is done in time."""
+    try:
+        with trio.fail_after(timeout):
+            await stream.do_handshake()
+    except (trio.BrokenResourceError, trio.TooSlowError):
+        return False  # observe has heard of it
+    except Exception:
+        log.exception("a TLS handshake failed")
+        return False
+    return True

@@ -175,15 +175,11 @@ class TLSProtocol(SocketEnd):
 
     # --- what TLSTransport calls
 
-    def command(self, command: Command) -> None:
+    def command(self, command: Command, *, has_waited: bool = False) -> None:
         """Carry it out, or put it off while the application is busy with a question."""
-        if self._busy:
+        if self._busy and not has_waited:
             self._backlog.append(command)
-        else:
-            self._carry_out(command)
-
-    def _carry_out(self, command: Command) -> None:
-        if not self.ending and not self._completed:
+        elif not self.ending and not self._completed:
             self._waiting = self._waiting or Waiting()
             self._step(self._waiting.put(self.connection, command))
             self.update_flow()
@@ -294,7 +290,7 @@ class TLSProtocol(SocketEnd):
         """What was put off, in its order: until it is done, or the application is busy again, all else waits behind."""
         while self._backlog and self._attending is None:
             try:
-                self._carry_out(self._backlog.popleft())
+                self.command(self._backlog.popleft(), has_waited=True)
             except LocalProtocolError as error:  # nobody is there to be told, and nothing has changed
                 self._report("TLS command failed", error)
         if self._attending is None:
