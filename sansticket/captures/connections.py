@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 
 from attrs import field
@@ -78,14 +77,14 @@ def connections_in(data: bytes) -> Capture:
     """The connections in a pcap or pcapng file.  CaptureError for what is none."""
     file = PacketFile(data)
     streams = streams_of(file)
-    found = tuple(_captured(number, flow) for number, flow in enumerate(streams.flows, 1))
+    found = tuple(captured(number, flow) for number, flow in enumerate(streams.flows, 1))
     notes = (file.note, HAS_KEY_LOG if file.key_log else "", *streams.notes)
     return Capture(found, tuple(note for note in notes if note), file.key_log)
 
 
-def _captured(number: int, flow: Flow) -> Captured:
-    """TLS begins with the first that looks like a hello of the client's: a piece, or the rest of one, behind the header
-    of a proxy.
+def captured(number: int, flow: Flow) -> Captured:
+    """A connection, from where TLS begins: with the first that looks like a hello of the client's, a piece, or the rest
+    of one, behind the header of a proxy.
 
     In what was not captured from the beginning it may go on with any record.
     """
@@ -106,7 +105,8 @@ def _captured(number: int, flow: Flow) -> Captured:
 def _begins(flow: Flow, index: int) -> bytes:
     """The first two bytes at least that the client says from there on, however small its pieces are."""
     begun = b""
-    for moment in islice(flow.moments, index, None):
+    for place in range(index, len(flow.moments)):  # islice would go over all before it, each time
+        moment = flow.moments[place]
         if moment.sender == "client":
             begun += moment.data
         if len(begun) >= len(HANDSHAKE):

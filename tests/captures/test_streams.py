@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from fuzz.packets import SYN, Talk, pcap, pcapng
 from sansticket.captures import streams as module
-from sansticket.captures.connections import connections_in
+from sansticket.captures.connections import captured, connections_in
 from sansticket.captures.packets import Packet
-from sansticket.captures.streams import Flow, streams_of
+from sansticket.captures.segments import Endpoint
+from sansticket.captures.streams import Flow, Moment, streams_of
 from sansticket.debug.explain import Side
 
 
@@ -203,6 +205,16 @@ def test_a_hello_in_the_smallest_pieces() -> None:
     (one,) = connections_in(pcap(talk.packets)).connections
     assert b"".join(data for sender, data in one.pieces if sender == "client") == hello
     assert list(one.notes) == ["8 bytes of another protocol before TLS begins"]
+
+
+def test_what_comes_before_is_looked_at_once() -> None:
+    """However small its pieces are: what takes time with the square of their number would take a minute here."""
+    ends, chatter = (Endpoint(bytes(4), 1), Endpoint(bytes(4), 2)), 60_000
+    moments = [Moment("client", b"x", 0.0)] * chatter + [Moment("client", b"\x16\x03", 0.0)]
+    start = process_time()
+    one = captured(1, Flow(*ends, 0.0, tuple(moments)))
+    assert process_time() - start < 4
+    assert (one.pieces, one.before) == ([("client", b"\x16\x03")], chatter)
 
 
 def test_a_capture_that_begins_amid_a_record() -> None:
