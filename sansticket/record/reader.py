@@ -241,7 +241,7 @@ class RecordReader:
         """Open the record that stops there; None if it was empty, or skipped."""
         buffer = self.buffer
         if type(buffer) is not bytes:
-            buffer = bytes(buffer)
+            buffer = self.buffer = bytes(buffer)  # once, however many records are in it
         body = self._offset + HEADER_LENGTH
         header = buffer[self._offset : body]
         sealed = buffer[body:stop] if stop - body < WORTH_A_VIEW else memoryview(buffer)[body:stop]

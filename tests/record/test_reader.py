@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -211,6 +212,21 @@ class TestProtected:
         target.feed(sealer(suite).seal(23, b"x"))
         with fault(Reason.SEQUENCE_EXHAUSTED):
             target.next()
+
+
+def test_records_that_waited_together_are_read_once() -> None:
+    """They came in small pieces.  To copy what is left for each of them would take many seconds."""
+    source, target = sealer(GCM_12), RecordReader(in_handshake=False)
+    wire = b"".join(source.seal(22, b"x") for _ in range(30_000))
+    target.protect(opener(GCM_12))
+    for start in range(0, len(wire), 1000):
+        target.feed(wire[start : start + 1000])
+    start_time = process_time()
+    assert target.next() == (22, b"x")
+    while target.buffered:
+        assert target.next() == (22, b"x")
+    assert process_time() - start_time < 3
+    assert target.next() is None
 
 
 class TestUnprotectedAlerts:
