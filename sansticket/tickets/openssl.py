@@ -29,6 +29,7 @@ through ``Session.to_openssl_der`` and its relatives.  ConfigError ``cryptograph
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from math import floor
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Final, TypedDict
 
 from cryptography import x509
@@ -104,13 +105,24 @@ NOT_DONE: Final = (
 )
 """The fields that a session may not have, since it could not be resumed as it was meant."""
 
+NUMBERS: Final = (
+    *("version", "ssl_version", "time", "timeout", "verify_result", "lifetime_hint"),
+    *("flags", "age_add", "max_early_data", "kex_group"),
+)
+
+_numbers_of: Final = attrgetter(*NUMBERS)
+
 
 def decode(der: bytes) -> SslSession:
-    """The fields.  ``SessionFormatError`` for what is no SSL_SESSION of version 1, or has a field unknown here."""
+    """The fields.  ``SessionFormatError`` for what is no SSL_SESSION of version 1, or has a field unknown here, or a
+    number of more than 64 bits, as OpenSSL has none."""
     try:
         fields: SslSession = asn1.decode_der(SslSession, octets(der))
     except parse_errors() as error:
         raise SessionFormatError(f"not an SSL_SESSION in DER: {error}") from None
+    for name, number in zip(NUMBERS, _numbers_of(fields), strict=True):
+        if number is not None and not -1 << 63 <= number < 1 << 64:
+            raise SessionFormatError(f"an SSL_SESSION with a {name} of more than 64 bits")
     if fields.version != FORMAT:
         raise SessionFormatError(f"SSL_SESSION of version {fields.version}; expected {FORMAT}")
     return fields

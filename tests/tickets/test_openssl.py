@@ -256,6 +256,17 @@ def test_a_session_that_is_none_of_ours(changes: dict[str, object], why: str) ->
         Session.from_openssl_der(der)
 
 
+def test_no_number_is_longer_than_any_of_openssl() -> None:
+    """One of more than 4,300 digits is no text for Python, and so in no message."""
+    for name in openssl.NUMBERS:
+        for number in (1 << 64, -(1 << 63) - 1, 1 << 20_000, -(1 << 20_000)):
+            der = openssl.encode(fields(**{name: number}))
+            with pytest.raises(SessionFormatError, match=f"with a {name} of more than 64 bits"):
+                Session.from_openssl_der(der)
+    longest = fields(flags=-(1 << 63), verify_result=(1 << 64) - 1)
+    assert openssl.encode(openssl.decode(openssl.encode(longest))) == openssl.encode(longest)
+
+
 def test_whether_the_peer_was_verified_matters_on_a_server() -> None:
     with_certificate = evolve(ORDINARY, peer_certificates=CERTIFICATES[:1])
     with pytest.raises(SessionFormatError, match="did not verify"):
