@@ -172,9 +172,19 @@ class PlayedConfigs:
     def __init__(self, tables: list[dict[str, Any]], key_log: Callable[[str], None]) -> None:
         self.playing = Playing(tables, self.made)
         self._key_log = key_log
+        self._making = False
 
     def made(self, noted: Any) -> Any:
         """The config of what ``NotedConfigs.written`` gave.  ReplayError if there can be none."""
+        if self._making:
+            raise ReplayError("a config within a config")
+        self._making = True
+        try:
+            return self._made(noted)
+        finally:
+            self._making = False
+
+    def _made(self, noted: Any) -> Any:
         playing = self.playing
         try:
             kind = {"client": ClientConfig, "server": ServerConfig}[noted["side"]]

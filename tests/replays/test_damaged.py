@@ -168,6 +168,28 @@ def test_too_deep() -> None:
         list(Player(recording).rest())
 
 
+@pytest.mark.parametrize("depth", [1, 300])
+def test_a_config_within_a_config(depth: int) -> None:
+    """It begins anew there, and so does what is too deep: there is none."""
+
+    def spoil(made: Any) -> None:
+        inner: Any = (1,)
+        for _ in range(depth):
+            config = made[0]["config"]
+            inner = {"config": {**config, "fields": {**config["fields"], "alpn_protocols": inner}}}
+        next(one for one in made[1:] if one["do"] == "receive")["with"] = {
+            "config": {
+                **made[0]["config"],
+                "fields": {**made[0]["config"]["fields"], "alpn_protocols": inner},
+            }
+        }
+
+    recording = Recording.from_bytes(changed(spoil))
+    for play in (lambda player: list(player.rest()), Player.ladder):
+        with pytest.raises(ReplayError, match="a config within a config"):
+            play(Player(recording))
+
+
 def test_calls_that_were_mixed_up_are_a_difference() -> None:
     made = lines()
     made[2]["calls"].reverse()
