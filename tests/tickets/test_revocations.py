@@ -8,6 +8,7 @@ from functools import reduce
 from itertools import permutations
 from math import inf, nan
 from random import Random
+from time import process_time
 from typing import Any
 
 import pytest
@@ -232,6 +233,54 @@ def test_what_is_new_is_what_other_servers_need() -> None:
     assert there.why_refused(NOW - 1, app_data=b"alice")
     assert there.why_refused(NOW, key_name=b"k" * 16)
     assert len(there) == 13
+
+
+def neighbours(numbers: range, before: float) -> Revocations:
+    """Names that stand close together, as somebody may have chosen them."""
+    names = b"".join(number.to_bytes(16) + round(before * 1000).to_bytes(6) for number in numbers)
+    return Revocations.from_bytes(
+        b"\1" + bytes(6) + len(numbers).to_bytes(4) + names, max_entries=len(numbers)
+    )
+
+
+def test_names_that_are_close_together_are_merged_like_others() -> None:
+    one, other, few = (
+        neighbours(numbers, at) for numbers, at in ((range(50), 2), (range(30, 90), 3), (range(48, 52), 1))
+    )
+    for several in permutations((one, other, few)):
+        result = Revocations()
+        for each in several:
+            result.merge(each)
+        assert len(result) == 90
+        for number in range(91):
+            revoked = number < 90, number >= 30 and number < 90
+            name = number.to_bytes(16)
+            assert (
+                bool(result.why_refused(1.9, family=name)),
+                bool(result.why_refused(2.9, family=name)),
+            ) == revoked
+            assert not result.why_refused(3, family=name)
+    small = Revocations(max_entries=40)
+    small.merge(one)  # of which none is left, as all have one time
+    assert (len(small), small.why_refused(1.9, family=b"")) == (
+        0,
+        "everything refused from before 2.000, authenticated at 1.900",
+    )
+    small.merge(few)
+    assert len(small) == 0
+    small.merge(neighbours(range(30, 50), 3))
+    assert len(small) == 20
+
+
+def test_names_that_are_close_together_are_read_and_merged_once() -> None:
+    """What takes time with the square of their number would take a minute here."""
+    start = process_time()
+    read = neighbours(range(60_000), NOW)
+    merged_into = Revocations()
+    merged_into.merge(read)
+    merged_into.merge(neighbours(range(30_000, 90_000), NOW + 1))
+    assert process_time() - start < 6
+    assert len(merged_into) == 90_000
 
 
 def test_only_revocations_are_merged() -> None:

@@ -209,12 +209,13 @@ class Revocations(Shared):
         """Take over what another says: of each number the greater one.  TypeError for what is none."""
         if not isinstance(other, Revocations):
             raise TypeError(f"merge with {type(other).__name__}; expected Revocations")
-        entries = other._times.copy()
+        shelves = other._times.filled
         floor = other._floor  # after them, since it stands for what went meanwhile
         with self._lock:
             self._raise_floor(floor)
-            for entry in entries:
-                self._take(entry)
+            for number, shelf in shelves:
+                self._times.join(number, shelf, self._floor)
+                self._trim_if_full()
 
     def forget(self, now: float, max_session_age: float = MAX_SESSION_AGE) -> None:
         """Let go what is over: sessions that are ``max_session_age`` seconds old are refused for that alone.
@@ -240,8 +241,11 @@ class Revocations(Shared):
     def _take(self, entry: bytes) -> None:
         if time_in(entry) > self._floor:
             self._times.raise_to(entry)
-            if self._times.count > self._max_entries + self._max_entries // SLACK:
-                self._trim()
+            self._trim_if_full()
+
+    def _trim_if_full(self) -> None:
+        if self._times.count > self._max_entries + self._max_entries // SLACK:
+            self._trim()
 
     def _raise_floor(self, floor: int) -> None:
         if floor > self._floor:
@@ -283,7 +287,7 @@ class Revocations(Shared):
             if time_in(entry) <= floor:
                 raise RevocationFormatError("a name whose time is not above the floor")
             last = entry[:NAME]
-            revocations._times.raise_to(entry)
+        revocations._times.put_sorted(entries)
         revocations._floor = floor
         return revocations
 

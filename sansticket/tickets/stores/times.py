@@ -5,6 +5,7 @@ adds a time puts another shelf in its place, and who reads needs no lock.  A mil
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Final, Self
 
 NAME: Final = 16
@@ -17,6 +18,9 @@ ENTRY: Final = NAME + TIME
 
 SHELVES: Final = 1 << 12
 """By the first twelve bits of the name."""
+
+FEW: Final = 8
+"""Entries of a shelf that are put onto another one by one: what is revoked alone is told to others alone."""
 
 
 def entries_in(packed: bytes) -> Iterator[bytes]:
@@ -70,6 +74,37 @@ class Times:
         elif shelf[at + NAME : at + ENTRY] < entry[NAME:]:
             self._shelves[number] = shelf[:at] + entry + shelf[at + ENTRY :]
 
+    def put_sorted(self, packed: bytes) -> None:
+        """Entries in the order of their names, where there are none yet."""
+        for number, entries in groupby(entries_in(packed), _shelf_of):
+            self._shelves[number] = b"".join(entries)
+        self.count = len(packed) // ENTRY
+
+    @property
+    def filled(self) -> list[tuple[int, bytes]]:
+        """The shelves with anything on them, and their numbers."""
+        return [(number, shelf) for number, shelf in enumerate(self._shelves) if shelf]
+
+    def join(self, number: int, theirs: bytes, above: int) -> None:
+        """Of each name on a shelf of another the later time, those not counted that are ``above`` or before.
+
+        One pass, however many there are: whoever wrote them chose their names, and may have put them on one shelf.
+        """
+        limit, shelf = above.to_bytes(TIME), self._shelves[number]
+        news = [entry for entry in entries_in(theirs) if entry[NAME:] > limit]
+        if len(news) <= FEW:
+            for entry in news:
+                self.raise_to(entry)
+            return
+        times = {entry[:NAME]: entry[NAME:] for entry in entries_in(shelf)}
+        before = len(times)
+        for entry in news:
+            name, time = entry[:NAME], entry[NAME:]
+            if times.get(name, b"") < time:
+                times[name] = time
+        self._shelves[number] = b"".join([name + time for name, time in times.items()])
+        self.count += len(times) - before
+
     def drop(self, until: int) -> None:
         """Forget every name whose time is ``until`` or before."""
         limit = until.to_bytes(TIME)
@@ -78,6 +113,11 @@ class Times:
             if len(kept) * ENTRY < len(shelf):
                 self._shelves[number] = b"".join(kept)
                 self.count -= len(shelf) // ENTRY - len(kept)
+
+
+def _shelf_of(name: bytes) -> int:
+    """By the first twelve bits."""
+    return name[0] << 4 | name[1] >> 4
 
 
 def _find(shelf: bytes, name: bytes) -> int:
