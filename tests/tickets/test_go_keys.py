@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha512
+from time import process_time
 from typing import Any
 
 import pytest
@@ -387,6 +388,14 @@ def test_what_is_no_storage_of_caddy(content: bytes, why: str) -> None:
     assert content != STEK
     with pytest.raises(ConfigError, match=f"content: not Caddy's stek.bin: {why}"):
         CaddyTicketKeys.from_bytes(content)
+
+
+def test_definitions_are_put_together_once() -> None:
+    """What takes time with the square of their number would take many seconds here."""
+    start = process_time()
+    with pytest.raises(ConfigError, match="it ends before a value"):
+        CaddyTicketKeys.from_bytes((b"\x7f\1" + bytes(126)) * 40_000)
+    assert process_time() - start < 3
 
 
 def test_a_storage_that_was_cut() -> None:

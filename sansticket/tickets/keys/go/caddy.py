@@ -59,7 +59,7 @@ Value = tuple[tuple[GoTicketKey, ...], float, float]
 
 
 def _value(content: bytes) -> Value:
-    source, definitions = Source(content), b""
+    source, definitions = Source(content), bytearray()  # grows in place: there may be many
     while source.left:
         message = Source(source.take(_unsigned(source)))
         kind = _unsigned(message)
