@@ -618,3 +618,15 @@ def test_a_chain_is_kept_once_but_none_that_is_very_long(length: int, shared: bo
         assert store.put(StoreKey("server.example"), session, NOW)
     assert first.peer_certificates == second.peer_certificates
     assert (first.peer_certificates is second.peer_certificates) == shared
+
+
+@pytest.mark.parametrize(("length", "shared"), [(MAX_SHARED, True), (MAX_SHARED + 1, False)])
+def test_what_a_file_says_of_its_keys_is_remembered_unless_it_is_long(length: int, shared: bool) -> None:
+    """The same of what is read: two stores have one policy, and one list of protocols, between them."""
+    key = StoreKey("server.example", alpn=(b"a" * length,), policy=b"p" * length)
+    store = ClientSessionStore()
+    assert store.put(key, numbered(1), NOW)
+    first, second = (next(iter(ClientSessionStore.from_bytes(store.to_bytes())._sessions)) for _ in range(2))
+    assert first == second == key
+    assert (first.policy is second.policy) == shared
+    assert (first.alpn is second.alpn) == shared

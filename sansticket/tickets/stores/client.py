@@ -52,8 +52,8 @@ AT_ONCE: Final = 1_024
 """Servers that are looked through while everybody else waits: half a millisecond."""
 
 MAX_SHARED: Final = 16_384
-"""Bytes of a chain that is remembered, of which there are 512: the peer says how long it is, and it outlives the
-store."""
+"""Bytes of a chain that is remembered, or of what is in a file, of which there are 512: somebody else says how long it
+is, and it outlives the store."""
 
 V = TypeVar("V", bytes, tuple[bytes, ...])
 
@@ -308,9 +308,10 @@ class ClientSessionStore(Shared):
         if not source.left or source.number(1) != FORMAT:
             raise SessionFormatError("not a session store of a known format")
         while source.left:
-            key = StoreKey(
-                source.text(), source.number(2), known_value(source.vectors(0)), known_value(source.vector(0))
-            )
+            name, port = source.text(), source.number(2)
+            alpn, policy = source.vectors(0), source.vector(0)
+            alpn, policy = shared(alpn, sum(map(len, alpn))), shared(policy, len(policy))
+            key = StoreKey(name, port, alpn, policy)
             for encoded in source.vectors():
                 self._add(key, Session.from_bytes(encoded))
 
@@ -405,11 +406,14 @@ def written(found: Iterable[tuple[StoreKey, Sequence[Session]]]) -> bytes:
 
 def share_chain(session: Session) -> None:
     """Let all sessions of a server have one chain: each full handshake, and each that is read, brings its own."""
-    if sum(map(len, session.peer_certificates)) > MAX_SHARED:
-        return
-    chain = known_value(session.peer_certificates)
+    chain = shared(session.peer_certificates, sum(map(len, session.peer_certificates)))
     if chain is not session.peer_certificates:
         object.__setattr__(session, "peer_certificates", chain)  # an equal one, so that nobody can tell
+
+
+def shared(value: V, size: int) -> V:
+    """One that is equal to it and is remembered, unless it is long: ``size`` is in bytes."""
+    return value if size > MAX_SHARED else known_value(value)
 
 
 @lru_cache(maxsize=512)
