@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sansticket.codes import CipherSuite, ProtocolVersion
 from sansticket.config.base import Config
+from sansticket.config.choices import ClientAuthentication
 from sansticket.config.client import ClientConfig
 from sansticket.config.server import ServerConfig
 from sansticket.config.tickets import NoTickets
@@ -83,7 +84,15 @@ def _require_fit(handover: Handover, config: Config, context: bytes) -> None:
     if protocol is not None and protocol not in config.alpn_protocols:
         raise ConfigError("alpn_protocols", f"without {quoted(protocol)} of this connection")
     _require_policy(handover, config, context)
+    if config.require_extended_master_secret and not handover.extended_master_secret:
+        raise ConfigError("require_extended_master_secret", "True, and this connection has none")
     if isinstance(config, ServerConfig):
+        if config.client_authentication is ClientAuthentication.REQUIRED and not handover.peer_certificates:
+            # An explicit session id context does not say it.
+            raise ConfigError(
+                "client_authentication",
+                "REQUIRED, and the client of this connection has shown no certificate",
+            )
         if handover.queued_tickets and isinstance(config.tickets, NoTickets):
             raise ConfigError("ticket_keys", "none, and tickets of this connection wait to be made")
         if (handover.requests or handover.response) and not can_verify_clients(config):

@@ -20,6 +20,7 @@ from sansticket import (
     AcceptPeer,
     CheckRevocations,
     CipherSuite,
+    ClientAuthentication,
     ClientConfig,
     ClientConnection,
     ClientSessionStore,
@@ -51,7 +52,7 @@ from sansticket import (
 )
 from sansticket.handshake.machine.state import Ended
 from tests.support.configs import client_config, server_config
-from tests.support.credentials import anchors
+from tests.support.credentials import anchors, client_credential
 from tests.support.handing_over import (
     COMMANDS,
     AnyConnection,
@@ -364,6 +365,41 @@ def test_a_config_that_does_not_fit_is_named(what: str) -> None:
         restored(handover, change(config))
     assert error.value.field == name
     restored(handover, config)
+
+
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3])
+def test_a_client_without_the_certificate_that_is_required(version: ProtocolVersion) -> None:
+    """As in a resumption: that the context is the same does not make up for it."""
+    server = server_config(trust_anchors=anchors(), session_id_context=b"site", versions=[version])
+    required = evolve(server, client_authentication=ClientAuthentication.REQUIRED)
+    for optional, credentials in (
+        (server, ()),
+        (evolve(server, client_authentication=ClientAuthentication.OPTIONAL), ()),
+        (evolve(server, client_authentication=ClientAuthentication.OPTIONAL), [client_credential()]),
+    ):
+        pair = ConnectionPair(client_config(credentials=credentials), optional)
+        pair.pump()
+        handover = pair.server.export()
+        if credentials:
+            assert restored(handover, required).peer_certificates == client_credential().chain
+            continue
+        with pytest.raises(ConfigError) as error:
+            restored(handover, required)
+        assert error.value.field == "client_authentication"
+        assert restored(handover, optional).peer_certificates == ()
+
+
+def test_a_connection_without_the_extended_master_secret_that_is_required() -> None:
+    pair = connected(ProtocolVersion.TLS_1_2)
+    for connection in (pair.client, pair.server):
+        config = connection._engine.config
+        required = evolve(config, require_extended_master_secret=True)
+        handover = connection.export()
+        without = evolve(handover, extended_master_secret=False)
+        with pytest.raises(ConfigError) as error:
+            restored(without, required)
+        assert error.value.field == "require_extended_master_secret"
+        assert restored(without, config).version == restored(handover, required).version
 
 
 def test_a_psk_that_was_withdrawn() -> None:
