@@ -122,7 +122,7 @@ class Player:
             raised = said(error)
         connection = self.connection
         state = connection.state if connection is not None else ""
-        gave = Gave(state, tuple(event_in_words(one) for one in events), data, raised)
+        gave = Gave(state, self._told(events), data, raised)
         return Played(
             self.position,
             step,
@@ -130,6 +130,14 @@ class Player:
             tuple(events),
             playing.diverged or _difference(step, gave, playing.left),
         )
+
+    def _told(self, events: list[Event]) -> tuple[tuple[str, str, str], ...]:
+        """In words.  What a file says that others gave need not be what a connection was ever given."""
+        try:
+            return tuple(event_in_words(one) for one in events)
+        except Exception as error:
+            name = type(error).__name__
+            raise ReplayError(f"step {self.position} has an event that cannot be told: {name}") from None
 
     def _do(self, do: str, given: Any) -> tuple[bytes | None, list[Event]]:
         if do == "make":

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from sansticket import ClientConnection, TicketReused, TicketUses
 from sansticket.debug.trace import Carried
 from sansticket.replays.player import Player
+from sansticket.replays.recorder import record_server
 from sansticket.replays.recording import Recording, is_replay
 from sansticket.replays.values import ReplayError
 from tests.replays.test_replays import talk
+from tests.support.resumption import World
 
 
 @cache
@@ -166,6 +170,30 @@ def test_too_deep() -> None:
     recording = Recording.from_bytes(changed(lambda made: made[2].update({"with": deep})))
     with pytest.raises(ReplayError, match="too deep"):
         list(Player(recording).rest())
+
+
+def test_an_event_that_cannot_be_told() -> None:
+    """Here of a use without a family, which the table of uses is said to have had."""
+    world = World()
+    config = world.server(ticket_uses=TicketUses(window=0))
+    session = world.session(config)
+    for _ in range(2):
+        client, server = ClientConnection(world.client(), "server.example", session), record_server(config)
+        for _ in range(2):
+            server.receive_data(client.data_to_send())
+            client.receive_data(server.data_to_send())
+    whole = server.recording.to_bytes()
+    assert b'"family": {"b": ' in whole
+    assert any(
+        isinstance(one, TicketReused) for played in Player(server.recording).rest() for one in played.events
+    )
+    made = [
+        json.loads(line)
+        for line in re.sub(rb'"family": {"b": "[^"]+"}', b'"family": null', whole).splitlines()
+    ]
+    for play in (lambda player: list(player.rest()), Player.ladder):
+        with pytest.raises(ReplayError, match="has an event that cannot be told: TypeError"):
+            play(Player(Recording.from_bytes(sealed(made[:-1]))))
 
 
 @pytest.mark.parametrize("depth", [1, 300])
