@@ -31,6 +31,10 @@ MISSING: Final = (
 """What cannot be shown without secrets."""
 
 
+LONGEST: Final = float(1 << 53)
+"""Seconds, beyond which no clock counts them."""
+
+
 @frozen
 class Played:
     """A step that was played.  ``difference``: what came otherwise than it was noted; nothing if all is the same.
@@ -180,10 +184,7 @@ class Player:
         found: list[LadderStep] = []
         time: float | None = None
         for played in self.rest():
-            time = next(
-                (one for what, one in played.step.calls if what == "clock" and type(one) in (int, float)),
-                time,
-            )
+            time = next((one for what, one in played.step.calls if what == "clock" and _is_time(one)), time)
             if played.step.do == "receive":
                 came = self._configs.playing.value(played.step.given)
                 if isinstance(came, bytes) and came:
@@ -192,6 +193,11 @@ class Player:
                 found.append(Carried(side, played.gave.data, time))
             found += [Happened(side, event, time) for event in played.events]
         return found
+
+
+def _is_time(noted: Any) -> bool:
+    """Whether a clock can have said it, in seconds since the epoch: a number whose microseconds are numbers, too."""
+    return type(noted) in (int, float) and -LONGEST < noted < LONGEST
 
 
 def _difference(step: Step, gave: Gave, left: int) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from sansticket import ClientConnection, TicketReused, TicketUses
+from sansticket.debug.ladders.page import page
+from sansticket.debug.ladders.picture import picture
 from sansticket.debug.trace import Carried
 from sansticket.replays.player import Player
 from sansticket.replays.recorder import record_server
@@ -194,6 +196,18 @@ def test_an_event_that_cannot_be_told() -> None:
     for play in (lambda player: list(player.rest()), Player.ladder):
         with pytest.raises(ReplayError, match="has an event that cannot be told: TypeError"):
             play(Player(Recording.from_bytes(sealed(made[:-1]))))
+
+
+@pytest.mark.parametrize("time", [10**400, -(10**400), float("nan"), float("inf"), 1e308, True, "noon"])
+def test_what_no_clock_can_have_said_is_no_time_of_a_ladder(time: Any) -> None:
+    def spoil(made: Any) -> None:
+        for one in made[3:]:
+            one["calls"] = [[what, time if what == "clock" else result] for what, result in one["calls"]]
+
+    player = Player(Recording.from_bytes(changed(spoil)))
+    steps = player.ladder()
+    assert {one.time for one in steps} <= {one.time for one in Player(Recording.from_bytes(whole())).ladder()}
+    assert "<html" in page(picture(steps, player.key_log, "A replay", secrets=False))
 
 
 @pytest.mark.parametrize("depth", [1, 300])
