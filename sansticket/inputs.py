@@ -44,9 +44,20 @@ def check_kind(field: str, value: Any, kind: type | tuple[type, ...], expected: 
 def check_seconds(field: str, value: Any, low: float | None = None) -> None:
     """A finite number of seconds, more than ``low`` where that is given."""
     check_kind(field, value, (int, float), "a number of seconds")
+    bound = "" if low is None else f" more than {low}"
+    if not has_float(value):
+        raise ConfigError(field, f"a number beyond all floats; expected a finite number of seconds{bound}")
     if not isfinite(value) or (low is not None and not value > low):
-        bound = "" if low is None else f" more than {low}"
         raise ConfigError(field, f"{value!r}; expected a finite number of seconds{bound}")
+
+
+def has_float(value: float) -> bool:
+    """Whether it is a float, or an integer that is not too large for one."""
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def random_bytes(entropy: Entropy, length: int) -> bytes:

@@ -10,6 +10,7 @@ from attrs import Attribute
 
 from sansticket.config.checks import as_tuple
 from sansticket.errors import ConfigError
+from sansticket.inputs import has_float
 from sansticket.text import quoted
 from sansticket.tickets.stores.replay import ReplayRecorder
 
@@ -29,6 +30,8 @@ def is_window(config: object, attribute: Attribute[Any], window: Any) -> None:
         raise ConfigError(attribute.name, f"{quoted(window)}; expected two numbers of seconds")
     for seconds in window:
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if number and not has_float(seconds):
+            raise ConfigError(attribute.name, "a number beyond all floats; expected seconds, 0 or more")
         if not number or not isfinite(seconds) or seconds < 0:
             raise ConfigError(attribute.name, f"{quoted(seconds)}; expected seconds, 0 or more")
 

@@ -15,6 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sansticket.errors import ConfigError
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.ring import TicketKey, TicketKeyRing
+from sansticket.tickets.keys.windowed import WindowedTicketKeys
+from sansticket.tickets.stores.replay import ReplayRecorder
+from sansticket.tickets.stores.revocations import Revocations
+from tests.support.configs import server_config
 from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
 from tests.support.records import DUPLICATES
 from tests.support.sessions import NOW, repeatable_entropy
@@ -246,6 +250,24 @@ def test_times_are_numbers(wrong: Any) -> None:
             TicketKeyRing([key(1)], rotate_after=wrong)
         with pytest.raises(ConfigError, match="retire_after"):
             TicketKeyRing([key(1)], retire_after=wrong)
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_times_are_no_larger_than_a_float(digits: int, sign: int) -> None:
+    """Integers of Python may be; those of more than 4,300 digits have no text either."""
+    wrong = sign * 10**digits
+    makers: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("created_at", lambda: TicketKey(bytes(16), bytes(32), wrong)),
+        ("rotate_after", lambda: TicketKeyRing([key(1)], rotate_after=wrong)),
+        ("period", lambda: WindowedTicketKeys(bytes(32), wrong)),
+        ("window", lambda: ReplayRecorder(wrong)),
+        ("before", lambda: Revocations().revoke_family(bytes(16), wrong)),
+        ("early_data_window", lambda: server_config(early_data_window=(wrong, 1))),
+    )
+    for field, make in makers:
+        with pytest.raises(ConfigError, match=f"{field}: a number beyond all floats; expected"):
+            make()
 
 
 @pytest.mark.parametrize(
