@@ -34,9 +34,8 @@ class TLSTransport(asyncio.Transport):
             try:
                 self._tls.command(SendData(bytes(data)))
             except LocalProtocolError:
-                if (
-                    self._tls.connection.state != "Ended"
-                ):  # the end may have come together with what is answered
+                # The end may have come together with what is answered.
+                if self._tls.connection.state != "Ended":
                     raise
 
     def write_eof(self) -> None:

@@ -64,9 +64,8 @@ class TLSTransport:
             try:
                 self._tls.do(SendData(together))
             except LocalProtocolError:
-                if (
-                    self._tls.connection.state != "Ended"
-                ):  # the end may have come together with what is answered
+                # The end may have come together with what is answered.
+                if self._tls.connection.state != "Ended":
                     raise
 
     def loseWriteConnection(self) -> None:
