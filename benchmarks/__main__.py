@@ -25,6 +25,9 @@ ROOT: Final = Path(__file__).parents[1]
 PATIENCE: Final = 600
 """Seconds that a part may take: on a machine of its own it is one minute."""
 
+ALSO: Final = ("handshakes", "handshakes-12")
+"""What is measured with another interpreter."""
+
 QUICK: Final = Plan(rounds=3, seconds=0.01, largest=10_000)
 """Whether everything works; its numbers say little."""
 
@@ -46,12 +49,29 @@ def main() -> int:
         if options.write:
             plan = evolve(plan, pictures=pictures)
         texts = {part: _in_a_process_of_its_own(part, plan, folder) for part in options.parts or PARTS}
+        if options.also:
+            texts[options.also] = _with(options.also, plan, folder)
         if failed := [part for part, text in texts.items() if not text]:
             print(f"failed: {', '.join(failed)}", file=sys.stderr)
             return 1
         if options.write:
             write(facts, texts.values(), pictures)
     return 0
+
+
+def _with(interpreter: str, plan: Plan, folder: str) -> str:
+    """The handshakes, with another one; nothing if it failed."""
+    whose = subprocess.run(
+        [interpreter, "-c", "from benchmarks.report import machine; print(machine())"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+    )
+    print(f"{whose.stdout}", flush=True)
+    texts = [_in_a_process_of_its_own(part, plan, folder, interpreter) for part in ALSO]
+    if whose.returncode or not all(texts):
+        return ""
+    return "\n\n".join([f"## With another interpreter\n\n{whose.stdout.strip()}.", *map(str.strip, texts)])
 
 
 def _options() -> argparse.Namespace:
@@ -65,6 +85,9 @@ def _options() -> argparse.Namespace:
         help="CPU time of each contender in each round (default: %(default)s)",
     )
     parser.add_argument("--quick", action="store_true", help="few rounds, small sizes: to see that it works")
+    parser.add_argument(
+        "--also", metavar="PYTHON", help=f"measure {' and '.join(ALSO)} with that interpreter as well"
+    )
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}, with its pictures")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--largest", type=int, help=argparse.SUPPRESS)
@@ -77,19 +100,23 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _in_a_process_of_its_own(part: str, plan: Plan, folder: str) -> str:
+def _environment() -> dict[str, str]:
+    paths = [str(ROOT), str(ROOT / "wrappers"), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _in_a_process_of_its_own(part: str, plan: Plan, folder: str, interpreter: str = sys.executable) -> str:
     """What it has to say; nothing if it failed.  ``folder`` is for its files."""
     configuration = Path(folder, "openssl.cnf")
     configuration.write_text(openssl_configuration(CHACHA20 if part == "bulk-chacha20" else AES))
-    paths = [str(ROOT), str(ROOT / "wrappers"), os.environ.get("PYTHONPATH", "")]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks", "--here", part]
+            [interpreter, "-m", "benchmarks", "--here", part]
             + [f"--{name}={value}" for name, value in asdict(plan).items() if value is not None],
             stdout=subprocess.PIPE,
             text=True,
             timeout=PATIENCE,
-            env={**os.environ, "OPENSSL_CONF": str(configuration), "PYTHONPATH": os.pathsep.join(paths)},
+            env={**_environment(), "OPENSSL_CONF": str(configuration)},
         )
     except subprocess.TimeoutExpired:
         print(f"{part}: more than {PATIENCE} s", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import Final
 from benchmarks.bulk import bulk_aes, bulk_chacha20
 from benchmarks.contenders import Contender
 from benchmarks.first_byte import as_operation, median_first_byte, visits
+from benchmarks.first_handshake import KINDS, first_handshakes
 from benchmarks.floor import Floor
 from benchmarks.floor_tls12 import FloorOfTLS12
 from benchmarks.footprint import FLOOR_MODULES, import_times, say_idle_memory
@@ -173,6 +174,16 @@ def imports(plan: Plan) -> str:
     )
 
 
+def first_handshake(plan: Plan) -> str:
+    """Of processes that have just started."""
+    rows = []
+    for kind in KINDS:
+        first, times = first_handshakes(kind, plan.rounds)
+        rows.append([kind, f"{first:.1f} ms", f"{times:.1f}"])
+    head = ["", "the first", "times as long as a later one"]
+    return section("First handshake of a process, both sides", table(head, rows))
+
+
 PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "handshakes": handshakes,
     "handshakes-12": handshakes12,
@@ -188,6 +199,7 @@ PARTS: Final[dict[str, Callable[[Plan], str]]] = {
     "recorder": recorder,
     "revocations": revocations,
     "imports": imports,
+    "first-handshake": first_handshake,
     "growth-connections": connections,
     "growth-bytes": bytes_at_once,
     "growth-one-by-one": bytes_one_by_one,

@@ -1,7 +1,7 @@
 """The standard library's ``ssl`` over MemoryBIO.
 
-Python before 3.15 cannot choose among the suites of TLS 1.3.  OpenSSL's configuration file can: the front end
-starts the workers with one (see ``openssl_configuration``).
+Python before 3.15 cannot choose among the suites of TLS 1.3, and some of 3.11 no group like X25519.  OpenSSL's
+configuration file can: the front end starts the workers with one (see ``openssl_configuration``).
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ READ_SIZE = 16_384
 
 
 def openssl_configuration(suite: str) -> str:
-    """A configuration file in which TLS 1.3 has this suite only."""
+    """A configuration file in which TLS 1.3 has this suite only, and X25519 is what is tried first.
+
+    In TLS 1.2 a client's groups are the curves of certificates, too.
+    """
     return (
         "openssl_conf = modules\n[modules]\nssl_conf = names\n[names]\nsystem_default = tls\n"
-        f"[tls]\nCiphersuites = {suite}\n"
+        f"[tls]\nCiphersuites = {suite}\nGroups = X25519:P-256\n"
     )
 
 
 def server_context(identity: Identity, suite: str, version: ssl.TLSVersion) -> ssl.SSLContext:
-    """One version, one suite, one group."""
+    """One version, one suite."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with identity.files() as (chain, key):
         made.load_cert_chain(chain, key)
-    made.set_ecdh_curve("X25519")
     return _of(made, suite, version)
 
 
@@ -37,8 +39,6 @@ def client_context(authority: bytes, suite: str, version: ssl.TLSVersion) -> ssl
     """For servers of that."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.load_verify_locations(cadata=authority)
-    if version is ssl.TLSVersion.TLSv1_3:
-        made.set_ecdh_curve("X25519")  # in TLS 1.2 a client's groups are the curves of certificates too
     return _of(made, suite, version)
 
 

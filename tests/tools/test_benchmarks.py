@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from benchmarks.__main__ import ALSO
+from benchmarks.first_handshake import KINDS, first_handshakes
 from benchmarks.growth.connections import tickets
 from benchmarks.growth.curves import Growth, beyond_noise
 from benchmarks.harness import Operation, Plan, measure_runs
@@ -32,8 +34,10 @@ def test_what_is_written_by_hand_stays() -> None:
 def test_the_page_has_what_a_run_says() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert text.count(MARK) == 1
-    headings = re.findall(r"^### (.+)", text.partition(MARK)[2], re.MULTILINE)
+    measured, _, elsewhere = text.partition(MARK)[2].partition("## With another interpreter")
+    headings = re.findall(r"^### (.+)", measured, re.MULTILINE)
     assert len(headings) == len(set(headings)) == len(PARTS) + 1  # one has two pictures
+    assert re.findall(r"^### (.+)", elsewhere, re.MULTILINE) == headings[: len(ALSO)]
     pictures = {PICTURES.parent / name for name in re.findall(r"\((pictures/growth-[^)]+)\)", text)}
     assert pictures == set(PICTURES.glob("growth-*")) != set()
     assert all(picture.stat().st_size < 60_000 for picture in pictures)
@@ -88,6 +92,13 @@ def test_a_server_says_what_it_costs(kind: str, version: Version) -> None:
         assert (first, second) == (False, True)
         assert cost([server], lambda: visitor.upload(server.port, 1))(2) > 0
         assert server.memory() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_process_says_what_its_first_handshake_takes(kind: str) -> None:
+    milliseconds, times = first_handshakes(kind, rounds=1)
+    assert milliseconds > 0
+    assert times > 0
 
 
 def test_early_data_is_accepted() -> None:
