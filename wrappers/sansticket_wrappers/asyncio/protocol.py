@@ -83,9 +83,10 @@ class TLSProtocol(SocketEnd):
         if read_size < 1:
             raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
         self.connection = connection
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self.app = app
+        self.socket_transport: asyncio.Transport | None = None
         self._hooks = hooks
         self._watch = watch
         self._timeout = timeout

@@ -10,7 +10,7 @@ class SocketEnd(asyncio.BufferedProtocol):
     """What closes the socket when all has been said, and the one timer of a connection."""
 
     loop: asyncio.AbstractEventLoop
-    socket_transport: asyncio.Transport | None = None
+    socket_transport: asyncio.Transport | None
     _linger: float
     _timer: asyncio.TimerHandle | None = None
 
