@@ -225,10 +225,13 @@ def test_an_id_of_tls12_is_for_many_connections() -> None:
 
 @needs(SSL_SESSIONS)
 @every_version
-def test_tickets_of_other_formats_are_known_again_without_a_family(version: int) -> None:
+@pytest.mark.parametrize("revocations", [None, Revocations()], ids=["no list", "with a list"])
+def test_tickets_of_other_formats_are_known_again_without_a_family(
+    version: int, revocations: Revocations | None
+) -> None:
     """There is no family to be ended: what remains is to refuse this one."""
     keys = OpenSSLTicketKeys([OpenSSLTicketKey.generate(os.urandom)])
-    side = Side(version, END_FAMILY, ticket_keys=keys)
+    side = Side(version, END_FAMILY, ticket_keys=keys, revocations=revocations)
     ticket = received(side.connect())[0]
     assert resumed(side.connect(ticket))
     side.clock.forward(60)
