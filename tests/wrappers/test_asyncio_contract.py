@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 import pytest
-import uvloop
 
 from sansticket import (
     ASK,
@@ -35,12 +34,19 @@ from sansticket import (
 from sansticket_wrappers.asyncio import Hooks, TLSError, TLSProtocol, TLSTransport, open_connection
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
+from tests.support.loops import LOOPS, Loop
 from tests.wrappers.test_asyncio import NAME, ask, close, run, serving
 from tests.wrappers.test_early_data import ByHand, session_of
 from tests.wrappers.test_early_data import server as early_server
 
-LOOPS: Final = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-Loop = Callable[[], asyncio.AbstractEventLoop]
+
+async def hears(client: ByHand, data: bytes) -> None:
+    """That, and nothing else, is what comes; then the client closes."""
+    while len(client.data) < len(data):
+        client.events += client.connection.receive_data(await client.reader.read(10_000))
+    assert client.data == data
+    client.send(Close())
+    client.writer.close()
 
 
 class App(asyncio.Protocol):
@@ -165,11 +171,7 @@ def test_what_was_written_early_is_before_what_was_written_while_the_application
             await gate.waiting.wait()
             app.transport.write(b", second")
             gate.open.set()
-            while len(client.data) < 13:
-                client.events += client.connection.receive_data(await client.reader.read(10_000))
-            assert client.data == b"first, second"
-            client.send(Close())
-            client.writer.close()
+            await hears(client, b"first, second")
             app.transport.close()
 
     run(main())
@@ -305,11 +307,7 @@ def test_a_command_that_waited_for_the_handshake_and_is_wrong_costs_nothing_else
             app.transport.command(RequestClientCertificate())
             app.transport.write(b"an answer")
             client.flush()
-            while not client.data:
-                client.events += client.connection.receive_data(await client.reader.read(10_000))
-            assert client.data == b"an answer"
-            client.send(Close())
-            client.writer.close()
+            await hears(client, b"an answer")
             app.transport.close()
 
     run(main())

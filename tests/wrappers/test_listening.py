@@ -6,18 +6,14 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import pytest
-import uvloop
 
 from sansticket_wrappers.asyncio import listening
 from sansticket_wrappers.asyncio.listening import Listening
 from tests.support.command import PATIENCE
-
-LOOPS: Final = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-Loop = Callable[[], asyncio.AbstractEventLoop]
+from tests.support.loops import LOOPS, Loop
 
 
 class Greeting(asyncio.Protocol):

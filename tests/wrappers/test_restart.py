@@ -6,12 +6,10 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import uvloop
 
 from sansticket import Handover, ServerConfig
 from sansticket_wrappers.asyncio import (
@@ -25,9 +23,8 @@ from sansticket_wrappers.asyncio import (
 from sansticket_wrappers.asyncio.passing import CONNECTION, GO, GREETING, Line, listen_at, predecessor_at
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
+from tests.support.loops import LOOPS, Loop
 
-LOOPS: Final = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-Loop = Callable[[], asyncio.AbstractEventLoop]
 NAME: Final = "server.example"
 
 
