@@ -1,5 +1,7 @@
 """The native bytes of a session are a ``SessionFormatError``, or exactly those that the session is written as."""
 
+from attrs import evolve
+
 from sansticket.tickets.session import Session, SessionFormatError
 
 
@@ -10,4 +12,4 @@ def one_input(data: bytes) -> None:
         return
     assert session.to_bytes() == data
     assert Session.from_bytes(session.to_bytes()) == session
-    assert session.secret.hex() not in repr(session) or len(session.secret) < 4
+    assert repr(evolve(session, secret=bytes(48))) == repr(session)
