@@ -26,6 +26,7 @@ from sansticket.connection.inbound import read
 from sansticket.errors import Fault, LocalProtocolError, Reason
 from sansticket.events import Event, Question
 from sansticket.handshake.machine.state import Ended, State
+from sansticket.handshake.machine.transitions import accepted_by
 from sansticket.text import quoted
 from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.session import Session
@@ -90,7 +91,7 @@ class Connection:
 
         Raises ``LocalProtocolError`` for what the state does not allow, and where ``padding`` fails for data; then
         nothing has changed and nothing is sent.  What else goes wrong (another function of the config's raises, or
-        ``padding`` for data behind tickets that wait) ends the connection.
+        ``padding`` for data behind tickets or new keys) ends the connection.
         """
         engine = self._engine
         outbound = engine.outbound
@@ -104,7 +105,7 @@ class Connection:
             try:
                 outbound.writer.write(APPLICATION_DATA, command.data)
             except Exception as error:
-                raise self._not_written(error) from error
+                raise self._not_written(command, error) from error
             except BaseException as error:
                 interrupt(engine, error)
                 raise
@@ -113,13 +114,24 @@ class Connection:
         events, engine.events = engine.events, []
         return events
 
-    def _not_written(self, error: Exception) -> LocalProtocolError:
+    def _not_written(self, command: Command, error: Exception) -> LocalProtocolError:
         """Data could not be made records of."""
+        what, name = type(command).__name__, type(error).__name__
         if self._engine.outbound.writer.padding is None:
-            fail(self._engine, Fault(Reason.INTERNAL_ERROR, type(error).__name__), error)
-            return LocalProtocolError(f"SendData ended the connection by {type(error).__name__}")
-        name = type(error).__name__
-        return LocalProtocolError(f"SendData, but padding raised {name}; expected a number of bytes")
+            fail(self._engine, Fault(Reason.INTERNAL_ERROR, name), error)
+            return LocalProtocolError(f"{what} ended the connection by {name}")
+        return LocalProtocolError(f"{what}, but padding raised {name}; expected a number of bytes")
+
+    def _send_ahead(self, command: SendData | SendEarlyData) -> None:
+        """Data before the handshake is done, that leave by themselves: if not written, nothing has happened."""
+        engine = self._engine
+        self._check_room_for(command)
+        state, _ = engine.transition(command)
+        try:
+            engine.outbound.writer.write(APPLICATION_DATA, command.data)
+        except Exception as error:
+            raise self._not_written(command, error) from error
+        engine.state = state
 
     def _take_command(self, command: Command) -> None:
         engine = self._engine
@@ -135,9 +147,9 @@ class Connection:
             else:
                 if engine.state.ESTABLISHED:
                     self._make_room_for(command)
-                elif engine.state.FIXED_KEYS:
-                    self._check_room_for(command)
-                if engine.step(command):
+                if engine.state.FIXED_KEYS and isinstance(command, SendData | SendEarlyData):
+                    self._send_ahead(command)
+                elif engine.step(command):
                     engine.settle()
                 if engine.closing and engine.pending is None and engine.established is not None:
                     close(engine)
@@ -162,8 +174,10 @@ class Connection:
             raise LocalProtocolError(f"{name} after {after}; expected nothing more")
 
     def _make_room_for(self, command: Command) -> None:
-        """New keys in time for data, and for the tickets that leave first."""
-        engine = self._engine
+        """New keys in time for data, and for the tickets that leave first; not for what is refused."""
+        engine, kind = self._engine, type(command)
+        if kind not in (SendData, FlushTickets) or kind not in accepted_by(type(engine.state)):
+            return
         length = len(command.data) if type(command) is SendData else 0
         writer = engine.outbound.writer
         if length and not engine.state.VERSION.updates_keys and not writer.has_room(length):
@@ -171,19 +185,16 @@ class Connection:
             raise LocalProtocolError(
                 f"SendData of {length} bytes, and the key is good for {left} more records"
             )
-        if type(command) in (SendData, FlushTickets):
-            engine.make_room(length + engine.state.bytes_queued)
+        engine.make_room(length + engine.state.bytes_queued)
 
-    def _check_room_for(self, command: Command) -> None:
+    def _check_room_for(self, command: SendData | SendEarlyData) -> None:
         """Before the handshake is done there are no other keys to be had (RFC 9846 section 5.5)."""
-        writer = self._engine.outbound.writer
-        if type(command) in (SendData, SendEarlyData):
-            length = len(command.data)  # type: ignore[attr-defined]  # both have it
-            if length and not writer.has_room(length):
-                raise LocalProtocolError(
-                    f"{type(command).__name__} of {length} bytes, and the key is good for {writer.records_left} more "
-                    "records; expected the rest after HandshakeCompleted"
-                )
+        writer, length = self._engine.outbound.writer, len(command.data)
+        if length and not writer.has_room(length):
+            raise LocalProtocolError(
+                f"{type(command).__name__} of {length} bytes, and the key is good for {writer.records_left} more "
+                "records; expected the rest after HandshakeCompleted"
+            )
 
     def data_to_send(self) -> bytes:
         """The bytes to be written to the peer since the last call, in order."""

@@ -14,6 +14,7 @@ from fuzz.world import CONVERSATIONS, SIDES, Connection, default_answer, moments
 from sansticket import (
     Abort,
     AbortHandshake,
+    AcceptPeer,
     Close,
     Command,
     ConnectionTerminated,
@@ -21,13 +22,17 @@ from sansticket import (
     IssueTicket,
     KeysUpdated,
     LocalProtocolError,
+    PeerAuthenticated,
     PeerClosed,
+    RequestClientCertificate,
     SendData,
     TicketReceived,
     UpdateKeys,
+    VerifyPeer,
 )
 from sansticket.tickets.stores.client import ClientSessionStore
 from tests.support.configs import client_config, server_config
+from tests.support.credentials import anchors, client_credential
 from tests.support.pair import ConnectionPair
 
 COPIES: Final[dict[str, Callable[[Connection], Connection]]] = {"copy": copy.copy, "deepcopy": copy.deepcopy}
@@ -206,6 +211,30 @@ def test_a_copy_that_fails_says_nothing_and_takes_no_sessions_along() -> None:
     assert twin.data_to_send() == b""
     again = ConnectionPair(client_config(session_store=store), server_config())
     assert again.client._engine.state.offer.sessions
+
+
+def test_a_copy_asks_nobody() -> None:
+    """What the application answers is asked of it once; where it would be, the copy ends."""
+    asked = []
+
+    def verify(question: VerifyPeer) -> AcceptPeer:
+        asked.append(question)
+        return AcceptPeer()
+
+    client = client_config(post_handshake_auth=True, credentials=[client_credential()])
+    pair = ConnectionPair(client, server_config(trust_anchors=anchors(), answers={VerifyPeer: verify}))
+    pair.pump()
+    pair.server.send(RequestClientCertificate())
+    pair.client.receive_data(pair.server.data_to_send())
+    answer = pair.client.data_to_send()
+    twin = copy.copy(pair.server)
+    (question,) = twin.receive_data(answer)
+    assert isinstance(question, VerifyPeer)
+    assert asked == []
+    with pytest.raises(LocalProtocolError, match="receive_data on a copy"):
+        twin.receive_data(b"\x17")
+    assert PeerAuthenticated(client_credential().chain) in pair.server.receive_data(answer)
+    assert asked == [question]
 
 
 def test_queued_tickets_go_along() -> None:

@@ -25,6 +25,7 @@ from sansticket import (
     RequestClientCertificate,
     SealTicket,
     SendData,
+    SendEarlyData,
     TicketFlush,
     TicketReceived,
     UpdateKeys,
@@ -35,6 +36,7 @@ from sansticket.connection.limits import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.record.protection import RECORDS_IN_RESERVE
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
+from tests.support.early_data import World, early_data_of
 from tests.support.pair import ConnectionPair, Side
 from tests.support.state_samples import as_the_peer
 
@@ -260,6 +262,22 @@ def test_keys_are_replaced_before_many_tickets(command: Any) -> None:
         assert not in_reserve(pair, "server")
 
 
+@pytest.mark.parametrize(
+    ("side", "versions"),
+    [("client", {}), ("client", TLS12), ("server", TLS12)],
+    ids=["1.3", "1.2", "server, 1.2"],
+)
+def test_what_is_refused_replaces_no_keys(side: Side, versions: dict[str, Any]) -> None:
+    """There are no tickets to be flushed, and nothing has changed."""
+    pair = connected(versions, **versions)
+    use_up(pair, side, -1 if not versions else 1 - RECORDS_IN_RESERVE)
+    one = pair.client if side == "client" else pair.server
+    with pytest.raises(LocalProtocolError, match="FlushTickets in "):
+        one.send(FlushTickets())
+    assert one.data_to_send() == b""
+    assert one.send(Close()) == []
+
+
 def test_keys_are_replaced_after_answers_that_the_peer_caused() -> None:
     """A server can ask for certificates for ever, and takes its time with data."""
     client = {"post_handshake_auth": True, "credentials": [client_credential()]}
@@ -335,6 +353,32 @@ def test_data_are_sent_as_a_whole(number: int, result: Any) -> None:
     assert pair.client.data_to_send() == b""
     pair.send("client", SendData(data))
     assert pair.data("server") == data
+
+
+def test_early_data_is_sent_as_a_whole() -> None:
+    padding, world = Padding(), World()
+    pair = world.pair(client=world.client_config(padding=padding))
+    padding.fails_in, padding.result = 1, ValueError("no")
+    hello, left = pair.client.data_to_send(), pair.client.early_data_left
+    with pytest.raises(LocalProtocolError, match="SendEarlyData, but padding raised ValueError"):
+        pair.client.send(SendEarlyData(b"early"))
+    assert (pair.client.data_to_send(), pair.client.early_data_left) == (b"", left)
+    pair.client.send(SendEarlyData(b"once more"))
+    events = pair.server.receive_data(hello + pair.client.data_to_send())
+    assert early_data_of(events) == b"once more"
+
+
+def test_data_before_the_clients_finished_is_sent_as_a_whole() -> None:
+    padding, world = Padding(), World()
+    pair = world.pair(server=world.server_config(padding=padding, half_rtt=True), early=b"early")
+    pair.server.receive_data(pair.client.data_to_send())
+    flight, state = pair.server.data_to_send(), pair.server.state
+    padding.fails_in, padding.result = 1, ValueError("no")
+    with pytest.raises(LocalProtocolError, match="SendData, but padding raised ValueError"):
+        pair.server.send(SendData(b"answer"))
+    assert (pair.server.data_to_send(), pair.server.state) == (b"", state)
+    pair.server.send(SendData(b"once more"))
+    assert DataReceived(b"once more") in pair.client.receive_data(flight + pair.server.data_to_send())
 
 
 @pytest.mark.parametrize("kind", ["I", "d", "h"])
