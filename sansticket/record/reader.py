@@ -137,6 +137,8 @@ class RecordReader:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the peer."""
+        if type(data) is memoryview and not data.c_contiguous:
+            data = data.tobytes()  # one with gaps cannot be put behind what is held
         buffer = self.buffer
         left = len(buffer) - self._offset
         if not left:

@@ -398,6 +398,17 @@ def test_data_in_a_memoryview_with_gaps() -> None:
     assert pair.data("server") == b"ace012345"
 
 
+@pytest.mark.parametrize("cut", [1, 4, 30, 90])
+def test_what_comes_in_a_memoryview_with_gaps(cut: int) -> None:
+    """However much is held already."""
+    pair = connected()
+    pair.server.send(SendData(b"x" * 100))
+    data = pair.server.data_to_send()
+    assert pair.client.receive_data(data[:cut]) == []
+    spread = bytes(byte for one in data[cut:] for byte in (one, 0))
+    assert pair.client.receive_data(memoryview(spread)[::2]) == [DataReceived(b"x" * 100)]
+
+
 def test_the_repr_of_data_is_a_length() -> None:
     assert repr(DataReceived(b"secret")) == "DataReceived(data=<6 bytes>)"
 
