@@ -89,9 +89,9 @@ class Connection:
     def send(self, command: Command) -> list[Event]:
         """Take a command, as a whole or not at all.
 
-        Raises ``LocalProtocolError`` for what the state does not allow, and where ``padding`` fails for data; then
-        nothing has changed and nothing is sent.  What else goes wrong (another function of the config's raises, or
-        ``padding`` for data behind tickets or new keys) ends the connection.
+        Raises ``LocalProtocolError`` for what is no command, or not allowed by the state, and where ``padding`` fails
+        for data; then nothing has changed and nothing is sent.  What else goes wrong (another function of the config's
+        raises, or ``padding`` for data behind tickets or new keys) ends the connection.
         """
         engine = self._engine
         outbound = engine.outbound
@@ -163,6 +163,8 @@ class Connection:
     def _check_command(self, command: Command) -> None:
         engine = self._engine
         name, ended = type(command).__name__, type(engine.state) is Ended
+        if not isinstance(command, Command):  # a message would be taken for the peer's
+            raise LocalProtocolError(f"send with {name}; expected a Command")
         if engine.spent:
             raise LocalProtocolError(f"{name} on {engine.spent}")
         waits = engine.closing and type(command) is not Abort

@@ -32,8 +32,10 @@ from sansticket import (
     VerifyPeer,
 )
 from sansticket.codes import AlertDescription, ContentType, HandshakeType
+from sansticket.connection.inbound import CHANGED_CIPHER_SPEC
 from sansticket.connection.limits import MAX_MESSAGES_WITHOUT_DATA
 from sansticket.record.protection import RECORDS_IN_RESERVE
+from sansticket.wire.messages.tls13 import KeyUpdate
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
 from tests.support.early_data import World, early_data_of
@@ -318,6 +320,16 @@ def test_warnings_of_tls12_do_not_use_up_a_key() -> None:
 
 def _record(pair: ConnectionPair, content_type: int, content: bytes) -> bytes:
     return as_the_peer(pair.server, content_type, content)
+
+
+@pytest.mark.parametrize("given", [None, "data", b"data", Close, KeyUpdate(0), CHANGED_CIPHER_SPEC], ids=repr)
+def test_what_is_no_command(given: Any) -> None:
+    """Least of all what only the peer can send: its keys would be others."""
+    pair = connected()
+    with pytest.raises(LocalProtocolError, match=r"send with \w+; expected a Command"):
+        pair.server.send(given)
+    pair.send("client", SendData(b"on"))
+    assert pair.data("server") == b"on"
 
 
 # --- padding and data --------------------------------------------------------------------------------------------
