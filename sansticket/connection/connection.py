@@ -47,7 +47,8 @@ def _check_exporter(label: Any, context: Any, length: Any) -> None:
 class Connection:
     """What clients and servers have in common.  Make a ``ClientConnection`` or a ``ServerConnection``.
 
-    Not thread-safe: one thread at a time, as with any object that changes.
+    Not thread-safe: one thread at a time, as with any object that changes.  And a function that answers a question has
+    its answer to give, and nothing else: until then ``receive_data`` and ``send`` are LocalProtocolErrors.
     """
 
     __slots__ = ("_engine",)
@@ -71,6 +72,8 @@ class Connection:
                 f"receive_data with {type(data).__name__}; expected bytes, bytearray or memoryview"
             )
         engine = self._engine
+        if engine.asks:
+            engine.require_no_answer_before("receive_data")
         if engine.read_closed:
             events, engine.events = engine.events, []  # there are some if the last call was interrupted
             return events
@@ -165,6 +168,7 @@ class Connection:
         name, ended = type(command).__name__, type(engine.state) is Ended
         if not isinstance(command, Command):  # a message would be taken for the peer's
             raise LocalProtocolError(f"send with {name}; expected a Command")
+        engine.require_no_answer_before(name)
         if engine.spent:
             raise LocalProtocolError(f"{name} on {engine.spent}")
         waits = engine.closing and type(command) is not Abort

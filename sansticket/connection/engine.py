@@ -102,10 +102,12 @@ class Engine:
     Close waits, for tickets or for the handshake; ``spent``: why nothing can be sealed here, if that is so (see
     ``forks``).  ``early_exporter`` is there as long as early data is on its way or was accepted.  ``sends_at_once`` and
     ``takes_data``: what a state behind the handshake says of data, noted once because each piece of data asks.
+    ``asks``: a function of the config is answering just now.
     """
 
     __slots__ = (
         "application",
+        "asks",
         "closing",
         "config",
         "early_data",
@@ -154,6 +156,7 @@ class Engine:
         self.trailing_data: bytes = b""
         self.sends_at_once: bool = False
         self.takes_data: bool = False
+        self.asks: bool = False
 
     @property
     def place(self) -> str:
@@ -288,7 +291,18 @@ class Engine:
         """What a function of the config answers."""
         question = state.question()
         belongs_to(question, self.current_facts())
-        return answer(question)
+        self.asks = True
+        try:
+            return answer(question)
+        finally:
+            self.asks = False
+
+    def require_no_answer_before(self, what: str) -> None:
+        """LocalProtocolError for what a function of the config does that is answering: half a step is none."""
+        if self.asks:
+            raise LocalProtocolError(
+                f"{what} while a function answers, in {self.place}; expected its answer before"
+            )
 
     def carry_out(self, flight: Flight) -> None:
         """Do what a step wants done, in its order; handshake messages wait until something else is to be done."""

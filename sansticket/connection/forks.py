@@ -37,6 +37,7 @@ LIBRARY_PUBLIC_KEYS: Final = tuple(kind for kind in get_args(PublicKey) if kind 
 def forked(engine: Engine) -> Engine:
     """The same once more; what changes in place is copied, all else is shared."""
     fork = _shallow(engine)
+    fork.asks = False
     fork.events = [*engine.events]
     fork.held = engine.held[:]
     fork.limits = copy(engine.limits)
@@ -75,6 +76,7 @@ def exported(engine: Engine) -> bytes:
     """All of an engine but its application.  It is spent afterwards, unless it had nothing to write with."""
     if engine.spent in (EXPORTED, HANDED_OVER):
         raise LocalProtocolError(f"pickle of {engine.spent}")
+    engine.require_no_answer_before("pickle")
     output = BytesIO()
     parts = {name: getattr(engine, name) for name in _slots_of(engine)}
     ConnectionPickler(output, PROTOCOL).dump({**parts, "application": None, "facts": None})

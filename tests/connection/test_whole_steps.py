@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from array import array
 from typing import Any
 
@@ -10,11 +11,16 @@ import pytest
 from fuzz.world import records
 from sansticket import (
     ASK,
+    Abort,
     AbortHandshake,
+    AcceptPeer,
+    ClientAuthentication,
+    ClientConnection,
     Close,
     ConnectionTerminated,
     DataReceived,
     FlushTickets,
+    HandshakeCompleted,
     IssueTicket,
     KeysUpdated,
     LocalProtocolError,
@@ -26,6 +32,7 @@ from sansticket import (
     SealTicket,
     SendData,
     SendEarlyData,
+    ServerConnection,
     TicketFlush,
     TicketReceived,
     UpdateKeys,
@@ -330,6 +337,59 @@ def test_what_is_no_command(given: Any) -> None:
         pair.server.send(given)
     pair.send("client", SendData(b"on"))
     assert pair.data("server") == b"on"
+
+
+class Holder:
+    """An application that has its connection at hand."""
+
+    connection: ServerConnection
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda connection: connection.send(Close()),
+        lambda connection: connection.send(Abort()),
+        lambda connection: connection.send(AcceptPeer()),
+        lambda connection: connection.receive_data(b"\x16"),
+        lambda connection: connection.receive_data(b""),
+        pickle.dumps,
+    ],
+    ids=["Close", "Abort", "the answer", "data", "the end", "pickle"],
+)
+@pytest.mark.parametrize("caught", [True, False])
+def test_what_a_function_does_that_has_to_answer(act: Any, caught: bool) -> None:
+    """It was called amid a step: there is one end, and if it heeds the error there is none."""
+    refused = []
+
+    def verify(question: VerifyPeer) -> AcceptPeer:
+        try:
+            act(question.connection.application.connection)
+        except LocalProtocolError as error:
+            refused.append(str(error))
+            if not caught:
+                raise
+        return AcceptPeer()
+
+    holder = Holder()
+    config = server_config(
+        trust_anchors=anchors(),
+        client_authentication=ClientAuthentication.REQUIRED,
+        answers={VerifyPeer: verify},
+    )
+    client = ClientConnection(client_config(credentials=[client_credential()]), "server.example")
+    holder.connection = server = ServerConnection(config, application=holder)
+    events = server.receive_data(client.data_to_send())
+    client.receive_data(server.data_to_send())
+    events += server.receive_data(client.data_to_send())
+    assert len(refused) == 1
+    assert "while a function answers, in tls13.AskVerifyPeer; expected its answer before" in refused[0]
+    if caught:
+        assert HandshakeCompleted in kinds(events)
+    else:
+        (end,) = events
+        assert isinstance(end, ConnectionTerminated)
+        assert end.reason is Reason.ANSWER_FAILED
 
 
 # --- padding and data --------------------------------------------------------------------------------------------
