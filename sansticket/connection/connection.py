@@ -127,14 +127,15 @@ class Connection:
 
     def _send_ahead(self, command: SendData | SendEarlyData) -> None:
         """Data before the handshake is done, that leave by themselves: if not written, nothing has happened."""
-        engine = self._engine
+        engine, before = self._engine, self._engine.state
         self._check_room_for(command)
-        state, _ = engine.transition(command)
         try:
-            engine.outbound.writer.write(APPLICATION_DATA, command.data)
+            engine.step(command)
+        except LocalProtocolError:
+            raise
         except Exception as error:
+            engine.state = before
             raise self._not_written(command, error) from error
-        engine.state = state
 
     def _take_command(self, command: Command) -> None:
         engine = self._engine

@@ -205,25 +205,9 @@ class Engine:
         return f"{type(command).__name__} in {self.place}; expected {expected}"
 
     def step(self, item: Input, raw: bytes = b"") -> bool:
-        """One transition, and all that it wants done.
+        """One transition.  When the handler raises, nothing has happened, but for the keys of the alert.
 
         Gives whether there is something to ``settle``.
-        """
-        before, out = self.state, self.outbound
-        state, flight = self.transition(item, raw)
-        if state is not before:
-            self.state = state
-            if state.ESTABLISHED or self.established is not None:
-                self.note_ways_of_data()
-        self.pending = None
-        if flight.effects or flight.learned is not None:
-            self.carry_out(flight)
-        return isinstance(state, Asking) or bool(out.messages)
-
-    def transition(self, item: Input, raw: bytes = b"") -> tuple[State, Flight]:
-        """Where an input leads, and what is to be done on the way; it is for the caller to do both.
-
-        When the handler raises, nothing has happened, but for the keys of the alert.
         """
         before, config = self.state, self.config
         handler = accepted_by(type(before)).get(type(item))
@@ -244,7 +228,14 @@ class Engine:
             if flight.before_alert is not None:
                 CARRIED_OUT_BY[type(flight.before_alert)](self, flight.before_alert)
             raise
-        return state, flight
+        if state is not before:
+            self.state = state
+            if state.ESTABLISHED or self.established is not None:
+                self.note_ways_of_data()
+        self.pending = None
+        if flight.effects or flight.learned is not None:
+            self.carry_out(flight)
+        return isinstance(state, Asking) or bool(out.messages)
 
     def settle(self) -> None:
         """Answer the questions that the config answers itself; stop at the first that it does not."""

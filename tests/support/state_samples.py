@@ -22,7 +22,6 @@ from sansticket.connection.connection import Connection
 from sansticket.connection.engine import Engine
 from sansticket.connection.server import ServerConnection
 from sansticket.events import ClaimSession, LookUpPsk, LookUpSession, OpenTicket, ProtectTicket, Question
-from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.transitions import Input
 from sansticket.record.tls12 import Opener
@@ -115,10 +114,11 @@ class WatchedEngine(Engine):
 
     __slots__ = ()
 
-    def transition(self, item: Input, raw: bytes = b"") -> tuple[State, Flight]:
-        state, flight = super().transition(item, raw)
-        _seen.add((type(self.state), type(item), type(state)))
-        return state, flight
+    def step(self, item: Input, raw: bytes = b"") -> bool:
+        before = type(self.state)
+        unsettled = super().step(item, raw)
+        _seen.add((before, type(item), type(self.state)))
+        return unsettled
 
 
 _seen: set[Transition] = set()
