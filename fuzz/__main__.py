@@ -4,18 +4,23 @@ Each runs in a process of its own, a copy of one that has everything instrumente
 (``fuzz.seed``) and from ``fuzz/corpus``; with ``--keep`` inputs that lead somewhere new are added to the corpus.  An
 input that breaks the invariant is saved in ``fuzz/found``; ``python -m fuzz target --replay file`` runs it alone, with
 its traceback, and leaves the connections that it tried beside it, each in a file for ``python -m sansticket replay``.
-The exit code is 1 if anything was found.
+With ``--write`` what ran is added to the counts in ``docs/fuzzing.md``.  The exit code is 1 if anything was found.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import re
+import resource
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from fuzz import page
+from fuzz.page import Ran
 
 FOLDER: Final = Path(__file__).parent
 CORPUS: Final = FOLDER / "corpus"
@@ -25,6 +30,10 @@ TARGETS: Final = tuple(sorted(path.stem for path in (FOLDER / "targets").glob("[
 MAX_LENGTH: Final = 12_000
 """Bytes of an input: more than any seed has, and less than what may wait for an answer."""
 
+INPUTS: Final = r"number_of_executed_units: (\d+)"
+EDGES: Final = r" cov: (\d+) "
+"""Where libFuzzer says them."""
+
 SECONDS_FOR_ONE: Final = 10
 """An input that takes longer is a finding too."""
 
@@ -32,20 +41,20 @@ MEGABYTES: Final = 2048
 """So is one that takes more memory."""
 
 
-def run_all(targets: Iterable[str], seconds: int, keep: bool) -> bool:
-    """Each target for so many seconds; whether all held."""
+def run_all(targets: Sequence[str], seconds: int, keep: bool) -> dict[str, Ran]:
+    """Each target for so many seconds; those that held."""
     importlib.import_module("fuzz.run")  # first: it instruments what the seeds are made with, too
     from fuzz.seed import Seeds
 
     with tempfile.TemporaryDirectory() as scratch:
         seeds = Path(scratch, "seeds")
         Seeds().write(seeds)
-        held = [run(target, seconds, keep, seeds) for target in targets]
-    return all(held)
+        tried = {target: run(target, seconds, keep, seeds) for target in targets}
+    return {target: ran for target, ran in tried.items() if ran is not None}
 
 
-def run(target: str, seconds: int, keep: bool, seeds: Path) -> bool:
-    """One target, from ``seeds/target``; whether it held."""
+def run(target: str, seconds: int, keep: bool, seeds: Path) -> Ran | None:
+    """One target, from ``seeds/target``; None if something was found."""
     from fuzz.run import run as run_target
 
     for folder in (FOUND, CORPUS / target):
@@ -62,13 +71,24 @@ def run(target: str, seconds: int, keep: bool, seeds: Path) -> bool:
         *map(str, (CORPUS / target, seeds / target) if keep else (new, CORPUS / target, seeds / target)),
     ]
     said = seeds.parent / f"{target}.txt"
+    before = _cpu_of_children()
     code = run_target(target, arguments, said)
     output = said.read_text(errors="replace")
-    runs = next((line.split()[-1] for line in output.splitlines() if "number_of_executed_units" in line), "?")
-    print(f"{target:18} {'held' if code == 0 else 'BROKEN'}, {runs} inputs in {seconds} s", flush=True)
+    ran = Ran(round(_cpu_of_children() - before), last_number(INPUTS, output), last_number(EDGES, output))
+    print(f"{target:18} {'BROKEN' if code else 'held'}, {ran.inputs} inputs in {seconds} s", flush=True)
     if code:
         print(output[-6000:], flush=True)
-    return code == 0
+    return None if code else ran
+
+
+def last_number(pattern: str, output: str) -> int:
+    """What libFuzzer counted, at its end; 0 if it never said so."""
+    return int([0, *re.findall(pattern, output)][-1])
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def replay(target: str, file: Path) -> None:
@@ -86,6 +106,7 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; all without any")
     parser.add_argument("--seconds", type=int, default=20, help="for each target (default: 20)")
     parser.add_argument("--keep", action="store_true", help="add new inputs to the corpus")
+    parser.add_argument("--write", action="store_true", help="add what ran to docs/fuzzing.md")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run the one target with this input")
     options = parser.parse_args()
     unknown = set(options.targets) - set(TARGETS)
@@ -96,7 +117,11 @@ def main() -> int:
             parser.error("--replay needs one target")
         replay(options.targets[0], options.replay)
         return 0
-    return 0 if run_all(options.targets or TARGETS, options.seconds, options.keep) else 1
+    targets = options.targets or TARGETS
+    held = run_all(targets, options.seconds, options.keep)
+    if options.write:
+        page.add(held)
+    return 0 if len(held) == len(targets) else 1
 
 
 if __name__ == "__main__":
