@@ -269,6 +269,45 @@ def test_tickets_on_request_leave_with_the_next_data() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("asked", [True, False], ids=["asked", "observed"])
+@pytest.mark.parametrize("half", [True, False], ids=["half-close", "close"])
+def test_tickets_on_request_leave_before_the_end(half: bool, asked: bool) -> None:
+    """What is asked, or told, of them takes its time; and then there is close_notify."""
+
+    async def prepare(question: PrepareTicket) -> Command:
+        await asyncio.sleep(0.01)
+        return SealTicket(b"prepared")
+
+    made: list[bytes] = []
+
+    async def observe(happened: Sequence[Event]) -> None:
+        await asyncio.sleep(0.01)
+        made.extend(event.session.app_data for event in happened if isinstance(event, TicketIssued))
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(5)
+        tls(writer).command(IssueTicket(2))
+        if half:
+            writer.write_eof()
+            assert await reader.read() == b""
+
+    async def main() -> None:
+        store = ClientSessionStore()
+        answers = {PrepareTicket: prepare} if asked else {}
+        hooks = lambda: Hooks(observe=observe)  # noqa: E731
+        async with serving(server_config(num_tickets=0), handler, answers=answers, hooks=hooks) as port:
+            reader, writer = await open_connection(
+                "127.0.0.1", port, server_name=NAME, config=client_config(session_store=store)
+            )
+            writer.write(b"hello")
+            assert await reader.read() == b"", "close_notify has come"
+            await close(writer)
+        assert len(store) == 2
+
+    run(main())
+    assert made == [b"prepared" if asked else b""] * 2
+
+
 # --- what goes wrong -----------------------------------------------------------------------------------------
 
 

@@ -532,6 +532,65 @@ def test_a_question_that_a_send_raises() -> None:
     run(main)
 
 
+@pytest.mark.parametrize(("seconds", "data"), [(0.01, b"prepared"), (60.0, b"")], ids=["in time", "too late"])
+def test_a_question_that_the_end_raises(seconds: float, data: bytes) -> None:
+    """What was queued leaves before close_notify, as the application wants it."""
+
+    async def prepare(question: PrepareTicket) -> Command:
+        await trio.sleep(seconds)
+        return SealTicket(b"prepared")
+
+    made: list[bytes] = []
+
+    async def observe(happened: Sequence[Event]) -> None:
+        made.extend(event.session.app_data for event in happened if isinstance(event, TicketIssued))
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        store = ClientSessionStore()
+        client = TLSStream(one, ClientConnection(client_config(session_store=store), NAME))
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        server = TLSStream(other, ServerConnection(config), answers={PrepareTicket: prepare}, observe=observe)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            await server.do_handshake()
+        await server.command(IssueTicket(2))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.aclose)
+            async with client:
+                assert await client.receive_some() == b"", "close_notify has come"
+        assert len(store) == 2
+
+    run_on_mock_clock(main)
+    assert made == [data] * 2
+
+
+def test_an_answer_that_fails_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is there to be told: the tickets and close_notify leave all the same."""
+
+    async def fail(question: PrepareTicket) -> Command:
+        raise RuntimeError("the store is on fire")
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        store = ClientSessionStore()
+        client = TLSStream(one, ClientConnection(client_config(session_store=store), NAME))
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        server = TLSStream(other, ServerConnection(config), answers={PrepareTicket: fail})
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            await server.do_handshake()
+        await server.command(IssueTicket())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.aclose)
+            async with client:
+                assert await client.receive_some() == b""
+        assert len(store) == 1
+
+    run(main)
+    assert "answer to PrepareTicket failed" in caplog.text
+
+
 async def fails(question: LookUpSession) -> Command:
     raise RuntimeError("the store is on fire")
 

@@ -527,6 +527,51 @@ def test_tickets_on_request_and_new_keys_amid_data() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("asked", [True, False], ids=["asked", "observed"])
+@pytest.mark.parametrize("half", [True, False], ids=["half-close", "close"])
+def test_tickets_on_request_leave_before_the_end(half: bool, asked: bool) -> None:
+    """What is asked, or told, of them takes its time; and then there is close_notify."""
+    made: list[bytes] = []
+
+    class Leaving(Stream):
+        def dataReceived(self, data: bytes) -> None:
+            self.transport.command(IssueTicket(2))
+            if half:
+                self.transport.loseWriteConnection()
+            else:
+                self.transport.loseConnection()
+
+        def readConnectionLost(self) -> None:
+            super().readConnectionLost()
+            self.transport.loseConnection()
+
+    async def main(reactor: Any) -> None:
+        async def prepare(question: PrepareTicket) -> Command:
+            await sleep(reactor, 0.01)
+            return SealTicket(b"prepared")
+
+        async def observe(happened: Sequence[Event]) -> None:
+            await sleep(reactor, 0.01)
+            made.extend(event.session.app_data for event in happened if isinstance(event, TicketIssued))
+
+        store = ClientSessionStore()
+        options: dict[str, Any] = {
+            "answers": {PrepareTicket: prepare} if asked else {},
+            "hooks": lambda: Hooks(observe=observe),
+        }
+        async with serving(reactor, server_config(num_tickets=0), Leaving, **options) as server:
+            stream = await connect(reactor, server.port, config=client_config(session_store=store))
+            stream.transport.write(b"hello")
+            assert await stream.read() == b""
+            assert stream.read_closed, "close_notify has come"
+            await stream.close()
+            assert (await server.next()).write_closed == half
+        assert len(store) == 2
+
+    run(main)
+    assert made == [b"prepared" if asked else b""] * 2
+
+
 def test_tls_in_tls() -> None:
     """Our transport is one that our protocol can be connected to, with all that it needs."""
     size = 3_000_000

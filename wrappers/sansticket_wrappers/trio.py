@@ -304,9 +304,17 @@ class TLSStream(trio.abc.HalfCloseableStream):
                     raise
 
     async def _say_goodbye(self) -> None:
-        """close_notify if there was nothing worse, then let the peer read it."""
+        """close_notify if there was nothing worse, then let the peer read it.
+
+        Tickets leave before it, and what was to be asked about them is.  Not so while a question is open already: who
+        was to answer it has been left, or takes his time.
+        """
+        left = self.connection.pending is not None
         happened = self.connection.send(Close())
-        while (question := self.connection.pending) is not None:  # and nobody else will answer it
+        with trio.move_on_after(self._linger / 2):  # the rest is for the peer
+            while not left and (question := self.connection.pending) is not None:
+                happened += await self._last_answer(question)
+        while (question := self.connection.pending) is not None:
             happened += self.connection.send(without_answer(question))
         await self._tell(happened)
         await self._flush()
@@ -314,6 +322,17 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await self.transport.send_eof()
             while await self.transport.receive_some(READ_SIZE):
                 pass
+
+    async def _last_answer(self, question: Question) -> list[Event]:
+        """Where it fails something else stands for it: there is nobody who could be told."""
+        command = without_answer(question)
+        try:
+            with trio.move_on_after(self._answer_timeout):
+                command = await self._answers[type(question)](question)
+            return self.connection.send(command)
+        except Exception:
+            log.warning("answer to %s failed", type(question).__name__, exc_info=True)
+            return self.connection.send(without_answer(question))
 
     # --- what may not be done
 

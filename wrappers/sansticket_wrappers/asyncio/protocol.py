@@ -59,6 +59,8 @@ class TLSProtocol(SocketEnd):
     _end_of_stream = False
     _buffer: memoryview | None = None
     _waiting: Waiting | None = None
+    _last_word = False
+    """Close was said for good: what that brings is attended to, and then comes the end."""
     _busy = False
     """With hooks.  Whatever the application wants meanwhile waits in the backlog."""
     _backlog: deque[Command]
@@ -109,9 +111,8 @@ class TLSProtocol(SocketEnd):
     # --- what the socket's transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.socket_transport = cast(
-            asyncio.Transport, transport
-        )  # uvloop's inherit from nothing of asyncio's
+        # uvloop's inherit from nothing of asyncio's
+        self.socket_transport = cast(asyncio.Transport, transport)
         if self._hooks.application is not None:
             try:
                 self.connection.application = self._hooks.application(self.socket_transport)
@@ -149,9 +150,8 @@ class TLSProtocol(SocketEnd):
         return True  # the socket stays open, until we close it
 
     def connection_lost(self, error: Exception | None) -> None:
-        in_good_order = (
-            self.ending and self._error is None
-        )  # then it matters to nobody what the peer has not said
+        # Then it matters to nobody what the peer has not said.
+        in_good_order = self.ending and self._error is None
         self.ending = self._lost = True
         self._stop_timer()
         if self._attending is not None and self.connection.pending is not None:
@@ -186,8 +186,8 @@ class TLSProtocol(SocketEnd):
             self.update_flow()
         elif not self.ending:
             self._step(self.connection.send(command))
-            if type(command) is Close and self.closing:
-                self._end(None)
+            self._last_word |= type(command) is Close and self.closing
+            self._end_if_all_is_said()
 
     def close(self) -> None:
         if not self.closing:
@@ -282,6 +282,7 @@ class TLSProtocol(SocketEnd):
             self._hook_failed(cancelled_within(error))
         self._attending = None
         self._work_off()
+        self._end_if_all_is_said()
 
     def _begin_backlog(self) -> None:
         if not self._busy:
@@ -407,13 +408,17 @@ class TLSProtocol(SocketEnd):
         if self.connection.pending is not None:
             self._end_seen(self.connection.send(AbortHandshake()))
         elif self.connection.version is None:
-            self._end_seen(
-                self.connection.send(Close())
-            )  # user_canceled; later it would say that the data end here
+            # user_canceled; later it would say that the data end here
+            self._end_seen(self.connection.send(Close()))
         self._flush()
         self._error = self._error or error
         self.ending = True
         self._close_socket()
+
+    def _end_if_all_is_said(self) -> None:
+        """Tickets leave before close_notify: there may have been questions about them, and events to be observed."""
+        if self._last_word and self._attending is None:
+            self._end(None)
 
     def _end(self, error: Exception | None) -> None:
         """All has been said: let the peer read it, then close the socket.

@@ -42,6 +42,8 @@ class TLSProtocol(Protocol):
     """
 
     transport: Any
+    _said_close = False
+    """And what that brings is not done yet."""
 
     def __init__(
         self,
@@ -197,8 +199,7 @@ class TLSProtocol(Protocol):
         if isinstance(what, bytes):
             return self.connection.receive_data(what)
         happened = self.connection.send(what)
-        if type(what) is Close:
-            self._closed()
+        self._said_close |= type(what) is Close
         return happened
 
     def _act_late(self, what: Command | bytes) -> list[Event]:
@@ -218,6 +219,7 @@ class TLSProtocol(Protocol):
         else:
             self._flush()
             self._handle(happened)
+            self._close_if_all_is_said()
 
     async def _attend(self, happened: list[Event]) -> None:
         """The same where the application has to be waited for, and then what was put off meanwhile."""
@@ -227,6 +229,8 @@ class TLSProtocol(Protocol):
                 self._flush()
                 self._handle(happened)
                 question = self.connection.pending
+                if question is None:
+                    self._close_if_all_is_said()
                 if self.ending:
                     break
                 if question is not None:
@@ -308,11 +312,13 @@ class TLSProtocol(Protocol):
             transport.end_producing()
             transport.loseConnection()
 
-    def _closed(self) -> None:
-        """We say close_notify."""
-        disconnecting = self.app_transport.disconnecting
-        self._flush()
-        if disconnecting:
+    def _close_if_all_is_said(self) -> None:
+        """close_notify is out.  Tickets leave before it: there may have been questions about them, and events to be
+        observed."""
+        if not self._said_close or self.ending:
+            return
+        self._said_close = False
+        if self.app_transport.disconnecting:
             self._end(None)
         else:
             self._untold = True
