@@ -16,7 +16,7 @@ has come to its end.
 from __future__ import annotations
 
 import ssl
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -35,7 +35,6 @@ from sansticket.commands import (
     Command,
     RequestClientCertificate,
     SendData,
-    UseConfig,
 )
 from sansticket.config.server import ServerConfig
 from sansticket.connection.client import ClientConnection
@@ -272,8 +271,11 @@ class SSLObject(Facts):
             return 0
         try:
             self.send(SendData(data))
-        except LocalProtocolError as problem:  # a key of TLS 1.2 that is used up
-            raise failure("SEQUENCE_EXHAUSTED", str(problem)) from problem
+        except LocalProtocolError as problem:  # padding that raised, or a key of TLS 1.2 that is used up
+            reason = "SEQUENCE_EXHAUSTED" if problem.__cause__ is None else "CALLBACK_FAILED"
+            raise failure(reason, str(problem)) from problem
+        if (error := self._error()) is not None:  # a function of the application failed for tickets before it
+            raise error
         return len(data)
 
     def unwrap(self) -> None:
@@ -365,9 +367,8 @@ class SSLObject(Facts):
             return
         received: list[bytes] = []
         for event in events:
-            if (
-                type(event) is DataReceived or type(event) is EarlyDataReceived
-            ):  # nobody reads before the handshake
+            # Nobody reads before the handshake.
+            if type(event) is DataReceived or type(event) is EarlyDataReceived:
                 received.append(event.data)
             else:
                 self._note(event)
@@ -379,8 +380,9 @@ class SSLObject(Facts):
         if isinstance(events[-1], Question):
             self._answer(events.pop())
         if self._context.on_event is not None:
-            for event in events:
-                self._context.on_event(self, event)
+            with ExitStack() as hooks:  # all of them, also where one raises
+                for event in reversed(events):
+                    hooks.callback(self._context.on_event, self, event)
 
     def _note(self, event: Event) -> None:
         match event:
@@ -432,7 +434,6 @@ class SSLObject(Facts):
         assert isinstance(question, SelectConfig)
         assert self._connection is not None
         self._offered = question.client_hello.cipher_suites
-        command: UseConfig | AbortHandshake
         try:
             command = self._call_back(question) or config_for(self._profile, question)
         except Exception as error:

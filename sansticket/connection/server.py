@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from sansticket.config.base import Config
@@ -51,8 +52,10 @@ class CacheKeeper(SessionKeeper):
 
     def store(self, session: Session, config: Config, now: float) -> None:
         cache = _config_of(config).session_cache
-        if cache is not None and cache.keep(session, now):
-            self._kept.append(session)
+        if cache is not None:
+            self._kept.append(session)  # also if a hook raises: somebody may have it by then
+            if not cache.keep(session, now):
+                self._kept.pop()
 
     def ended(self, engine: Engine, event: ConnectionTerminated) -> None:
         """A connection that failed, or was cut off, takes its sessions out of the cache (RFC 9846 section 6.2).
@@ -64,8 +67,9 @@ class CacheKeeper(SessionKeeper):
         cache = _config_of(engine.config).session_cache
         sessions, self._kept = self._kept, []
         if cache is not None:
-            for session in sessions:
-                cache.remove(session)
+            with ExitStack() as removals:  # all of them, also where a hook raises for one
+                for session in reversed(sessions):
+                    removals.callback(cache.remove, session)
 
     def why_revoked(self, engine: Engine) -> str:
         """LocalProtocolError where nobody could know."""

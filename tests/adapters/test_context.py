@@ -24,6 +24,7 @@ from sansticket import (
     SealTicket,
     SelectConfig,
     SessionCache,
+    TicketFlush,
     TicketKeyRing,
     UseConfig,
     VerifyPeer,
@@ -37,7 +38,7 @@ from sansticket.adapters import (
 from sansticket.adapters.ciphers import cipher_tuples
 from sansticket.adapters.failures import terminated
 from sansticket.codes import NamedGroup, ProtocolVersion
-from sansticket.commands import AcceptPeer
+from sansticket.commands import AcceptPeer, Command
 from sansticket.debug.key_log import KeyLog
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.configs import client_config, server_config
@@ -736,6 +737,38 @@ def test_a_key_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ssl.SSLError, match="the key is good for no more records") as caught:
         link.client.tls.write(b"data")
     assert caught.value.reason == "SEQUENCE_EXHAUSTED"
+
+
+def test_data_that_cannot_be_padded() -> None:
+    """Nothing of it is sent, and it can be said again."""
+    failing = False
+
+    def padding(length: int) -> int:
+        if failing:
+            raise ZeroDivisionError
+        return 1
+
+    link = shaken(client(padding=padding), server())
+    failing = True
+    with pytest.raises(ssl.SSLError, match="padding raised ZeroDivisionError") as caught:
+        link.client.tls.write(b"data")
+    assert caught.value.reason == "CALLBACK_FAILED"
+    failing = False
+    assert link.say(link.client, b"data") == b"data"
+
+
+def test_data_behind_tickets_that_cannot_be_made() -> None:
+    """That is the end: nobody is told that they were written."""
+
+    def prepare(question: PrepareTicket) -> Command:
+        raise ZeroDivisionError
+
+    link = shaken(client(), server(ticket_flush=TicketFlush.WRITE, answers={PrepareTicket: prepare}))
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError) as caught:
+            link.server.tls.write(b"data")
+        assert caught.value.reason == "CALLBACK_FAILED"
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_alerts_without_a_name() -> None:

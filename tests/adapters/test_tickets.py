@@ -240,6 +240,20 @@ def test_what_a_hook_raises_comes_out() -> None:
         shaken(client(), context)
 
 
+def test_a_hook_that_raises_hears_of_the_rest() -> None:
+    context, seen = server(), list[type]()
+
+    def fail(tls: SSLObject, event: Any) -> None:
+        seen.append(type(event))
+        if isinstance(event, HandshakeCompleted):
+            raise ZeroDivisionError("in the hook")
+
+    context.on_event = fail
+    with pytest.raises(ZeroDivisionError):
+        shaken(client(), context)
+    assert seen == [HandshakeCompleted, TicketIssued, TicketIssued]
+
+
 def test_tickets_on_request() -> None:
     context, other = client(session_store=ClientSessionStore(per_server=100)), server(num_tickets=0)
     link = shaken(context, other)

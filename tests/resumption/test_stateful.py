@@ -228,6 +228,41 @@ def test_a_remove_hook_that_fails_does_not_hide_why_the_connection_ended(world: 
     assert isinstance(ending(pair).cause, Trouble)
 
 
+def test_a_remove_hook_that_fails_does_not_keep_the_others(world: World) -> None:
+    removed: list[bytes] = []
+
+    def remove(session: Session) -> None:
+        removed.append(session.session_id)
+        if len(removed) != 2:
+            raise Trouble
+
+    cache = SessionCache(on_remove=remove)
+    pair = world.connect(world.stateful(session_cache=cache, num_tickets=3))
+    assert len(cache) == 3
+    pair.deliver("server", b"")
+    assert len(cache) == 0
+    assert removed == [session.ticket for session in received(pair)]
+    assert isinstance(ending(pair).cause, Trouble)
+
+
+def test_a_new_hook_that_fails_when_it_has_stored_the_session(world: World) -> None:
+    """The store is told to let it go, as of any connection that fails."""
+    stored: list[bytes] = []
+
+    def new(session: Session) -> None:
+        stored.append(session.session_id)
+        if len(stored) == 2:
+            raise Trouble
+
+    def remove(session: Session) -> None:
+        stored.remove(session.session_id)
+
+    cache = SessionCache(mode=CacheMode.SERVER | CacheMode.NO_INTERNAL, on_new=new, on_remove=remove)
+    pair = world.connect(world.stateful(session_cache=cache))
+    assert isinstance(ending(pair).cause, Trouble)
+    assert stored == []
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_an_end_of_the_stream_after_our_close_keeps_the_session(world: World, *, closed: bool) -> None:
     config = world.stateful()
