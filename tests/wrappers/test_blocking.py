@@ -18,7 +18,16 @@ from weakref import ref
 
 import pytest
 
-from sansticket import IssueTicket, LocalProtocolError, SessionCache, TicketIssued, UpdateKeys
+from sansticket import (
+    Command,
+    IssueTicket,
+    LocalProtocolError,
+    PrepareTicket,
+    SessionCache,
+    TicketFlush,
+    TicketIssued,
+    UpdateKeys,
+)
 from sansticket_wrappers.blocking import SSLContext, SSLSocket, create_default_context
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.command import PATIENCE
@@ -579,6 +588,24 @@ def test_commands(client_kind: str) -> None:
         assert server.ssl_object is None
         with pytest.raises(ValueError, match="No SSL wrapper around"):
             server.command(IssueTicket(1))
+
+
+def test_data_behind_tickets_that_cannot_be_made(client_kind: str) -> None:
+    """The caller is told, and the peer too."""
+
+    def prepare(question: PrepareTicket) -> Command:
+        raise ZeroDivisionError
+
+    context = for_server("ours")
+    assert isinstance(context, SSLContext)
+    context.configure(ticket_flush=TicketFlush.WRITE, answers={PrepareTicket: prepare})
+    with secured(for_client(client_kind), context) as (client, server):
+        with pytest.raises(ssl.SSLError) as caught:
+            server.sendall(b"data")
+        assert caught.value.reason == "CALLBACK_FAILED"
+        with pytest.raises(ssl.SSLError) as caught:
+            client.recv(1)
+        assert caught.value.reason == "TLSV1_ALERT_INTERNAL_ERROR"
 
 
 def test_a_command_before_the_handshake() -> None:

@@ -591,6 +591,32 @@ def test_an_answer_that_fails_at_the_end(caplog: pytest.LogCaptureFixture) -> No
     assert "answer to PrepareTicket failed" in caplog.text
 
 
+def test_data_behind_tickets_that_cannot_be_made() -> None:
+    """Whoever sends them is told."""
+
+    def fail(question: PrepareTicket) -> Command:
+        raise RuntimeError("the store is on fire")
+
+    told: list[str] = []
+
+    async def main() -> None:
+        async def handler(stream: TLSStream) -> None:
+            await stream.command(IssueTicket())
+            try:
+                await stream.send_all(b"data")
+            except trio.BrokenResourceError as error:
+                told.append(str(error))
+
+        async with serving(server_config(num_tickets=0, answers={PrepareTicket: fail}), handler) as port:
+            config = client_config()
+            async with await open_tls_over_tcp_stream("127.0.0.1", port, config, server_name=NAME) as stream:
+                with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                    await stream.receive_some()
+
+    run(main)
+    assert told == ["a function of the application raised: PrepareTicket: RuntimeError"]
+
+
 async def fails(question: LookUpSession) -> Command:
     raise RuntimeError("the store is on fire")
 

@@ -138,6 +138,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
                 raise trio.BrokenResourceError("nothing more can be sent")
             if data:
                 await self._step(lambda: self.connection.send(SendData(data)))
+                self._check()  # it may have been the end
 
     async def wait_send_all_might_not_block(self) -> None:
         with self._only_one("sending"):

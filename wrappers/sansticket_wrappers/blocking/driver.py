@@ -158,7 +158,7 @@ class Driver(Facts):
         if self._accepted > len(plain):
             raise failure("BAD_WRITE_RETRY", "shorter than before")
         if not plain:
-            return self._encrypt(plain)
+            return self._encrypt(plain, call)
         done = 0
         try:
             while True:
@@ -166,15 +166,19 @@ class Driver(Facts):
                 done, self._accepted = done + self._accepted, 0
                 if done == len(plain):
                     return done
-                self._accepted = self._encrypt(plain[done : done + CHUNK])
+                self._accepted = self._encrypt(plain[done : done + CHUNK], call)
         except (ssl.SSLWantWriteError, TimeoutError):
             if done:
                 return done
             raise
 
-    def _encrypt(self, plain: memoryview) -> int:
-        with self._lock:
-            return self.tls.write(plain)
+    def _encrypt(self, plain: memoryview, call: Call) -> int:
+        try:
+            with self._lock:
+                return self.tls.write(plain)
+        except ssl.SSLError:
+            self._say_what_is_wrong(call)
+            raise
 
     def _next_unsent(self) -> bool:
         if not self._unsent:
