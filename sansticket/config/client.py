@@ -168,7 +168,7 @@ class ClientConfig(Config):
             raise ConfigError(
                 "require_stapling", "True, but there are only PSKs, with which no certificate counts"
             )
-        if self.require_stapling and not (self.verify_peer or VerifyPeer in self.answers):
+        if self.require_stapling and not self.somebody_verifies:
             raise ConfigError("require_stapling", "True, but verify_peer is False: nobody would look at it")
         if self.request_tickets and (self.session_store is None or self.ticket_request is not None):
             raise ConfigError("request_tickets", "needs a session_store, and no ticket_request beside it")
@@ -189,6 +189,11 @@ class ClientConfig(Config):
     def _verifies(self) -> bool:
         """Somebody looks at the server's certificate, or nobody is to."""
         return self.trust_anchors is not None or VerifyPeer in self.answers or not self.verify_peer
+
+    @property
+    def somebody_verifies(self) -> bool:
+        """The server's certificate matters: by default, or to the application."""
+        return self.verify_peer or VerifyPeer in self.answers
 
     @property
     def psk_only(self) -> bool:

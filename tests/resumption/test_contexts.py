@@ -341,15 +341,19 @@ def test_other_names(world: World, name: str | None, ours: bool, theirs: bool) -
 @pytest.mark.parametrize(
     ("name", "fits"), [("127.0.0.1", True), ("other.example", False), ("server.example.org", False)]
 )
+@pytest.mark.parametrize("by_the_application", [True, False])
 @pytest.mark.parametrize("verify_peer", [True, False])
-def test_other_names_must_be_the_servers(world: World, name: str, fits: bool, verify_peer: bool) -> None:
+def test_other_names_must_be_the_servers(
+    world: World, name: str, fits: bool, verify_peer: bool, by_the_application: bool
+) -> None:
     """A client that verifies resumes under the names of the certificate that it verified (RFC 9846 section 4.7.1)."""
     config = world.server(resume_with_other_name=True)
-    client = world.client(resume_with_other_name=True, verify_peer=verify_peer)
+    answers = {VerifyPeer: lambda question: AcceptPeer()} if by_the_application else {}
+    client = world.client(resume_with_other_name=True, verify_peer=verify_peer, answers=answers)
     session = world.session(config, client=client)
     pair = ConnectionPair(client, config, server_name=name, session=session)
     record = pair.client._engine.state.offer.identities[0]
-    assert record.passed == (fits or not verify_peer)
+    assert record.passed == (fits or not (verify_peer or by_the_application))
     if not record.passed:
         (failed,) = [check for check in record.checks if not check.passed]
         assert failed == Check("name", False, f"server.example, now {name}, which the certificate is not for")

@@ -11,7 +11,6 @@ from sansticket.config.choices import ResumedCertificates
 from sansticket.config.client import ClientConfig
 from sansticket.crypto.inspection import end_of_validity, is_named
 from sansticket.crypto.suites import SUITES
-from sansticket.events import VerifyPeer
 from sansticket.handshake.client.offer import OFFER_OVERHEAD, size_of, size_of_psks
 from sansticket.handshake.common.certificates import check_authentication_age, check_certificates_again
 from sansticket.text import plain, quoted
@@ -132,7 +131,7 @@ def check_certificates(
     chain = session.peer_certificates
     if config.resumed_certificates is not ResumedCertificates.REUSE:
         return check_certificates_again(config, chain, server_name, now)
-    if not chain or not (config.verify_peer or VerifyPeer in config.answers):
+    if not chain or not config.somebody_verifies:
         return ()
     end = end_of_validity(chain[0])
     if now <= end:
@@ -146,7 +145,7 @@ def check_name(config: ClientConfig, session: Session, server_name: str | None) 
     if session.server_name == server_name:
         return SAME_NAME
     names = f"{plain(session.server_name)}, now {plain(server_name)}"
-    if not config.resume_with_other_name or server_name is None or not config.verify_peer:
+    if not config.resume_with_other_name or server_name is None or not config.somebody_verifies:
         return Check("name", config.resume_with_other_name, names)
     certified = bool(session.peer_certificates) and is_named(session.peer_certificates[0], server_name)
     return Check("name", certified, names if certified else f"{names}, which the certificate is not for")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sansticket.config.client import ClientConfig
 from sansticket.crypto.stapling import must_staple
 from sansticket.errors import Fault, Reason
-from sansticket.events import VerifyPeer
 
 
 def check_stapled(config: ClientConfig, chain: Sequence[bytes], staple: bytes | None) -> None:
@@ -19,5 +18,5 @@ def check_stapled(config: ClientConfig, chain: Sequence[bytes], staple: bytes | 
         return
     if config.require_stapling:
         raise Fault(Reason.MISSING_CERTIFICATE_STATUS, "the server has stapled none: see require_stapling")
-    if (config.verify_peer or VerifyPeer in config.answers) and must_staple(chain[0]):
+    if config.somebody_verifies and must_staple(chain[0]):
         raise Fault(Reason.MISSING_CERTIFICATE_STATUS, "the certificate must be stapled, and is not")
