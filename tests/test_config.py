@@ -361,6 +361,8 @@ NEVER_ASKED_BY_A_SERVER: list[tuple[type[Question], dict[str, Any], str]] = [
     (ClaimSession, {}, "single_use_tickets"),
     (AdmitEarlyData, {}, "max_early_data"),
     (ClaimEarlyData, {}, "max_early_data"),
+    (AdmitEarlyData, {**ONLY_12, **EARLY}, "TLS 1.3 among the versions"),
+    (ClaimEarlyData, {**ONLY_12, **EARLY}, "TLS 1.3 among the versions"),
 ]
 
 

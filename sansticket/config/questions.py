@@ -27,6 +27,7 @@ from sansticket.events import (
 from sansticket.values import frozen
 
 SEALED = "stateless tickets: ticket_keys, or answers for OpenTicket and ProtectTicket"
+IN_TLS13 = "TLS 1.3 among the versions"
 IN_TLS12 = "TLS 1.3 among the versions, or tickets_in_tls12"
 
 
@@ -57,6 +58,7 @@ def lacking_in_a_server(server: ServerTraits) -> Lacking:
     looks_up = stored or TLS12 in server.versions
     mode = server.client_authentication
     can_verify = tls13 or mode is not ClientAuthentication.NONE
+    early = ("" if server.early_data else "max_early_data") if tls13 else IN_TLS13
     no_psk = "client_authentication other than REQUIRED" if mode is ClientAuthentication.REQUIRED else ""
     return {
         SelectConfig: "",
@@ -68,10 +70,10 @@ def lacking_in_a_server(server: ServerTraits) -> Lacking:
         ProtectTicket: seals,
         DecideTicket: seals,
         PrepareTicket: "" if stored else seals,
-        LookUpPsk: no_psk if tls13 else "TLS 1.3 among the versions",
+        LookUpPsk: no_psk if tls13 else IN_TLS13,
         LookUpSession: "" if looks_up else "ticket_keys=None, or TLS 1.2 among the versions",
         AdmitSession: "" if by_ids else seals,
         ClaimSession: "" if server.single_use else "single_use_tickets",
-        AdmitEarlyData: "" if server.early_data else "max_early_data",
-        ClaimEarlyData: "" if server.early_data else "max_early_data",
+        AdmitEarlyData: early,
+        ClaimEarlyData: early,
     }
