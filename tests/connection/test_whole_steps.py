@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -451,6 +452,29 @@ def test_data_before_the_clients_finished_is_sent_as_a_whole() -> None:
     assert (pair.server.data_to_send(), pair.server.state) == (b"", state)
     pair.server.send(SendData(b"once more"))
     assert DataReceived(b"once more") in pair.client.receive_data(flight + pair.server.data_to_send())
+
+
+def behind_tickets(padding: Padding) -> ConnectionPair:
+    return connected(padding=padding, ticket_flush=TicketFlush.WRITE)
+
+
+def behind_new_keys(padding: Padding) -> ConnectionPair:
+    pair = connected(padding=padding)
+    use_up(pair, "server", 0)
+    return pair
+
+
+@pytest.mark.parametrize("where", [behind_tickets, behind_new_keys])
+def test_data_that_cannot_be_padded_amid_other_things(where: Callable[[Padding], ConnectionPair]) -> None:
+    """They are not sent, and that is the end: nobody has to know how far it came."""
+    padding = Padding()
+    pair = where(padding)
+    padding.fails_in, padding.result = 2, ValueError("no")
+    (*_, end) = pair.send("server", SendData(b"data"))
+    assert isinstance(end, ConnectionTerminated)
+    assert isinstance(end.cause, ValueError)
+    assert pair.data("client") == b""
+    assert pair.server.state == "Ended"
 
 
 @pytest.mark.parametrize("kind", ["I", "d", "h"])
