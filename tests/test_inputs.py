@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
 import sansticket
 from sansticket import (
@@ -50,8 +50,16 @@ AUTHORITY: Final = anchors().certificates[0]
 
 # --- sessions ------------------------------------------------------------------------------------------------
 
-BYTES: Final = ("secret", "ticket", "session_id", "session_id_context", "app_data")
-NUMBERS: Final = ("version", "cipher_suite", "lifetime", "age_add", "max_early_data", "group")
+BYTES: Final = ("secret", "ticket", "session_id", "session_id_context", "app_data", "family")
+NUMBERS: Final = (
+    "version",
+    "cipher_suite",
+    "lifetime",
+    "age_add",
+    "max_early_data",
+    "group",
+    "generation",
+)
 
 
 @pytest.mark.parametrize("field", BYTES)
@@ -61,10 +69,24 @@ def test_bytes_of_a_session(field: str, wrong: Any) -> None:
         evolve(ORDINARY, **{field: wrong})
 
 
+@pytest.mark.parametrize("field", ["alpn", "psk_identity"])
 @pytest.mark.parametrize("wrong", [one for one in WRONG_BYTES if one is not None])
-def test_protocol_of_a_session(wrong: Any) -> None:
-    with pytest.raises(SessionFormatError, match="alpn is of another type"):
-        evolve(ORDINARY, alpn=wrong)
+def test_bytes_of_a_session_or_none(field: str, wrong: Any) -> None:
+    with pytest.raises(SessionFormatError, match=f"{field} is of another type"):
+        evolve(ORDINARY, **{field: wrong})
+
+
+def test_every_field_of_a_session_is_tried() -> None:
+    others = {
+        "alpn",
+        "psk_identity",
+        "server_name",
+        "issued_at",
+        "authenticated_at",
+        "extended_master_secret",
+    }
+    chains = {"peer_certificates", "verified_chain"}
+    assert {one.name for one in fields(Session)} == {*BYTES, *NUMBERS, *others, *chains}
 
 
 @pytest.mark.parametrize("wrong", [32, ["name"], True, 32.0, b"example.com", bytearray(b"name")])
