@@ -26,14 +26,21 @@ class HandoverError(SansticketError, ValueError):
 
 @frozen
 class Kind:
-    """``words`` for the docs; ``write`` gives the one form of a value, ``read`` takes it from a source.
+    """``words`` for the docs; ``fits`` says whether a value is of the type; ``write`` gives its one form, ``read``
+    takes it from a source.
 
-    Both raise SessionFormatError: a value that has no form, bytes that are none.
+    The last two raise SessionFormatError: a value that has no form, bytes that are none.
     """
 
     words: str
+    fits: Callable[[Any], bool]
     write: Callable[[Any], bytes]
     read: Callable[[Source], Any]
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    """No bool in the place of a number."""
+    return lambda value: isinstance(value, kinds) and (type(value) is not bool or bool in kinds)
 
 
 def number(width: int) -> Kind:
@@ -44,7 +51,8 @@ def number(width: int) -> Kind:
             raise SessionFormatError(f"{value}; expected a number of {width} bytes")
         return value.to_bytes(width)
 
-    return Kind(f"{width} byte{'s' if width > 1 else ''}", write, lambda source: source.number(width))
+    words = f"{width} byte{'s' if width > 1 else ''}"
+    return Kind(words, _is(int), write, lambda source: source.number(width))
 
 
 def _read_flag(source: Source) -> bool:
@@ -78,12 +86,13 @@ def _read_text(source: Source) -> str:
         raise SessionFormatError("not UTF-8") from None
 
 
-FLAG: Final = Kind("flag", lambda value: bytes((value,)), _read_flag)
-BYTES: Final = Kind("vector", _write_bytes, lambda source: source.vector(0))
-TEXT: Final = Kind("vector of UTF-8", _write_text, _read_text)
-SECONDS: Final = Kind("8 bytes, IEEE 754", lambda value: pack(">d", value), _read_seconds)
+FLAG: Final = Kind("flag", _is(bool), lambda value: bytes((value,)), _read_flag)
+BYTES: Final = Kind("vector", _is(bytes), _write_bytes, lambda source: source.vector(0))
+TEXT: Final = Kind("vector of UTF-8", _is(str), _write_text, _read_text)
+SECONDS: Final = Kind("8 bytes, IEEE 754", _is(int, float), lambda value: pack(">d", value), _read_seconds)
 SESSION: Final = Kind(
     "vector: `Session.to_bytes`",
+    _is(Session),
     lambda session: vector(session.to_bytes()),
     lambda source: Session.from_bytes(source.vector()),
 )
@@ -93,6 +102,7 @@ def optional(kind: Kind) -> Kind:
     """A flag, and the value where it is 1; None otherwise."""
     return Kind(
         f"flag, {kind.words}",
+        lambda value: value is None or kind.fits(value),
         lambda value: b"\0" if value is None else b"\1" + kind.write(value),
         lambda source: kind.read(source) if _read_flag(source) else None,
     )
@@ -106,6 +116,13 @@ def several(*kinds: Kind, most: int | None = MAX_ITEMS) -> Kind:
             raise SessionFormatError(f"{count} items; expected at most {most}")
         return count
 
+    def fits(values: Any) -> bool:
+        if not isinstance(values, tuple):
+            return False
+        if len(kinds) == 1:
+            return all(map(kinds[0].fits, values))
+        return all(_fit_together(kinds, item) for item in values)
+
     def read(source: Source) -> tuple[Any, ...]:
         return tuple(_together(kinds, source) for _ in range(check(source.varint(0))))
 
@@ -116,7 +133,13 @@ def several(*kinds: Kind, most: int | None = MAX_ITEMS) -> Kind:
         return varint(len(values)) + b"".join(written)
 
     each = " and ".join(kind.words for kind in kinds)
-    return Kind(f"count; for each: {each}", write, read)
+    return Kind(f"count; for each: {each}", fits, write, read)
+
+
+def _fit_together(kinds: tuple[Kind, ...], item: Any) -> bool:
+    if not isinstance(item, tuple) or len(item) != len(kinds):
+        return False
+    return all(kind.fits(one) for kind, one in zip(kinds, item, strict=True))
 
 
 def _together(kinds: tuple[Kind, ...], source: Source) -> Any:
@@ -134,4 +157,4 @@ def member(kind: type[E]) -> Kind:
         return kind[name]
 
     words = f"vector: a name of `{kind.__name__}`"
-    return Kind(words, lambda value: _write_text(value.name), read)
+    return Kind(words, _is(kind), lambda value: _write_text(value.name), read)

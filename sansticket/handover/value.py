@@ -222,6 +222,10 @@ class Handover:
     )
 
     def __attrs_post_init__(self) -> None:
+        for one in fields(Handover):
+            value = getattr(self, one.name)
+            if not one.metadata[KIND].fits(value):
+                raise HandoverError(f"{one.name} is of another type: {type(value).__name__}")
         problem = broken_rule(self)
         if problem:
             raise HandoverError(problem)

@@ -199,6 +199,25 @@ def test_what_no_connection_can_have_is_named(name: str) -> None:
     assert str(error.value).startswith(name)
 
 
+TYPES: Final = (b"", "", 1, 1.5, True, None, (), [b""], ("",), ((1,),), object())
+"""Of which each field takes two or three."""
+
+
+@EACH
+@pytest.mark.parametrize("name", [one.name for one in fields(Handover)])
+def test_what_is_of_another_type_is_named(name: str, number: int) -> None:
+    """A number is no secret, and what is said to be there is never half of it."""
+    handover, refused = handovers()[number], 0
+    for value in TYPES:
+        try:
+            made = evolve(handover, **{name: value})
+        except HandoverError as error:
+            refused += str(error) == f"{name} is of another type: {type(value).__name__}"
+        else:
+            assert Handover.from_bytes(made.to_bytes()) == made
+    assert refused >= len(TYPES) - 3
+
+
 def test_lists_of_nothing_are_bounded() -> None:
     """An item without bytes takes memory too."""
     many = MAX_ITEMS + 1
