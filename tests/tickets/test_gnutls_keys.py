@@ -192,6 +192,12 @@ def test_what_is_wrong_is_named(change: dict[str, Any], why: str) -> None:
         GnuTLSTicketKeys(SECRET, ring(), **change)
 
 
+@pytest.mark.parametrize("wrong", [*WRONG_BYTES, SECRET])
+def test_the_keys_that_seal_are_keys(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^sealing: a value of type \w+ has no seal; expected TicketKeys$"):
+        GnuTLSTicketKeys(SECRET, wrong)
+
+
 @pytest.mark.parametrize("duplicate", DUPLICATES, ids=["copy", "deepcopy", "pickle"])
 def test_copies_and_what_is_shown(duplicate: Any) -> None:
     keys = GnuTLSTicketKeys(SECRET, ring(), resume_unbound=True)

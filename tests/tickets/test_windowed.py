@@ -152,12 +152,24 @@ def test_the_same_root_twice_is_the_current_one() -> None:
         ({"clock_skew": -1}, "clock_skew"),
         ({"clock_skew": float("inf")}, "clock_skew"),
         ({"period": 1}, "period"),
+        *(
+            ({"period": odd, "accept_for": 0, "clock_skew": 0}, "period")
+            for odd in (1e-9, 0.0009, 1.1e9, 1e300)
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(arguments: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError) as caught:
         WindowedTicketKeys(**{"root_secret": ROOT, **arguments})
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("period", [0.001, 1e9])
+@pytest.mark.parametrize("now", [0.0, NOW, 2.8e11])
+def test_the_shortest_and_the_longest_period(period: float, now: float) -> None:
+    keys = WindowedTicketKeys(ROOT, period, accept_for=1000 * period, clock_skew=0)
+    ticket = keys.seal(b"session", now, os.urandom)
+    assert keys.open(ticket, now).plaintext == b"session"
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])

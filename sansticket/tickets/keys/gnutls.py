@@ -147,6 +147,10 @@ class GnuTLSTicketKeys:
         if expiration < 1:
             raise ConfigError("expiration", f"{expiration}; expected a second at least")
         check_kind("resume_unbound", resume_unbound, bool, "True or False")
+        for name in ("seal", "open", "codec"):
+            if not hasattr(sealing, name):
+                kind = type(sealing).__name__
+                raise ConfigError("sealing", f"a value of type {kind} has no {name}; expected TicketKeys")
         self._period = PERIODS * expiration
         self.sealing = sealing
         self.codec = GnuTLSCodec(sealing.codec, resume_unbound)

@@ -37,6 +37,10 @@ from sansticket.values import frozen
 MIN_ROOT_LENGTH: Final = 32
 """The strength of what is derived: 256 bits."""
 
+MIN_PERIOD: Final = 0.001
+MAX_PERIOD: Final = 1e9
+"""Seconds: what a clock tells apart, and thirty years.  Beyond that the number of a window has no room, or no sense."""
+
 MAX_WINDOWS: Final = 1024
 """How many windows may be open at once.  Seven days of ten-minute windows are 1,008."""
 
@@ -63,8 +67,10 @@ class _Openable:
 class WindowedTicketKeys:
     """Ticket keys derived from ``root_secret`` (at least 32 random bytes) for windows of ``period`` seconds.
 
+    ``period``: 0.001 to 1,000,000,000.
+
     ``accept_for``: how long a ticket must open, in seconds; at least the ``ticket_lifetime`` of the config, which
-    nobody holds against it.  A window's key is gone that long, and ``clock_skew``, after its end.
+    nobody holds against it.  A window's key opens nothing that long, and ``clock_skew``, after its end.
 
     ``clock_skew``: by how many seconds the clocks of two servers may differ.  Five minutes is what Kerberos
     allows (RFC 4120 section 8.2).
@@ -94,6 +100,8 @@ class WindowedTicketKeys:
     ) -> None:
         roots = (_root("root_secret", root_secret), *_roots(also_open))
         check_seconds("period", period, 0)
+        if not MIN_PERIOD <= period <= MAX_PERIOD:
+            raise ConfigError("period", f"{period}; expected {MIN_PERIOD} to {MAX_PERIOD:.0f} seconds")
         for field, seconds in (("accept_for", accept_for), ("clock_skew", clock_skew)):
             check_seconds(field, seconds)
             if seconds < 0:
