@@ -15,7 +15,7 @@ from sansticket.codes import ProtocolVersion
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
 from sansticket.crypto.verification import verify_client_chain, verify_server_chain
-from sansticket.errors import Fault
+from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import ConnectionTerminated, HandshakeCompleted
 from sansticket.text import quoted
 
@@ -68,7 +68,8 @@ class Facts(ssl.SSLObject):
         return None
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """``tls-exporter`` (RFC 9266), 32 bytes; None until the handshake is done, and when the connection has failed.
+        """``tls-exporter`` (RFC 9266), 32 bytes; None until the handshake is done, when the connection has failed or
+        both sides have closed it, and in TLS 1.2 without extended master secret (RFC 7627 section 5.4).
 
         ValueError for other types.
         """
@@ -76,7 +77,10 @@ class Facts(ssl.SSLObject):
             raise ValueError(f"{quoted(cb_type)} channel binding type not implemented")
         if self._connection is None or self._completed is None or self._termination is not None:
             return None
-        return self._connection.tls_exporter()
+        try:
+            return self._connection.tls_exporter()
+        except LocalProtocolError:
+            return None
 
     # --- certificates --------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from sansticket import (
     ClientAuthentication,
@@ -621,6 +622,29 @@ def test_channel_binding(version: ssl.TLSVersion) -> None:
     link.client.incoming.write(b"garbage")
     with pytest.raises(ssl.SSLError):
         link.client.tls.read(1)
+    assert link.client.tls.get_channel_binding("tls-exporter") is None
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+def test_channel_binding_is_forgotten_with_the_connection(version: ssl.TLSVersion) -> None:
+    """Its secrets are, when both sides have closed it in good order."""
+    link = shaken(client(versions=[version]), server())
+    with pytest.raises(ssl.SSLWantReadError):
+        link.client.tls.unwrap()
+    assert link.client.tls.get_channel_binding("tls-exporter") is not None
+    link.carry()
+    link.server.tls.unwrap()
+    link.carry()
+    link.client.tls.unwrap()
+    for end in (link.client, link.server):
+        assert end.tls.get_channel_binding("tls-exporter") is None
+
+
+def test_no_channel_binding_without_extended_master_secret() -> None:
+    """RFC 7627 section 5.4: another connection may have the same."""
+    link = shaken(client(versions=[TLS12]), server())
+    engine = link.client.tls.connection._engine
+    engine.established = evolve(engine.established, extended_master_secret=False)
     assert link.client.tls.get_channel_binding("tls-exporter") is None
 
 
