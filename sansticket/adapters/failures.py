@@ -13,9 +13,17 @@ from sansticket.codes import AlertDescription as Alert
 from sansticket.crypto.inspection import is_ip_address
 from sansticket.errors import Reason
 from sansticket.events import ConnectionTerminated
+from sansticket.handshake.machine.state import Ended
+from sansticket.handshake.machine.transitions import name_of
 from sansticket.text import printable
 
 E = TypeVar("E", bound=ssl.SSLError)
+
+ENDED: Final = name_of(Ended)
+"""The state of a connection that is over."""
+
+HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ")
+"""The beginnings by which OpenSSL knows somebody who speaks HTTP where TLS is spoken."""
 
 OPENSSL_REASONS: Final[dict[Reason, str]] = {
     Reason.NOT_TLS: "WRONG_VERSION_NUMBER",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from struct import unpack_from
-from typing import cast
+from typing import Final, cast
 
 from attrs import evolve
 
@@ -17,7 +17,12 @@ from sansticket.config.server import ServerConfig
 from sansticket.errors import Fault
 from sansticket.events import SelectConfig
 from sansticket.handshake.common.versions import select_version
+from sansticket.handshake.machine.transitions import name_of
+from sansticket.handshake.server.start import WaitClientHello
 from sansticket.text import quoted
+
+WAIT_CLIENT_HELLO: Final = name_of(WaitClientHello)
+"""The state in which a server begins."""
 
 
 def refusal(returned: object) -> AbortHandshake | None:

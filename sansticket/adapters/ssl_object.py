@@ -17,25 +17,19 @@ from __future__ import annotations
 
 import ssl
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from sansticket.adapters.facts import Facts
-from sansticket.adapters.failures import closed, failure, terminated, want_read
+from sansticket.adapters.failures import ENDED, HTTP_METHODS, closed, failure, terminated, want_read
 from sansticket.adapters.incoming import Incoming
 from sansticket.adapters.members.psks import with_psk
 from sansticket.adapters.profile import Context, Profile
-from sansticket.adapters.selection import config_for, offered_suites, refusal
+from sansticket.adapters.selection import WAIT_CLIENT_HELLO, config_for, offered_suites, refusal
 from sansticket.adapters.sessions import SSLSession, as_session
 from sansticket.codes import AlertDescription, ProtocolVersion
-from sansticket.commands import (
-    AbortHandshake,
-    Close,
-    Command,
-    RequestClientCertificate,
-    SendData,
-)
+from sansticket.commands import AbortHandshake, Close, Command, RequestClientCertificate, SendData
 from sansticket.config.server import ServerConfig
 from sansticket.connection.client import ClientConnection
 from sansticket.connection.server import ServerConnection
@@ -52,19 +46,13 @@ from sansticket.events import (
     TicketIssued,
     TicketReceived,
 )
-from sansticket.handshake.machine.transitions import name_of
-from sansticket.handshake.server.start import WaitClientHello
 from sansticket.tickets.records import ResumptionRecord
 from sansticket.tickets.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed import ReadableBuffer, WriteableBuffer
-
-HTTP_METHODS: Final = (b"GET ", b"POST ", b"HEAD ", b"PUT ")
-"""The beginnings by which OpenSSL knows somebody who speaks HTTP where TLS is spoken."""
-
-WAIT_CLIENT_HELLO: Final = name_of(WaitClientHello)
-"""The state in which a server begins."""
 
 
 class SSLObject(Facts):
@@ -139,7 +127,7 @@ class SSLObject(Facts):
         if self._connection is None:
             raise LocalProtocolError(f"{type(command).__name__} before the handshake")
         self._closed |= type(command) is Close
-        self._take(self._connection.send(command))
+        self._do(self._connection.send, command)
 
     # --- settings ------------------------------------------------------------------------------------------------
 
@@ -351,14 +339,25 @@ class SSLObject(Facts):
                 self._hello += data
             elif self._hello is not None:  # something else comes, so it is whole
                 self._offered, self._hello = offered_suites(self._hello), None
-        self._take(self._connection.receive_data(data))
+        self._do(self._connection.receive_data, data)
         return self._completed is not None
 
     def _meet_end(self) -> None:
         """The stream may have come to its end; only a call that needs more than there was finds that out."""
         if self._incoming.bio.eof and not self._peer_closed and self._termination is None:
             assert self._connection is not None
-            self._take(self._connection.receive_data(b""))
+            self._do(self._connection.receive_data, b"")
+
+    def _do(self, act: Callable[[Any], list[Event]], what: Command | bytes) -> None:
+        """Also where that raises what no code expects: the connection has ended then, and from here on says so."""
+        assert self._connection is not None
+        try:
+            events = act(what)
+        except BaseException:
+            if self._connection.state == ENDED:
+                self._take(self._connection.receive_data(b""))
+            raise
+        self._take(events)
 
     def _take(self, events: list[Event]) -> None:
         """Note what has happened, answer the question if it ends with one, and fill the outgoing buffer."""
@@ -442,7 +441,7 @@ class SSLObject(Facts):
             command = AbortHandshake(
                 AlertDescription.HANDSHAKE_FAILURE if documented else AlertDescription.INTERNAL_ERROR
             )
-        self._take(self._connection.send(command))
+        self._do(self._connection.send, command)
 
     def _call_back(self, question: SelectConfig) -> AbortHandshake | None:
         """The sni_callback may set ``context``, and refuse the client with an alert."""

@@ -763,6 +763,48 @@ def test_a_key_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.reason == "SEQUENCE_EXHAUSTED"
 
 
+class Interrupted(BaseException):
+    """Stands for KeyboardInterrupt."""
+
+
+def test_what_interrupts_a_handshake_ends_it() -> None:
+    """Whoever goes on all the same is told so by every call, and the peer by an alert."""
+
+    def interrupt(line: str) -> None:
+        raise Interrupted
+
+    link = Link(client(), server(key_log=interrupt))
+    with pytest.raises(ssl.SSLWantReadError):
+        link.client.tls.do_handshake()
+    link.carry()
+    with pytest.raises(Interrupted):
+        link.server.tls.do_handshake()
+    for call in (link.server.tls.do_handshake, link.server.tls.read, lambda: link.server.tls.write(b"x")):
+        with pytest.raises(ssl.SSLError) as caught:
+            call()
+        assert caught.value.reason == "INTERNAL_ERROR"
+    link.carry()
+    with pytest.raises(ssl.SSLError) as caught:
+        link.client.tls.do_handshake()
+    assert caught.value.reason == "TLSV1_ALERT_INTERNAL_ERROR"
+
+
+def test_what_interrupts_a_write_ends_the_connection() -> None:
+    def interrupt(length: int) -> int:
+        if link.client.tls.version() is None:
+            return 0
+        raise Interrupted
+
+    link = Link(client(padding=interrupt), server())
+    link.shake()
+    with pytest.raises(Interrupted):
+        link.client.tls.write(b"data")
+    with pytest.raises(ssl.SSLError) as caught:
+        link.client.tls.write(b"data")
+    assert caught.value.reason == "INTERNAL_ERROR"
+    assert link.client.tls.termination is not None
+
+
 def test_data_that_cannot_be_padded() -> None:
     """Nothing of it is sent, and it can be said again."""
     failing = False
