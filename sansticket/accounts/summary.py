@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -16,6 +17,12 @@ from sansticket.text import printable
 
 MAX_LINE: Final = 65_536
 """Characters of a line that is looked at; no account is as long."""
+
+LATEST: Final = 1 << 53
+"""Seconds since the epoch, beyond which no clock counts them; as many before it."""
+
+_BEGINNING: Final = re.compile(r'\{\s*"sansticket"')
+"""Of an account, as we write it."""
 
 _TERMINATIONS: Final = frozenset(reason.name.lower() for reason in Reason)
 
@@ -53,7 +60,7 @@ class Summary:
     def of(cls, lines: Iterable[str], *, side: str | None = None) -> Summary:
         """All accounts among ``lines``, of one ``side`` or of both.  LogError if there is none.
 
-        A line is JSON; what stands before the first brace (a time, a name) is passed over.
+        A line is JSON; what stands before it (a time, a name) is passed over.
         """
         summary, found = cls(), False
         for line in lines:
@@ -84,14 +91,15 @@ class Summary:
         self.by_version[_text(account.get("version")), outcome] += 1
         if outcome == "full":
             self.reasons[_word(account.get("reason"), REASONS)] += 1
-        if isinstance(time := account.get("time"), int | float):
+        time = account.get("time")
+        if isinstance(time, int | float) and abs(time) <= LATEST:  # which infinity and NaN are not
             self.handshakes.append((float(time), outcome == "resumed"))
         status, why = account.get("early_data"), account.get("early_data_reason")
         if status not in (None, "not_offered"):
             self.early_data[_text(status) if why is None else f"{_text(status)}: {_text(why)}"] += 1
-        for identity in account.get("identities") or ():
+        for identity in _several(account.get("identities")):
             if isinstance(identity, dict):
-                self.checks.update(map(_text, identity.get("failed") or ()))
+                self.checks.update(map(_text, _several(identity.get("failed"))))
                 if identity.get("key"):
                     self.keys[_text(identity["key"])] += 1
 
@@ -119,9 +127,10 @@ class Summary:
 
 
 def _account(line: str) -> dict[str, Any] | None:
-    start = line.find("{")
-    if start < 0 or len(line) > MAX_LINE:
+    if len(line) > MAX_LINE:
         return None
+    begins = _BEGINNING.search(line)
+    start = begins.start() if begins else max(line.find("{"), 0)  # others may write its names in another order
     try:
         account = json.loads(line[start:])
     except (ValueError, RecursionError):
@@ -129,6 +138,10 @@ def _account(line: str) -> dict[str, Any] | None:
     if not isinstance(account, dict) or account.get("sansticket") != FORMAT:
         return None
     return account
+
+
+def _several(value: object) -> Iterable[object]:
+    return value if isinstance(value, list | dict) else ()
 
 
 def _word(value: object, known: Iterable[str]) -> str:

@@ -39,7 +39,7 @@ def add_report(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> Iterable[str]:
-    lines = read(options.log).decode("utf-8", "replace").splitlines()
+    lines = read(options.log).decode("utf-8", "replace").split("\n")
     summary = Summary.of(lines, side=options.side)
     if options.plot is not None:
         write(options.plot, _plot(summary))

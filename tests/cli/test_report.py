@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sansticket.accounts import LogError, Summary
 from sansticket.command.report import POINTS, shares
@@ -114,6 +117,44 @@ def test_words_that_are_none_are_counted_as_other() -> None:
     assert summary.reasons == {"other": 1}
     assert summary.outcomes == {"full": 1, "other": 1}
     assert all(line.isprintable() and len(line) < 200 for line in summary.lines())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400),
+    lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text() | st.just("failed"), some, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(
+    ["event", "time", "side", "version", "outcome", "reason", "early_data", "early_data_reason", "identities"]
+)
+
+
+@given(st.dictionaries(NAMES, JSON), st.sampled_from([None, "client", "server"]))
+@example({"identities": 5}, None)
+@example({"identities": [{"failed": 5}]}, None)
+@example({"time": math.nan}, None)
+@example({"time": math.inf}, None)
+@example({"time": 10**400}, None)
+@example({"time": -1e308}, None)
+def test_whatever_an_account_says_it_is_summed_up(said: dict[str, Any], side: str | None) -> None:
+    """Values of another kind than ours count as other, or not at all."""
+    summary = Summary.of([json.dumps({**json.loads(handshake()), **said}), handshake(8.0)], side=side)
+    assert all(line.isprintable() for line in summary.lines())
+    assert not summary.handshakes or 1 <= len(list(shares(summary.handshakes))) <= 2
+
+
+@pytest.mark.parametrize("before", ["{main} ", "server[7]: {'a': 1} ", "2030-01-01T00:00:00Z INFO "])
+def test_what_stands_before_an_account_does_not_matter(before: str) -> None:
+    shuffled = '{"event": "ticket_issued", "sansticket": 1}'  # as another formatter may write it
+    assert Summary.of([before + handshake(), shuffled]).number == 1
+
+
+def test_a_line_ends_where_a_file_says(output: Output, tmp_path: Path) -> None:
+    """What JSON leaves in its texts, if it is not written in ASCII, ends none."""
+    path = tmp_path / "server.log"
+    written = json.dumps(json.loads(handshake(why="a\u2028b\x85c")), ensure_ascii=False)
+    path.write_bytes((written + "\r\n").encode())
+    assert output("report", path)[0] == "1 handshakes"
 
 
 def test_nothing_at_all() -> None:
