@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
 
 from sansticket import __version__
 from sansticket.command.certificates import add_certificates
@@ -182,6 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if sys.stdout is None:
             raise CommandError("standard output is closed")
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # of what its encoding has no characters for
         for line in run(options):
             print(line)
         sys.stdout.flush()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from errno import EACCES, EISDIR, ENOENT, ENOTDIR
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TypeAlias
 
@@ -65,10 +66,22 @@ def read(path: str) -> bytes:
 
 
 def _standard_input() -> bytes:
-    if sys.stdin is None or sys.stdin.closed:
-        raise CommandError("standard input is closed, or was read already")
+    _check_standard_input()
     with sys.stdin:
         return sys.stdin.buffer.read()
+
+
+def typed() -> Iterator[str]:
+    """The lines of standard input, one after the other; what is no text in them is escaped."""
+    _check_standard_input()
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="backslashreplace")
+    yield from sys.stdin
+
+
+def _check_standard_input() -> None:
+    if sys.stdin is None or sys.stdin.closed:
+        raise CommandError("standard input is closed, or was read already")
 
 
 def write(path: str, content: bytes) -> None:

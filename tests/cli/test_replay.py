@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fuzz.packets import captured, pcap
 from sansticket.__main__ import main
 from sansticket.library import ML_KEM
 from tests.cli.conftest import Failure, Output
@@ -36,11 +37,34 @@ def test_it_is_played(output: Output, file: Path) -> None:
     assert any(b"a question".hex() in line for line in output("replay", file, "--fields"))
 
 
+def test_recordings_from_standard_input(output: Output, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in "replay", "ladder":
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+        assert output(command, "-") == output(command, file)
+
+
+def test_a_recording_stands_alone(failure: Failure, file: Path, tmp_path: Path) -> None:
+    """And is no capture."""
+    trace = tmp_path / "trace.pcap"
+    trace.write_bytes(pcap(captured([("client", b"GET / HTTP/1.0")]).packets))
+    for more, expected in (
+        ((file,), "no other FILE"),
+        ((trace,), "no other FILE"),
+        (("--sender", "client"), "no --sender"),
+        (("--key-log", "keys.log"), "no --key-log"),
+        (("--ticket-keys", "current.key"), "no --ticket-keys"),
+        (("--connection", "2"), "no --connection"),
+    ):
+        assert failure("ladder", file, *more) == f"{file}: a recording needs nothing else; expected {expected}"
+    assert failure("explain", file) == f"{file}: a recording, which the commands replay and ladder show"
+
+
 def test_some_steps(output: Output, file: Path) -> None:
     lines = output("replay", file, "--steps", "2-3")
     assert [line.split()[0] for line in lines if "->" in line] == ["2", "3"]
-    (step,) = [line for line in output("replay", file, "--steps", "1") if "->" in line]
-    assert "make" in step
+    _, made, played = output("replay", file, "--steps", "1")
+    assert "make" in made
+    assert played == "played 1 step: the same bytes and events as were noted"
 
 
 def test_it_is_stripped(output: Output, failure: Failure, file: Path, tmp_path: Path) -> None:
@@ -70,6 +94,19 @@ def test_forward_and_back(
     assert lines[5].startswith("after step 4, ")
     assert told in lines[6:]
     assert lines[-1].startswith("(step 999; expected 0 to ")
+
+
+def test_what_is_typed_may_be_no_text(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\n\n"), encoding="utf-8"))
+    assert main(["replay", str(file), "--interactive"]) == 0
+    *_, told, again, made = capsys.readouterr().out.splitlines()
+    assert told == again
+    assert made.split()[:2] == ["1", "make"]
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["replay", str(file), "--interactive"]) == 1
+    assert capsys.readouterr().err == "sansticket: standard input is closed, or was read already\n"
 
 
 def test_what_is_wrong_is_said(failure: Failure, refusal: Failure, file: Path, tmp_path: Path) -> None:

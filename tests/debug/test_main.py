@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -207,6 +208,26 @@ def test_files_that_are_closed_or_full(script: str, code: int, said: str) -> Non
     command = script.format(python=f"{sys.executable} -m sansticket")
     run = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert (run.returncode, run.stderr) == (code, said)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_the_output_has_no_characters_for_is_escaped(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal in another encoding than UTF-8, and the name of a folder that is in none."""
+    folder = tmp_path / os.fsdecode(b"\xff")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("a file system whose names are Unicode")
+    for command, expected in (
+        (["certificates", "localhost", "--folder", str(folder)], b"\\udcff/ca.pem: "),
+        (["states", "--format", "markdown"], " \N{RIGHTWARDS ARROW} ".encode(encoding, "backslashreplace")),
+    ):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+        assert main(command) == 0
+        assert expected in written.getvalue()
 
 
 def test_standard_input_can_be_read_once(

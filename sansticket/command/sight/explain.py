@@ -22,6 +22,10 @@ from sansticket.command.output import CommandError, read
 from sansticket.command.sight.openers import read_opener
 from sansticket.debug.explain import Record, Side
 from sansticket.debug.key_log import KeyLog
+from sansticket.replays.recording import is_replay
+
+File = tuple[str, bytes]
+"""Its path and its content."""
 
 
 @define
@@ -38,7 +42,7 @@ class Source:
 
 
 def run(options: argparse.Namespace) -> Iterable[str]:
-    source = source_of(options)
+    source = source_of(given_files(options), options)
     history = History(source.opener)
     closed = total = 0
     for connection in source.connections:
@@ -63,9 +67,14 @@ def _headline(connection: Captured, several: bool) -> Iterator[str]:
         yield from (f"note: {note}" for note in connection.notes)
 
 
-def source_of(options: argparse.Namespace) -> Source:
-    """Read all that was given.  CommandError says what is wrong with it."""
-    capture, pieces = _read(options)
+def given_files(options: argparse.Namespace) -> Iterator[File]:
+    """What was given, each read when it is its turn."""
+    return ((path, read(path)) for path in options.files)
+
+
+def source_of(files: Iterable[File], options: argparse.Namespace) -> Source:
+    """What is in these files.  CommandError says what is wrong with it."""
+    capture, pieces = _read(files, options)
     source = Source(_key_log(options.key_log), _opener(options), several=capture is not None)
     if capture is not None:
         source.key_log.include(_noted(f"{options.files[0]}: the key log in it", KeyLog(capture.key_log)))
@@ -79,11 +88,10 @@ def source_of(options: argparse.Namespace) -> Source:
     return source
 
 
-def _read(options: argparse.Namespace) -> tuple[Capture | None, list[Piece]]:
+def _read(files: Iterable[File], options: argparse.Namespace) -> tuple[Capture | None, list[Piece]]:
     """What is in the one file of packets, or the bytes in the other files."""
     pieces: list[Piece] = []
-    for path in options.files:
-        content = read(path)
+    for path, content in files:
         if is_packets(content):
             return _of_packets(path, content, options), []
         pieces += _pieces(path, content, options.sender)
@@ -116,6 +124,8 @@ def _alone(pieces: list[Piece]) -> Captured:
 
 
 def _pieces(path: str, content: bytes, sender: Side | None) -> list[Piece]:
+    if is_replay(content):
+        raise CommandError(f"{path}: a recording, which the commands replay and ladder show")
     try:
         return read_capture(content, sender)
     except CaptureError as error:

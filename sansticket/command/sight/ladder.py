@@ -9,8 +9,8 @@ from itertools import groupby
 from sansticket.captures.connections import Captured
 from sansticket.captures.streams import Moment
 from sansticket.captures.tickets import History, told
-from sansticket.command.output import STANDARD, CommandError, read, write
-from sansticket.command.sight.explain import Source, source_of
+from sansticket.command.output import CommandError, write
+from sansticket.command.sight.explain import File, Source, given_files, source_of
 from sansticket.command.sight.replay import read_recording
 from sansticket.debug.explain import Side
 from sansticket.debug.ladder import draw
@@ -24,20 +24,32 @@ from sansticket.replays.values import ReplayError
 
 
 def run(options: argparse.Namespace) -> Iterable[str]:
-    recorded = _recorded(options)
-    lines = list(_drawn_of(recorded, options) if recorded else _drawn(source_of(options), options))
+    files = list(given_files(options))
+    recorded = _recorded(files, options)
+    lines = list(_drawn_of(recorded, options) if recorded else _drawn(source_of(files, options), options))
     if options.output is None:
         return lines
     write(options.output, ("\n".join(lines) + "\n").encode())
     return []
 
 
-def _recorded(options: argparse.Namespace) -> Player | None:
-    """The recording that was given in the place of captured bytes."""
-    if len(options.files) != 1 or options.files[0] == STANDARD:
+def _recorded(files: list[File], options: argparse.Namespace) -> Player | None:
+    """The recording that was given in the place of captured bytes, alone."""
+    found = [(path, content) for path, content in files if is_replay(content)]
+    if not found:
         return None
-    content = read(options.files[0])
-    return Player(read_recording(options.files[0], content)) if is_replay(content) else None
+    ((path, content), *_) = found
+    more = {
+        "no other FILE": len(files) > 1,
+        "no --sender": options.sender,
+        "no --key-log": options.key_log,
+        "no --ticket-keys": options.ticket_keys,
+        "no --connection": options.connection not in (None, 1),
+    }
+    for expected, is_there in more.items():
+        if is_there:
+            raise CommandError(f"{path}: a recording needs nothing else; expected {expected}")
+    return Player(read_recording(path, content))
 
 
 def _drawn_of(player: Player, options: argparse.Namespace) -> Iterator[str]:

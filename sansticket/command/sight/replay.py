@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from sansticket.command.output import CommandError, read, write_secret
+from sansticket.command.output import CommandError, read, typed, write_secret
 from sansticket.debug import words
 from sansticket.replays.player import Played, Player
 from sansticket.replays.recording import Recording, Step
@@ -40,9 +40,8 @@ def run(options: argparse.Namespace) -> Iterable[str]:
 def _played(player: Player, options: argparse.Namespace) -> Iterator[str]:
     first, last = options.steps or (1, len(player))
     otherwise = ""
-    for played in player.rest():
-        if played.number > last:
-            break
+    while player.position < min(last, len(player)):
+        played = player.forward()
         if played.number >= first:
             yield from lines(played, fields=options.fields)
         if played.difference and not otherwise:
@@ -58,7 +57,7 @@ def _stepped(player: Player, options: argparse.Namespace) -> Iterator[str]:
     """Forward and back, as standard input says."""
     yield options.stepping
     fields = options.fields
-    for line in sys.stdin:
+    for line in typed():
         word = line.strip()
         if word == "q":
             break
