@@ -7,8 +7,8 @@
      | <---- 15 B - {EncryptedExtensions}                            |
 
 A message is an arrow with its size in bytes, an event a *; what is the client's begins at the left, what is the
-server's further right.  {Braces} are around what handshake keys protect, [brackets] around what application
-keys protect (in TLS 1.2 there are no others), as in the figures of RFC 9846.
+server's further right.  {Braces} are around what handshake keys protect, and early ones, [brackets] around what
+application keys protect (in TLS 1.2 there are no others), (parentheses) around what was not opened.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ Call = tuple[str, Any]
 
 
 class Noting:
-    """``calls`` are those since they were last taken; ``tables`` say of each object what it is, and its attributes."""
+    """``calls`` are those since they were last taken; ``tables`` say of each object its class, and its attributes."""
 
     def __init__(self, config: Callable[[Any], Any]) -> None:
         self.calls: list[Call] = []
@@ -92,7 +92,9 @@ class Noting:
         """Of an object that stays outside; it is known from now on."""
         known = self._proxies.get(id(target))
         if known is None:
-            kind = next((name for name, one in KINDS.items() if isinstance(target, one)), "")
+            own = type(target).__name__
+            other = "" if own in KINDS else own  # a class that only has the same name
+            kind = next((name for name, one in KINDS.items() if isinstance(target, one)), other)
             if target is NATIVE:
                 kind = "native codec"
             self.tables.append({"kind": kind, "attributes": {}})
@@ -211,4 +213,6 @@ def _standing_for(kind: str, get: Callable[[str], Any], length: Callable[[], int
         def __repr__(self) -> str:
             return f"<outside: {kind or 'an object'}>"
 
+    if kind.isidentifier():
+        Outside.__name__ = kind  # errors say it
     return Outside()

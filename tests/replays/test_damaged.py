@@ -15,6 +15,7 @@ from sansticket import ClientConnection, TicketReused, TicketUses
 from sansticket.debug.ladders.page import page
 from sansticket.debug.ladders.picture import picture
 from sansticket.debug.trace import Carried
+from sansticket.replays.outside import Playing
 from sansticket.replays.player import Player
 from sansticket.replays.recorder import record_server
 from sansticket.replays.recording import Recording, is_replay
@@ -230,6 +231,13 @@ def test_a_config_within_a_config(depth: int) -> None:
     for play in (lambda player: list(player.rest()), Player.ladder):
         with pytest.raises(ReplayError, match="a config within a config"):
             play(Player(recording))
+
+
+@pytest.mark.parametrize("kind", ["", "\0", "\ud800", "a b", "TicketKeyRing", "type", "Thing" * 1000])
+def test_an_object_of_whatever_class_the_file_says(kind: str) -> None:
+    """It is named in errors and nowhere else."""
+    playing = Playing([{"kind": kind, "attributes": {}}], lambda content: None)
+    assert bool(playing.standing_for(0))
 
 
 def test_calls_that_were_mixed_up_are_a_difference() -> None:

@@ -124,6 +124,16 @@ def test_the_keys_are_in_no_file() -> None:
     plays(one)
 
 
+@pytest.mark.parametrize("given", [Close, SendData, object(), Script, "Close", None, {}, 5], ids=repr)
+def test_what_is_no_command_is_refused_again_in_the_same_words(given: Any) -> None:
+    """The commonest: a command without its parentheses."""
+    client, _ = talk()
+    with pytest.raises(LocalProtocolError):
+        client.send(given)
+    again = Recording.from_bytes(client.recording.to_bytes())
+    assert [played.difference for played in Player(again).rest() if played.difference] == []
+
+
 def test_an_answer_that_is_asked_for_and_an_answer_that_fails() -> None:
     one = record_client(client_config(answers={VerifyPeer: ASK}, verification_label=b"x"), "server.example")
     other = record_server(server_config())

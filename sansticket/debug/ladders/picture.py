@@ -105,7 +105,8 @@ class Row:
 
     @property
     def title(self) -> str:
-        """The name, in {braces} under handshake keys and [brackets] under application keys, and the text."""
+        """The name and the text; the name in {braces} under early and handshake keys, [brackets] under application keys,
+        (parentheses) where it was not opened."""
         if self.keys is None:
             name = f"({self.name})"
         elif self.keys and self.kind not in ("event", "sum"):
