@@ -1,9 +1,10 @@
-"""The key log: the secrets of connections, one to a line, as NSS and Wireshark have them (SSLKEYLOGFILE).
+"""The key log: the secrets of connections, one to a line, as NSS and Wireshark have them (SSLKEYLOGFILE, RFC 9850).
 
     <label> <client random> <secret>
 
 Randoms and secrets are hexadecimal; lines that are empty or begin with # mean nothing.  A label of TLS 1.3
-names a secret of the key schedule, CLIENT_RANDOM of TLS 1.2 the master secret.
+names a secret of the key schedule, CLIENT_RANDOM of TLS 1.2 the master secret.  What other labels name, as those of
+Encrypted Client Hello do, may have any length.
 
 Several programs append to such a file while it is read.  A line that is not yet written to its end, or that another
 program wrote in another format, says nothing, and all others count.
@@ -19,8 +20,15 @@ from sansticket.errors import SansticketError
 RANDOM_LENGTH: Final = 32
 """Bytes of a client random."""
 
-SECRET_LENGTHS: Final = (32, 48)
-"""Bytes of a secret of TLS 1.3, by the hash of its suite; a master secret of TLS 1.2 has 48."""
+SECRET_LENGTHS: Final[dict[str, tuple[int, ...]]] = {
+    "CLIENT_RANDOM": (48,),
+    "CLIENT_EARLY_TRAFFIC_SECRET": (32, 48),
+    "CLIENT_HANDSHAKE_TRAFFIC_SECRET": (32, 48),
+    "SERVER_HANDSHAKE_TRAFFIC_SECRET": (32, 48),
+    "CLIENT_TRAFFIC_SECRET_0": (32, 48),
+    "SERVER_TRAFFIC_SECRET_0": (32, 48),
+}
+"""Bytes of the secrets that are read here: of the master secret of TLS 1.2, of those of TLS 1.3 by the hash of the suite."""
 
 LABEL: Final = re.compile(r"[A-Z][A-Z0-9_]{0,59}")
 
@@ -76,8 +84,8 @@ class KeyLog:
             client_random, secret = map(bytes.fromhex, values)
         except ValueError:
             raise KeyLogError(f"a value of {label} is not hexadecimal") from None
-        lengths = SECRET_LENGTHS[1:] if label == "CLIENT_RANDOM" else SECRET_LENGTHS
-        if len(client_random) != RANDOM_LENGTH or len(secret) not in lengths:
+        length = len(secret)
+        if len(client_random) != RANDOM_LENGTH or length not in SECRET_LENGTHS.get(label, (length,)):
             raise KeyLogError(f"a value of {label} is too short or too long")
         self._secrets[label, client_random] = secret
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from sansticket.debug.key_log import HEADER, MAX_NOTES, KeyLog, KeyLogError
+from sansticket.debug import explain
+from sansticket.debug.key_log import HEADER, MAX_NOTES, SECRET_LENGTHS, KeyLog, KeyLogError
 
 RANDOM = bytes(range(32))
 SECOND = f"CLIENT_RANDOM {RANDOM.hex()} {'ab' * 48}"
@@ -63,6 +64,23 @@ def test_a_line_that_is_not_written_to_its_end() -> None:
 def test_lines_with_the_ends_of_other_systems() -> None:
     log = KeyLog(f"# made elsewhere\r\n{LINE}\r\n{SECOND}\r\n")
     assert (len(log), log.notes) == (2, ())
+
+
+def test_labels_that_are_not_read_here() -> None:
+    """Of Encrypted Client Hello (RFC 9850): the second value of one is a whole ECHConfig."""
+    others = [
+        f"ECH_SECRET {RANDOM.hex()} {'ab' * 64}",
+        f"ECH_CONFIG {RANDOM.hex()} fe0d{'cd' * 70}",
+        f"EXPORTER_SECRET {RANDOM.hex()} {'ef' * 32}",
+    ]
+    log = KeyLog("\n".join([*others, LINE]))
+    assert log.notes == ()
+    assert log.secret("CLIENT_TRAFFIC_SECRET_0", RANDOM) == b"\xab" * 32
+
+
+def test_the_lengths_of_all_labels_that_are_read_are_known() -> None:
+    read = {label for labels in explain._LABELS.values() for label in labels.values()}
+    assert set(SECRET_LENGTHS) == read | {"CLIENT_RANDOM"}
 
 
 def test_of_many_lines_the_number_is_enough() -> None:
