@@ -7,6 +7,8 @@ from sansticket import ClientConfig, TrustAnchors
 from sansticket_wrappers.blocking import SSLContext
 from sansticket_wrappers.ftplib import FTP_TLS
 
+if len(sys.argv) != 5:
+    sys.exit(__doc__)
 host, port, ca, name = sys.argv[1:]
 anchors = TrustAnchors.from_pem(Path(ca).read_bytes())
 with FTP_TLS(context=SSLContext(ClientConfig(trust_anchors=anchors))) as ftp:

@@ -25,4 +25,6 @@ async def main(chain: str, key: str, secret: str, url: str) -> None:
     await server.serve_forever()
 
 
+if len(sys.argv) != 5:
+    sys.exit(__doc__)
 asyncio.run(main(*sys.argv[1:]))

@@ -10,6 +10,8 @@ from sansticket_wrappers.blocking import SSLContext
 from sansticket_wrappers.requests import ContextAdapter
 from sansticket_wrappers.session_file import SessionFile
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 url, ca, sessions = sys.argv[1:]
 anchors = TrustAnchors.from_pem(Path(ca).read_bytes())
 context = SSLContext(ClientConfig(trust_anchors=anchors, session_store=SessionFile(sessions)))

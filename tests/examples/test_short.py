@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -42,6 +44,19 @@ def test_they_are_short(name: str) -> None:
         if isinstance(node, ast.stmt) and not isinstance(node, ast.Import | ast.ImportFrom)
     }
     assert len(lines) - 1 <= 15, "the docstring is one"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "examples").glob("*.py")))
+def test_without_arguments_they_say_which_they_want(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [name])
+    with pytest.raises(SystemExit) as ended:
+        run_path(str(ROOT / f"examples/{name}.py"), run_name="__main__")
+    if ended.value.code == 2:
+        assert f"usage: {name}" in capsys.readouterr().err
+    else:
+        assert f": python -m examples.{name} " in str(ended.value.code)
 
 
 def test_requests_over_a_restart(folder: Path) -> None:
