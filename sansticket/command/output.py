@@ -86,6 +86,7 @@ def _check_standard_input() -> None:
 
 def write(path: str, content: bytes) -> None:
     """Put content into a file, in the place of what is there."""
+    _check_is_file(path)
     try:
         Path(path).write_bytes(content)
     except OSError as error:
@@ -94,6 +95,7 @@ def write(path: str, content: bytes) -> None:
 
 def check_writable(path: str) -> None:
     """That nothing is known to be in the way of ``write``, before much work is done for it."""
+    _check_is_file(path)
     file = Path(path)
     wrong = 0
     if file.is_dir():
@@ -113,6 +115,7 @@ def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
 
     ``new``: refuse if there is such a file already.
     """
+    _check_is_file(path)
     if new and Path(path).exists():
         raise CommandError(f"{path} exists already")
     temporary = f"{path}.new"
@@ -129,6 +132,11 @@ def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
     except OSError as error:
         os.unlink(temporary)
         raise _said(path, error) from None
+
+
+def _check_is_file(path: str) -> None:
+    if path == STANDARD:
+        raise CommandError("-: standard output is no place for it; expected a file (one of that name is ./-)")
 
 
 def write_out(content: bytes, *, binary: bool) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 
 from sansticket.command.output import (
+    STANDARD,
     CommandError,
     Commands,
     add,
@@ -102,7 +103,7 @@ def run(options: argparse.Namespace) -> Iterable[str]:
         )
     if options.to is not None:
         content = write_session(found.session, options.to, found.client)
-        if options.output is not None:
+        if options.output not in (None, STANDARD):
             write_secret(options.output, content)
         else:
             write_out(content, binary=options.to != "pem")

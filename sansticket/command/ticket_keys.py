@@ -227,7 +227,7 @@ def _add_program(command: argparse.ArgumentParser | argparse._MutuallyExclusiveG
 def make(options: argparse.Namespace) -> Iterable[str]:
     new = new_other if options.program in OTHERS else new_keys
     found, content = new(options.file, _system().entropy, options.size, options.program)
-    if options.file == "-":
+    if options.file == STANDARD:
         write_out(content, binary=options.program in OTHERS or bool(PROGRAMS[options.program].sizes))
         return ()
     write_secret(options.file, content, new=True)

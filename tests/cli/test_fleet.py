@@ -78,6 +78,7 @@ def test_what_cannot_be_done(failure: Failure, arguments: tuple[object, ...], co
         ("file/x.svg", "Not a directory"),
         (".", "Is a directory"),
         ("", "a file without a name: Is a directory"),
+        ("-", "-: standard output is no place for it; expected a file"),
     ],
 )
 def test_a_plot_that_cannot_be_written_is_refused_at_once(

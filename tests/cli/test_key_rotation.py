@@ -296,4 +296,6 @@ def test_as_many_files_as_there_will_be(output: Output, failure: Failure, tmp_pa
         "ticket-keys", "convert", *files, "--to", "h2o", "--output", tmp_path / "a", tmp_path / "b"
     )
     assert said == "--output: 2 files for 1 of h2o's"
+    said = failure("ticket-keys", "convert", *files, "--to", "h2o", "--output", "-")
+    assert said.startswith("-: standard output is no place for it")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]

@@ -40,6 +40,13 @@ def test_text(output: Output, trace: Path) -> None:
     assert sum(line.startswith("connection ") for line in asked) == 1
 
 
+def test_a_minus_is_standard_output(output: Output, trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trace.parent)
+    before = sorted(trace.parent.iterdir())
+    assert output("ladder", trace, "--output", "-") == output("ladder", trace)
+    assert sorted(trace.parent.iterdir()) == before
+
+
 def test_pictures(output: Output, failure: Failure, trace: Path, tmp_path: Path) -> None:
     log = ("--key-log", trace.parent / "keys.log")
     page = "\n".join(output("ladder", trace, *log, "--format", "html"))

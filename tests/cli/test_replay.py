@@ -70,6 +70,7 @@ def test_some_steps(output: Output, file: Path) -> None:
 def test_it_is_stripped(output: Output, failure: Failure, file: Path, tmp_path: Path) -> None:
     stripped = tmp_path / "report.replay"
     assert output("replay", file, "--strip", stripped) == []
+    assert output("replay", file, "--strip", "-") == stripped.read_text().splitlines()
     first, *notes = output("replay", stripped)
     assert first.startswith("a server, ")
     assert [line for line in notes if line.startswith("note: ")][1].startswith(

@@ -98,6 +98,10 @@ def test_a_plot(output: Output, log: Path, tmp_path: Path) -> None:
     assert "9 handshakes, 6 of them resumed" in drawn
 
 
+def test_a_plot_is_a_file(failure: Failure, log: Path) -> None:
+    assert failure("report", log, "--plot", "-").startswith("-: standard output is no place for it")
+
+
 def test_a_log_of_something_else(failure: Failure, tmp_path: Path) -> None:
     path = tmp_path / "other.log"
     path.write_text("nothing\n[1]\n{}\n")

@@ -185,6 +185,7 @@ def test_pem_goes_to_standard_output(output: Output, files: Path) -> None:
     assert (
         output("session", files / "server.bin", "--to", "pem")
         == SERVER.to_openssl_pem().decode().splitlines()
+        == output("session", files / "server.bin", "--to", "pem", "--output", "-")
     )
 
 

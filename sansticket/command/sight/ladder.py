@@ -9,7 +9,7 @@ from itertools import groupby
 from sansticket.captures.connections import Captured
 from sansticket.captures.streams import Moment
 from sansticket.captures.tickets import History, told
-from sansticket.command.output import CommandError, write
+from sansticket.command.output import STANDARD, CommandError, write
 from sansticket.command.sight.explain import File, Source, given_files, source_of
 from sansticket.command.sight.replay import read_recording
 from sansticket.debug.explain import Side
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> Iterable[str]:
     files = list(given_files(options))
     recorded = _recorded(files, options)
     lines = list(_drawn_of(recorded, options) if recorded else _drawn(source_of(files, options), options))
-    if options.output is None:
+    if options.output in (None, STANDARD):
         return lines
     write(options.output, ("\n".join(lines) + "\n").encode())
     return []

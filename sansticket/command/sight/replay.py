@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from sansticket.command.output import CommandError, read, typed, write_secret
+from sansticket.command.output import STANDARD, CommandError, read, typed, write_out, write_secret
 from sansticket.debug import words
 from sansticket.replays.player import Played, Player
 from sansticket.replays.recording import Recording, Step
@@ -26,7 +26,7 @@ def read_recording(path: str, content: bytes) -> Recording:
 def run(options: argparse.Namespace) -> Iterable[str]:
     recording = read_recording(options.file, read(options.file))
     if options.strip is not None:
-        write_secret(options.strip, recording.without_secrets().to_bytes())
+        _write_stripped(options.strip, recording.without_secrets().to_bytes())
         return
     player = Player(recording)
     yield f"a {recording.side}, {words.count(len(player), 'step')}"
@@ -35,6 +35,13 @@ def run(options: argparse.Namespace) -> Iterable[str]:
         yield from _stepped(player, options) if options.interactive else _played(player, options)
     except ReplayError as error:
         raise CommandError(f"{options.file}: {error}") from None
+
+
+def _write_stripped(path: str, content: bytes) -> None:
+    if path == STANDARD:
+        write_out(content, binary=False)
+    else:
+        write_secret(path, content)
 
 
 def _played(player: Player, options: argparse.Namespace) -> Iterator[str]:
