@@ -61,9 +61,14 @@ class _Way:
     """What waits: where in the stream it begins, a number that keeps equal ones apart, the bytes."""
     held: int = 0
     dropped: int = 0
+    begun: bool = False
+    """Its SYN was seen, so nothing comes before the first byte."""
+    early: int = 0
+    """Bytes from before the first that was seen, which came later."""
 
     def take(self, segment: Segment) -> Iterator[bytes]:
         """What can be read now."""
+        self.begun |= bool(segment.flags & SYN)
         sequence = (segment.sequence + bool(segment.flags & SYN)) % AROUND
         if self.sequence is None:
             self.sequence = sequence
@@ -79,6 +84,8 @@ class _Way:
                 yield fresh
 
     def _hold(self, start: int, data: bytes) -> None:
+        if start < 0 and not self.begun:
+            self.early += min(len(data), -start)
         if start + len(data) <= self.place:
             return  # all of it was here already
         full = self.held + len(data) > MAX_AHEAD or len(self.ahead) >= MAX_SEGMENTS_AHEAD
@@ -152,6 +159,8 @@ class _Talk:
         for source, way in self.ways.items():
             if way.missing:
                 yield f"of the {sides[source]} {way.missing}"
+            if way.early:
+                yield f"of the {sides[source]} {way.early} bytes came later than what follows them, and are not read"
             if way.dropped:
                 yield f"of the {sides[source]} {way.dropped} bytes more were too far ahead to be kept"
 

@@ -152,6 +152,20 @@ def test_a_capture_from_the_middle() -> None:
     assert only(other.packets).client.port == 50_000
 
 
+@pytest.mark.parametrize("left_out", [(), (1,), (0, 1)], ids=["nothing", "SYN+ACK", "SYN and SYN+ACK"])
+def test_what_overtook_at_the_beginning(left_out: tuple[int, ...]) -> None:
+    """Where the SYN of its sender was not captured, nobody knows that something goes before the first piece."""
+    talk = Talk()
+    talk.open()
+    talk.say("client", b"a question")
+    first, second = talk.say("server", b"an answer", 5)
+    talk.packets[-2:] = [second, first, first]
+    flow = only(packet for number, packet in enumerate(talk.packets) if number not in left_out)
+    assert text(flow, "server") == (b"an answer" if not left_out else b"swer")
+    late = "of the server 10 bytes came later than what follows them, and are not read"
+    assert (late in flow.notes) == bool(left_out)
+
+
 def test_only_the_answer_to_the_opening_was_seen() -> None:
     talk = Talk(("127.0.0.1", 80), ("127.0.0.1", 5000))
     talk.packet("server", b"", SYN | 16)
