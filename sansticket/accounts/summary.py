@@ -130,7 +130,9 @@ def _account(line: str) -> dict[str, Any] | None:
     if len(line) > MAX_LINE:
         return None
     begins = _BEGINNING.search(line)
-    start = begins.start() if begins else max(line.find("{"), 0)  # others may write its names in another order
+    start = (
+        begins.start() if begins else max(line.find("{"), 0)
+    )  # others may write its names in another order
     try:
         account = json.loads(line[start:])
     except (ValueError, RecursionError):

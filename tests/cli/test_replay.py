@@ -55,7 +55,9 @@ def test_a_recording_stands_alone(failure: Failure, file: Path, tmp_path: Path) 
         (("--ticket-keys", "current.key"), "no --ticket-keys"),
         (("--connection", "2"), "no --connection"),
     ):
-        assert failure("ladder", file, *more) == f"{file}: a recording needs nothing else; expected {expected}"
+        assert (
+            failure("ladder", file, *more) == f"{file}: a recording needs nothing else; expected {expected}"
+        )
     assert failure("explain", file) == f"{file}: a recording, which the commands replay and ladder show"
 
 

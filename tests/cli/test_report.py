@@ -125,7 +125,9 @@ def test_words_that_are_none_are_counted_as_other() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400),
-    lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text() | st.just("failed"), some, max_size=3),
+    lambda some: (
+        st.lists(some, max_size=3) | st.dictionaries(st.text() | st.just("failed"), some, max_size=3)
+    ),
     max_leaves=6,
 )
 NAMES = st.sampled_from(

@@ -105,8 +105,9 @@ class Row:
 
     @property
     def title(self) -> str:
-        """The name and the text; the name in {braces} under early and handshake keys, [brackets] under application keys,
-        (parentheses) where it was not opened."""
+        """The name in {braces} under early and handshake keys, [brackets] under application keys, (parentheses) where
+        nothing opened it; and the text.
+        """
         if self.keys is None:
             name = f"({self.name})"
         elif self.keys and self.kind not in ("event", "sum"):
