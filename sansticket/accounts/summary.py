@@ -24,6 +24,8 @@ LATEST: Final = 1 << 53
 _BEGINNING: Final = re.compile(r'\{\s*"sansticket"')
 """Of an account, as we write it."""
 
+_BRACE: Final = re.compile(r"\{")
+
 _TERMINATIONS: Final = frozenset(reason.name.lower() for reason in Reason)
 
 
@@ -129,12 +131,9 @@ class Summary:
 def _account(line: str) -> dict[str, Any] | None:
     if len(line) > MAX_LINE:
         return None
-    begins = _BEGINNING.search(line)
-    start = (
-        begins.start() if begins else max(line.find("{"), 0)
-    )  # others may write its names in another order
+    begins = _BEGINNING.search(line) or _BRACE.search(line)  # others may write the names in another order
     try:
-        account = json.loads(line[start:])
+        account = json.loads(line[begins.start() :] if begins else "")
     except (ValueError, RecursionError):
         return None
     if not isinstance(account, dict) or account.get("sansticket") != FORMAT:

@@ -28,7 +28,7 @@ SECRET_LENGTHS: Final[dict[str, tuple[int, ...]]] = {
     "CLIENT_TRAFFIC_SECRET_0": (32, 48),
     "SERVER_TRAFFIC_SECRET_0": (32, 48),
 }
-"""Bytes of the secrets that are read here: a master secret of TLS 1.2, and by the hash of the suite those of TLS 1.3."""
+"""Bytes of the secrets that are read here: in TLS 1.2 of a master secret, in TLS 1.3 by the hash of the suite."""
 
 LABEL: Final = re.compile(r"[A-Z][A-Z0-9_]{0,59}")
 
