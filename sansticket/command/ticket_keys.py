@@ -147,7 +147,9 @@ def add_ticket_keys(commands: Commands) -> None:
 
 def _add_make(actions: Commands) -> None:
     command = _action(actions, "make", make, "a new key", MAKE, EXAMPLES_OF_MAKE)
-    command.add_argument("file", metavar="FILE", help="where it goes; there must be no such file, and - is standard output")
+    command.add_argument(
+        "file", metavar="FILE", help="where it goes; there must be no such file, and - is standard output"
+    )
     command.add_argument(
         "--size",
         type=int,
