@@ -24,7 +24,7 @@ KINDS: Final = {
     "interleaved": "another record in its middle",
     "record before": "another record before it: data, alerts, change_cipher_spec, empty, unknown, too long",
     "alert": "an alert before it, which is the end",
-    "damaged record": "a bit of its record is turned",
+    "damaged record": "its record is changed on its way: a bit turned, cut, longer, without its tag",
     "padding": "its record is padded, which is allowed",
     "length": "a length says something else than what is there",
     "too short": "a field, a vector or the message has a byte less",

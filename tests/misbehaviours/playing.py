@@ -6,7 +6,7 @@ else.  A scene is played honestly once, with a copy of both machines before ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
@@ -47,13 +47,30 @@ class Plain:
 
 @frozen
 class Sealed:
-    """A record, protected if the sender has keys by now; ``flip``: with one bit of it turned."""
+    """A record, protected if the sender has keys by now; ``damage``: a name of ``DAMAGES``, done to it on its way."""
 
     content_type: int
     content: bytes
-    flip: bool = False
+    damage: str = ""
     padding: int = 0
 
+
+def _resized(record: bytes, body: bytes) -> bytes:
+    return record[:3] + len(body).to_bytes(2) + body
+
+
+def _turned(record: bytes, place: int) -> bytes:
+    return record[:place] + bytes((record[place] ^ 1,)) + record[place + 1 :]
+
+
+DAMAGES: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "a bit of it is turned": lambda record: _turned(record, len(record) - 1),
+    "its first bit is turned": lambda record: _turned(record, 5),
+    "a byte of it is missing": lambda record: _resized(record, record[5:-1]),
+    "a byte follows it": lambda record: _resized(record, record[5:] + b"\0"),
+    "its tag is missing": lambda record: _resized(record, record[5:-16]),
+}
+"""What can happen to a protected record: it cannot be opened then (RFC 9846 section 5.2, RFC 5246 section 6.2.3.3)."""
 
 Piece = bytes | Plain | Sealed
 """Bytes are handshake messages, which share their records with those beside them."""
@@ -85,8 +102,8 @@ def _send_piece(engine: Engine, effect: _SendPiece) -> None:
         record = bytes((piece.content_type, 3, 3)) + len(piece.content).to_bytes(2) + piece.content
     else:
         record = writer.sealer.seal(piece.content_type, piece.content, piece.padding)
-    if isinstance(piece, Sealed) and piece.flip:
-        record = record[:-1] + bytes((record[-1] ^ 1,))
+    if isinstance(piece, Sealed) and piece.damage:
+        record = DAMAGES[piece.damage](record)
     writer.records.append(record)
 
 

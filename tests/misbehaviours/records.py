@@ -21,11 +21,14 @@ from tests.misbehaviours.ends import (
     Misbehaviour,
 )
 from tests.misbehaviours.order import bare
-from tests.misbehaviours.playing import HANDSHAKE, Piece, Plain, Said, Sealed, Site
+from tests.misbehaviours.playing import DAMAGES, HANDSHAKE, Piece, Plain, Said, Sealed, Site
 
 CCS, ALERT, DATA = 20, 21, 23
 FATAL_ALERTS: Final = (0, 10, 40, 80, 200)
 """close_notify before the handshake is done is an end, too."""
+
+UNKNOWN_TYPES: Final = (1, 19, 24, 64, 255)
+"""Of records."""
 
 HELLOS: Final = ("ClientHello", "SecondClientHello", "ServerHello", "HelloRetryRequest")
 
@@ -59,7 +62,8 @@ def misbehaviours(site: Site) -> Iterator[Misbehaviour]:
                 alert = Sealed(ALERT, bytes((level, number)))
                 yield from deed("alert", f"alert {number} of level {level}", BY_PEER, alert, raw)
     if protected(site):
-        yield from deed("damaged record", "a bit of it is turned", BAD_MAC, Sealed(HANDSHAKE, raw, flip=True))
+        for what in DAMAGES:
+            yield from deed("damaged record", what, BAD_MAC, Sealed(HANDSHAKE, raw, damage=what))
         if not site.tls12:
             yield from deed("padding", "is padded", GOES_ON, Sealed(HANDSHAKE, raw, padding=100))
 
@@ -85,6 +89,11 @@ def between(site: Site) -> Iterator[tuple[str, End, Piece]]:
     yield "a fatal alert", UNEXPECTED, Sealed(ALERT, b"\x02\x28")
     yield "change_cipher_spec", UNEXPECTED | UNEXPECTED_CCS, plain_or_sealed(site, b"\x01")
     yield "an empty handshake record", EMPTY, Sealed(HANDSHAKE, b"")
+    yield "an empty alert", UNEXPECTED | EMPTY, Sealed(ALERT, b"")
+    yield "an alert cut short", UNEXPECTED | DECODE, Sealed(ALERT, b"\x02")
+    yield "two alerts in a record", UNEXPECTED | DECODE, Sealed(ALERT, b"\x02\x28\x02\x28")
+    for number in UNKNOWN_TYPES:
+        yield f"a record of type {number}", UNEXPECTED | UNKNOWN_TYPE, Sealed(number, b"x")
 
 
 def before(site: Site) -> Iterator[tuple[str, End | None, Piece]]:
@@ -97,7 +106,7 @@ def before(site: Site) -> Iterator[tuple[str, End | None, Piece]]:
     yield "an empty alert", EMPTY, Sealed(ALERT, b"")
     yield "an alert cut short", DECODE, Sealed(ALERT, b"\x02")
     yield "two alerts in a record", DECODE, Sealed(ALERT, b"\x02\x28\x02\x28")
-    for number in (1, 19, 24, 64, 255):
+    for number in UNKNOWN_TYPES:
         yield f"a record of type {number}", UNKNOWN_TYPE, Sealed(number, b"x")
     if protected(site) and not site.tls12:
         yield "a record of nothing but padding", NO_TYPE, Sealed(0, bytes(8))

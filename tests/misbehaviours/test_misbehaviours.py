@@ -53,6 +53,7 @@ def test_there_are_thousands_and_no_two_alike() -> None:
     assert len(everything) >= 5000
     assert len({(one.site.scene.name, one.site.number, one.said) for one in everything}) == len(everything)
     assert len({(one.site.sender, one.site.name, one.said) for one in everything}) >= 5000
+    assert len({(one.site.sender, one.site.name, one.kind, one.what) for one in everything}) >= 5000
 
 
 def test_every_message_of_every_handshake_is_changed() -> None:
