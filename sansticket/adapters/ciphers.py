@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
@@ -22,8 +23,16 @@ CURVES: Final = {
 }
 """OpenSSL's names of the groups that ``set_ecdh_curve`` can choose."""
 
-SECURITY_LEVELS: Final = ("@SECLEVEL=0", "@SECLEVEL=1", "@SECLEVEL=2")
+SECURITY_LEVELS: Final = ("SECLEVEL=0", "SECLEVEL=1", "SECLEVEL=2")
 """What a cipher list may ask for: SSL_CTX_set_security_level(3).  Level 2 is kept whatever it asks for."""
+
+DEFAULT: Final = "DEFAULT"
+"""All that there is, at the beginning of a cipher list; nothing anywhere else."""
+
+SEPARATORS: Final = ":,; "
+RULE: Final = re.compile(r"[:,; ]*([-+!@]?+)([A-Za-z0-9_.=-]+(?:\+[A-Za-z0-9_.=-]+)*)")
+REST_OF_RULE: Final = re.compile(r"\A[^:,; ]+")
+"""A cipher list (openssl-ciphers(1)): what stands between the rules, an operator and a word, and the rest of a rule."""
 
 CipherTuple = tuple[str, str, int]
 """Name, protocol version and secret bits, as ``SSLSocket.cipher()`` gives them."""
@@ -50,9 +59,9 @@ class Cipher:
     @property
     def tags(self) -> frozenset[str]:
         """The words by which ``set_ciphers`` selects it (openssl-ciphers(1))."""
-        tags = {self.name, "ALL", "DEFAULT", "HIGH", "TLSv1.2", "ECDH", "ECDHE", "EECDH", "kECDHE", "kEECDH"}
+        tags = {self.name, "ALL", "HIGH", "TLSv1.2", "ECDH", "ECDHE", "EECDH", "kECDHE", "kEECDH"}
         tags |= {"aECDSA", "ECDSA"} if self.authentication == "ecdsa" else {"aRSA"}
-        tags |= {"CHACHA20"} if self.is_chacha20 else {"AES", "AESGCM", f"AES{self.bits}"}
+        tags |= {"CHACHA20"} if self.is_chacha20 else {"AES", "AESGCM", f"AES{self.bits}", "FIPS"}
         return frozenset(tags)
 
     def as_tuple(self) -> CipherTuple:
@@ -110,17 +119,18 @@ def cipher_tuples(suites: Iterable[int]) -> list[CipherTuple]:
 def select_ciphers(text: str) -> tuple[int, ...]:
     """The TLS 1.2 suites that OpenSSL's cipher list ``text`` names, in its order.
 
-    What it names and we do not have is passed over, as OpenSSL does.  SSLError when nothing is left.
+    What it names and we do not have is passed over, as OpenSSL does.  SSLError when nothing is left, and for what is no
+    cipher list.
     """
-    available: list[int] = [suite for suite in DEFAULT_CIPHER_SUITES if not CIPHERS[suite].tls13]
-    chosen: list[int] = []
+    available = [suite for suite in DEFAULT_CIPHER_SUITES if not CIPHERS[suite].tls13]
+    rules = text.removeprefix(DEFAULT)
+    chosen: list[int] = [] if rules == text else [*available]
     banned: set[int] = set()
-    for word in text.replace(",", ":").replace(" ", ":").split(":"):
-        if word.startswith("@"):
+    for operator, word in _rules_of(rules):
+        if operator == "@":
             chosen = _commanded(word, chosen)
             continue
-        operator = word[0] if word[:1] in ("!", "-", "+") else ""
-        named = [suite for suite in available if _matches(suite, word.removeprefix(operator))]
+        named = [suite for suite in available if _matches(suite, word)]
         if operator == "!":
             banned.update(named)
         if operator == "+":
@@ -130,16 +140,34 @@ def select_ciphers(text: str) -> tuple[int, ...]:
         if operator in ("", "+"):
             chosen += [suite for suite in named if suite not in chosen and suite not in banned]
     if not chosen:
-        raise ssl.SSLError("No cipher can be selected.")
+        raise no_cipher()
     return tuple(chosen)
+
+
+def _rules_of(text: str) -> Iterator[tuple[str, str]]:
+    """Operator and word of each rule, as OpenSSL takes a list apart: what follows a word that it does not know, or a
+    command, is passed over up to the next separator, and what follows another one is the next rule."""
+    while match := RULE.match(text):
+        operator, word = match.groups()
+        yield operator, word
+        text = text[match.end() :]
+        if operator == "@" or not any(_matches(suite, word) for suite in NAMES):
+            text = REST_OF_RULE.sub("", text)
+    if text.strip(SEPARATORS):
+        raise no_cipher()
+
+
+def no_cipher() -> ssl.SSLError:
+    """What the standard library raises for every cipher list with which nothing can be done."""
+    return ssl.SSLError("No cipher can be selected.")
 
 
 def _commanded(word: str, chosen: list[int]) -> list[int]:
     """SSLError for a security level above ours: there is no promise of it.  A lower one changes nothing."""
-    if word == "@STRENGTH":
+    if word == "STRENGTH":
         return _by_strength(chosen)
     if word not in SECURITY_LEVELS:
-        raise ssl.SSLError("No cipher can be selected.")
+        raise no_cipher()
     return chosen
 
 
