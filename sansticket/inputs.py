@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sansticket.errors import ConfigError
 
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes: ``os.urandom``, or something repeatable in a test."""
+
+PEM_BLOCK: Final = re.compile(
+    rb"(?ms)(?:^(?:\xef\xbb\xbf)?|(?<=\r)|(?<=-----))[ \t]*(-----BEGIN [^-\r\n]+-----.*?-----END [^-\r\n]+-----)"
+)
 
 T = TypeVar("T")
 
@@ -30,9 +35,14 @@ def check_bytes(field: str, value: Any) -> None:
     check_kind(field, value, bytes, "bytes")
 
 
-def check_pem(field: str, value: Any) -> None:
-    """What is in a file, and not where it is."""
+def pem_blocks(field: str, value: Any) -> bytes:
+    """What is in a PEM file, and not where it is, without the text around its blocks (RFC 7468 section 2).
+
+    A block begins its line, behind blanks at most, or follows another one at once: what stands behind a # was taken
+    away by somebody, and the library would take it all the same.
+    """
     check_kind(field, value, bytes, "bytes, the content of a PEM file")
+    return b"\n".join(PEM_BLOCK.findall(value))
 
 
 def check_kind(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:

@@ -19,7 +19,7 @@ from attrs import Factory, field
 
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import check_pem
+from sansticket.inputs import pem_blocks
 from sansticket.values import Shared, frozen
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ class TrustAnchors(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding
 
-        check_pem("trust_anchors", pem)
+        blocks = pem_blocks("trust_anchors", pem)
         try:
-            certificates = x509.load_pem_x509_certificates(pem)
+            certificates = x509.load_pem_x509_certificates(blocks)
         except ValueError as error:
             raise ConfigError("trust_anchors", f"no certificates in PEM could be read: {error}") from error
         return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates))

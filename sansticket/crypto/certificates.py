@@ -37,7 +37,7 @@ from sansticket.crypto.stapling import end_of_staple
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import check_pem
+from sansticket.inputs import pem_blocks
 from sansticket.values import Shared, frozen
 
 __all__ = [
@@ -171,14 +171,13 @@ class Credential(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-        for pem in (chain_pem, key_pem):
-            check_pem("credentials", pem)
+        chain_blocks, key_blocks = (pem_blocks("credentials", pem) for pem in (chain_pem, key_pem))
         read = "chain"
         try:
-            certificates = x509.load_pem_x509_certificates(chain_pem)
+            certificates = x509.load_pem_x509_certificates(chain_blocks)
             require_installed(certificates[0])
             read = "private key"
-            key: Any = load_pem_private_key(key_pem, password)
+            key: Any = load_pem_private_key(key_blocks, password)
         except (ValueError, TypeError, UnsupportedAlgorithm, Fault) as error:
             raise ConfigError("credentials", f"no {read} in PEM could be read: {error}") from error
         chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)

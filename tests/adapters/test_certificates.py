@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import os
 import ssl
 from base64 import encodebytes
 from pathlib import Path
@@ -31,7 +32,7 @@ from tests.support.certificates import (
 )
 from tests.support.chain_kinds import TABLE
 from tests.support.chains import Kind
-from tests.support.credentials import issue
+from tests.support.credentials import issue, root
 from tests.support.ssl_objects import OURS, STDLIB, House, shaken
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -272,6 +273,78 @@ def test_trust_anchors_in_a_folder(tmp_path: Path) -> None:
     assert context.get_ca_certs(binary_form=True) == [authority().der]
     context.load_verify_locations(capath=tmp_path / "nothing")
     assert context.cert_store_stats()["x509"] == 1
+
+
+def test_what_openssl_would_not_find_in_a_folder(tmp_path: Path) -> None:
+    """What is no hash and a number, what is broken, and what is gone."""
+    for name in ("authority.pem.1", "0A1B2C3D.0", "0a1b2c3d.r0", "0a1b2c3.0"):
+        (tmp_path / name).write_bytes(authority().pem)
+    (tmp_path / "00000000.0").write_text("no certificate")
+    (tmp_path / "00000001.0").write_text(ssl.DER_cert_to_PEM_cert(b"\x30\0"))
+    (tmp_path / "00000002.0").symlink_to(tmp_path / "gone.pem")
+    (tmp_path / "00000003.0").mkdir()
+    context = OURS.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(capath=tmp_path)
+    assert context.cert_store_stats()["x509"] == 0
+
+
+def test_several_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in SSL_CERT_DIR, which is read beside the file of the system."""
+    other = ssl.DER_cert_to_PEM_cert(root("other").der)
+    for number, pem in enumerate((authority().pem.decode(), other)):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / f"0a1b2c3d.{number}").write_text(pem)
+    both = os.pathsep.join(str(tmp_path / str(number)) for number in range(2))
+    context = OURS.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(capath=both)
+    assert context.cert_store_stats()["x509"] == 2
+    file = tmp_path / "bundle.pem"
+    file.write_text(ssl.DER_cert_to_PEM_cert(root("third").der))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv("SSL_CERT_DIR", both)
+    context = OURS.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    assert context.cert_store_stats()["x509"] == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", authority().pem[:100]])
+def test_a_file_of_the_system_that_cannot_be_read(
+    house: House, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "bundle.pem"
+    file.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    context = house.context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    assert context.cert_store_stats()["x509"] == 0
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda context: context.load_verify_locations(""),
+        lambda context: context.load_cert_chain(""),
+        lambda context: context.load_cert_chain("both.pem", ""),
+    ],
+)
+def test_a_file_without_a_name(
+    house: House, load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "both.pem").write_bytes(server_identity().chain_pem + server_identity().key_pem)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        load(house.context(ssl.PROTOCOL_TLS_SERVER))
+
+
+def test_a_folder_without_a_name_is_not_where_we_are(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0a1b2c3d.0").write_bytes(authority().pem)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ssl.SSLError) as caught:
+        house.context(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath="")
+    assert (caught.value.library, caught.value.reason) == ("X509", "INVALID_DIRECTORY")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,13 @@ PIECES = {
     "broken trusted": relabelled(BROKEN, b"TRUSTED CERTIFICATE"),
     "a key": server_identity().key_pem,
     "a leaf": server_identity().chain_pem,
+    "behind a comment": authority().pem + b"# " + server_identity().chain_pem,
+    "all behind a comment": b"# " + server_identity().chain_pem,
+    "every line behind a comment": authority().pem
+    + b"".join(b"#" + line for line in server_identity().chain_pem.splitlines(keepends=True)),
+    "indented": authority().pem + b"  " + server_identity().chain_pem,
+    "an end that is indented": authority().pem.replace(b"-----END", b"  -----END"),
+    "a byte order mark": b"\xef\xbb\xbf" + authority().pem,
     "text around it": b"Subject: us\n" + authority().pem + b"that was it\n",
     "two lines": authority().pem.replace(b"\n", b"\r\n"),
     "twice": authority().pem + authority().pem,

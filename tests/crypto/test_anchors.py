@@ -1,11 +1,13 @@
 """Trust anchors that are no certificates of an authority as the library wants them."""
 
+import ssl
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sansticket.crypto.verification import TrustAnchors, verify_server_chain
-from sansticket.errors import Fault, Reason
+from sansticket.errors import ConfigError, Fault, Reason
 from tests.support.certificates import KEYS, Authority, authority
 from tests.support.credentials import CA, DAY, NOW, anchors_of, issue, of_version_1, root
 
@@ -88,3 +90,36 @@ def test_its_name_is_among_the_authorities_once() -> None:
         other.certificate.subject.public_bytes(),
         authority().certificate.subject.public_bytes(),
     )
+
+
+def behind_comments(pem: bytes, lines: int) -> bytes:
+    """With a # before the first of its lines."""
+    split = pem.splitlines(keepends=True)
+    return b"".join([b"# " + line for line in split[:lines]] + split[lines:])
+
+
+OTHER = ssl.DER_cert_to_PEM_cert(root("other").der).encode()
+
+
+@pytest.mark.parametrize("lines", [1, 1000])
+def test_an_anchor_behind_a_comment_is_none(lines: int) -> None:
+    other = behind_comments(OTHER, lines)
+    for pem in (authority().pem + other, other + authority().pem):
+        assert TrustAnchors.from_pem(pem).certificates == (authority().der,)
+    with pytest.raises(ConfigError, match="trust_anchors: no certificates in PEM could be read"):
+        TrustAnchors.from_pem(other)
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"\xef\xbb\xbf" + authority().pem + OTHER,
+        (authority().pem + OTHER).replace(b"\n", b"\r\n"),
+        (authority().pem + OTHER).replace(b"\n", b"\r"),
+        b"  " + (authority().pem + OTHER).replace(b"\n", b"\n\t"),
+        b"one\n" + authority().pem + b"another\n" + OTHER + b"that was it",
+        authority().pem.rstrip() + OTHER,
+    ],
+)
+def test_other_forms_of_a_bundle_are_whole(pem: bytes) -> None:
+    assert len(TrustAnchors.from_pem(pem).certificates) == 2

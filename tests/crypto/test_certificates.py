@@ -111,6 +111,15 @@ def test_from_pem_says_what_cannot_be_read(
     assert caught.value.field == "credentials"
 
 
+def test_what_is_behind_a_comment_is_not_read() -> None:
+    """An old chain and an old key that somebody has taken away."""
+    old, new = server_identity("rsa"), server_identity()
+    chain, key = (
+        b"# " + mine + other for mine, other in ((old.chain_pem, new.chain_pem), (old.key_pem, new.key_pem))
+    )
+    assert Credential.from_pem(chain, key).chain == tuple(new.chain_der)
+
+
 def test_from_pem_with_a_wrong_password() -> None:
     key_pem = server_identity().key.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"right")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sansticket.adapters.certificates import as_dictionary
@@ -41,7 +43,8 @@ class CertificateMembers(Members):
         capath: StrPath | None = None,
         cadata: str | ReadableBuffer | None = None,
     ) -> None:
-        """More trust anchors.  Those in the folder ``capath`` are read at once, and not when they are needed."""
+        """More trust anchors.  Those in the folder ``capath``, or in several with ``os.pathsep`` between them, are
+        read at once, and not when they are needed."""
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
         found = tuple(read_anchors(cafile, capath, cadata, server=self._settings.server))
@@ -57,12 +60,14 @@ class CertificateMembers(Members):
         self.set_default_verify_paths()
 
     def set_default_verify_paths(self) -> None:
-        """The same.  Files that are missing and certificates that are of no use are passed over."""
+        """The same.  What is missing or cannot be read, and certificates that are of no use, are passed over."""
         paths = ssl.get_default_verify_paths()
-        cafile = paths.cafile or None
-        capath = None if cafile else paths.capath or None
-        found = read_anchors(cafile, capath, None, server=self._settings.server)
-        self._settings.add_anchors(tuple(usable_anchors(found)))
+        folders = os.environ.get(paths.openssl_capath_env)  # ``paths.capath`` knows one alone
+        capath = folders or (None if paths.cafile else paths.capath) or None
+        for file, folder in ((paths.cafile or None, None), (None, capath)):
+            with suppress(OSError):  # an SSLError is one too
+                found = tuple(read_anchors(file, folder, None, server=self._settings.server))
+                self._settings.add_anchors(tuple(usable_anchors(found)))
 
     def _anchors(self) -> tuple[bytes, ...]:
         anchors = self._settings["trust_anchors"]

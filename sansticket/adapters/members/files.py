@@ -7,11 +7,13 @@ X509 CERTIFICATE, which is the same, and TRUSTED CERTIFICATE, behind which stand
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from os import PathLike, fsdecode
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,9 +35,13 @@ MAX_PASSWORD: Final = 1024
 """Bytes; OpenSSL's buffer."""
 
 CERTIFICATE: Final = re.compile(
-    rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[ \t\r]*\n([^-]*)(-----END \1-----)?"
+    rb"(?m)^(?:\xef\xbb\xbf)?-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[ \t\r]*\n([^-]*)(^-----END \1-----)?"
 )
-"""One that begins, with its label, its text, and its end if it has one."""
+"""One that begins, at the beginning of a line (what stands behind a # was taken away by somebody), with its label, its
+text, and its end if it has one."""
+
+HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""The name of a file that OpenSSL finds in a folder: the hash of a subject, and a number (openssl-rehash(1))."""
 
 TRUSTED: Final = b"TRUSTED CERTIFICATE"
 
@@ -116,7 +122,7 @@ def read_anchors(
     if cafile is not None:
         yield from _certificates_of_file(_read("cafile", cafile), server)
     if capath is not None:
-        yield from _certificates_of_folder(Path(_path("capath", capath)), server)
+        yield from _certificates_of_folders(_path("capath", capath), server)
     if cadata is not None and not cadata:
         raise ValueError("Empty certificate data")
     if isinstance(cadata, str):
@@ -135,11 +141,21 @@ def usable_anchors(certificates: Iterable[bytes]) -> Iterator[bytes]:
         yield der
 
 
-def _certificates_of_folder(folder: Path, server: bool) -> Iterator[bytes]:
-    """Those of the files that OpenSSL would find: the names are hashes, with a number at the end."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix[1:].isdigit():
-            yield from _certificates_of_file(path.read_bytes(), server)
+def _certificates_of_folders(paths: str, server: bool) -> Iterator[bytes]:
+    """Those of the files that OpenSSL would find there, in several folders if there is a separator between them.
+
+    What cannot be read, and certificates that are of no use, are passed over: OpenSSL looks into a file when it needs
+    what its name says.
+    """
+    if not paths:
+        raise failure("INVALID_DIRECTORY", library="X509")
+    for folder in map(Path, filter(None, paths.split(os.pathsep))):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            found: list[bytes] = []
+            if HASHED.fullmatch(path.name):
+                with suppress(OSError):  # an SSLError is one too
+                    found = _certificates_of_file(path.read_bytes(), server)
+            yield from usable_anchors(found)
 
 
 def _certificates_of_file(pem: bytes, server: bool) -> list[bytes]:
@@ -244,7 +260,8 @@ def _path(name: str, path: StrPath) -> str:
 
 
 def _read(name: str, path: StrPath) -> bytes:
-    return Path(_path(name, path)).read_bytes()
+    with open(_path(name, path), "rb") as file:  # a Path without a name would be the folder that we are in
+        return file.read()
 
 
 def is_authority(der: bytes) -> bool:
