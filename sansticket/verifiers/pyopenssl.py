@@ -17,9 +17,10 @@ one that is valid, or with ``crls_for_leaf_only`` the authority of the peer's ce
 ``min_rsa_bits``: bits of every RSA key in a path, authorities included.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, fields
@@ -135,19 +136,32 @@ class _StoreVerifier:
             leaf, *others = [crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain]
         except crypto.Error as error:
             raise Fault(Reason.CERTIFICATE_MALFORMED, str(error)) from None
-        context = crypto.X509StoreContext(self._store(anchors), leaf, others)
         try:
-            found = context.get_verified_chain()
+            found = crypto.X509StoreContext(self._store(_loaded(anchors)), leaf, others).get_verified_chain()
+            self._check_issuers(found[1:])
         except crypto.X509StoreContextError as error:
             wrong_order = in_wrong_order([load(der) for der in chain])
             reason = REASONS.get(error.errors[0], Reason.CERTIFICATE_INVALID)
             raise Fault(reason, WRONG_ORDER if wrong_order else str(error)) from None
         return [load(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)) for each in found]
 
-    def _store(self, anchors: tuple[bytes, ...]) -> crypto.X509Store:
-        """A new one each time, which is cheap: its time is set, and it may not be shared by threads then."""
+    def _check_issuers(self, issuers: Sequence[crypto.X509]) -> None:
+        """That no issuer has been revoked, but the anchor, which is the last.
+
+        One by one: of a whole path OpenSSL wants to know that of an anchor too, if it is no root, and asks for the list
+        of an authority that is not in the path.
+        """
+        if self.crls and not self.crls_for_leaf_only:
+            for certificate, its_issuer in pairwise(issuers):
+                crypto.X509StoreContext(self._store([its_issuer]), certificate).verify_certificate()
+
+    def _store(self, anchors: Iterable[crypto.X509]) -> crypto.X509Store:
+        """A new one each time, which is cheap: its time is set, and it may not be shared by threads then.
+
+        Of the lists it asks for that of the first certificate's issuer.
+        """
         store = crypto.X509Store()
-        for anchor in _loaded(anchors):
+        for anchor in anchors:
             store.add_cert(anchor)
         # An anchor need not be self-signed.  Policies are checked here: where one is required, OpenSSL wants to be
         # told which ones will do, and pyOpenSSL does not tell it.
@@ -155,8 +169,6 @@ class _StoreVerifier:
         for crl in _loaded_lists(self.crls):
             store.add_crl(crl)
             flags |= crypto.X509StoreFlags.CRL_CHECK
-            if not self.crls_for_leaf_only:
-                flags |= crypto.X509StoreFlags.CRL_CHECK_ALL
         store.set_flags(flags)
         if self.clock is not None:
             store.set_time(datetime.fromtimestamp(self.clock(), UTC))

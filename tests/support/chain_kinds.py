@@ -236,6 +236,7 @@ EXTENSIONS: Final = (
         plain((x509.TLSFeature([x509.TLSFeatureType.status_request]), False)),
     ),
     Kind("list of SCTs that cannot be read", BOTH, plain(raw("1.3.6.1.4.1.11129.2.4.2", b"\xff\xff"))),
+    Kind("name constraints", OPENSSL, plain((x509.NameConstraints([x509.DNSName("example")], None), True))),
     Kind("unknown extension", BOTH, plain(raw("1.2.3.4", b"\x05\0"))),
     Kind("unknown extension, critical", NEITHER, plain(raw("1.2.3.4", b"\x05\0", critical=True))),
     Kind("precertificate poison", NEITHER, plain((x509.PrecertPoison(), True))),
@@ -317,6 +318,7 @@ AUTHORITIES: Final = (
     Kind("name constraint kept: a domain, for a name with underscore", OPENSSL, lambda: _odd_name_within()),
     Kind("name constraint excludes the domain", NEITHER, _within(None, x509.DNSName("example"))),
     Kind("name constraint with a leading dot", OPENSSL, _within(x509.DNSName(".example"))),
+    Kind("name constraint for every domain, an empty one", OPENSSL, _within(x509.DNSName(""))),
     Kind(
         "name constraint for addresses", BOTH, _within(x509.IPAddress(ipaddress.ip_network("192.0.2.0/24")))
     ),
@@ -357,6 +359,7 @@ PATHS: Final = (
     Kind("the leaf itself as anchor", BOTH, lambda: _itself(san(NAME), purpose(Purpose.SERVER_AUTH))),
     Kind("an authority that is its own leaf and anchor", BOTH, lambda: _itself(san(NAME), CA)),
     Kind("another root", NEITHER, lambda: Chain(server_identity().chain_der, [root("other").der])),
+    Kind("an intermediate with the name of the root", OURS, lambda: _named_as_its_issuer()),
     Kind("another root of the same name", NEITHER, lambda: _namesake()),
     Kind("a changed signature", NEITHER, lambda: _changed()),
     Kind("leaf that has expired", NEITHER, lambda: under(authority(), end=-DAY)),
@@ -397,6 +400,13 @@ def _old_anchor() -> Chain:
         Authority(authority().certificate, key), "old", key.public_key(), [CA], subject="old", end=-DAY
     )
     return Chain([leaf(Authority(old, key))], [der(old)])
+
+
+def _named_as_its_issuer() -> Chain:
+    """Nothing but the signature says which of the two has issued the leaf."""
+    top = root("ours")
+    middle = subordinate(top, "ours")
+    return Chain([leaf(middle), middle.der], [top.der])
 
 
 def _two_paths() -> Chain:

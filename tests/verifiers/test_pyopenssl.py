@@ -108,6 +108,41 @@ def test_an_authority_without_a_list() -> None:
     ServerVerifier([revocation_list(middle)], crls_for_leaf_only=True)(question(chain))
 
 
+def test_an_anchor_that_is_no_root_needs_no_list() -> None:
+    """Its own issuer is not in the path, whatever else is trusted."""
+    middle = subordinate(authority())
+    below = subordinate(middle, "below")
+    identity = below.issue(NAME)
+    chain = with_chain(identity, below).chain_der
+    lists = [revocation_list(middle), revocation_list(below)]
+    others = [revocation_list(authority(), middle.certificate)]
+    for trusted in (anchors_of(middle), anchors_of(middle, authority())):
+        for crls in (lists, lists + others):
+            ServerVerifier(crls)(question(chain, trusted))
+        for wrong, reason in (
+            (lists[:1], Reason.CERTIFICATE_UNTRUSTED),
+            (lists[1:], Reason.CERTIFICATE_UNTRUSTED),
+            ([lists[0], revocation_list(below, identity.certificate)], Reason.CERTIFICATE_REVOKED),
+            ([lists[1], revocation_list(middle, below.certificate)], Reason.CERTIFICATE_REVOKED),
+            ([lists[1], revocation_list(middle, end=-DAY / 2)], Reason.CERTIFICATE_INVALID),
+        ):
+            assert refused(ServerVerifier(wrong), question(chain, trusted))[0] is reason
+
+
+def test_a_revoked_certificate_that_is_an_anchor_itself() -> None:
+    """Where its issuer is known."""
+    middle = subordinate(authority())
+    identity = middle.issue(NAME)
+    chain = with_chain(identity, middle).chain_der
+    trusted = TrustAnchors(chain[:1])
+    for leaf_alone in (True, False):
+        ServerVerifier([revocation_list(middle)], crls_for_leaf_only=leaf_alone)(question(chain, trusted))
+        verifier = ServerVerifier(
+            [revocation_list(middle, identity.certificate)], crls_for_leaf_only=leaf_alone
+        )
+        assert refused(verifier, question(chain, trusted))[0] is Reason.CERTIFICATE_REVOKED
+
+
 def test_a_list_that_is_not_valid_today() -> None:
     chain = server_identity().chain_der
     for lists in (
