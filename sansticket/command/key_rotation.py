@@ -53,6 +53,8 @@ def rotate(found: KeyFiles, coming: File | None, entropy: Entropy, now: float) -
         return _rotate_inside(found, coming, new, now)
     files = [(one.path, written(found.program, [one.key])) for one in found.held]
     moved = moved_on(files, coming, written(found.program, [new]))
+    if coming is not None:  # which may be one of the others by another path
+        _checked(evolve(found, held=(*found.held, *read_keys([coming], found.program).held)))
     after = dict(moved)
     read = read_keys([(path, after[path]) for path, _ in files], found.program)
     if coming is None:
@@ -135,11 +137,12 @@ def rotate_others(
     """As ``rotate``, of files with a key each that is not of OpenSSL's kind."""
     if program in WHY_NOT:
         raise KeyFileError(WHY_NOT[program])
-    read_others([*files, *([coming] if coming else [])], program)
+    given = [*files, *([coming] if coming else [])]
+    read_others(given, program)
     moved = moved_on(files, coming, random_bytes(entropy, OTHERS[program].size))
-    contents = dict(moved)
-    if len({*contents.values()}) < len(contents):
+    if len({content for _, content in given}) < len(given):
         raise KeyFileError("two files have the same key")
+    contents = dict(moved)
     paths = [path for path, _ in files] + ([coming[0]] if coming else [])
     return read_others([(path, contents[path]) for path in paths], program), moved
 

@@ -113,12 +113,13 @@ def check_writable(path: str) -> None:
 def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
     """Put content into a file that only its owner can read; all of it or nothing.
 
-    ``new``: refuse if there is such a file already.
+    Where ``path`` is a symbolic link, what it leads to is replaced.  ``new``: refuse if there is such a file already.
     """
     _check_is_file(path)
     if new and Path(path).exists():
         raise CommandError(f"{path} exists already")
-    temporary = f"{path}.new"
+    file_itself = os.path.realpath(path) if os.path.islink(path) else path
+    temporary = f"{file_itself}.new"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -128,7 +129,7 @@ def write_secret(path: str, content: bytes, *, new: bool = False) -> None:
     try:
         with open(descriptor, "wb") as file:
             file.write(content)
-        os.replace(temporary, path)
+        os.replace(temporary, file_itself)
     except OSError as error:
         os.unlink(temporary)
         raise _said(path, error) from None

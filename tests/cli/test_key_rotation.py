@@ -84,6 +84,32 @@ def test_keys_of_go_that_are_given_twice(failure: Failure, output: Output, tmp_p
     assert said == f"{coming} has 5 bytes; expected a key of 32"
 
 
+@pytest.mark.parametrize("program", EACH)
+def test_the_next_one_under_another_path_is_not_lost(
+    output: Output, failure: Failure, tmp_path: Path, program: str
+) -> None:
+    current, coming = made(output, tmp_path, program, "current", "next")
+    before = current.read_bytes(), coming.read_bytes()
+    (tmp_path / "link").symlink_to(coming)
+    for path in (tmp_path / "link", tmp_path / ".." / tmp_path.name / "next"):
+        said = failure("ticket-keys", "rotate", current, coming, "--next", path, "--program", program)
+        assert "two keys have the same name" in said or said == "two files have the same key"
+        assert (current.read_bytes(), coming.read_bytes()) == before
+
+
+def test_what_a_link_leads_to_is_rotated(output: Output, tmp_path: Path) -> None:
+    """It may be what the servers read."""
+    (tmp_path / "secrets").mkdir()
+    current, previous = made(output, tmp_path / "secrets", "nginx", "current", "previous")
+    before, link = current.read_bytes(), tmp_path / "current.key"
+    link.symlink_to(Path("secrets") / "current")
+    output("ticket-keys", "rotate", link, previous)
+    assert link.is_symlink()
+    assert current.read_bytes() not in (before, previous.read_bytes())
+    assert previous.read_bytes() == before
+    assert sorted(file.name for file in current.parent.iterdir()) == ["current", "previous"]
+
+
 # --- one file with all of them ---------------------------------------------------------------------------------
 
 

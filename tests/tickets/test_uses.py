@@ -117,6 +117,14 @@ def test_a_family_that_is_ended_twice_has_one_place() -> None:
     assert uses.forgotten == 0
 
 
+def test_a_family_that_is_ended_again_is_the_last_to_go() -> None:
+    uses = TicketUses(2)
+    for family in (b"one", b"other", b"one", b"third"):
+        uses.end_family(family, 0, LATER)
+    assert uses.has_ended(b"one"), "one other was ended after it"
+    assert not uses.has_ended(b"other")
+
+
 @given(
     st.integers(1, 5),
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30), st.integers(0, 60)), max_size=60),

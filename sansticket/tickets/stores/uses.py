@@ -181,6 +181,7 @@ class TicketUses(Shared):
             raise ConfigError("family", "empty; expected the id of one")
         with self._lock:
             self._ended[family] = until
+            self._ended.move_to_end(family)
             if len(self._ended) > self._capacity and self._ended.popitem(last=False)[1] > now:
                 self._forgotten += 1
 
