@@ -74,7 +74,7 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
         server = self._protocol is ssl.PROTOCOL_TLS_SERVER
         self._settings = Settings(given, server=server, options=self._initial_options())
         self._verify_flags = self._initial_verify_flags()
-        self._keylog_filename: str | None = None
+        self._keylog_filename: StrPath | None = None
         self._statistics: Counter[str] = Counter()
 
     def __reduce__(self) -> NoReturn:
@@ -116,7 +116,7 @@ class SSLContext(CertificateMembers, VerificationMembers, ProtocolMembers, Sessi
     def keylog_filename(self, path: StrPath | None) -> None:
         key_log = KeyLogFile(os.fsdecode(path)) if path is not None else None
         self.configure(key_log=key_log)
-        self._keylog_filename = os.fsdecode(path) if path is not None else None
+        self._keylog_filename = path
 
     @property
     def _server_side(self) -> bool:

@@ -217,6 +217,8 @@ class SSLObject(Facts):
 
     def _read_into(self, length: int, buffer: WriteableBuffer) -> int:
         with memoryview(buffer) as whole, whole.cast("B") as view:
+            if view.readonly:
+                raise TypeError(f"read() needs a buffer that can be written to, not {type(buffer).__name__}")
             room = min(length, view.nbytes) if length > 0 else view.nbytes
             if room == 0 or not self._find_data(room):
                 return 0

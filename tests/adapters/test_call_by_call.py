@@ -4,6 +4,7 @@
 that what a test claims is first of all true of what is imitated.
 """
 
+import os
 import ssl
 from array import array
 from contextlib import nullcontext
@@ -153,6 +154,17 @@ def test_odd_sizes(sides: tuple[End, End], link: Link) -> None:
     with pytest.raises(TypeError):
         here.tls.write("text")
     assert not link.carry()
+
+
+def test_a_buffer_that_cannot_be_written_to(sides: tuple[End, End], link: Link) -> None:
+    here, there = sides
+    for carries in (False, True):
+        if carries:
+            here.tls.write(b"data")
+            link.carry()
+        with pytest.raises(TypeError):
+            there.tls.read(4, b"four")
+    assert there.tls.read() == b"data"
 
 
 def test_wide_buffers_count_in_bytes(sides: tuple[End, End], link: Link) -> None:
@@ -499,7 +511,9 @@ def test_another_name(
     assert alert_at(link.server) == "SSLV3_ALERT_BAD_CERTIFICATE"
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "SERVER.example", b"server.example"])
+@pytest.mark.parametrize(
+    "name", ["127.0.0.1", "SERVER.example", b"server.example", bytearray(b"server.example")]
+)
 def test_other_forms_of_a_name(pair: tuple[House, House], name: Any) -> None:
     link = shaken(pair[0].client(), pair[1].server(), server_hostname=name)
     assert link.client.tls.server_hostname == (name if isinstance(name, str) else name.decode())
@@ -859,6 +873,20 @@ def test_values_of_another_type(house: House, setting: str, tmp_path: Path) -> N
         path.write_bytes(Path(key).read_bytes() + identity.chain_pem)
     with pytest.raises(TypeError):
         WRONG_TYPES[setting](house.server(), path)
+
+
+@pytest.mark.parametrize("house", [OURS, STDLIB], ids=lambda house: house.name)
+def test_a_null_character_in_a_cipher_list(house: House) -> None:
+    with pytest.raises(ValueError, match="null character"):
+        house.server().set_ciphers("ALL\0")
+
+
+@pytest.mark.parametrize("name", [str, os.fsencode, Path])
+@pytest.mark.parametrize("house", [OURS, STDLIB], ids=lambda house: house.name)
+def test_the_name_of_a_key_log_is_the_one_given(house: House, name: Any, tmp_path: Path) -> None:
+    context, given = house.server(), name(tmp_path / "keys")
+    context.keylog_filename = given
+    assert context.keylog_filename is given
 
 
 @pytest.mark.parametrize(

@@ -546,7 +546,7 @@ def test_key_log(tmp_path: Path) -> None:
     for context in contexts:
         assert context.keylog_filename is None
         context.keylog_filename = file
-        assert context.keylog_filename == str(file)
+        assert context.keylog_filename == file
     shaken(*contexts)
     written = file.read_text()
     assert len(KeyLog(written)) == 5
@@ -596,6 +596,7 @@ def test_default_contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert default.keylog_filename == str(log)
     monkeypatch.delenv("SSLKEYLOGFILE")
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     assert create_default_context().get_ca_certs(True) == [authority().der]
     for_servers = create_default_context(ssl.Purpose.CLIENT_AUTH)
     assert for_servers.protocol is SERVER

@@ -165,6 +165,8 @@ def test_what_is_refused_at_once(house: House) -> None:
         server.set_psk_server_callback(print, 5)
     with pytest.raises(ValueError, match="failed to set identity hint"):
         server.set_psk_server_callback(print, "h" * 300)
+    with pytest.raises(ValueError, match="null character"):
+        server.set_psk_server_callback(print, "a\0b")
 
 
 def test_a_callback_that_is_taken_away_again(house: House) -> None:

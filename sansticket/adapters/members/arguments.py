@@ -76,7 +76,7 @@ def encoded_name(server_hostname: str | bytes | None) -> str | None:
         return None
     if isinstance(server_hostname, str):
         name = server_hostname.encode("idna").decode("ascii")
-    elif isinstance(server_hostname, bytes):
+    elif isinstance(server_hostname, bytes | bytearray):
         name = server_hostname.decode("ascii")
     else:
         raise TypeError(f"server_hostname is {type(server_hostname).__name__}; expected str, bytes or None")

@@ -66,8 +66,8 @@ class CertificateMembers(Members):
         capath = folders or (None if paths.cafile else paths.capath) or None
         for file, folder in ((paths.cafile or None, None), (None, capath)):
             with suppress(OSError):  # an SSLError is one too
-                found = tuple(read_anchors(file, folder, None, server=self._settings.server))
-                self._settings.add_anchors(tuple(usable_anchors(found)))
+                found = read_anchors(file, folder, None, server=self._settings.server)
+                self._settings.add_anchors(tuple(found if folder else usable_anchors(found)))
 
     def _anchors(self) -> tuple[bytes, ...]:
         anchors = self._settings["trust_anchors"]

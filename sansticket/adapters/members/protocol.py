@@ -64,6 +64,8 @@ class ProtocolMembers(Members):
         """The cipher suites of TLS 1.2, in OpenSSL's language; those of TLS 1.3 stay as they are."""
         if not isinstance(cipherlist, str):
             raise TypeError(f"set_ciphers() argument must be str, not {type(cipherlist).__name__}")
+        if "\0" in cipherlist:
+            raise ValueError("embedded null character")
         tls13 = tuple(suite for suite in self._settings["cipher_suites"] if CIPHERS[suite].tls13)
         self._settings.change(cipher_suites=(*tls13, *select_ciphers(cipherlist)))
 

@@ -81,6 +81,8 @@ class PskMembers(Members):
             raise TypeError(
                 f"set_psk_server_callback() argument 'identity_hint' must be str or None, not {name}"
             )
+        if hint is not None and "\0" in hint:
+            raise ValueError("embedded null character")
         if hint is not None and len(hint.encode()) > MAX_HINT:
             raise ValueError("failed to set identity hint")
         with self._settings.lock:
