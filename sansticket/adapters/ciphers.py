@@ -122,7 +122,7 @@ def select_ciphers(text: str) -> tuple[int, ...]:
     What it names and we do not have is passed over, as OpenSSL does.  SSLError when nothing is left, and for what is no
     cipher list.
     """
-    available = [suite for suite in DEFAULT_CIPHER_SUITES if not CIPHERS[suite].tls13]
+    available: list[int] = [suite for suite in DEFAULT_CIPHER_SUITES if not CIPHERS[suite].tls13]
     rules = text.removeprefix(DEFAULT)
     chosen: list[int] = [] if rules == text else [*available]
     banned: set[int] = set()

@@ -222,9 +222,8 @@ class SSLObject(Facts):
             room = min(length, view.nbytes) if length > 0 else view.nbytes
             if room == 0 or not self._find_data(room):
                 return 0
-            start = self._read_to
-            count = min(room, len(self._data) - start)
-            view[:count] = memoryview(self._data)[start : start + count]
+            count = min(room, len(self._data) - self._read_to)
+            view[:count] = memoryview(self._data)[self._read_to : self._read_to + count]
         self._consume(count)
         return count
 
