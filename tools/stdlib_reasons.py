@@ -38,7 +38,7 @@ REASONS: Final[tuple[tuple[str, str], ...]] = (
         "A common name is never a host name: hostname_checks_common_name is False, and stays so.",
     ),
     (
-        r"SimpleBackgroundTests\.test_get_ca_certs_capath",
+        r"SimpleBackgroundTests\.test_get_ca_certs_capath|ContextTests\.test_load_default_certs_env",
         "A folder of certificates is read when it is named, and not one by one when they are needed.",
     ),
     (
