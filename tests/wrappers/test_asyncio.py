@@ -729,8 +729,9 @@ def test_an_observer_that_fails_ends_its_connection_only() -> None:
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
         async with serving(server_config(), hooks=lambda: Hooks(observe=nothing)) as port:
-            with pytest.raises(ConnectionError):
+            with pytest.raises(TLSError) as caught:
                 await ask(port)
+            assert caught.value.event.alert == AlertDescription.INTERNAL_ERROR
 
     run(main())
     assert [str(complaint["exception"]) for complaint in complaints] == ["the store is on fire"]

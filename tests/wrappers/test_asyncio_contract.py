@@ -461,3 +461,68 @@ def test_an_answer_that_waited_for_something_that_was_cancelled_has_failed(harml
     run(main())
     failures = [str(complaint["exception"]) for complaint in complaints]
     assert failures == ([] if harmless else ["what a hook waited for was cancelled"])
+
+
+def test_who_drains_after_a_failure_waits_for_the_reason() -> None:
+    """What is written then goes nowhere; the socket is open until the peer has closed it."""
+
+    async def main() -> None:
+        rounds, failed = 0, asyncio.Event()
+
+        async def write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal rounds
+            with pytest.raises(TLSError, match="does not decrypt"):
+                while True:
+                    writer.write(b"data")
+                    await writer.drain()
+                    rounds += 1
+                    await asyncio.sleep(0.001)
+            failed.set()
+
+        async with serving(server_config(), write, linger=0.3) as port:
+            client = ByHand(None)
+            await client.connect(port)
+            client.flush()
+            await client.hear(HandshakeCompleted)
+            client.flush()
+            await client.reader.readexactly(1)
+            client.writer.write(b"\x17\3\3\0\x20" + bytes(32))
+            while rounds:
+                before, rounds = rounds, 0
+                await asyncio.sleep(0.05)
+            assert before and not failed.is_set()
+            await failed.wait()
+            client.writer.close()
+
+    run(main())
+
+
+class Refusing(App):
+    def pause_writing(self) -> None:
+        raise ValueError("this is no time")
+
+
+def test_an_application_that_cannot_pause_costs_no_connection() -> None:
+    """As with asyncio's own transports."""
+    complaints: list[dict[str, Any]] = []
+
+    async def prepare(question: PrepareTicket) -> Command:
+        await asyncio.sleep(0)
+        return SealTicket()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        app = Refusing()
+        config = server_config(answers={PrepareTicket: ASK})
+        async with served(app, config, Hooks({PrepareTicket: prepare}), linger=0.1) as port:
+            reader, writer = await connected(port)
+            await app.there()
+            app.transport.command(IssueTicket())
+            app.transport.write(b"hello")
+            assert await reader.readexactly(5) == b"hello"
+            app.transport.close()
+            writer.close()
+        assert app.lost.result() is None
+
+    run(main())
+    assert {str(complaint["exception"]) for complaint in complaints} == {"this is no time"}

@@ -683,6 +683,53 @@ def test_what_a_server_s_answers_raise_ends_one_connection(caplog: pytest.LogCap
     ]
 
 
+def test_an_observer_that_fails_ends_its_connection_only(caplog: pytest.LogCaptureFixture) -> None:
+    """With an alert: close_notify would say that an empty answer is the whole of it."""
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if any(isinstance(event, TicketIssued) for event in happened):
+            raise RuntimeError("the store is on fire")
+
+    async def main() -> None:
+        async with serving(server_config(), observe=observe) as port:
+            for _ in range(2):
+                stream = await open_tls_over_tcp_stream("127.0.0.1", port, client_config(), server_name=NAME)
+                async with stream:
+                    with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                        await stream.receive_some()
+
+    run(main)
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == [
+        "the store is on fire",
+        "the store is on fire",
+    ]
+
+
+def test_an_observer_that_fails_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """There is nobody who could be told; the transport is closed all the same."""
+    failing = False
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if failing:
+            raise RuntimeError("the store is on fire")
+
+    async def main() -> None:
+        nonlocal failing
+        one, other = trio.testing.memory_stream_pair()
+        client = TLSStream(one, ClientConnection(client_config(), NAME))
+        server = TLSStream(other, ServerConnection(server_config()), observe=observe, linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        server.connection.send(IssueTicket())  # leaves with the end, and is an event
+        failing = True
+        await server.aclose()
+        assert await client.receive_some() == b""
+
+    run_on_mock_clock(main)
+    assert "the store is on fire" in caplog.text
+
+
 def test_what_the_application_knows_of_one_connection_raises(caplog: pytest.LogCaptureFixture) -> None:
     failing = [True, False]
 

@@ -9,11 +9,21 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final, cast
 
-from sansticket import AbortHandshake, Close, Command, Connection, Event, LocalProtocolError, Reason, events
+from sansticket import (
+    Abort,
+    AbortHandshake,
+    Close,
+    Command,
+    Connection,
+    Event,
+    LocalProtocolError,
+    Reason,
+    events,
+)
 from sansticket_wrappers.asyncio.buffers import buffers_of
 from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
+from sansticket_wrappers.asyncio.flow import Flow, Kept
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, cancelled_within, was_cancelled
-from sansticket_wrappers.asyncio.socket_end import SocketEnd
 from sansticket_wrappers.asyncio.transport import TLSTransport
 
 READ_SIZE: Final = 65_536
@@ -23,7 +33,7 @@ TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
 
 
-class TLSProtocol(SocketEnd):
+class TLSProtocol(Flow):
     """What the socket's transport talks to.  ``app`` is connected when the handshake is done, and so is ``ready``.
 
     ``early_data``: a server's ``app`` is connected as soon as early data comes, and gets it at once.  What it writes
@@ -45,30 +55,17 @@ class TLSProtocol(SocketEnd):
     # Not yet:
     closing: bool = False
     """The application has said that it is through."""
-    ending: bool = False
-    """Nothing more goes out, and what comes in is dropped."""
-    reading_paused: bool = False
-    """By the application."""
     truncated: bool = False
-    _connected = False
     _completed = False
     _lost = False
-    _socket_full = False
-    _app_paused = False
     _peer_has_closed = False
     _end_of_stream = False
     _buffer: memoryview | None = None
-    _waiting: Waiting | None = None
     _last_word = False
     """Close was said for good: what that brings is attended to, and then comes the end."""
-    _busy = False
-    """With hooks.  Whatever the application wants meanwhile waits in the backlog."""
     _backlog: deque[Command]
-    _kept: deque[events.DataReceived | events.EarlyDataReceived | events.PeerClosed] | None = None
-    """What came together with something upon which the application paused."""
     _attending: asyncio.Task[None] | None = None
     _telling: asyncio.Task[None] | None = None
-    _error: Exception | None = None
 
     def __init__(
         self,
@@ -166,14 +163,6 @@ class TLSProtocol(SocketEnd):
             self.ready.set_exception(error or ConnectionResetError("connection lost in the TLS handshake"))
             self.ready.exception()  # of a server nobody asks for it
 
-    def pause_writing(self) -> None:
-        self._socket_full = True
-        self.update_flow()
-
-    def resume_writing(self) -> None:
-        self._socket_full = False
-        self.update_flow()
-
     # --- what TLSTransport calls
 
     def command(self, command: Command, *, has_waited: bool = False) -> None:
@@ -198,21 +187,6 @@ class TLSProtocol(SocketEnd):
         self.closing = True
         if self.socket_transport is not None:
             self.socket_transport.abort()
-
-    def update_flow(self) -> None:
-        """Tell both neighbours whether they may go on.  While the application is busy neither may."""
-        busy = self._busy
-        if self.socket_transport is not None and not self.socket_transport.is_closing():
-            if self.ending or not (busy or self.reading_paused or self._kept):
-                self.socket_transport.resume_reading()
-            else:
-                self.socket_transport.pause_reading()
-        waits = self._waiting is not None and bool(self._waiting.commands)
-        paused = busy or self._socket_full or waits
-        if self._connected and paused != self._app_paused:
-            self._app_paused = paused
-            tell = self.app.pause_writing if paused else self.app.resume_writing
-            tell()
 
     def cancel(self) -> None:
         """The caller wants no connection any more."""
@@ -278,6 +252,10 @@ class TLSProtocol(SocketEnd):
             self._hook_failed(error)
         except asyncio.CancelledError as error:
             if was_cancelled():
+                if (
+                    not self.ending
+                ):  # it was whoever cancels all tasks: nobody would go on with this connection
+                    self._give_up(ConnectionAbortedError("a hook was cancelled"))
                 raise
             self._hook_failed(cancelled_within(error))
         self._attending = None
@@ -311,7 +289,7 @@ class TLSProtocol(SocketEnd):
         elif not (self.closing or self.ending):
             self.app.data_received(event.data)
 
-    def _keep(self, event: events.DataReceived | events.EarlyDataReceived | events.PeerClosed) -> None:
+    def _keep(self, event: Kept) -> None:
         self._kept = self._kept or deque()
         self._kept.append(event)
 
@@ -396,10 +374,10 @@ class TLSProtocol(SocketEnd):
 
     def _hook_failed(self, error: Exception, message: str = "TLS hook failed") -> None:
         self._report(message, error)
+        if self.connection.pending is None and self.connection.version is not None and not self.ending:
+            with suppress(LocalProtocolError):  # close_notify was the last word
+                self._end_seen(self.connection.send(Abort()))
         self._give_up(error)
-
-    def _report(self, message: str, error: Exception) -> None:
-        self.loop.call_exception_handler({"message": message, "exception": error, "protocol": self})
 
     def _give_up(self, error: Exception) -> None:
         """It is us who cannot go on.  The peer is told, but not waited for."""
@@ -413,6 +391,7 @@ class TLSProtocol(SocketEnd):
         self._flush()
         self._error = self._error or error
         self.ending = True
+        self.update_flow()
         self._close_socket()
 
     def _end_if_all_is_said(self) -> None:
@@ -429,12 +408,12 @@ class TLSProtocol(SocketEnd):
             return
         self._error = error
         self.ending = True
+        self.update_flow()
         if self._peer_has_closed or self._end_of_stream or self.socket_transport is None:
             self._close_socket()
         else:
             with suppress(OSError):  # the peer may have gone already
                 self.socket_transport.write_eof()
-            self.update_flow()
             self._wait_for_peer(None)
 
 

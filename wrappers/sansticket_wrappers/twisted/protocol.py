@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, TypedDict, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -14,7 +15,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sansticket import AbortHandshake, Close, Command, Connection, Event, LocalProtocolError, Reason, events
+from sansticket import (
+    Abort,
+    AbortHandshake,
+    Close,
+    Command,
+    Connection,
+    Event,
+    LocalProtocolError,
+    Reason,
+    events,
+)
 from sansticket_wrappers.twisted.hooks import Hooks, TLSError
 from sansticket_wrappers.twisted.transport import TLSTransport
 
@@ -264,6 +275,9 @@ class TLSProtocol(Protocol):
     def _hook_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
             log.failure("TLS hook failed", failure)
+        if self.connection.pending is None and self.connection.version is not None and not self.ending:
+            with suppress(LocalProtocolError):  # close_notify was the last word
+                self._tell(self.connection.send(Abort()))
         self.give_up(failure)
 
     def _handle(self, happened: list[Event]) -> None:

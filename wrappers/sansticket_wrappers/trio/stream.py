@@ -1,55 +1,27 @@
-"""Trio over sansticket: ``TLSStream`` is a ``trio.abc.HalfCloseableStream`` over any other stream.
-
-    async with await open_tls_over_tcp_stream("example.org", 443, config) as stream:
-        await stream.send_all(b"hello")
-        await stream.send_eof()
-        async for data in stream: ...
-
-    await serve_tls_over_tcp(handler, 4433, config)
-
-One task may send while another one receives.  Three things are shared between them, each with its lock:
-
-- the handshake, which whoever comes first does;
-- the connection's turn: what happens is worked off, and questions are answered, before the next step is taken.
-  Nothing is written during a turn, so a peer that does not read cannot keep us from reading;
-- the outgoing bytes.  Whoever writes them goes on until there are none left, so what a receiver has to send
-  (a KeyUpdate, an alert) it need not wait for.
-
-The tickets of a TLS 1.3 server wait for its first write (or its end): its handshake ends with a message of the
-client's, who may be writing already and read only afterwards.  A server that wrote its tickets then would not read,
-and over a transport without a buffer neither side could go on.  What else a server has to send before its first
-write (the answer to a KeyUpdate) waits with them; an alert does not.
-
-Time-outs are Trio's: put a cancel scope around what may take too long.  A ``receive_some`` or ``do_handshake``
-that was cancelled can be called again, a question that was open is asked again; a ``send_all`` that was cancelled
-has broken the stream, because nobody knows which half of a record was sent.
-"""
+"""A ``trio.abc.HalfCloseableStream`` over any other stream."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import index
-from typing import Any, Final, TypedDict, Unpack
+from typing import Final, TypedDict
 
 import trio
 
 from sansticket import (
+    Abort,
     AbortHandshake,
-    ClientConfig,
-    ClientConnection,
     Close,
     Command,
     Connection,
     Event,
+    LocalProtocolError,
     ProtocolVersion,
     Question,
     Reason,
     SendData,
-    ServerConfig,
-    ServerConnection,
-    Session,
     events,
 )
 from sansticket_wrappers.answers import (
@@ -57,18 +29,13 @@ from sansticket_wrappers.answers import (
     NO_ANSWERS,
     OF_EARLY_DATA,
     Answers,
-    asking,
     without_answer,
 )
-from sansticket_wrappers.making import Make
-
-__all__ = ["StreamOptions", "TLSError", "TLSStream", "open_tls_over_tcp_stream", "serve_tls_over_tcp"]
 
 log: logging.Logger = logging.getLogger(__name__)
 
 READ_SIZE: Final = 65_536
 LINGER: Final = 3.0
-TIMEOUT: Final = 30.0
 
 
 class TLSError(Exception):
@@ -117,6 +84,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._happened: list[Event] = []
         self._received = bytearray()
         self._ready = False
+        self._established = False
+        """The handshake is done, and what it said last is written."""
+        self._unwritten = True
+        """There may be bytes that nobody has in hand."""
         self._holds_back = False
         """A server before its first write: there may be tickets to send."""
         self._peer_closed = False
@@ -124,7 +95,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._closed = False
         self._cut_off = False
         """A send was, or the peer has gone: nothing more can be written."""
-        self._broken: TLSError | None = None
+        self._broken: Exception | None = None
         self._answer_failed: Exception | None = None
 
     # --- trio.abc.HalfCloseableStream
@@ -181,7 +152,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             try:
                 if self._cut_off:  # otherwise it matters to nobody what the peer has not said
                     with trio.move_on_after(self._linger):
-                        await self._tell(happened)
+                        await self._tell_at_last(happened)
             finally:
                 await self.transport.aclose()
 
@@ -190,12 +161,11 @@ class TLSStream(trio.abc.HalfCloseableStream):
     async def do_handshake(self) -> None:
         """Raises ``trio.BrokenResourceError`` from a ``TLSError`` if it fails.  All other methods do it as well."""
         self._check()
-        if self._ready:
+        if self._established:
             await trio.lowlevel.checkpoint()
             return
         async with self._handshake:
-            await self._flush()
-            while not self._ready:
+            while not self._established:
                 await self._receive()
 
     async def command(self, command: Command) -> None:
@@ -206,15 +176,21 @@ class TLSStream(trio.abc.HalfCloseableStream):
     # --- steps
 
     async def _receive(self) -> None:
-        """Take in what comes next.  Cancelled at any point, it can be called again."""
+        """Go on with what was cancelled, or take in what comes next.  So it can be cancelled at any point."""
         self._check()
-        if self._incoming is None and self.connection.pending is None:
+        if not self._has_begun():
             try:
                 self._incoming = await self.transport.receive_some(READ_SIZE)
             except trio.BrokenResourceError:
                 await self._lose()
                 raise
         await self._step(self._take_incoming, receiving=True)
+
+    def _has_begun(self) -> bool:
+        """Something that was cancelled.  What is unwritten is left to whoever is writing."""
+        unwritten = self._unwritten and not self._outgoing.locked()
+        asked = self.connection.pending is not None
+        return self._incoming is not None or bool(self._happened) or asked or unwritten
 
     def _take_incoming(self) -> list[Event]:
         data, self._incoming = self._incoming, None
@@ -227,11 +203,28 @@ class TLSStream(trio.abc.HalfCloseableStream):
             for event in happened:
                 if isinstance(event, events.ConnectionTerminated):
                     self._broken = TLSError(event)
-            await self._tell(happened)
+            self._happened += happened
+            await self._tell()
+            self._happened = []
 
-    async def _tell(self, happened: Sequence[Event]) -> None:
+    async def _tell(self) -> None:
+        """Where the observer fails the connection does: close_notify would say that the data end here."""
+        if self._observe is not None and self._happened:
+            try:
+                await self._observe(tuple(self._happened))
+            except Exception as error:
+                self._happened, self._broken = [], error
+                with suppress(LocalProtocolError):  # nothing more can be said
+                    self.connection.send(Abort())
+                raise
+
+    async def _tell_at_last(self, happened: Sequence[Event]) -> None:
+        """Where that fails there is nobody who could be told."""
         if self._observe is not None and happened:
-            await self._observe(tuple(happened))
+            try:
+                await self._observe(tuple(happened))
+            except Exception:
+                log.warning("observe failed", exc_info=True)
 
     async def _step(self, act: Callable[[], list[Event]], *, receiving: bool = False) -> None:
         """Do one thing, and all that follows from it; then write.
@@ -239,13 +232,15 @@ class TLSStream(trio.abc.HalfCloseableStream):
         ``receiving``: for others that are writing we do not wait, once the handshake is done: they take what there
         is along.
         """
-        wait = not (receiving and self._ready)
+        wait = not (receiving and self._established)
         async with self._turn:
             self._check()
             await self._attend(act())
         self._holds_back = self._holds_back and receiving and self._broken is None
-        if not self._holds_back and (wait or not self._outgoing.locked()):
-            await self._flush()
+        if not self._holds_back:
+            self._unwritten = True
+            if wait or not self._outgoing.locked():
+                await self._flush()
         if self._answer_failed is not None:
             error, self._answer_failed = self._answer_failed, None
             raise error
@@ -253,7 +248,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
     async def _attend(self, happened: list[Event]) -> None:
         self._happened += happened
         while True:
-            await self._tell(self._happened)
+            await self._tell()
             happened, self._happened = self._happened, []
             for event in happened:
                 self._handle(event)
@@ -284,6 +279,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
                 self._ready = True
                 has_tickets = hasattr(self.connection, "unsent_tickets")  # a server's, also if it is recorded
                 self._holds_back = has_tickets and version == ProtocolVersion.TLS_1_3
+                self._established = self._holds_back
             case events.DataReceived(data) | events.EarlyDataReceived(data):
                 self._received += data  # nobody reads before the handshake is done
             case events.PeerClosed():
@@ -300,9 +296,12 @@ class TLSStream(trio.abc.HalfCloseableStream):
                     raise trio.BrokenResourceError("nothing more can be sent")
                 try:
                     await self.transport.send_all(data)
-                except BaseException:
-                    self._cut_off = True
+                except BaseException as error:
+                    self._cut_off, self._unwritten = True, False
+                    if not (self._established or isinstance(error, Exception)):
+                        self._broken = trio.BrokenResourceError("cancelled while the handshake was written")
                     raise
+            self._unwritten, self._established = False, self._ready
 
     async def _say_goodbye(self) -> None:
         """close_notify if there was nothing worse, then let the peer read it.
@@ -311,13 +310,14 @@ class TLSStream(trio.abc.HalfCloseableStream):
         was to answer it has been left, or takes his time.
         """
         left = self.connection.pending is not None
-        happened = self.connection.send(Close())
+        untold = [] if self._turn.locked() else self._happened
+        happened = untold + self.connection.send(Close())
         with trio.move_on_after(self._linger / 2):  # the rest is for the peer
             while not left and (question := self.connection.pending) is not None:
                 happened += await self._last_answer(question)
         while (question := self.connection.pending) is not None:
             happened += self.connection.send(without_answer(question))
-        await self._tell(happened)
+        await self._tell_at_last(happened)
         await self._flush()
         if isinstance(self.transport, trio.abc.HalfCloseableStream) and not self._peer_closed:
             await self.transport.send_eof()
@@ -361,84 +361,3 @@ class StreamOptions(TypedDict, total=False):
     observe: Callable[[Sequence[Event]], Awaitable[None]] | None
     https_compatible: bool
     linger: float
-
-
-async def open_tls_over_tcp_stream(
-    host: str,
-    port: int,
-    config: ClientConfig,
-    *,
-    server_name: str | None = None,
-    session: Session | None = None,
-    answers: Answers = NO_ANSWERS,
-    application: Any = None,
-    new_connection: Make = ClientConnection,
-    **options: Unpack[StreamOptions],
-) -> TLSStream:
-    """Connect.  The handshake takes place with the first use.
-
-    The config asks what ``answers`` answer; ``application`` is that of the connection, and ``new_connection`` makes it,
-    for one that is recorded or drawn: see docs/wrappers.md.  ``options`` are those of ``TLSStream``.
-    """
-    connection = new_connection(
-        asking(config, answers, ClientConfig),
-        server_name or host,
-        session,
-        port=port,
-        application=application,
-    )
-    try:
-        transport = await trio.open_tcp_stream(host, port)
-    except BaseException:
-        connection.send(Close())  # nothing was sent: a session that was taken from the store goes back
-        raise
-    return TLSStream(transport, connection, answers=answers, **options)
-
-
-async def serve_tls_over_tcp(
-    handler: Callable[[TLSStream], Awaitable[object]],
-    port: int,
-    config: ServerConfig,
-    *,
-    host: str | None = None,
-    timeout: float = TIMEOUT,
-    answers: Answers = NO_ANSWERS,
-    application: Callable[[trio.SocketStream], Any] = lambda transport: None,
-    new_connection: Make = ServerConnection,
-    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
-    **options: Unpack[StreamOptions],
-) -> None:
-    """Listen, for ever.  ``handler`` is called after each handshake that takes no longer than ``timeout`` seconds.
-
-    The config asks what ``answers`` answer; what ``application`` returns for the stream of a connection is what every
-    question and event has of the application.  ``new_connection`` makes each, ``options`` are those of ``TLSStream``.
-    Where ``application`` raises, or an answer or ``observe`` in a handshake, that is logged, and ends this connection
-    alone; what ``handler`` raises comes out of here.
-    """
-    asked = asking(config, answers, ServerConfig)
-
-    async def serve(transport: trio.SocketStream) -> None:
-        try:
-            connection = new_connection(asked, application=application(transport))
-        except Exception:
-            log.exception("what the application knows of a connection failed")
-            await trio.aclose_forcefully(transport)
-            return
-        async with TLSStream(transport, connection, answers=answers, **options) as stream:
-            if await _completes(stream, timeout):
-                await handler(stream)
-
-    await trio.serve_tcp(serve, port, host=host, task_status=task_status)
-
-
-async def _completes(stream: TLSStream, timeout: float) -> bool:
-    """Whether the handshake is done in time."""
-    try:
-        with trio.fail_after(timeout):
-            await stream.do_handshake()
-    except (trio.BrokenResourceError, trio.TooSlowError):
-        return False  # observe has heard of it
-    except Exception:
-        log.exception("a TLS handshake failed")
-        return False
-    return True

@@ -1,0 +1,181 @@
+"""What is cancelled, at whichever moment: it can be repeated, or the connection has ended and says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import pytest
+import trio
+import trio.testing
+
+from sansticket import (
+    ASK,
+    ClientConnection,
+    Command,
+    Event,
+    IssueTicket,
+    PrepareTicket,
+    ProtocolVersion,
+    ServerConnection,
+    UpdateKeys,
+)
+from sansticket_wrappers.asyncio import TLSError as AsyncioTLSError
+from sansticket_wrappers.asyncio import open_connection
+from sansticket_wrappers.trio import TLSStream
+from tests.support.configs import client_config, server_config
+from tests.wrappers import test_asyncio as on_asyncio
+from tests.wrappers.test_trio import NAME
+
+DATA = b"x" * 20_000
+
+
+# --- Trio ----------------------------------------------------------------------------------------------------
+
+
+class AtStep(trio.abc.Instrument):
+    """Cancels ``scope`` when its task goes on for the ``number``th time."""
+
+    def __init__(self, number: int, scope: trio.CancelScope) -> None:
+        self.left = number
+        self._scope = scope
+        self._task = trio.lowlevel.current_task()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task is self._task:
+            self.left -= 1
+            if self.left == 0:
+                self._scope.cancel()
+
+
+async def cancelled_at(number: int, act: Callable[[], Awaitable[None]]) -> bool:
+    """False if it was done before that."""
+    with trio.CancelScope() as scope:
+        instrument = AtStep(number, scope)
+        trio.lowlevel.add_instrument(instrument)
+        try:
+            await act()
+        finally:
+            trio.lowlevel.remove_instrument(instrument)
+    return instrument.left <= 0
+
+
+async def take_note(happened: Sequence[Event]) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+async def ends_or_goes_on(version: ProtocolVersion, side: str, number: int) -> bool:
+    """A handshake and what follows, cancelled at one moment and then repeated.  False if there is no such moment."""
+    one, other = trio.testing.memory_stream_pair()
+    config = client_config(versions=[version])
+    client = TLSStream(one, ClientConnection(config, NAME), observe=take_note, linger=0.05)
+    server = TLSStream(other, ServerConnection(server_config()), observe=take_note, linger=0.05)
+    stream, peer = (client, server) if side == "client" else (server, client)
+    received, heard = bytearray(), bytearray()
+
+    async def work() -> None:
+        await stream.do_handshake()
+        while len(received) < len(DATA):
+            received.extend(await stream.receive_some())
+
+    async def answer() -> None:
+        with suppress(trio.BrokenResourceError):
+            if version == ProtocolVersion.TLS_1_3:
+                await peer.command(UpdateKeys(request_peer=True))
+            await peer.send_all(DATA)
+            heard.extend(await peer.receive_some())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer)
+        was_cancelled = await cancelled_at(number, work)
+        try:
+            await work()
+            assert received == DATA
+            await stream.send_all(b"hello")
+        except trio.BrokenResourceError:
+            nursery.cancel_scope.cancel()  # it says so
+    await trio.aclose_forcefully(client)
+    await trio.aclose_forcefully(server)
+    assert heard in (b"", b"hello")
+    return was_cancelled
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3])
+def test_a_stream_goes_on_wherever_it_was_cancelled_or_is_broken(version: ProtocolVersion, side: str) -> None:
+    """It does not wait for a peer that waits for it."""
+    number, clock = 1, trio.testing.MockClock(autojump_threshold=0)
+
+    async def main() -> bool:
+        with trio.fail_after(60):
+            return await ends_or_goes_on(version, side, number)
+
+    while trio.run(main, clock=clock):
+        number += 1
+    assert number > 15
+
+
+def test_what_was_cancelled_is_observed_when_the_stream_is_closed() -> None:
+    """If nobody has repeated it before."""
+
+    async def main() -> None:
+        seen: list[Event] = []
+        first = True
+
+        async def observe(happened: Sequence[Event]) -> None:
+            nonlocal first
+            if first and any(type(event).__name__ == "HandshakeCompleted" for event in happened):
+                first = False
+                await trio.sleep_forever()
+            seen.extend(happened)
+
+        one, other = trio.testing.memory_stream_pair()
+        client = TLSStream(one, ClientConnection(client_config(), NAME), observe=observe, linger=0.05)
+        server = TLSStream(other, ServerConnection(server_config()), linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.do_handshake)
+            with trio.move_on_after(1):
+                await client.do_handshake()
+            await client.aclose()
+            nursery.cancel_scope.cancel()
+        await trio.aclose_forcefully(server)
+        assert sum(type(event).__name__ == "HandshakeCompleted" for event in seen) == 1
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+# --- asyncio -------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_whose_hook_was_cancelled_has_ended() -> None:
+    """By an application that cancels all tasks, say; and then waits for its connections."""
+
+    async def main() -> None:
+        asked = asyncio.Event()
+
+        async def prepare(question: PrepareTicket) -> Command:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def cancel_all_others(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.command(IssueTicket())  # type: ignore[attr-defined]  # it is ours
+            writer.write(b"hello")
+            await asked.wait()
+            for task in asyncio.all_tasks():
+                if task.get_coro().__qualname__.startswith("TLSProtocol"):  # type: ignore[union-attr]
+                    task.cancel()
+            with pytest.raises(ConnectionAbortedError):
+                await reader.read()
+
+        config = server_config(answers={PrepareTicket: ASK})
+        async with on_asyncio.serving(
+            config, cancel_all_others, answers={PrepareTicket: prepare}, linger=0.1
+        ) as port:
+            reader, writer = await open_connection("127.0.0.1", port, client_config(), server_name=NAME)
+            with pytest.raises(AsyncioTLSError):
+                await reader.read()
+            writer.close()
+
+    on_asyncio.run(main())

@@ -1,0 +1,65 @@
+"""Who may go on, of the two between whom a connection stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from sansticket import events
+from sansticket_wrappers.asyncio.early_data import Waiting
+from sansticket_wrappers.asyncio.socket_end import SocketEnd
+
+Kept = events.DataReceived | events.EarlyDataReceived | events.PeerClosed
+
+
+class Flow(SocketEnd):
+    """What holds the socket back, and the application."""
+
+    app: asyncio.Protocol
+
+    # Not yet:
+    ending: bool = False
+    """Nothing more goes out, and what comes in is dropped."""
+    reading_paused: bool = False
+    """By the application."""
+    _connected = False
+    _socket_full = False
+    _app_paused = False
+    _waiting: Waiting | None = None
+    _busy = False
+    """With hooks.  Whatever the application wants meanwhile waits in the backlog."""
+    _kept: deque[Kept] | None = None
+    """What came together with something upon which the application paused."""
+    _error: Exception | None = None
+
+    def pause_writing(self) -> None:
+        self._socket_full = True
+        self.update_flow()
+
+    def resume_writing(self) -> None:
+        self._socket_full = False
+        self.update_flow()
+
+    def update_flow(self) -> None:
+        """Tell both neighbours whether they may go on.  While the application is busy neither may.
+
+        After a failure what is written goes nowhere: whoever drains waits for ``connection_lost``, which says why.
+        """
+        busy = self._busy
+        if self.socket_transport is not None and not self.socket_transport.is_closing():
+            if self.ending or not (busy or self.reading_paused or self._kept):
+                self.socket_transport.resume_reading()
+            else:
+                self.socket_transport.pause_reading()
+        waits = self._waiting is not None and bool(self._waiting.commands)
+        paused = busy or self._socket_full or waits or self._error is not None
+        if self._connected and paused != self._app_paused:
+            self._app_paused = paused
+            try:
+                tell = self.app.pause_writing if paused else self.app.resume_writing
+                tell()
+            except Exception as error:  # as asyncio has it: a connection does not fail for that
+                self._report(f"{'pause' if paused else 'resume'}_writing failed", error)
+
+    def _report(self, message: str, error: Exception) -> None:
+        self.loop.call_exception_handler({"message": message, "exception": error, "protocol": self})
