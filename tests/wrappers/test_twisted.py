@@ -1475,7 +1475,7 @@ def test_an_observer_that_fails_ends_its_connection_only() -> None:
 
     async def main(reactor: Any) -> None:
         async with serving(reactor, server_config(), hooks=lambda: Hooks(observe=observe)) as server:
-            with pytest.raises(AssertionError, match="TLSError.*internal_error"):
+            with pytest.raises(AssertionError, match=r"TLSError.*internal_error"):
                 await ask(reactor, server.port)
 
     run(main, complaints=["the store is on fire"])
