@@ -24,7 +24,9 @@ from sansticket import (
 from sansticket_wrappers.asyncio import TLSError as AsyncioTLSError
 from sansticket_wrappers.asyncio import open_connection
 from sansticket_wrappers.trio import TLSStream
+from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
+from tests.support.loops import LOOPS, Loop
 from tests.wrappers import test_asyncio as on_asyncio
 from tests.wrappers.test_trio import NAME
 
@@ -179,3 +181,27 @@ def test_a_connection_whose_hook_was_cancelled_has_ended() -> None:
             writer.close()
 
     on_asyncio.run(main())
+
+
+@LOOPS
+def test_an_attempt_is_cancelled_in_whichever_round_of_the_loop(new_loop: Loop) -> None:
+    """And raises nothing else for it."""
+
+    async def main() -> None:
+        async with on_asyncio.serving(server_config(), linger=0.1) as port:
+            rounds, done = 0, False
+            while not done:
+                attempt = asyncio.ensure_future(
+                    open_connection("127.0.0.1", port, client_config(), server_name=NAME, linger=0.1)
+                )
+                for _ in range(rounds):
+                    await asyncio.sleep(0)
+                done = attempt.done()
+                attempt.cancel()
+                with suppress(asyncio.CancelledError):
+                    _, writer = await attempt
+                    writer.close()
+                rounds += 1
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(main(), PATIENCE))

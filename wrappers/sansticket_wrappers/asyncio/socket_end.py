@@ -24,12 +24,11 @@ class SocketEnd(asyncio.BufferedProtocol):
             self._call_later(self._linger, self._wait_for_peer, left)
 
     def _close_socket(self) -> None:
+        self._stop_timer()
         if self.socket_transport is not None:
             self.socket_transport.close()
             if self.socket_transport.get_write_buffer_size():
                 self._wait_for_peer(None)
-            else:
-                self._stop_timer()
 
     def _call_later(self, delay: float, function: Callable[..., None], *arguments: object) -> None:
         """At most one thing is waited for at a time."""

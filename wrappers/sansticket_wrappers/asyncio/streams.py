@@ -59,10 +59,16 @@ async def open_connection(
 
 async def _connect(tls: TLSProtocol, where: tuple[Any, ...], options: dict[str, Any]) -> None:
     """Until the handshake is done, or nothing is left of it."""
+    connected = False
     try:
         await tls.loop.create_connection(lambda: tls, *where, **options)
+        connected = True
         await tls.ready
     except BaseException:
+        if not connected:
+            tls.socket_transport = (
+                None  # if there was one, the loop has closed it, and uvloop's refuses everything
+            )
         tls.cancel()
         raise
 
