@@ -183,12 +183,17 @@ def test_a_connection_whose_hook_was_cancelled_has_ended() -> None:
     on_asyncio.run(main())
 
 
+async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        await reader.read()
+
+
 @LOOPS
 def test_an_attempt_is_cancelled_in_whichever_round_of_the_loop(new_loop: Loop) -> None:
     """And raises nothing else for it."""
 
     async def main() -> None:
-        async with on_asyncio.serving(server_config(), linger=0.1) as port:
+        async with on_asyncio.serving(server_config(), listen, linger=0.1) as port:
             rounds, done = 0, False
             while not done:
                 attempt = asyncio.ensure_future(
