@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from sansticket import events
 from sansticket_wrappers.asyncio.early_data import Waiting
 from sansticket_wrappers.asyncio.socket_end import SocketEnd
+
+MAX_ANSWERS: Final = 65_536
+"""Bytes: thousands of answers to KeyUpdates.  Who has not read so many of them will not read these either."""
 
 Kept = events.DataReceived | events.EarlyDataReceived | events.PeerClosed
 
@@ -24,6 +28,8 @@ class Flow(SocketEnd):
     """By the application."""
     _connected = False
     _socket_full = False
+    _answers = 0
+    """Bytes that the peer has brought about since it takes no more."""
     _app_paused = False
     _waiting: Waiting | None = None
     _busy = False
@@ -38,7 +44,18 @@ class Flow(SocketEnd):
 
     def resume_writing(self) -> None:
         self._socket_full = False
+        self._answers = 0
         self.update_flow()
+
+    def count_answer(self, length: int) -> None:
+        """It is bounded what a peer can have us keep for it, that asks and takes no answers: then it is not read.
+
+        KeyUpdates, say: it can send any number of them, with data in between.
+        """
+        if self._socket_full:
+            self._answers += length
+            if self._answers > MAX_ANSWERS:
+                self.update_flow()
 
     def update_flow(self) -> None:
         """Tell both neighbours whether they may go on.  While the application is busy neither may.
@@ -47,12 +64,13 @@ class Flow(SocketEnd):
         """
         busy = self._busy
         if self.socket_transport is not None and not self.socket_transport.is_closing():
-            if self.ending or not (busy or self.reading_paused or self._kept):
+            waits = busy or self.reading_paused or self._kept or self._answers > MAX_ANSWERS
+            if self.ending or not waits:
                 self.socket_transport.resume_reading()
             else:
                 self.socket_transport.pause_reading()
-        waits = self._waiting is not None and bool(self._waiting.commands)
-        paused = busy or self._socket_full or waits or self._error is not None
+        early = self._waiting is not None and bool(self._waiting.commands)
+        paused = busy or self._socket_full or early or self._error is not None
         if self._connected and paused != self._app_paused:
             self._app_paused = paused
             try:

@@ -130,7 +130,7 @@ class TLSProtocol(Flow):
         happened = None if self.ending else self.connection.receive_data(buffer[:nbytes])
         self._give_back_buffer()
         if happened is not None:
-            self._step(happened)
+            self._step(happened, received=True)
 
     def _give_back_buffer(self) -> None:
         if self._buffer is not None:
@@ -195,10 +195,10 @@ class TLSProtocol(Flow):
 
     # --- what happens
 
-    def _step(self, happened: list[Event]) -> None:
+    def _step(self, happened: list[Event], *, received: bool = False) -> None:
         """After every call that gives events: write what there is to write, then look at them."""
         if not happened:
-            self._flush()
+            self._flush(received)
             return
         if self._watch is not None:
             self._watch(happened)
@@ -209,7 +209,7 @@ class TLSProtocol(Flow):
                 self._attending = attending
                 self.update_flow()
         else:
-            self._flush()
+            self._flush(received)
             self._handle(happened)
 
     def _seen(self, happened: list[Event]) -> list[Event]:
@@ -240,7 +240,7 @@ class TLSProtocol(Flow):
                         await self._hooks.observe(happened)
                     if self._lost:
                         break  # the application knows of the end, or never of the connection
-                    self._flush()
+                    self._flush(received=True)
                     self._handle(happened)
                     question = self.connection.pending
                     if question is None:
@@ -365,10 +365,12 @@ class TLSProtocol(Flow):
         if not self.app.eof_received():
             self.close()
 
-    def _flush(self) -> None:
+    def _flush(self, received: bool = False) -> None:
         data = self.connection.data_to_send()
         if data and self.socket_transport is not None and not self.socket_transport.is_closing():
             self.socket_transport.write(data)
+            if received:
+                self.count_answer(len(data))
 
     # --- the end
 

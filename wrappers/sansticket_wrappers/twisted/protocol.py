@@ -31,6 +31,8 @@ from sansticket_wrappers.twisted.transport import TLSTransport
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
+MAX_ANSWERS: Final = 65_536
+"""Bytes: thousands of answers to KeyUpdates.  Who has not read so many of them will not read these either."""
 
 log = Logger()
 T = TypeVar("T")
@@ -90,6 +92,7 @@ class TLSProtocol(Protocol):
         self._awaited: Deferred[Any] = succeed(None)
         self._backlog: deque[Command | bytes] = deque()
         self._full = False
+        self._answers = 0
         self._reading = True
         self._peer_closed = False
         self._end_of_stream = False
@@ -154,6 +157,7 @@ class TLSProtocol(Protocol):
 
     def resumeProducing(self) -> None:
         self._full = False
+        self._answers = 0
         if self.ending:
             self._shut_down()
         else:
@@ -170,13 +174,14 @@ class TLSProtocol(Protocol):
         if self._busy:
             self._backlog.append(what)
         elif not self.ending:
-            self._step(self._act(what))
+            self._step(self._act(what), received=isinstance(what, bytes))
 
     def update_flow(self) -> None:
         """Tell both neighbours whether they may go on.  While the application is busy neither may."""
         if self.lost:
             return
-        reading = self.ending or not (self._busy or self.reading_paused)
+        waits = self._busy or self.reading_paused or self._answers > MAX_ANSWERS
+        reading = self.ending or not waits
         if reading != self._reading and not self._end_of_stream:
             self._reading = reading
             tell = self.transport.resumeProducing if reading else self.transport.pauseProducing
@@ -221,14 +226,14 @@ class TLSProtocol(Protocol):
             log.failure("TLS command failed")
             return []
 
-    def _step(self, happened: list[Event]) -> None:
+    def _step(self, happened: list[Event], *, received: bool = False) -> None:
         """After every call that gives events: write what there is to write, then look at them."""
         if self._hooks.concerns(happened):
             self._busy = True
             self.update_flow()
             Deferred.fromCoroutine(self._attend(happened)).addErrback(self._hook_failed)
         else:
-            self._flush()
+            self._flush(received)
             self._handle(happened)
             self._close_if_all_is_said()
 
@@ -237,7 +242,7 @@ class TLSProtocol(Protocol):
         try:
             while True:
                 await self._wait_for(self._hooks.tell(happened))
-                self._flush()
+                self._flush(received=True)
                 self._handle(happened)
                 question = self.connection.pending
                 if question is None:
@@ -354,9 +359,13 @@ class TLSProtocol(Protocol):
             else:
                 waiter.errback(self._reason)
 
-    def _flush(self) -> None:
+    def _flush(self, received: bool = False) -> None:
+        """What the peer has brought about is bounded, where it takes no more: then it is not read."""
         if data := self.connection.data_to_send():
             self.transport.write(data)
+            if received and self._full:
+                self._answers += len(data)
+                self.update_flow()
 
     # --- the end
 
