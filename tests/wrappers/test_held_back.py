@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+import pytest
 from attrs import evolve
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
@@ -13,6 +17,7 @@ from twisted.internet.testing import StringTransport
 
 from sansticket import ClientConnection, SendData, ServerConnection, UpdateKeys
 from sansticket_wrappers.asyncio import Hooks, TLSProtocol
+from sansticket_wrappers.blocking import SSLContext
 from sansticket_wrappers.twisted import Hooks as TwistedHooks
 from sansticket_wrappers.twisted import TLSProtocol as TwistedProtocol
 from tests.support.configs import client_config, server_config
@@ -122,3 +127,43 @@ def test_on_twisted() -> None:
         lambda: sock.producerState == "producing",
         full,
     )
+
+
+def test_on_blocking_sockets() -> None:
+    """A read waits for the answers then; here it says so, since the socket does not block."""
+    one, other = socket.socketpair()
+    client = ClientConnection(client_config(), NAME)
+    one.setblocking(False)
+    other.setblocking(False)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    context = SSLContext(server_config())
+    with other, context.wrap_socket(one, server_side=True, do_handshake_on_connect=False) as sock:
+        for _ in range(2):
+            other.send(client.data_to_send())
+            with suppress(ssl.SSLWantReadError):
+                sock.do_handshake()
+            client.receive_data(other.recv(65_536))
+        read = 0
+
+        def ask_and_read() -> None:
+            nonlocal read
+            for update in key_updates(client):
+                other.send(update)
+                read += len(sock.recv(100))
+
+        with pytest.raises(ssl.SSLWantWriteError):
+            ask_and_read()
+        assert read > 4000
+        while data := read_at_once(other):
+            assert len(data) < BOUND
+            with suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                sock.recv(100)
+        with pytest.raises(ssl.SSLWantReadError):
+            sock.recv(100)
+
+
+def read_at_once(sock: socket.socket) -> bytes:
+    try:
+        return sock.recv(65_536)
+    except BlockingIOError:
+        return b""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final
 
 from sansticket import events
 from sansticket_wrappers.asyncio.early_data import Waiting
 from sansticket_wrappers.asyncio.socket_end import SocketEnd
-
-MAX_ANSWERS: Final = 65_536
-"""Bytes: thousands of answers to KeyUpdates.  Who has not read so many of them will not read these either."""
+from sansticket_wrappers.unread import MAX_ANSWERS
 
 Kept = events.DataReceived | events.EarlyDataReceived | events.PeerClosed
 
@@ -48,10 +45,7 @@ class Flow(SocketEnd):
         self.update_flow()
 
     def count_answer(self, length: int) -> None:
-        """It is bounded what a peer can have us keep for it, that asks and takes no answers: then it is not read.
-
-        KeyUpdates, say: it can send any number of them, with data in between.
-        """
+        """What a peer has brought about and takes no more is bounded: then it is not read."""
         if self._socket_full:
             self._answers += length
             if self._answers > MAX_ANSWERS:

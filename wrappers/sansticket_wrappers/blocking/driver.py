@@ -10,6 +10,7 @@ It stands where OpenSSL's object stands, and does what that does:
   socket is right, and after ``unwrap`` the socket is where the peer's close_notify ended (STARTTLS and back).
 - One thread may read while another writes.  A reader waits for nobody who writes: what it has to send itself (the
   answer to a KeyUpdate, an alert) it gives to whoever is writing, or to the socket as far as that takes it at once.
+  Only where the peer goes on asking for answers, and reads none of them, it waits until they are sent.
 
 Three locks: ``_reading`` and ``_writing`` are held while the socket is waited for, in this order where both are;
 ``_lock`` guards the SSLObject and its buffers, and nothing is waited for under it.
@@ -26,6 +27,7 @@ from sansticket import Command
 from sansticket.adapters.failures import failure
 from sansticket_wrappers.blocking.facts import Facts, SocketObject
 from sansticket_wrappers.blocking.waiting import Call
+from sansticket_wrappers.unread import MAX_ANSWERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +63,8 @@ class Driver(Facts):
         self._unsent: memoryview = memoryview(b"")
         self._accepted = 0
         """Bytes of the caller's that are encrypted, and of which he has not been told: they are unsent."""
+        self._answers = 0
+        """Bytes that reading has brought about, since all was sent."""
         self._ready = False
 
     # --- what SSLSocket calls
@@ -75,7 +79,8 @@ class Driver(Facts):
             self.do_handshake()
         call = Call(self.socket(), "read")
         with call.holding(self._reading):
-            return self._until_done(lambda: self.tls.read(len, buffer), call, self._offer)
+            self._send_answers(call)
+            return self._until_done(lambda: self._read(len, buffer), call, self._offer)
 
     def write(self, data: ReadableBuffer) -> int:
         """All of it, unless the socket takes no more: then as much as it has taken."""
@@ -184,6 +189,8 @@ class Driver(Facts):
         if not self._unsent:
             with self._lock:
                 self._unsent = memoryview(self._outgoing.read())
+            if not self._unsent:
+                self._answers = 0
         return len(self._unsent) > 0
 
     def _flush(self, call: Call) -> None:
@@ -208,6 +215,20 @@ class Driver(Facts):
                 self._writing.release()
 
     # --- in
+
+    def _read(self, len: int, buffer: WriteableBuffer | None) -> Any:
+        """To be called with ``_lock``."""
+        before = self._outgoing.pending
+        try:
+            return self.tls.read(len, buffer)
+        finally:
+            self._answers += self._outgoing.pending - before
+
+    def _send_answers(self, call: Call) -> None:
+        """Before more is read of a peer that takes none of them."""
+        if self._answers > MAX_ANSWERS:
+            with call.holding(self._writing):
+                self._flush(call)
 
     def _take_record(self, call: Call) -> None:
         """What comes next, up to the end of its record and no further."""

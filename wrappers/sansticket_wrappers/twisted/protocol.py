@@ -28,11 +28,10 @@ from sansticket import (
 )
 from sansticket_wrappers.twisted.hooks import Hooks, TLSError
 from sansticket_wrappers.twisted.transport import TLSTransport
+from sansticket_wrappers.unread import MAX_ANSWERS
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
-MAX_ANSWERS: Final = 65_536
-"""Bytes: thousands of answers to KeyUpdates.  Who has not read so many of them will not read these either."""
 
 log = Logger()
 T = TypeVar("T")
