@@ -17,10 +17,9 @@ class Flow(SocketEnd):
     """What holds the socket back, and the application."""
 
     app: asyncio.Protocol
+    ending: bool
 
     # Not yet:
-    ending: bool = False
-    """Nothing more goes out, and what comes in is dropped."""
     reading_paused: bool = False
     """By the application."""
     _connected = False

@@ -55,6 +55,8 @@ class TLSProtocol(Flow):
     # Not yet:
     closing: bool = False
     """The application has said that it is through."""
+    ending: bool = False
+    """Nothing more goes out, and what comes in is dropped."""
     truncated: bool = False
     _completed = False
     _lost = False

@@ -56,6 +56,8 @@ class TLSProtocol(Protocol):
     transport: Any
     _said_close = False
     """And what that brings is not done yet."""
+    _answers = 0
+    """Bytes that the peer has brought about since it takes no more."""
 
     def __init__(
         self,
@@ -91,7 +93,6 @@ class TLSProtocol(Protocol):
         self._awaited: Deferred[Any] = succeed(None)
         self._backlog: deque[Command | bytes] = deque()
         self._full = False
-        self._answers = 0
         self._reading = True
         self._peer_closed = False
         self._end_of_stream = False
