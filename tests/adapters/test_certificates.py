@@ -307,7 +307,7 @@ def test_several_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert context.cert_store_stats()["x509"] == 3
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", authority().pem[:100]])
+@pytest.mark.parametrize("content", [b"", b"garbage", authority().pem[:100]], ids=["empty", "garbage", "cut"])
 def test_a_file_of_the_system_that_cannot_be_read(
     house: House, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,7 +124,9 @@ def test_the_keys_are_in_no_file() -> None:
     plays(one)
 
 
-@pytest.mark.parametrize("given", [Close, SendData, object(), Script, "Close", None, {}, 5], ids=repr)
+@pytest.mark.parametrize(
+    "given", [Close, SendData, object(), Script, "Close", None, {}, 5], ids=lambda given: type(given).__name__
+)
 def test_what_is_no_command_is_refused_again_in_the_same_words(given: Any) -> None:
     """The commonest: a command without its parentheses."""
     client, _ = talk()
