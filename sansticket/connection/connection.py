@@ -167,8 +167,6 @@ class Connection:
     def _check_command(self, command: Command) -> None:
         engine = self._engine
         name, ended = type(command).__name__, type(engine.state) is Ended
-        if not isinstance(command, Command):  # a message would be taken for the peer's
-            raise LocalProtocolError(f"send with {name}; expected a Command")
         engine.require_no_answer_before(name)
         if engine.spent:
             raise LocalProtocolError(f"{name} on {engine.spent}")
@@ -179,6 +177,8 @@ class Connection:
         if type(command) is not Close and (ended or closed):
             after = "the end of the connection" if ended else "Close"
             raise LocalProtocolError(f"{name} after {after}; expected nothing more")
+        if not isinstance(command, Command):  # a message would be taken for the peer's
+            raise LocalProtocolError(engine.not_accepted(command))
 
     def _make_room_for(self, command: Command) -> None:
         """New keys in time for data, and for the tickets that leave first; not for what is refused."""

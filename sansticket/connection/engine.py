@@ -198,7 +198,8 @@ class Engine:
             self.facts = ConnectionFacts(**known, application=self.application)
         return self.facts
 
-    def _not_accepted(self, command: Input) -> str:
+    def not_accepted(self, command: Input) -> str:
+        """In words what is expected in its place."""
         expected = commands_expected_in(type(self.state))
         if type(command) is SendEarlyData and self.pending is None:
             expected = f"SendData after HandshakeCompleted ({self.early_data})"
@@ -212,7 +213,7 @@ class Engine:
         before, config = self.state, self.config
         handler = accepted_by(type(before)).get(type(item))
         if handler is None:
-            raise LocalProtocolError(self._not_accepted(item))
+            raise LocalProtocolError(self.not_accepted(item))
         logs = config.key_log is not None
         out = self.outbound
         flight = Flight(
