@@ -254,9 +254,8 @@ class TLSProtocol(Flow):
             self._hook_failed(error)
         except asyncio.CancelledError as error:
             if was_cancelled():
-                if (
-                    not self.ending
-                ):  # it was whoever cancels all tasks: nobody would go on with this connection
+                # It was whoever cancels all tasks: nobody would go on with this connection.
+                if not self.ending:
                     self._give_up(ConnectionAbortedError("a hook was cancelled"))
                 raise
             self._hook_failed(cancelled_within(error))

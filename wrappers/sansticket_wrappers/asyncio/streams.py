@@ -66,9 +66,8 @@ async def _connect(tls: TLSProtocol, where: tuple[Any, ...], options: dict[str, 
         await tls.ready
     except BaseException:
         if not connected:
-            tls.socket_transport = (
-                None  # if there was one, the loop has closed it, and uvloop's refuses everything
-            )
+            # If there was one, the loop has closed it, and uvloop's refuses everything.
+            tls.socket_transport = None
         tls.cancel()
         raise
 
