@@ -388,6 +388,19 @@ def test_a_handler_that_does_not_rest_ends_where_it_is(tmp_path: Path) -> None:
     run(main())
 
 
+def test_who_waits_for_a_successor_hears_that_none_can_come(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with await start(tmp_path / "s", server_config()) as server:
+            waiting = asyncio.create_task(server.replaced())
+            await asyncio.sleep(0)
+        for waits in (waiting, server.replaced()):
+            with pytest.raises(RestartError, match="the server was closed"):
+                await waits
+        await server.close()  # a second time
+
+    run(main())
+
+
 def test_at_rest_is_nothing_on_a_server_that_stays() -> None:
     from sansticket_wrappers.asyncio import start_server
 

@@ -35,7 +35,7 @@ READY, TAKEN, REFUSED, GO = b"R", b"Y", b"N", b"G"
 
 
 class RestartError(ConnectionError):
-    """The other process says what nobody expected, or nothing any more."""
+    """The other process says what nobody expected, or nothing any more; or none can come."""
 
 
 class Line:

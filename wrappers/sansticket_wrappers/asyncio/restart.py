@@ -145,7 +145,10 @@ class RestartableServer:
             await asyncio.shield(self._handing)
 
     async def replaced(self) -> None:
-        """Until a successor has all connections, or ``grace`` seconds have passed since it came."""
+        """Until a successor has all connections, or ``grace`` seconds have passed since it came.
+
+        Raises ``RestartError`` if the server is closed before.
+        """
         await asyncio.shield(self._replaced)
 
     async def close(self) -> None:
@@ -161,6 +164,9 @@ class RestartableServer:
             self._handing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._handing
+        if not self._replaced.done():
+            self._replaced.set_exception(RestartError("the server was closed, and nobody has replaced it"))
+            self._replaced.exception()  # whether anybody waits for it is their affair
 
     async def __aenter__(self) -> Self:
         return self
