@@ -107,6 +107,7 @@ class Connection:
             # The way of nearly all commands: no step, since nothing changes but the record layer.
             try:
                 outbound.writer.write(APPLICATION_DATA, command.data)
+                outbound.answer_waits = False
             except Exception as error:
                 raise self._not_written(command, error) from error
             except BaseException as error:

@@ -331,6 +331,7 @@ def _answer_failed(state: Asking, error: Exception) -> Fault:
 
 def _send_application_data(engine: Engine, effect: SendApplicationData) -> None:
     engine.outbound.write(APPLICATION_DATA, effect.data)
+    engine.outbound.answer_waits = False
 
 
 def _send_change_cipher_spec(engine: Engine, effect: SendChangeCipherSpec) -> None:

@@ -18,7 +18,7 @@ class Outbound:
     ``messages`` holds handshake messages that are not in records yet: those under the same keys share their records,
     also those of several steps.  ``closed``: close_notify was our last word.  ``silent``: nothing was ever handed
     out.  Since bytes were last handed out, ``unsent_tickets`` were made, and ``answer_waits`` says that a KeyUpdate
-    of the peer's was answered.
+    of the peer's was answered, with no data behind the answer.
     """
 
     __slots__ = ("answer_waits", "closed", "messages", "silent", "unsent_tickets", "writer")

@@ -133,7 +133,9 @@ class Handover:
     empty_records: int = field(metadata=_as(number(1), "Records without content in a row, so far."))
     unsent: bytes = field(metadata=_as(BYTES, "What was in ``data_to_send``: it leaves before all else."))
     unsent_tickets: int = field(metadata=_as(number(4), "Tickets among it."))
-    answer_waits: bool = field(metadata=_as(FLAG, "Our answer to a KeyUpdate is among it."))
+    answer_waits: bool = field(
+        metadata=_as(FLAG, "Our answer to a KeyUpdate is among it, and no data behind it.")
+    )
     stream_ended: bool = field(metadata=_as(FLAG, "The peer's stream has ended, behind its close_notify."))
     peer_closed: bool = field(metadata=_as(FLAG, "The peer's close_notify has come."))
     closed: bool = field(metadata=_as(FLAG, "Our close_notify is out, or in ``unsent``."))

@@ -104,6 +104,26 @@ def test_key_updates(moment: Moment) -> None:
 
 
 @at(CONNECTED)
+def test_one_answer_for_all_requests_before_the_next_data(moment: Moment) -> None:
+    """RFC 9846 section 4.7.3: whoever is silent meanwhile answers once, and whoever sends data answers before it,
+    whether or not the last answer and the data behind it have left."""
+    peer = moment()
+    peer.listen().heard.clear()
+    for data in (b"one", b"two"):
+        for expected in (
+            [KeysUpdated(by_peer=True), KeysUpdated(by_peer=False)],
+            [KeysUpdated(by_peer=True)],
+        ):
+            assert peer.send_message(KeyUpdate(1)) == expected
+            peer.update_keys()
+        peer.victim.send(SendData(data))
+        peer.expect_update()
+    peer.listen()
+    assert peer.heard == [KeyUpdate(0), KeyUpdate(0)]
+    assert peer.data == b"onetwo"
+
+
+@at(CONNECTED)
 @refused(Reason.TOO_MANY_KEY_UPDATES)
 def test_flood_of_key_updates(moment: Moment) -> HostilePeer:
     """Empty records between them are no data."""

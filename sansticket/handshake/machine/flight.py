@@ -145,7 +145,8 @@ class Flight:
     ``now`` is in seconds since the epoch; ``received`` holds the raw bytes of the handshake message being
     handled, for the transcript; ``num_tickets`` is the number set on the connection, None if there is none;
     ``logs_secrets`` says whether anybody wants the lines of a key log, ``can_send`` that our close_notify is not out,
-    ``answer_waits`` that an answer of ours to a KeyUpdate waits to be written; ``answers_update``: here is one.
+    ``answer_waits`` that an answer of ours to a KeyUpdate waits to be written, with no data behind it;
+    ``answers_update``: here is one.
     ``before_alert`` is done even if the step fails: the peer does not have the keys that we write with at present.
     """
 

@@ -62,7 +62,7 @@ class Connected(State):
         flight.emit(KeysUpdated(by_peer=True))
         connected = evolve(self, reading_secret=secret, asked_for_update=False)
         wanted = message.request_update == KeyUpdateRequest.UPDATE_REQUESTED
-        # One answer is enough as long as it waits to be written, however many ask for it.
+        # However many ask for it, one answer is enough as long as it waits to be written, and no data behind it.
         if wanted and flight.can_send and not flight.answer_waits and self.key_updates < MAX_KEY_UPDATES:
             flight.answers_update = True
             return connected.with_new_writing_keys(KeyUpdateRequest.UPDATE_NOT_REQUESTED, flight)
