@@ -42,9 +42,8 @@ WRONG = {
     "nothing": ".",
     "an empty label": "server..example",
     "an empty label first": ".server.example",
-    "a dot at the end": "server.example.",
-    "an IPv4 address": "192.0.2.1",
-    "an IPv6 address": "2001:db8::1",
+    "two dots at the end": "server.example..",
+    "an IPv4 address with a dot at the end": "192.0.2.1.",
     "an IPv6 address with a zone": "fe80::1%eth0",
     "an IPv6 address in brackets": "[2001:db8::1]",
     "a port": "server.example:443",
@@ -113,6 +112,21 @@ def test_a_server_name_that_is_no_dns_name_is_refused(what: str) -> None:
         server_name_of(hello(WRONG[what]))
     assert caught.value.reason is Reason.ILLEGAL_VALUE
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Server.Example.", "server.example"),
+        ("localhost.", "localhost"),
+        ("192.0.2.1", None),
+        ("2001:DB8::1", None),
+        ("::ffff:192.0.2.1", None),
+    ],
+)
+def test_what_clients_say_and_should_not(said: str, meant: str | None) -> None:
+    """RFC 6066 section 3 has neither a dot at the end nor an address; browsers send the one, users of OpenSSL both."""
+    assert server_name_of(hello(said)) == meant
 
 
 @pytest.mark.parametrize("version", [0x0303, 0x0304])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
+from OpenSSL import SSL
 
 from sansticket import (
     CipherSuite,
@@ -157,6 +158,22 @@ def test_our_server_with_every_suite_full_and_resumed(suite: str) -> None:
     exchange(again, peer)
     assert again.resumed
     assert peer.resumed
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+@pytest.mark.parametrize(
+    ("said", "meant"), [("server.example.", "server.example"), ("192.0.2.1", None), ("2001:db8::1", None)]
+)
+def test_names_that_openssl_should_not_send(version: int, said: str, meant: str | None) -> None:
+    """The dot is no part of a name, and an address is none: so it is for a resumption, too."""
+    theirs = context(authority=authority(), version=version)
+    config, session = server_config(), None
+    for name in (said, meant):
+        ours, peer = ServerConnection(config), PyOpenSSLPeer(theirs, server_name=name, session=session)
+        exchange(ours, peer)
+        assert ours.server_name == meant
+        assert ours.resumed is (session is not None)
+        session = peer.tls.get_session()
 
 
 def test_both_export_the_same_keys_and_log_the_same_secrets() -> None:

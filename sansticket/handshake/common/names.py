@@ -60,11 +60,23 @@ def server_name_of(hello: ClientHello) -> str | None:
     if extension is None:
         return None
     name = extension.host_name.decode("ascii").lower()  # the wire has made sure that it is ASCII
-    if not is_dns_name(name):
+    return name if is_dns_name(name) else name_meant(name)
+
+
+def name_meant(name: str) -> str | None:
+    """What stands for the name of a client that says what it should not, and means no harm; Fault for all else.
+
+    Browsers leave the dot at the end that stood in the URL, and so does whoever gives OpenSSL a name with one: it is no
+    part of the name.  Who gives OpenSSL an IP address has told us no name.
+    """
+    if is_ip_address(name):
+        return None
+    meant = name.removesuffix(".")
+    if not is_dns_name(meant):
         raise Fault(
             Reason.ILLEGAL_VALUE, f"server_name {quoted(name)}, {len(name)} bytes, which is no DNS name"
         )
-    return name
+    return meant
 
 
 def credentials_named(config: ServerConfig, server_name: str | None) -> tuple[Credential, ...]:
