@@ -23,6 +23,7 @@ PAGE: Final = Document("peers.md")
         ("num_tickets", 2),
         ("ticket_lifetime", 7200),
         ("tickets_without_psk_modes", False),
+        ("resume_with_other_name", False),
         ("single_use_tickets", False),
     ],
 )
