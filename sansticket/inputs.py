@@ -70,6 +70,11 @@ def has_float(value: float) -> bool:
     return True
 
 
+def is_time(value: float) -> bool:
+    """Whether it is a finite number, and not too large for a float."""
+    return has_float(value) and isfinite(value)
+
+
 def random_bytes(entropy: Entropy, length: int) -> bytes:
     """``length`` bytes of ``entropy``.  ConfigError ``entropy`` if it gives anything else: less would be no secret."""
     made: Any = entropy(length)

@@ -4,6 +4,7 @@ What a peer sends ends up in reasons, records, exceptions and what the command l
 on terminals.  ``quoted`` is for one piece of it; ``printable`` holds a whole text to its bound, whoever made it.
 """
 
+from reprlib import Repr
 from typing import Final
 
 MAX_PIECE: Final = 200
@@ -16,11 +17,29 @@ CUT: Final = "..."
 """Stands at the end of what was longer."""
 
 
+class _Short(Repr):
+    """Of an integer that has more digits than Python writes it says so (``sys.set_int_max_str_digits``)."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return "<an integer of thousands of digits>"
+
+
+short: Final = _Short().repr
+"""``repr`` of what the application gave, with the middle left out where it is long."""
+
+
 def quoted(piece: object) -> str:
     """``repr`` of what came from somebody else, cut to ``MAX_PIECE`` characters."""
     if isinstance(piece, str | bytes | bytearray | tuple):
         piece = piece[:MAX_PIECE]  # no more is shown, and the rest may be long
-    return printable(repr(piece), MAX_PIECE)
+    try:
+        text = repr(piece)
+    except ValueError:  # an integer of thousands of digits is in it
+        text = short(piece)
+    return printable(text, MAX_PIECE)
 
 
 def plain(piece: object) -> str:

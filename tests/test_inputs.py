@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -17,14 +18,19 @@ from sansticket import (
     Credential,
     ImportedIdentity,
     IssueTicket,
+    LocalProtocolError,
     OpenedTicket,
+    OpenSSLTicketKey,
     ProvideSession,
     ProvideSignature,
     RejectPeer,
+    ReplayRecorder,
     ResolveTicket,
+    Revocations,
     SealTicket,
     SendData,
     ServerConfig,
+    ServerConnection,
     Session,
     SessionCache,
     SessionFormatError,
@@ -34,6 +40,7 @@ from sansticket import (
     TicketOpened,
     TicketProtected,
     TicketStatus,
+    TicketUses,
     TrustAnchors,
     UpdateKeys,
     UseConfig,
@@ -42,11 +49,14 @@ from sansticket.commands import Command
 from sansticket.errors import ConfigError
 from sansticket.inputs import as_bytes, random_bytes
 from sansticket.library import SSL_SESSIONS
+from sansticket.testing import PrivateAuthority
 from tests.support.credentials import anchors, server_credential
 from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
 from tests.support.sessions import ORDINARY
 
 AUTHORITY: Final = anchors().certificates[0]
+HUGE: Final = (pytest.param(10**5000, id="huge"), pytest.param(-(10**5000), id="negative"))
+OLD_KEY: Final = partial(OpenSSLTicketKey, bytes(16), bytes(16), bytes(16))
 
 # --- sessions ------------------------------------------------------------------------------------------------
 
@@ -280,3 +290,45 @@ def test_a_server_with_too_little_entropy_ends(entropy: Any) -> None:
     events = sansticket.ServerConnection(config).receive_data(client.data_to_send())
     assert isinstance(events[-1], sansticket.ConnectionTerminated)
     assert "entropy: gave" in str(events[-1].cause)
+
+
+# --- integers of more digits than Python writes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", HUGE)
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        *[
+            (partial(ServerConfig, credentials=[server_credential()]), one.alias)
+            for one in fields(ServerConfig)
+        ],
+        *[(partial(ClientConfig, trust_anchors=anchors()), one.alias) for one in fields(ClientConfig)],
+        *[(OLD_KEY, field) for field in ("not_before", "not_after")],
+        (Revocations, "max_entries"),
+        (ReplayRecorder, "window"),
+        (SessionCache, "mode"),
+        (PrivateAuthority.make, "days"),
+    ],
+)
+def test_huge_numbers_of_what_is_set(kind: Callable[..., Any], field: str, number: int) -> None:
+    """Nobody can write them in a complaint, which is clear all the same."""
+    with pytest.raises(ConfigError, match=rf"^{field}: (?!Exceeds)"):
+        kind(**{field: number})
+
+
+def test_huge_numbers_below_what_may_be() -> None:
+    for kind, field in ((TicketUses, "capacity"), (partial(evolve, server_credential()), "min_rsa_bits")):
+        with pytest.raises(ConfigError, match=f"^{field}: <an integer of thousands of digits>"):
+            kind(**{field: -(10**5000)})
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_huge_numbers_of_commands(number: int) -> None:
+    for kind, field in ((IssueTicket, "IssueTicket.count"), (AbortHandshake, "alert"), (Abort, "alert")):
+        with pytest.raises(ValueError, match=f"^{field}: <an integer of thousands of digits>"):
+            kind(number)
+    with pytest.raises(
+        LocalProtocolError, match=r"^num_tickets <an integer of thousands of digits>; expected"
+    ):
+        ServerConnection(ServerConfig(credentials=[server_credential()])).num_tickets = number

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated
-from sansticket.text import MAX_PIECE, MAX_TEXT, listed, printable, quoted
+from sansticket.text import MAX_PIECE, MAX_TEXT, listed, printable, quoted, short
 from sansticket.tickets.records import Check, IdentityRecord, ResumptionRecord
 
 anything = st.text() | st.text(st.characters(max_codepoint=31)) | st.text(min_size=900, max_size=1_100)
@@ -34,6 +34,14 @@ def test_a_piece_is_printable_and_short(piece: object) -> None:
         assert shown == repr(piece)
     else:
         assert shown.endswith("...")
+
+
+@pytest.mark.parametrize("number", [10**5000, -(10**5000)], ids=["huge", "negative"])
+def test_an_integer_of_more_digits_than_python_writes(number: int) -> None:
+    for piece in (number, (1, number), [number], {number: number}):
+        assert "<an integer of thousands of digits>" in quoted(piece)
+        assert "<an integer of thousands of digits>" in short(piece)
+    assert quoted(10**100) == repr(10**100)
 
 
 @given(numbers=st.lists(st.integers(0, 0xFFFF), max_size=60).map(tuple))

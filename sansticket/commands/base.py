@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import Attribute
 
 from sansticket.codes import AlertDescription
+from sansticket.text import quoted
 from sansticket.values import frozen
 
 
@@ -48,7 +49,7 @@ def error_alert(value: int) -> AlertDescription:
         alert = AlertDescription(value)
     except ValueError:
         known = "none that sansticket knows; expected an AlertDescription"
-        raise ValueError(f"alert: {value!r:.80} is {known}") from None
+        raise ValueError(f"alert: {quoted(value)} is {known}") from None
     if alert in NO_ERRORS:
         raise ValueError(f"alert: {alert.name} ends nothing; expected an alert for an error, or Close")
     return alert

@@ -12,6 +12,7 @@ from sansticket.commands.base import Command, error_alert, is_bytes, is_bytes_or
 from sansticket.config.defaults import MAX_NUM_TICKETS
 from sansticket.config.server import ServerConfig
 from sansticket.psk import ExternalPsk
+from sansticket.text import quoted
 from sansticket.tickets.decision import TicketReturn
 from sansticket.tickets.keys.protection import NATIVE, SessionCodec
 from sansticket.tickets.session import Session
@@ -25,7 +26,7 @@ def _is_count(command: Command, attribute: Attribute[Any], value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"IssueTicket.count: {type(value).__name__}; expected a number")
     if not 1 <= value <= MAX_NUM_TICKETS:
-        raise ValueError(f"IssueTicket.count: {value!r:.80}; expected 1 to {MAX_NUM_TICKETS}")
+        raise ValueError(f"IssueTicket.count: {quoted(value)}; expected 1 to {MAX_NUM_TICKETS}")
 
 
 @frozen

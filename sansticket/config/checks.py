@@ -8,7 +8,6 @@ validator, which comes after them, complains of that.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from reprlib import repr as short
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from attrs import Attribute
 
 from sansticket.errors import ConfigError
 from sansticket.library import Newer
-from sansticket.text import quoted
+from sansticket.text import quoted, short
 from sansticket.values import frozen
 
 Validator = Callable[[object, "Attribute[Any]", Any], None]

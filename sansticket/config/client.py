@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from reprlib import repr as short
 from typing import Any, Final
 
 from attrs import Attribute, field
@@ -32,6 +31,7 @@ from sansticket.config.hello import fixed_extensions, psk_modes
 from sansticket.errors import ConfigError
 from sansticket.events import VerifyPeer
 from sansticket.psk import ExternalPsk, PskRole
+from sansticket.text import short
 from sansticket.tickets.stores.client import ClientSessionStore, StoreKey
 from sansticket.values import frozen, says
 from sansticket.wire.extensions.base import Extension

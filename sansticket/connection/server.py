@@ -15,6 +15,7 @@ from sansticket.errors import LocalProtocolError, Reason
 from sansticket.events import ConnectionTerminated, Event, HandshakeCompleted, TicketIssued
 from sansticket.handshake.server.start import WaitClientHello
 from sansticket.handshake.server.tls13.early_data import skippable
+from sansticket.text import quoted
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import RULES
 
@@ -165,7 +166,7 @@ class ServerConnection(Connection):
     def num_tickets(self, number: int) -> None:
         if type(number) is not int or not 0 <= number <= MAX_NUM_TICKETS:
             raise LocalProtocolError(
-                f"num_tickets {number!r}; expected an integer from 0 to {MAX_NUM_TICKETS}"
+                f"num_tickets {quoted(number)}; expected an integer from 0 to {MAX_NUM_TICKETS}"
             )
         self._engine.num_tickets = number
 

@@ -38,6 +38,7 @@ from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
 from sansticket.inputs import pem_blocks
+from sansticket.text import quoted
 from sansticket.values import Shared, frozen
 
 __all__ = [
@@ -69,7 +70,7 @@ class _Leaf:
 def _inspect(credential: "Credential") -> _Leaf:
     check_ders("credentials", credential.chain)
     if type(credential.min_rsa_bits) is not int or credential.min_rsa_bits < 0:
-        raise ConfigError("min_rsa_bits", f"{credential.min_rsa_bits!r:.80}; expected a number of bits")
+        raise ConfigError("min_rsa_bits", f"{quoted(credential.min_rsa_bits)}; expected a number of bits")
     if not credential.chain:
         raise ConfigError("credentials", "a chain needs at least one certificate")
     try:

@@ -18,6 +18,7 @@ from sansticket.crypto.certificates import Credential
 from sansticket.crypto.inspection import is_host_name, is_ip_address
 from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError
+from sansticket.text import quoted
 from sansticket.values import frozen
 
 DAYS: Final = 30
@@ -50,7 +51,7 @@ class PrivateAuthority:
         ``days``: 1 to 3,650, or ConfigError.  ``now``: seconds since the epoch; the system's clock without it.
         """
         if type(days) is not int or not 1 <= days <= LONGEST:
-            raise ConfigError("days", f"{days!r:.80}; expected an integer from 1 to {LONGEST}")
+            raise ConfigError("days", f"{quoted(days)}; expected an integer from 1 to {LONGEST}")
         if now is None:
             now = ClientConfig(
                 verify_peer=False

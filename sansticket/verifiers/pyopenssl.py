@@ -47,6 +47,7 @@ from sansticket.crypto.signatures import MIN_RSA_BITS
 from sansticket.crypto.stapling import verify_staple
 from sansticket.errors import ConfigError, Fault, LocalProtocolError, Reason
 from sansticket.field_docs import show_field_docs
+from sansticket.text import quoted
 from sansticket.values import frozen
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _in_der(crls: Any) -> tuple[bytes, ...]:
     """Revocation lists in DER or PEM, as a tuple in DER.  ConfigError for one that cannot be read."""
     if not isinstance(crls, tuple | list) or not all(isinstance(each, bytes) for each in crls):
         raise ConfigError(
-            "crls", f"{crls!r:.80}; expected a list of revocation lists in DER or PEM, each bytes"
+            "crls", f"{quoted(crls)}; expected a list of revocation lists in DER or PEM, each bytes"
         )
     try:
         return tuple(
@@ -112,12 +113,12 @@ class _StoreVerifier:
     def __attrs_post_init__(self) -> None:
         if type(self.crls_for_leaf_only) is not bool:
             raise ConfigError(
-                "crls_for_leaf_only", f"{self.crls_for_leaf_only!r:.80}; expected True or False"
+                "crls_for_leaf_only", f"{quoted(self.crls_for_leaf_only)}; expected True or False"
             )
         if self.clock is not None and not callable(self.clock):
             raise ConfigError("clock", f"{self.clock!r:.80}; expected a function to seconds, or None")
         if type(self.min_rsa_bits) is not int or self.min_rsa_bits < 0:
-            raise ConfigError("min_rsa_bits", f"{self.min_rsa_bits!r:.80}; expected a number of bits")
+            raise ConfigError("min_rsa_bits", f"{quoted(self.min_rsa_bits)}; expected a number of bits")
 
     def _path(self, question: "VerifyPeer", purpose: x509.ObjectIdentifier) -> list[x509.Certificate]:
         """The path that OpenSSL finds, from the leaf to the anchor, when nothing speaks against it."""

@@ -129,12 +129,35 @@ def test_the_later_time_counts() -> None:
     assert not revocations.why_refused(NOW + 0.001, family=FAMILY)
 
 
-@pytest.mark.parametrize("before", [nan, inf, -1.0, 0, NOW * 1000, "now", None, True])
+@pytest.mark.parametrize("before", [nan, inf, -1.0, 0, NOW * 1000, 1e306, 10**400, "now", None, True])
 def test_a_time_is_a_time(before: Any) -> None:
     revocations = Revocations()
     with pytest.raises(ConfigError, match=r"^before: "):
         revocations.revoke_family(FAMILY, before)
     assert not len(revocations)
+
+
+@pytest.mark.parametrize("some", [False, True], ids=["nothing", "something"])
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *[
+            ("family", wrong)
+            for wrong in (b"f", FAMILY[:15], bytes(17), FAMILY + bytes(6), None, 5, "f" * 16)
+        ],
+        *[("family", wrong) for wrong in (bytearray(FAMILY), memoryview(FAMILY))],
+        *[("key_name", wrong) for wrong in (None, 5, "k" * 16, bytearray(16))],
+        *[("authenticated_at", wrong) for wrong in (nan, inf, -inf, 1e306, -1e306, 10**400, "now", None)],
+    ],
+)
+def test_who_asks_for_what_cannot_be_hears_so(field: str, wrong: Any, some: bool) -> None:
+    """Whatever is revoked: the beginning of a family's id would be found in its place."""
+    revocations = Revocations()
+    if some:
+        revocations.revoke_family(FAMILY, NOW)
+    given: dict[str, Any] = {"authenticated_at": NOW - 1, "family": FAMILY, field: wrong}
+    with pytest.raises(ConfigError, match=f"^{field}: "):
+        revocations.why_refused(**given)
 
 
 @pytest.mark.parametrize(

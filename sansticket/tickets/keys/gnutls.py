@@ -33,6 +33,7 @@ from sansticket.codes import CipherSuite, ProtocolVersion
 from sansticket.crypto.hkdf import expand_label
 from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy, as_bytes, check_kind
+from sansticket.text import quoted
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.encoding import Source
 from sansticket.tickets.keys.protection import (
@@ -145,7 +146,7 @@ class GnuTLSTicketKeys:
             )
         check_kind("expiration", expiration, int, "whole seconds")
         if expiration < 1:
-            raise ConfigError("expiration", f"{expiration}; expected a second at least")
+            raise ConfigError("expiration", f"{quoted(expiration)}; expected a second at least")
         check_kind("resume_unbound", resume_unbound, bool, "True or False")
         for name in ("seal", "open", "codec"):
             if not hasattr(sealing, name):

@@ -19,7 +19,6 @@ because a set that grows is copied as a whole.  Python's hash of bytes says on w
 
 from collections import deque
 from hashlib import sha256
-from math import isfinite
 from os import getpid
 from threading import Lock
 from typing import Any, Final, Self
@@ -27,7 +26,8 @@ from typing import Any, Final, Self
 from attrs import define
 
 from sansticket.errors import ConfigError
-from sansticket.inputs import check_bytes, check_kind, check_seconds
+from sansticket.inputs import check_bytes, check_kind, check_seconds, has_float, is_time
+from sansticket.text import quoted
 
 FORGOTTEN_AT_ONCE: Final = 4
 """How many one call forgets at most.  More than one, so that a recorder that is full of what is over is soon empty."""
@@ -76,11 +76,11 @@ class ReplayRecorder:
         check_seconds("window", window, 0)
         check_kind("max_hellos", max_hellos, int, "a number")
         if max_hellos < 1:
-            raise ConfigError("max_hellos", f"{max_hellos}; expected 1 or more")
+            raise ConfigError("max_hellos", f"{quoted(max_hellos)}; expected 1 or more")
         if since is not None:
             check_kind("since", since, (int, float), "a number of seconds")
-            if since != since:
-                raise ConfigError("since", "nan; expected a time")
+            if since != since or not has_float(since):
+                raise ConfigError("since", f"{quoted(since)}; expected a time")
         self._window = float(window)
         self._max_hellos = max_hellos
         self._forgotten = since
@@ -127,7 +127,7 @@ class ReplayRecorder:
         check_bytes("key", key)
         name = sha256(key).digest()[:16]
         # Before the lock, which another thread may have held when the process was forked.
-        if self._process != getpid() or not isfinite(now):
+        if self._process != getpid() or not is_time(now):
             return False
         with self._lock:
             return self._claim(name, now)

@@ -42,6 +42,7 @@ from typing import Any, Final, Self
 from sansticket.crypto.der import public_key_info_of
 from sansticket.errors import ConfigError, SansticketError
 from sansticket.inputs import BytesLike, check_bytes, check_kind, check_seconds
+from sansticket.text import quoted
 from sansticket.tickets.stores.times import ENTRY, NAME, TIME, Times, entries_in, time_in
 from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import Shared
@@ -107,7 +108,7 @@ class Revocations(Shared):
         """ConfigError for a ``max_entries`` out of range, or ``subjects`` that are no function."""
         check_kind("max_entries", max_entries, int, "a number")
         if not 1 <= max_entries <= MAX_ENTRIES:
-            raise ConfigError("max_entries", f"{max_entries}; expected 1 to {MAX_ENTRIES}")
+            raise ConfigError("max_entries", f"{quoted(max_entries)}; expected 1 to {MAX_ENTRIES}")
         if not callable(subjects):
             raise ConfigError("subjects", f"a value of type {type(subjects).__name__}; expected a function")
         self._max_entries = max_entries
@@ -143,9 +144,7 @@ class Revocations(Shared):
         clocks of servers differ a little later.  Gives what is new by itself, to be sent to other servers.
         ConfigError for another type, another length, or a time that is no time; nothing has changed then.
         """
-        check_bytes("family", family)
-        if len(family) != NAME:
-            raise ConfigError("family", f"{len(family)} bytes; expected {NAME}")
+        _check_family(family)
         return self._revoke(family, _milliseconds(before))
 
     def revoke_subject(self, subject: bytes, before: float) -> Revocations:
@@ -183,12 +182,16 @@ class Revocations(Shared):
     ) -> str:
         """In words why such a session, or connection, is refused; empty where it is not.
 
-        ``authenticated_at``: when the full handshake was.  What is empty is not looked up.
+        ``authenticated_at``: when the full handshake was.  What is empty is not looked up.  ConfigError for a time that
+        is none, and for a family or the name of a key that cannot be one; what ``subjects`` cannot use refuses.
         """
+        if family != b"":
+            _check_family(family)
+        check_bytes("key_name", key_name)
+        at = _rounded("authenticated_at", authenticated_at, round)
         times = self._times
         if not times.count and not self._floor:
             return ""
-        at = round(authenticated_at * 1000)
         if family and (before := times.of(family)) > at:
             return _refused("family", at, before)
         if key_name and (before := times.of(_hashed(KEY, key_name))) > at:
@@ -329,13 +332,25 @@ def _check_name(field: str, name: bytes) -> None:
         raise ConfigError(field, "empty; expected the name of one")
 
 
+def _check_family(family: bytes) -> None:
+    check_bytes("family", family)
+    if len(family) != NAME:
+        raise ConfigError("family", f"{len(family)} bytes; expected {NAME}")
+
+
 def _milliseconds(before: float) -> int:
     """Rounded up: whoever came within that millisecond was there before."""
-    check_seconds("before", before)
-    time = ceil(before * 1000)
+    time = _rounded("before", before, ceil)
     if not 0 < time < ALWAYS:
         raise ConfigError("before", f"{before!r}; expected seconds since the epoch")
     return time
+
+
+def _rounded(field: str, seconds: float, rounding: Callable[[float], int]) -> int:
+    """In milliseconds, of which the largest floats have no number either."""
+    check_seconds(field, seconds)
+    check_seconds(field, seconds * 1000)
+    return rounding(seconds * 1000)
 
 
 def _refused(what: str, at: int, before: int) -> str:

@@ -21,6 +21,7 @@ from attrs import field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_bytes, check_kind, check_seconds
+from sansticket.text import quoted
 from sansticket.values import Shared, frozen
 
 FORGOTTEN_AT_ONCE: Final = 4
@@ -98,7 +99,7 @@ class TicketUses(Shared):
         """ConfigError for anything but a capacity of at least 1, a window of at least 0 seconds, and a policy."""
         check_kind("capacity", capacity, int, "a number")
         if capacity < 1:
-            raise ConfigError("capacity", f"{capacity}; expected 1 or more")
+            raise ConfigError("capacity", f"{quoted(capacity)}; expected 1 or more")
         check_seconds("window", window)
         if window < 0:
             raise ConfigError("window", f"{window}; expected seconds, 0 or more")

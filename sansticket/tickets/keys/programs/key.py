@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy, as_bytes, check_bytes, random_bytes
+from sansticket.text import quoted
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH
 from sansticket.values import frozen
 
@@ -142,4 +143,6 @@ class OpenSSLTicketKey:
 
 def _check_time(name: str, time: Any, low: int) -> None:
     if not isinstance(time, int) or isinstance(time, bool) or not low <= time <= MAX_TIME:
-        raise ConfigError(name, f"{time!r:.40}; expected whole seconds since the epoch, {low} to {MAX_TIME}")
+        raise ConfigError(
+            name, f"{quoted(time)}; expected whole seconds since the epoch, {low} to {MAX_TIME}"
+        )
