@@ -180,6 +180,29 @@ def test_what_is_no_list_is_no_reason_to_stop(server: RedisServer, caplog: pytes
     assert "what was published is no list of revocations: format 104; expected 1" in caplog.text
 
 
+@pytest.mark.parametrize("score", ["-inf", "-5", "0.5", "1e300", str(1 << 48), "+inf"])
+@pytest.mark.parametrize("name", [bytes(16), b"floor"], ids=["family", "floor"])
+def test_scores_that_are_no_times_are_no_reason_to_stop(
+    server: RedisServer, score: str, name: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is above all times revokes for ever, and what is below revokes nothing."""
+    here, there, calls = Revocations(), Revocations(), []
+
+    async def main() -> None:
+        server.client().execute_command("ZADD", "revocations", score, name)
+        here.revoke_subject(b"alice", NOW)
+        async with (
+            listening(server, here, interval=0.1),
+            listening(server, there, interval=0.1, heard=lambda: calls.append(refused(there, b"alice"))),
+        ):
+            await until(lambda: any(calls))
+
+    run(main())
+    for_ever = not score.startswith(("-", "0"))
+    assert bool(there.why_refused(NOW + 1000 * DAY, family=bytes(16))) == for_ever
+    assert not caplog.records
+
+
 def test_a_function_that_fails_does_not_end_it(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     here, there = Revocations(), Revocations()
 

@@ -87,6 +87,9 @@ HEAD: Final = 11
 ENTRY: Final = 22
 """Bytes in the written form of ``Revocations``: of a name, before the first entry, and of an entry."""
 
+ALWAYS: Final = (1 << 48) - 1
+"""The latest time that it has, in milliseconds: one that never comes."""
+
 FLOOR: Final = b"floor"
 """What stands beside the names, which are longer."""
 
@@ -399,7 +402,7 @@ class RedisRevocations:
         """Merge all that Redis knows, and tell it what it does not.  OSError, TimeoutError and RedisError."""
         async with asyncio.timeout(max(self._timeout, self._interval)):
             found: Any = await self._redis.zrange(self._name, 0, -1, withscores=True)
-        known = {bytes(name): int(time) for name, time in found if isinstance(name, bytes)}
+        known = {name: _time_of(score) for name, score in found if isinstance(name, bytes)}
         if known:
             self._merge(_written(known), len(known))
         ours = _times_in(self._revocations.to_bytes())
@@ -418,6 +421,11 @@ class RedisRevocations:
                 self._heard()
             except Exception:  # whoever does not listen any more hears of no ban
                 log.exception("heard failed")
+
+
+def _time_of(score: float) -> int:
+    """In milliseconds; others may have written an infinity, or what is no time."""
+    return int(min(max(score, 0.0), float(ALWAYS)))
 
 
 def _times_in(data: bytes) -> dict[bytes, int]:
