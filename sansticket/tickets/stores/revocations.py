@@ -185,9 +185,10 @@ class Revocations(Shared):
         ``authenticated_at``: when the full handshake was.  What is empty is not looked up.  ConfigError for a time that
         is none, and for a family or the name of a key that cannot be one; what ``subjects`` cannot use refuses.
         """
-        if family != b"":
+        if family.__class__ is not bytes or len(family) not in (0, NAME):
             _check_family(family)
-        check_bytes("key_name", key_name)
+        if key_name.__class__ is not bytes:
+            check_bytes("key_name", key_name)
         at = _rounded("authenticated_at", authenticated_at, round)
         times = self._times
         if not times.count and not self._floor:
@@ -340,6 +341,7 @@ def _check_family(family: bytes) -> None:
 
 def _milliseconds(before: float) -> int:
     """Rounded up: whoever came within that millisecond was there before."""
+    check_seconds("before", before)
     time = _rounded("before", before, ceil)
     if not 0 < time < ALWAYS:
         raise ConfigError("before", f"{before!r}; expected seconds since the epoch")
@@ -347,10 +349,15 @@ def _milliseconds(before: float) -> int:
 
 
 def _rounded(field: str, seconds: float, rounding: Callable[[float], int]) -> int:
-    """In milliseconds, of which the largest floats have no number either."""
+    """In milliseconds.  ConfigError for what has no place in the written form, with either sign."""
+    try:
+        time = rounding(seconds * 1000)
+    except (TypeError, ValueError, OverflowError):
+        time = None
+    if time is not None and -ALWAYS <= time <= ALWAYS:
+        return time
     check_seconds(field, seconds)
-    check_seconds(field, seconds * 1000)
-    return rounding(seconds * 1000)
+    raise ConfigError(field, f"{seconds!r}; expected seconds since the epoch")
 
 
 def _refused(what: str, at: int, before: int) -> str:
