@@ -56,7 +56,7 @@ def _is_context(psk: object, attribute: Attribute[Any], value: Any) -> None:
 def _is_code(psk: object, attribute: Attribute[Any], value: Any) -> None:
     check_kind(attribute.name, value, int, "a number of the registry")
     if not 0 <= value < 1 << 16:
-        raise ConfigError(attribute.name, f"{value}; expected 0 to 65535")
+        raise ConfigError(attribute.name, f"{quoted(value)}; expected 0 to 65535")
 
 
 def _is_key(psk: object, attribute: Attribute[Any], value: Any) -> None:

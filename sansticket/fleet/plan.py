@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from math import isfinite
 from typing import Any, Final
 
 from attrs import Attribute, field
@@ -12,6 +11,7 @@ from sansticket.codes import ProtocolVersion
 from sansticket.config.checks import is_a, is_flag, or_none
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
+from sansticket.text import quoted
 from sansticket.tickets.stores.uses import ReusePolicy
 from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.values import frozen
@@ -25,8 +25,8 @@ def _in_range(low: float, high: float, kind: type | tuple[type, ...] = (int, flo
 
     def check(plan: object, attribute: Attribute[Any], value: Any) -> None:
         check_kind(attribute.name, value, kind, "a number")
-        if not (isfinite(value) and low <= value <= high):
-            raise ConfigError(attribute.name, f"{value!r}; expected {low:,} to {high:,}")
+        if not low <= value <= high:  # as NaN is, of all
+            raise ConfigError(attribute.name, f"{quoted(value)}; expected {low:,} to {high:,}")
 
     return check
 
@@ -117,4 +117,4 @@ class Plan:
 
     def __attrs_post_init__(self) -> None:
         if self.version not in (ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3):
-            raise ConfigError("version", f"{self.version!r}; expected 0x0303 or 0x0304")
+            raise ConfigError("version", f"{quoted(self.version)}; expected 0x0303 or 0x0304")

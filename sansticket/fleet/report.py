@@ -15,6 +15,7 @@ from attrs import asdict, field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
+from sansticket.text import quoted
 from sansticket.values import frozen
 
 Cell = str | int | float | None
@@ -49,7 +50,7 @@ class Size:
             value = getattr(self, name)
             check_kind(name, value, int, "a number")
             if not low <= value <= high:
-                raise ConfigError(name, f"{value}; expected {low} to {high:,}")
+                raise ConfigError(name, f"{quoted(value)}; expected {low} to {high:,}")
 
     def __str__(self) -> str:
         counted = [

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy, check_kind
+from sansticket.text import quoted
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class World:
     def __init__(self, seed: int = 1) -> None:
         check_kind("seed", seed, int, "a number")
         if seed < 0:
-            raise ConfigError("seed", f"{seed}; expected 0 or more")
+            raise ConfigError("seed", f"{quoted(seed)}; expected 0 or more")
         self.now: float = BEGINNING
         self._seed = seed
         self._order = count()

@@ -9,6 +9,7 @@ from struct import pack, unpack
 from typing import Any, Final, TypeVar
 
 from sansticket.errors import SansticketError
+from sansticket.text import quoted
 from sansticket.tickets.encoding import MAX_FIELD, SessionFormatError, Source, varint, vector
 from sansticket.tickets.session import Session
 from sansticket.values import frozen
@@ -48,7 +49,7 @@ def number(width: int) -> Kind:
 
     def write(value: int) -> bytes:
         if value >> 8 * width:
-            raise SessionFormatError(f"{value}; expected a number of {width} bytes")
+            raise SessionFormatError(f"{quoted(value)}; expected a number of {width} bytes")
         return value.to_bytes(width)
 
     words = f"{width} byte{'s' if width > 1 else ''}"

@@ -11,6 +11,7 @@ from sansticket.crypto.hkdf import HASH_LENGTHS
 from sansticket.crypto.suites import SUITES
 from sansticket.keys.tls12 import MASTER_SECRET_LENGTH
 from sansticket.record.protection import MAX_EMPTY_RECORDS, MAX_PLAINTEXT
+from sansticket.text import quoted
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.tickets.versions import RULES
 
@@ -83,15 +84,15 @@ def _of_any(handover: Fields) -> Iterator[str]:
     for name in ("reading_limit", "writing_limit"):
         limit = getattr(handover, name)
         if not MIN_LIMIT <= limit <= MAX_PLAINTEXT:
-            yield f"{name}: {limit}; expected {MIN_LIMIT} to {MAX_PLAINTEXT}"
+            yield f"{name}: {quoted(limit)}; expected {MIN_LIMIT} to {MAX_PLAINTEXT}"
     if handover.empty_records > MAX_EMPTY_RECORDS:
-        yield f"empty_records: {handover.empty_records}; expected at most {MAX_EMPTY_RECORDS}"
+        yield f"empty_records: {quoted(handover.empty_records)}; expected at most {MAX_EMPTY_RECORDS}"
     if any(one[0] >= other[0] for one, other in pairwise(handover.repetitions)):
         yield "repetitions: expected rising types"
     if len(handover.early_data_detail) > 1000 or not (handover.early_data_detail or "-").isprintable():
         yield "early_data_detail: expected at most 1,000 printable characters"
     if handover.num_tickets is not None and handover.num_tickets > MAX_NUM_TICKETS:
-        yield f"num_tickets: {handover.num_tickets}; expected at most {MAX_NUM_TICKETS}"
+        yield f"num_tickets: {quoted(handover.num_tickets)}; expected at most {MAX_NUM_TICKETS}"
 
 
 def _of_secrets_in_tls12(handover: Fields) -> Iterator[str]:

@@ -385,6 +385,10 @@ def test_browsers_may_race() -> None:
         ("skew", -1),
         ("skew", float("nan")),
         ("skew", "1"),
+        ("skew", 10**400),
+        ("servers", 10**400),
+        pytest.param("servers", -(10**5000), id="servers-negative"),
+        pytest.param("version", 10**5000, id="version-huge"),
         ("ticket_lifetime", 0),
         ("num_tickets", 256),
         ("early_data", 16_385),
@@ -409,7 +413,15 @@ def test_there_is_no_early_data_in_tls12() -> None:
     assert {one.early_data.status for one in fleet.visits} == {EarlyDataStatus.NOT_OFFERED}
 
 
-@pytest.mark.parametrize(("field", "value"), [("period", 0), ("clock_skew", -1), ("period", float("inf"))])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("period", 0),
+        ("period", 10**400),
+        ("clock_skew", -1),
+        ("period", float("inf")),
+    ],
+)
 def test_windows_that_cannot_work(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"^{field}"):
         WindowedKeys(**{field: value})

@@ -231,6 +231,13 @@ def test_lists_of_nothing_are_bounded() -> None:
         evolve(handovers()[3], transcript=(b"",) * many).to_bytes()
 
 
+@pytest.mark.parametrize("name", [one.name for one in fields(Handover) if one.type in ("int", "int | None")])
+@pytest.mark.parametrize("value", [10**5000, -(10**5000)], ids=["huge", "negative"])
+def test_integers_of_more_digits_than_python_writes(name: str, value: int) -> None:
+    with pytest.raises(HandoverError, match=rf"^{name}\b"):
+        evolve(handovers()[3], **{name: value}).to_bytes()
+
+
 @pytest.mark.parametrize("name", ["reading_sequence", "tickets_made", "group"])
 def test_what_has_no_form_is_named(name: str) -> None:
     with pytest.raises(HandoverError, match=f"{name}: .*; expected a number of . bytes"):
