@@ -370,6 +370,18 @@ def test_a_file_that_has_become_something_else(path: Path, caplog: pytest.LogCap
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_any_more_is_not_left_open(path: Path, make: Any) -> None:
+    store = holding(path, numbered(1))
+    path.unlink()
+    make(path)
+    before = len(os.listdir("/dev/fd"))
+    assert [store.reserve(KEY, NOW) for _ in range(10)] == [None] * 10
+    with pytest.raises(OSError, match="is no regular file"):
+        SessionFile(path)
+    assert len(os.listdir("/dev/fd")) == before
+
+
 def test_a_file_that_is_removed_begins_anew(path: Path) -> None:
     store = holding(path, numbered(1))
     path.unlink()

@@ -52,7 +52,7 @@ def read(path: str) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
-    with open(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(f"{path} is no regular file")
@@ -60,7 +60,10 @@ def read(path: str) -> bytes | None:
             raise PermissionError(f"{path} belongs to another user")
         if found.st_mode & 0o077:
             raise PermissionError(f"{path} is open to others; expected mode 0600")
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)  # that of a folder is no file, which would close it
 
 
 def replace(path: str, content: bytes) -> None:
