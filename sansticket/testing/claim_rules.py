@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Final, Protocol
 from attrs import evolve
 
 from sansticket.testing.experiments import BRIEF, CALLERS, ROUNDS, BrokenRule, Experiment, random
-from sansticket.testing.store_rules import ONCE, new_session
+from sansticket.testing.store_rules import ONCE, new_session, value_of_type
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.spent import SpentSession
 from sansticket.tickets.stores.uses import TicketUse
@@ -125,7 +125,9 @@ def _named(found: Found) -> str:
         case SpentSession():
             name = found.session_id.hex()[:8]
             return f"what {found.use.client_random.hex()[:8]} has left of the session {name}"
-    return "nothing"
+        case None:
+            return "nothing"
+    return value_of_type(found)
 
 
 @frozen

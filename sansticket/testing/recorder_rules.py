@@ -31,6 +31,7 @@ from sansticket.testing.experiments import (
     Experiment,
     random,
 )
+from sansticket.text import quoted
 from sansticket.values import frozen
 
 MANY: Final = 2000
@@ -69,14 +70,16 @@ class RecorderTrial:
 
     async def claimed(self, key: bytes, seconds: float = 20, *, at: int = 0) -> None:
         """A key that nobody has claimed."""
-        if await self.claim(key, seconds, at=at) is not True:
-            raise BrokenRule("expected True for a key that is new, and it was False")
+        answer = await self.claim(key, seconds, at=at)
+        if answer is not True:
+            raise BrokenRule(f"expected True for a key that is new, and it was {quoted(answer)}")
 
     async def refused(self, key: bytes) -> None:
         """A key that somebody has claimed, to whomever it comes."""
         for number in range(len(self.recorders)):
-            if await self.claim(key, at=number) is not False:
-                raise BrokenRule("expected False for a key that was claimed, and it was True")
+            answer = await self.claim(key, at=number)
+            if answer is not False:
+                raise BrokenRule(f"expected False for a key that was claimed, and it was {quoted(answer)}")
 
 
 @frozen
@@ -144,7 +147,7 @@ async def _keeps_callers_apart(trial: RecorderTrial) -> None:
         keys = [known, new] * (CALLERS // 2)
         answers = await trial.gather(*[_answer(trial, key, number) for number, key in enumerate(keys)])
         if answers.count(True) != 1 or answers.index(True) % 2 == 0:
-            wrong = sum(answers[::2])
+            wrong = answers[::2].count(True)
             raise BrokenRule(
                 f"expected True for one of {CALLERS // 2} callers with a new key, and it was for "
                 f"{answers.count(True) - wrong} of these and {wrong} with a key that was claimed"
@@ -163,8 +166,8 @@ async def _is_not_put_off(trial: RecorderTrial) -> None:
     key = random(32)
     await trial.claimed(key, BRIEF)
     for number in range(len(trial.recorders)):
-        if await trial.claim(key, 0.1, at=number):
-            raise BrokenRule("expected False for a key that was claimed, and it was True")
+        if answer := await trial.claim(key, 0.1, at=number):
+            raise BrokenRule(f"expected False for a key that was claimed, and it was {quoted(answer)}")
     await trial.sleep(BRIEF - 0.5)
     await trial.refused(key)
 
@@ -174,8 +177,10 @@ async def _remembers_many(trial: RecorderTrial) -> None:
     for number, key in enumerate(keys):
         await trial.claimed(key, at=number)
     for number, key in enumerate(keys):
-        if await trial.claim(key, at=number + 1):
-            raise BrokenRule(f"expected False for key {number} of {MANY} that were claimed, and it was True")
+        if answer := await trial.claim(key, at=number + 1):
+            raise BrokenRule(
+                f"expected False for key {number} of {MANY} that were claimed, and it was {quoted(answer)}"
+            )
 
 
 async def _takes_what_is_over(trial: RecorderTrial) -> None:
@@ -190,8 +195,10 @@ async def _takes_what_is_over(trial: RecorderTrial) -> None:
 
 async def _begins_by_refusing(trial: RecorderTrial) -> None:
     for number in range(CALLERS):
-        if await trial.claim(random(32), at=number):
-            raise BrokenRule("expected False from a recorder that has just begun, and it was True")
+        if answer := await trial.claim(random(32), at=number):
+            raise BrokenRule(
+                f"expected False from a recorder that has just begun, and it was {quoted(answer)}"
+            )
 
 
 ONCE: Final = "Whoever gets True hands the data of a replay to its application (RFC 9846 section 8.2)"

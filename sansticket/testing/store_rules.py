@@ -122,6 +122,11 @@ def new_session(now: float, **changes: Any) -> Session:
     return evolve(session, **changes)
 
 
+def value_of_type(value: object) -> str:
+    """What a store gave that can be no answer; it may be a session all the same, in a form of the store's own."""
+    return f"a value of type {type(value).__name__}"
+
+
 def expect(wanted: Session | None, came: Session | None) -> None:
     """What a look-up must have given."""
     if came != wanted:
@@ -132,6 +137,8 @@ def _named(session: Session | None) -> str:
     """Enough to tell two sessions apart, and no secret."""
     if session is None:
         return "no session"
+    if not isinstance(session, Session):
+        return value_of_type(session)
     return f"the session {session.session_id.hex()[:8]} ({sha256(session.to_bytes()).hexdigest()[:8]})"
 
 

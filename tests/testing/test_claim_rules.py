@@ -201,6 +201,16 @@ def test_what_a_broken_rule_says_tells_uses_apart_and_no_secret() -> None:
         check(rule, Waiting(KeepsTheLast(clock)), clock)
 
 
+def test_a_store_that_gives_something_else_is_told_what() -> None:
+    class Unread(Simple):
+        def find(self, session_id: bytes) -> Any:
+            return self.kept.get(session_id, (0.0, b""))[1]
+
+    clock = Clock()
+    with pytest.raises(BrokenRule, match=r"expected the session \w{8}, and there was a value of type bytes"):
+        CLAIM_RULES[0].check_blocking(Unread(clock), now=clock, sleep=clock.sleep)
+
+
 def test_a_store_that_has_to_be_awaited_is_not_for_threads() -> None:
     clock = Clock()
     waiting: Any = Waiting(Simple(clock))

@@ -246,6 +246,26 @@ def test_a_recorder_that_waits_is_none_that_blocks() -> None:
         RECORDER_RULES[0].check_blocking(recorder, now=clock, sleep=clock.sleep)
 
 
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ((1, 0), "True for a key that is new, and it was 1"),
+        (("yes", ""), "True for a key that is new, and it was 'yes'"),
+        ((True, None), "False for a key that was claimed, and it was None"),
+    ],
+)
+def test_a_recorder_that_answers_something_else_is_told_what(answers: tuple[Any, Any], said: str) -> None:
+    """What Redis says, for example."""
+
+    class Loose(Simple):
+        def claim(self, key: bytes, until: float) -> Any:
+            return answers[not super().claim(key, until)]
+
+    clock = Clock()
+    with pytest.raises(BrokenRule, match=said):
+        RECORDER_RULES[0].check_blocking(Loose(clock), now=clock, sleep=clock.sleep)
+
+
 def test_what_a_recorder_raises_comes_through() -> None:
     class Unreachable(Simple):
         def claim(self, key: bytes, until: float) -> bool:

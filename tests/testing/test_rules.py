@@ -341,3 +341,18 @@ def test_what_a_store_raises_comes_through() -> None:
     clock = Clock()
     with pytest.raises(ConnectionError, match="nobody there"):
         RULES[0].check_blocking(Unreachable(clock), now=clock, sleep=clock.sleep)
+
+
+def test_a_store_that_gives_something_else_is_told_what() -> None:
+    """Its bytes, because it forgot to read them; they are not shown."""
+
+    class Unread(Simple):
+        def alive(self, data: bytes | None) -> Any:
+            return data
+
+    clock = Clock()
+    for rule in RULES:
+        if rule.name not in ("takes or removes", "knows no strangers"):
+            with pytest.raises(BrokenRule, match="a value of type bytes") as broken:
+                rule.check_blocking(Unread(clock), now=clock, sleep=clock.sleep)
+            assert "session" in str(broken.value)
