@@ -8,8 +8,10 @@ import logging
 import os
 import pickle
 import re
+import signal
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +24,7 @@ from sansticket import ClientSessionStore, ConfigError, Session, SessionFormatEr
 from sansticket.commands import Close
 from sansticket.connection.client import ClientConnection
 from sansticket_wrappers.session_file import SessionFile, disk
-from tests.support.command import ROOT, Command
+from tests.support.command import PATIENCE, ROOT, Command
 from tests.support.configs import client_config, server_config
 from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 from tests.support.pair import ConnectionPair
@@ -436,3 +438,43 @@ def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(path: Path) 
         os.close(writes)
         os.close(reads)
         os.waitpid(child, 0)
+
+
+@CAN_FORK
+@MAY_HAVE_THREADS
+def test_a_process_that_is_forked_while_a_thread_is_at_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for the other process as any would, does not take its lock from it, and takes what is left."""
+    store, taken = holding(path, numbered(1), numbered(2)), list[Any]()
+    at_it, go_on = threading.Event(), threading.Event()
+    replace = os.replace
+
+    def slowly(old: str, new: str) -> None:
+        at_it.set()
+        assert go_on.wait(PATIENCE)
+        replace(old, new)
+
+    def take() -> None:
+        taken.append(store.reserve(KEY, NOW))
+
+    def in_the_copy() -> bool:
+        signal.alarm(10)
+        return store.reserve(KEY, NOW) is None
+
+    monkeypatch.setattr(os, "replace", slowly)
+    thread = threading.Thread(target=take)
+    thread.start()
+    assert at_it.wait(PATIENCE)
+    try:
+        assert forked(in_the_copy), "the thread is not done"
+        with pytest.raises(TimeoutError, match="is held by another process"), disk.locked(f"{path}.lock"):
+            pass
+    finally:
+        go_on.set()
+        thread.join()
+    monkeypatch.undo()
+    assert taken[0] is not None
+    assert tickets(path) == numbers(1)
+    assert forked(lambda: store.reserve(KEY, NOW) is not None)
+    assert store.reserve(KEY, NOW) is None

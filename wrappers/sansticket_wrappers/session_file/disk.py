@@ -25,7 +25,7 @@ def locked(path: str) -> Iterator[None]:
 
     TimeoutError when another has it for longer than ``PATIENCE``.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, MODE)
+    descriptor, process = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, MODE), os.getpid()
     try:
         deadline = time.monotonic() + PATIENCE
         while not _taken(descriptor):
@@ -34,7 +34,8 @@ def locked(path: str) -> Iterator[None]:
             time.sleep(PAUSE)
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile has it open, too
+        if os.getpid() == process:  # or a process that was forked meanwhile, which has the same lock
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

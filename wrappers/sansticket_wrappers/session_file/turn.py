@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from os import getpid
 from threading import Lock, local
 from types import TracebackType
 from typing import Final
@@ -22,6 +23,9 @@ class Turn:
 
     ``load`` brings the store to what the file has, ``save`` the file to what the store has, ``forget`` makes the store
     know nothing of the file.  What fails is logged; the operation has a store without sessions then, and leaves none.
+
+    A process may be forked while another thread has its turn, which in the copy never ends.  So each process has a lock
+    of its own, and begins by knowing nothing.
     """
 
     def __init__(
@@ -31,7 +35,8 @@ class Turn:
         self._load = load
         self._save = save
         self._forget = forget
-        self._threads = Lock()
+        self._process = getpid()
+        self._threads = {self._process: Lock()}
         self._others = ExitStack()
         self._outcome = local()
 
@@ -42,7 +47,11 @@ class Turn:
         return failed
 
     def __enter__(self) -> None:
-        self._threads.acquire()
+        process = getpid()
+        self._threads.setdefault(process, Lock()).acquire()
+        if process != self._process:
+            self._process, self._others = process, ExitStack()
+            self._forget()
         self._outcome.failed = False
         try:
             self._others.enter_context(locked(self._path + ".lock"))
@@ -73,4 +82,4 @@ class Turn:
 
     def _leave(self) -> None:
         self._others.close()
-        self._threads.release()
+        self._threads[getpid()].release()
