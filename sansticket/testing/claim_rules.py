@@ -117,7 +117,7 @@ def expect(wanted: Found, came: Found) -> None:
         raise BrokenRule(f"expected {_named(wanted)}, and there was {_named(came)}")
 
 
-def _named(found: Found) -> str:
+def _named(found: object) -> str:
     """Enough to tell two uses apart, and no secret."""
     match found:
         case Session():

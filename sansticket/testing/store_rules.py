@@ -133,7 +133,7 @@ def expect(wanted: Session | None, came: Session | None) -> None:
         raise BrokenRule(f"expected {_named(wanted)}, and there was {_named(came)}")
 
 
-def _named(session: Session | None) -> str:
+def _named(session: object) -> str:
     """Enough to tell two sessions apart, and no secret."""
     if session is None:
         return "no session"
