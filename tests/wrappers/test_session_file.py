@@ -372,6 +372,33 @@ def test_a_file_that_has_become_something_else(path: Path, caplog: pytest.LogCap
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
+def test_a_log_that_is_sent_over_a_connection_with_the_same_store(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no reason to wait for oneself, nor to show a ticket that is in the file still."""
+    store, sent = holding(path, numbered(1)), list[Any]()
+
+    class Sender(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            monkeypatch.undo()
+            sent.append(store.reserve(KEY, NOW))
+
+    def fails(old: str, new: str) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fails)
+    log, sender, shown = logging.getLogger("sansticket_wrappers"), Sender(), list[Any]()
+    log.addHandler(sender)
+    thread = threading.Thread(target=lambda: shown.append(store.reserve(KEY, NOW)), daemon=True)
+    try:
+        thread.start()
+        thread.join(10)
+    finally:
+        log.removeHandler(sender)
+    assert shown == [None]
+    assert [one.session.ticket for one in sent] == numbers(1)
+
+
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["folder", "pipe"])
 def test_what_is_no_file_any_more_is_not_left_open(path: Path, make: Any) -> None:
     store = holding(path, numbered(1))

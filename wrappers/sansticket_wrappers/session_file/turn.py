@@ -43,7 +43,7 @@ class Turn:
     @property
     def failed(self) -> bool:
         """Whether the last operation of this thread failed."""
-        failed: bool = self._outcome.failed
+        failed: bool = self._outcome.error is not None
         return failed
 
     def __enter__(self) -> None:
@@ -52,7 +52,7 @@ class Turn:
         if process != self._process:
             self._process, self._others = process, ExitStack()
             self._forget()
-        self._outcome.failed = False
+        self._outcome.error = None
         try:
             self._others.enter_context(locked(self._path + ".lock"))
             self._load()
@@ -74,11 +74,17 @@ class Turn:
             self._fail(failure)
         finally:
             self._leave()
+        self._log(self._outcome.error)
 
     def _fail(self, error: Exception) -> None:
-        log.warning("sessions in %s: %s", self._path, error)
-        self._outcome.failed = True
+        self._outcome.error = error
         self._forget()
+
+    def _log(self, error: Exception | None) -> None:
+        """After the turn: who writes the log may send it over a connection that uses this store."""
+        if error is not None:
+            log.warning("sessions in %s: %s", self._path, error)
+            self._outcome.error = error
 
     def _leave(self) -> None:
         self._others.close()
