@@ -17,6 +17,9 @@ from sansticket.values import frozen
 
 HANDSHAKE: Final = bytes((ContentType.HANDSHAKE, 3))
 
+ANSWER: Final = re.compile(rb"\x16\x03[\x00-\x03]..\x02\x00", re.DOTALL)
+"""A record with a ServerHello, where the capture has it before what the client said, or nothing of that."""
+
 HELLO: Final = re.compile(rb"\x16\x03[\x00-\x03]..\x01\x00", re.DOTALL)
 """A record with a ClientHello, amid what a client says."""
 
@@ -84,13 +87,16 @@ def connections_in(data: bytes) -> Capture:
 
 def captured(number: int, flow: Flow) -> Captured:
     """A connection, from where TLS begins: with the first that looks like a hello of the client's, a piece, or the rest
-    of one, behind the header of a proxy.
+    of one, behind the header of a proxy; or like one of the server's.
 
     In what was not captured from the beginning it may go on with any record.
     """
     before = 0
     for index, moment in enumerate(flow.moments):
-        hello = moment.sender == "client" and _begins(flow, index).startswith(HANDSHAKE)
+        if moment.sender == "client":
+            hello = _begins(flow, index).startswith(HANDSHAKE)
+        else:
+            hello = ANSWER.match(moment.data) is not None
         if hello or (flow.notes and _is_record(moment.data)):
             return Captured(number, flow, flow.moments[index:], before)
         if moment.sender == "client" and (found := HELLO.search(moment.data)):

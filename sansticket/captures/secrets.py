@@ -35,7 +35,8 @@ TLS12 = 0x0303
 TLS13 = 0x0304
 
 MAX_PASSES = 4
-"""The secrets of psk_ke come in three steps: early data, handshake, application."""
+"""The secrets of psk_ke come in three steps: early data, handshake, application; those of TLS 1.2 in one for each
+handshake of the connection."""
 
 
 @frozen
@@ -73,6 +74,17 @@ class Said:
                 if isinstance(content, HandshakeMessage) and content.message is not None
             ]
         )
+
+    def handshakes(self) -> list[Said]:
+        """Each by itself: in TLS 1.2 there may be another under the keys of the one before it (renegotiation)."""
+        found, answered = [Said()], False
+        for sender, said in self.messages:
+            if answered and isinstance(said.message, ClientHello):
+                found.append(Said())
+                answered = False
+            answered |= isinstance(said.message, ServerHello)
+            found[-1].messages.append((sender, said))
+        return found
 
     def first(self, kind: type) -> HandshakeMessage | None:
         return next((said for _, said in self.messages if isinstance(said.message, kind)), None)
@@ -129,12 +141,13 @@ def explain_with(
 
 def secrets_in(said: Said, opener: TicketOpener, now: float) -> Iterator[str]:
     """Lines of a key log for the secrets that follow from the tickets in a connection."""
-    if not said.hellos:
-        return
-    if said.version == TLS12:
-        yield from _master_secret(said, opener, now)
-    for index, session in opened_offers(said, opener, now):
-        yield from _Offered(said, session, index).lines()
+    for one in said.handshakes():
+        if not one.hellos:
+            continue
+        if one.version == TLS12:
+            yield from _master_secret(one, opener, now)
+        for index, session in opened_offers(one, opener, now):
+            yield from _Offered(one, session, index).lines()
 
 
 def _master_secret(said: Said, opener: TicketOpener, now: float) -> Iterator[str]:

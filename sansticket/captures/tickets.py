@@ -16,7 +16,7 @@ from sansticket.captures.reasons import Answer, Issued, Shown, likely_reasons
 from sansticket.captures.secrets import TLS12, TLS13, Said, TicketOpener, binder_is_right
 from sansticket.captures.streams import Flow
 from sansticket.debug import words
-from sansticket.debug.explain import HandshakeMessage, Record
+from sansticket.debug.explain import ChangeCipherSpec, HandshakeMessage, Record
 from sansticket.values import frozen
 from sansticket.wire.extensions.negotiation import ServerNameList
 from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer, PreSharedKeySelection
@@ -56,12 +56,12 @@ class History:
     number: int = 0
 
     def judge(self, flow: Flow, records: list[Record]) -> Verdict:
-        """The next connection of the capture."""
+        """The next connection of the capture; of one that renegotiates, its first handshake."""
         self.number += 1
-        said = Said.in_records(records)
+        said = Said.in_records(records).handshakes()[0]
         shown = tuple(self._shown(said, flow))
         answer = _answer(said, records, flow)
-        accepted = _accepted(said)
+        accepted = _accepted(said, records)
         resumed = None if answer.version is None else accepted is not None
         refused = shown and not resumed and (answer.version is not None or answer.alert)
         issued = tuple(self._issued(records, flow, answer))
@@ -191,8 +191,12 @@ def _answer(said: Said, records: list[Record], flow: Flow) -> Answer:
     )
 
 
-def _accepted(said: Said) -> int | None:
-    """The index of the ticket that was taken; -1 for a session id of TLS 1.2; None for neither."""
+def _accepted(said: Said, records: list[Record]) -> int | None:
+    """The index of the ticket that was taken; -1 for a session id of TLS 1.2; None for neither.
+
+    A client of TLS 1.2 that shows a ticket need have no session id, which the server would echo: then the server's
+    change_cipher_spec tells, where a full handshake has ServerHelloDone before it (RFC 5077 section 3.4).
+    """
     hello = said.server_hello
     if hello is None:
         return None
@@ -200,12 +204,18 @@ def _accepted(said: Said) -> int | None:
         selection = hello.find(PreSharedKeySelection)
         return selection.index if selection is not None else None
     client = said.hellos[-1].message if said.hellos else None
-    echoed = isinstance(client, ClientHello) and client.session_id and client.session_id == hello.session_id
-    if not echoed or said.first(ServerHelloDone) is not None:
+    if not isinstance(client, ClientHello) or said.first(ServerHelloDone) is not None:
         return None
-    assert isinstance(client, ClientHello)
     ticket = client.find(SessionTicketExtension)
-    return 0 if ticket is not None and ticket.ticket else -1
+    shown = ticket is not None and bool(ticket.ticket)
+    if client.session_id:
+        return (0 if shown else -1) if client.session_id == hello.session_id else None
+    changed = any(
+        record.sender == "server" and isinstance(content, ChangeCipherSpec)
+        for record in records
+        for content in record.contents
+    )
+    return 0 if shown and changed else None
 
 
 def _early_data(said: Said, resumed: bool | None) -> str:

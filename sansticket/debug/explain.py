@@ -354,7 +354,7 @@ class Explainer:
             return []
         return [
             _Keys.from_secret("early", SUITES[suite], secret)
-            for suite in hello.cipher_suites
+            for suite in dict.fromkeys(hello.cipher_suites)  # each once, however often it was said
             if suite in SUITES and suite >> 8 == 0x13 and SUITES[suite].hash_length == len(secret)
         ]
 
@@ -365,6 +365,7 @@ class Explainer:
         suite = SUITES.get(message.cipher_suite)
         for direction in self._directions.values():
             direction.missing = f"nothing is known of cipher suite {message.cipher_suite:#06x}"
+        self._tls12_keys = {}  # of another handshake before it, if there was one
         if suite is None:
             return
         self._suite = suite
@@ -401,6 +402,7 @@ class Explainer:
         if not self._in_tls12:
             return
         direction.protected = True
+        direction.keys = []
         keys = self._tls12_keys.get(direction.sender)
         if self._suite is not None and keys is not None:
             direction.keys = [_Keys("connection", self._suite, b"", Opener12(self._suite, keys))]

@@ -208,6 +208,20 @@ def test_a_hello_behind_the_header_of_a_proxy() -> None:
     assert list(one.notes) == ["42 bytes of another protocol before TLS begins"]
 
 
+@pytest.mark.parametrize("client_says", [[], [b"\x16\x03\x01\0\x05\x01\0\0\x01x"]], ids=["nothing", "later"])
+def test_a_server_that_comes_first(client_says: list[bytes]) -> None:
+    """Of two captures that were put together, or where the way of the client's packets was another one."""
+    answer = b"\x16\x03\x03\0\x05\x02\0\0\x01x"
+    talk = Talk()
+    talk.open()
+    talk.say("server", answer)
+    for data in client_says:
+        talk.say("client", data)
+    (one,) = connections_in(pcap(talk.packets)).connections
+    assert one.pieces == [("server", answer), *(("client", data) for data in client_says)]
+    assert list(one.notes) == []
+
+
 def test_a_hello_in_the_smallest_pieces() -> None:
     hello = b"\x16\x03\x01\0\x05\x01\0\0\x01x"
     talk = Talk()

@@ -23,10 +23,11 @@ from sansticket import (
 )
 from sansticket.captures.connections import Captured, connections_in
 from sansticket.captures.reasons import Shown
-from sansticket.captures.secrets import Said, TicketOpener, explain_with
+from sansticket.captures.secrets import Said, TicketOpener, explain_with, secrets_in
+from sansticket.captures.streams import streams_of
 from sansticket.captures.tickets import History, Verdict, told
 from sansticket.crypto.suites import SUITES
-from sansticket.debug.explain import Record
+from sansticket.debug.explain import HandshakeMessage, Record, explain
 from sansticket.debug.key_log import KeyLog
 from sansticket.keys.tls13 import EarlySecret, traffic_keys
 from sansticket.keys.transcript import Transcript
@@ -36,7 +37,7 @@ from sansticket.tickets.keys.go.keys import GoTicketKey, GoTicketKeys
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey
 from sansticket.wire.extensions.negotiation import SelectedVersion
 from sansticket.wire.extensions.resumption import PreSharedKeySelection
-from sansticket.wire.messages.hello import ServerHello
+from sansticket.wire.messages.hello import ClientHello, ServerHello
 from sansticket.wire.messages.tls13 import EncryptedExtensions, Finished
 from tests.captures.talks import NOW, talk
 from tests.support.configs import client_config, server_config
@@ -269,6 +270,50 @@ def test_shown_before_and_issued_elsewhere() -> None:
     )
     assert "issued in connection 1" in str(verdicts[2].shown[0])
     assert "shown in connection 2 already" in str(verdicts[2].shown[0])
+
+
+def test_a_ticket_without_a_session_id() -> None:
+    """TLS 1.2: there is nothing that the server could echo, so its change_cipher_spec tells."""
+    keys = ring()
+    _, sessions = talk(keys, version=ProtocolVersion.TLS_1_2)
+    taken, _ = talk(keys, sessions[-1], version=ProtocolVersion.TLS_1_2)
+    refused, _ = talk(ring(), sessions[-1], version=ProtocolVersion.TLS_1_2)
+    flow = streams_of(captured(taken).packets).flows[0]
+    for wire, accepted in ((taken, 0), (refused, None), (taken[:1], None)):
+        verdict = History().judge(flow, [without_session_id(record) for record in explain(wire, KeyLog())])
+        assert verdict.accepted == accepted
+        assert len(verdict.shown) == 1
+
+
+def without_session_id(record: Record) -> Record:
+    """As another client and its server would have said it."""
+    contents = [
+        evolve(content, message=evolve(content.message, session_id=b""))
+        if isinstance(content, HandshakeMessage) and isinstance(content.message, ClientHello | ServerHello)
+        else content
+        for content in record.contents
+    ]
+    return evolve(record, contents=tuple(contents))
+
+
+def test_another_handshake_in_the_same_connection() -> None:
+    """Renegotiation: the ticket was taken in the first, and what a server makes of it in a second is another matter.
+
+    Ticket keys open each that shows or issues one.
+    """
+    log, keys = KeyLog(), ring()
+    issues, sessions = talk(keys, log=log, version=ProtocolVersion.TLS_1_2)
+    resumes, _ = talk(keys, sessions[-1], log=log, version=ProtocolVersion.TLS_1_2)
+    refuses, _ = talk(ring(), sessions[-1], log=log, version=ProtocolVersion.TLS_1_2)
+    flow = streams_of(captured(resumes).packets).flows[0]
+    one, two, three = (explain(wire, log) for wire in (resumes, refuses, issues))
+    verdict = History().judge(flow, one + two)
+    assert (verdict.resumed, verdict.accepted, verdict.reasons) == (True, 0, ())
+    lines = list(secrets_in(Said.in_records(one + three), TicketOpener((keys,)), NOW))
+    assert len(lines) == len(set(lines)) == 2
+    for line in lines:
+        label, client_random, secret = line.split()
+        assert log.secret(label, bytes.fromhex(client_random)) == bytes.fromhex(secret)
 
 
 def test_nobody_answers() -> None:

@@ -304,6 +304,32 @@ def test_two_newer_peers_with_chacha20_in_tls_1_2() -> None:
     assert data_of(records, "server") == b"answer"
 
 
+def test_a_handshake_under_the_keys_of_another() -> None:
+    """Renegotiation; where the log has no secret of the second one, that is what is said."""
+    from OpenSSL import SSL
+
+    lines: list[str] = []
+    client_side = context(
+        authority=authority(), version=SSL.TLS1_2_VERSION, key_log=lambda line: lines.append(line.decode())
+    )
+    server_side = context(identity=server_identity(), version=SSL.TLS1_2_VERSION)
+    client, server = PyOpenSSLPeer(client_side), PyOpenSSLPeer(server_side, server=True)
+    wire = run_and_note(client, server)
+    assert server.tls.renegotiate()
+    server.tls.do_handshake()  # HelloRequest
+    wire += run_and_note(client, server)
+    client.write(b"question")
+    wire += run_and_note(client, server)
+    records = explain(wire, KeyLog("\n".join(lines)))
+    assert unread(records) == []
+    assert [name for side, _, name in story(records) if side == "client"].count("ClientHello") == 2
+    assert data_of(records, "client") == b"question"
+    (first, *_) = [line for line in lines if line.startswith("CLIENT_RANDOM")]
+    records = explain(wire, KeyLog(first))
+    assert set(unread(records)) == {"no CLIENT_RANDOM of this connection in the key log"}
+    assert records[-1].keys is None
+
+
 def test_a_suite_that_is_not_known() -> None:
     version = ssl.TLSVersion.TLSv1_2
     client_side = client_context(authority(), version=version)

@@ -22,6 +22,21 @@ def test_long_streams_are_read_once() -> None:
     assert process_time() - start < 4
 
 
+def test_a_suite_that_is_said_again_and_again_is_tried_once() -> None:
+    """A client's early data may be under each of the suites in its hello."""
+    suites = b"\x13\x01" * 4000
+    early_data = b"\0\x04\0\x2a\0\0"
+    hello = b"\x03\x03" + bytes(32) + b"\0" + len(suites).to_bytes(2) + suites + b"\x01\0" + early_data
+    message = b"\x01" + len(hello).to_bytes(3) + hello
+    record = b"\x17\x03\x03\0\x20" + bytes(32)
+    stream = b"\x16\x03\x01" + len(message).to_bytes(2) + message + record * 1000
+    log = KeyLog(f"CLIENT_EARLY_TRAFFIC_SECRET {bytes(32).hex()} {bytes(32).hex()}")
+    start = process_time()
+    records = explain([("client", stream)], log)
+    assert len(records) == 1001
+    assert process_time() - start < 4
+
+
 def test_a_message_in_many_records_is_put_together_once() -> None:
     size = 1023 * MOST - 4
     whole = b"\xc8" + size.to_bytes(3) + bytes(size)
