@@ -41,7 +41,7 @@ from sansticket.handover.kinds import (
     several,
 )
 from sansticket.handover.rules import broken_rule
-from sansticket.inputs import BytesLike
+from sansticket.inputs import BytesLike, check_bytes
 from sansticket.tickets.early_data import EarlyDataReason, EarlyDataStatus
 from sansticket.tickets.encoding import SessionFormatError, Source
 from sansticket.tickets.session import Session
@@ -311,8 +311,9 @@ def _decrypted(data: bytes, key: bytes) -> bytes:
 
 
 def _cipher(key: bytes) -> AESSIV:
-    if type(key) is not bytes or len(key) not in KEY_LENGTHS:
-        raise ConfigError("key", "expected 32, 48 or 64 bytes")
+    check_bytes("key", key)
+    if len(key) not in KEY_LENGTHS:
+        raise ConfigError("key", f"{len(key)} bytes; expected 32, 48 or 64 bytes")
     try:
         return AESSIV(key)
     except UnsupportedAlgorithm:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 from sansticket.commands import Command
@@ -66,8 +67,8 @@ def record_server(config: ServerConfig, *, application: Any = None) -> Recorded:
 class Recorded:
     """A connection, and in ``recording`` all that goes in and comes out.
 
-    It has the three methods of the connection and ``num_tickets``, and gives all else on to it.  ``fork``, ``export``
-    and ``application`` are not recorded.
+    It has the three methods of the connection and ``num_tickets``, and gives all else on to it.  ``fork``, ``export``,
+    ``application`` and copies are not recorded.
     """
 
     connection: Connection
@@ -115,6 +116,10 @@ class Recorded:
     @application.setter
     def application(self, application: Any) -> None:
         self.connection.application = application
+
+    def __copy__(self) -> Connection:
+        """Of the connection, not recorded."""
+        return copy(self.connection)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.connection, name)

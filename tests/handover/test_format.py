@@ -89,8 +89,13 @@ def test_keys() -> None:
         Handover.from_bytes(plain, KEY)
     with pytest.raises(HandoverError, match="sealed, but no key was given"):
         Handover.from_bytes(sealed)
-    for key in (b"", bytes(16), "k" * 32):
-        with pytest.raises(ConfigError, match="expected 32, 48 or 64 bytes"):
+    for key, said in (
+        (b"", "0 bytes; expected 32, 48 or 64"),
+        (bytes(16), "16 bytes; expected 32, 48 or 64"),
+        ("k" * 32, "a value of type str; expected bytes"),
+        (bytearray(32), "a value of type bytearray; expected bytes"),
+    ):
+        with pytest.raises(ConfigError, match=f"^key: {said}"):
             handovers()[0].to_bytes(key)  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from copy import copy, deepcopy
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from attrs import evolve
 
 from sansticket import (
     AcceptPeer,
+    ClientConnection,
     ClientSessionStore,
     Close,
+    DataReceived,
     IssueTicket,
     LocalProtocolError,
     NamedGroup,
@@ -174,6 +177,19 @@ def test_forward_and_back() -> None:
             player.go_to(wrong)
     with pytest.raises(ReplayError, match="the recording ends after step"):
         player.forward()
+
+
+def test_copies_are_of_the_connection() -> None:
+    """And nothing of what they are given is recorded."""
+    one, other = talk()
+    steps = len(one.recording.steps)
+    other.send(SendData(b"more"))
+    data = other.data_to_send()
+    for copied in (copy(one), deepcopy(one)):
+        assert type(copied) is ClientConnection
+        (event,) = copied.receive_data(data)
+        assert event == DataReceived(b"more")
+    assert len(one.recording.steps) == steps
 
 
 def test_without_secrets() -> None:
