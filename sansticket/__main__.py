@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from sansticket import __version__
 from sansticket.command.certificates import add_certificates
 from sansticket.command.fleet import add_fleet
-from sansticket.command.output import Command, CommandError, Commands, integer
+from sansticket.command.output import Command, CommandError, Commands, integer, remark
 from sansticket.command.report import add_report
 from sansticket.command.session import add_session
 from sansticket.command.sight.arguments import add_explain, add_ladder, add_replay
@@ -189,11 +189,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line)
         sys.stdout.flush()
     except SansticketError as error:
-        print(f"sansticket: {error}", file=sys.stderr)
+        remark(str(error))
         return 1
     except OSError as error:  # of standard output: what happens to other files the commands know themselves
         if not isinstance(error, BrokenPipeError):  # whoever read us may have had enough
-            print(f"sansticket: standard output: {error.strerror}", file=sys.stderr)
+            remark(f"standard output: {error.strerror}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more is flushed at exit
         return 1
     except KeyboardInterrupt:

@@ -150,6 +150,12 @@ def write_out(content: bytes, *, binary: bool) -> None:
     sys.stdout.buffer.write(content)
 
 
+def remark(text: str) -> None:
+    """A line on standard error; nowhere if that is closed, since ``print`` would put it into the output."""
+    if sys.stderr is not None:
+        print(f"sansticket: {text}", file=sys.stderr)
+
+
 def table(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
     """Names and values in two columns."""
     listed = list(rows)

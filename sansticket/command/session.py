@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
 
 from sansticket.command.output import (
@@ -12,6 +11,7 @@ from sansticket.command.output import (
     Commands,
     add,
     read,
+    remark,
     table,
     write_out,
     write_secret,
@@ -97,10 +97,7 @@ def run(options: argparse.Namespace) -> Iterable[str]:
     if options.ca is not None:
         found = adopted(found, options)
     elif options.to == "native" and found.form != "native" and found.client:
-        print(
-            "sansticket: no client of ours will offer this session before it was adopted; see --ca and --name",
-            file=sys.stderr,
-        )
+        remark("no client of ours will offer this session before it was adopted; see --ca and --name")
     if options.to is not None:
         content = write_session(found.session, options.to, found.client)
         if options.output not in (None, STANDARD):

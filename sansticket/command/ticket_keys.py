@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterable
 
 from sansticket.command.key_files import KeyFileError, KeyFiles, judge, new_keys, read_keys
@@ -17,6 +16,7 @@ from sansticket.command.output import (
     Commands,
     add,
     read,
+    remark,
     table,
     write_out,
     write_secret,
@@ -291,7 +291,7 @@ def open_ticket(options: argparse.Namespace) -> Iterable[str]:
     now = _system().clock()
     if zeros := opens_under_zeros(ticket, now):
         warning = f"this ticket opens under a key of zeros ({zeros}): anybody can read it, and make others"
-        print(f"sansticket: WARNING: {warning}", file=sys.stderr)
+        remark(f"WARNING: {warning}")
     beginning = f"a ticket of {words.count(len(ticket), 'byte')}, key name {key_name(ticket) or 'missing'}"
     try:
         verdict = judge(_read(options), ticket, now) if others is None else others.judge(ticket, now)

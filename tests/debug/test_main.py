@@ -210,6 +210,23 @@ def test_files_that_are_closed_or_full(script: str, code: int, said: str) -> Non
     assert (run.returncode, run.stderr) == (code, said)
 
 
+@pytest.mark.parametrize(
+    ("script", "code", "begins"),
+    [
+        ("{python} session nowhere", 1, b""),
+        ("printf '%s\n' 16030100050100000178 | {python} explain - --key-log pyproject.toml", 0, b"client  "),
+    ],
+    ids=["what went wrong", "a remark"],
+)
+def test_what_is_for_standard_error_is_not_in_the_output(script: str, code: int, begins: bytes) -> None:
+    """Where standard error is closed it goes nowhere."""
+    command = "{ " + script.format(python=f"{sys.executable} -m sansticket") + "; } 2>&-"
+    run = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=PATIENCE)
+    assert (run.returncode, run.stderr) == (code, b"")
+    assert run.stdout.startswith(begins)
+    assert b"sansticket:" not in run.stdout
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_what_the_output_has_no_characters_for_is_escaped(
     encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

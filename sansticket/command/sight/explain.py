@@ -18,7 +18,7 @@ from sansticket.captures.streams import Flow, Moment
 from sansticket.captures.text import Piece, read_capture
 from sansticket.captures.tickets import History, told
 from sansticket.command.key_files import KeyFileError
-from sansticket.command.output import CommandError, read
+from sansticket.command.output import CommandError, read, remark
 from sansticket.command.sight.openers import read_opener
 from sansticket.debug.explain import Record, Side
 from sansticket.debug.key_log import KeyLog
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Iterable[str]:
     if closed:
         sys.stdout.flush()
         hint = "" if options.key_log else "; a key log opens what is encrypted (--key-log)"
-        print(f"sansticket: {closed} of {total} records not read{hint}", file=sys.stderr)
+        remark(f"{closed} of {total} records not read{hint}")
 
 
 def _headline(connection: Captured, several: bool) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _of_packets(path: str, content: bytes, options: argparse.Namespace) -> Captu
     except CaptureError as error:
         raise CommandError(f"{path}: {error}") from None
     for note in capture.notes:
-        print(f"sansticket: {path}: {note}", file=sys.stderr)
+        remark(f"{path}: {note}")
     if not capture.connections:
         raise CommandError(f"{path}: no TCP connection with data in it")
     if options.connection is not None and not 1 <= options.connection <= len(capture.connections):
@@ -150,5 +150,5 @@ def _key_log(path: str | None) -> KeyLog:
 def _noted(where: str, log: KeyLog) -> KeyLog:
     """What was skipped in a key log is said."""
     for note in log.notes:
-        print(f"sansticket: {where}: {note}", file=sys.stderr)
+        remark(f"{where}: {note}")
     return log
