@@ -15,7 +15,8 @@ on behind it.
 
 A direction whose next record cannot be understood before the other has spoken waits for it.  So two streams
 that were captured apart can be given one after the other; the order of the records is then a possible one, not
-necessarily the real one.
+necessarily the real one, but for the ServerHello of a renegotiation: it has to be opened to be seen, and may come
+before the hello that it answers.
 """
 
 from __future__ import annotations
@@ -195,6 +196,8 @@ class Explainer:
         self._in_tls12 = False
         self._hellos = 0
         self._answers = 0
+        self._ahead: ServerHello | None = None
+        """TLS 1.2: of a later handshake, before the ClientHello that it answers."""
         self._finished = False
 
     def feed(self, sender: Side, data: bytes) -> list[Record]:
@@ -231,7 +234,11 @@ class Explainer:
         An alert can be read at any time, and so can the change_cipher_spec after a HelloRetryRequest; a client's
         waits, since it means something else in TLS 1.2.
         """
-        if self._finished or self._suite is not None or self._in_tls12 or not direction.held:
+        if self._finished or not direction.held:
+            return True
+        if self._in_tls12:
+            return self._may_read_tls12(direction)
+        if self._suite is not None:
             return True
         answer_is_due = self._hellos > self._answers
         if direction.held[0] == ContentType.ALERT:
@@ -239,6 +246,12 @@ class Explainer:
         if direction.sender == "server":
             return answer_is_due or direction.held[0] == ContentType.CHANGE_CIPHER_SPEC
         return not answer_is_due or bool(direction.keys)
+
+    def _may_read_tls12(self, direction: _Direction) -> bool:
+        """Hellos take turns under the keys of an earlier handshake too, and new keys are of both (renegotiation)."""
+        if direction.sender == "server":
+            return self._ahead is None
+        return direction.held[0] != ContentType.CHANGE_CIPHER_SPEC or self._hellos <= self._answers
 
     # --- records ---------------------------------------------------------------------------------------------
 
@@ -333,6 +346,8 @@ class Explainer:
             case ClientHello():
                 self._hellos += 1
                 self._hello = message
+                if self._ahead is not None:
+                    self._meet(self._ahead)
                 if message.find(EarlyData) is not None:
                     direction.keys = self._early_keys(message)
             case HelloRetryRequest():
@@ -340,7 +355,10 @@ class Explainer:
                 self._directions["client"].keys = []
             case ServerHello():
                 self._answers += 1
-                self._meet(message)
+                if self._in_tls12 and self._answers > self._hellos and not self._finished:
+                    self._ahead = message
+                else:
+                    self._meet(message)
             case Finished() if direction.keys and direction.keys[0].name == "handshake" and self._suite:
                 # Not the Finished that answers a request for a certificate after the handshake.
                 self._expect(direction, self._suite, "application")
@@ -360,6 +378,7 @@ class Explainer:
 
     def _meet(self, message: ServerHello) -> None:
         """The version and the suite are settled, and with them the next keys of both directions."""
+        self._ahead = None
         selected = message.find(SelectedVersion)
         self._in_tls12 = selected is None or selected.version != ProtocolVersion.TLS_1_3
         suite = SUITES.get(message.cipher_suite)

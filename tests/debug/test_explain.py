@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -324,6 +325,9 @@ def test_a_handshake_under_the_keys_of_another() -> None:
     assert unread(records) == []
     assert [name for side, _, name in story(records) if side == "client"].count("ClientHello") == 2
     assert data_of(records, "client") == b"question"
+    both = [("client", stream(wire, "client")), ("server", stream(wire, "server"))]
+    for apart in (both, both[::-1]):
+        assert Counter(explain(apart, KeyLog("\n".join(lines)))) == Counter(records)
     (first, *_) = [line for line in lines if line.startswith("CLIENT_RANDOM")]
     records = explain(wire, KeyLog(first))
     assert set(unread(records)) == {"no CLIENT_RANDOM of this connection in the key log"}
