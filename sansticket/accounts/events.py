@@ -78,7 +78,7 @@ def _terminated(event: ConnectionTerminated, now: float) -> Account:
         "alert": _NAMES.get(event.alert, event.alert) if event.alert is not None else None,
         "by_peer": event.by_peer,
         "detail": event.detail,
-        "established": event.connection.version is not None,
+        "established": event.connection.established,
     }
 
 

@@ -193,6 +193,7 @@ class Engine:
                     "peer_certificates": established.peer_certificates,
                     "session": established.resumed_session,
                     "psk_identity": established.psk_identity,
+                    "established": True,
                     **known,
                 }
             self.facts = ConnectionFacts(**known, application=self.application)

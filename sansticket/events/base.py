@@ -41,6 +41,8 @@ class ConnectionFacts(Shared):
     """The ``application`` argument of the connection."""
     psk_identity: bytes | None = field(default=None, repr=quoted)
     """The external PSK that authenticates, or did when the session was made; None without one."""
+    established: bool = False
+    """Whether the handshake is done."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         known = {

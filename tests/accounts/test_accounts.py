@@ -23,6 +23,7 @@ from sansticket import (
     IssueTicket,
     PrepareTicket,
     ProtocolVersion,
+    RejectPeer,
     ReplayRecorder,
     ResumptionRecord,
     SealTicket,
@@ -30,6 +31,7 @@ from sansticket import (
     TicketKeyRing,
     TicketReturn,
     TicketStatus,
+    VerifyPeer,
 )
 from sansticket.accounts import REASONS, Account, account_of, outcome_of, reason_of, refusals_of
 from sansticket.accounts.reasons import CHECKS
@@ -165,6 +167,19 @@ def test_the_end() -> None:
     ours, theirs = of_kind(pair, "client", "terminated"), of_kind(pair, "server", "terminated")
     assert (ours["reason"], ours["by_peer"], ours["established"]) == ("aborted_by_application", False, True)
     assert (theirs["reason"], theirs["alert"], theirs["by_peer"]) == ("peer_alert", "internal_error", True)
+
+
+@VERSIONS
+def test_the_end_of_a_handshake(version: ProtocolVersion) -> None:
+    """Its version is settled long before it is done."""
+    refuses = {VerifyPeer: lambda _: RejectPeer()}
+    pair = ConnectionPair(
+        client_config(versions=(version,), answers=refuses), server_config(versions=(version,))
+    )
+    pair.pump()
+    ours, theirs = of_kind(pair, "client", "terminated"), of_kind(pair, "server", "terminated")
+    assert (ours["reason"], ours["established"]) == ("certificate_refused", False)
+    assert (theirs["reason"], theirs["established"]) == ("peer_alert", False)
 
 
 def test_a_number_that_is_no_alert_stays_one() -> None:

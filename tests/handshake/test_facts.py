@@ -120,8 +120,9 @@ def test_what_a_server_knows_grows(world: World, version: int) -> None:
     assert known[SelectConfig] == at_hello
     assert known[Sign] == settled
     assert known[VerifyPeer] == ConnectionFacts(NAME, b"h2", version, chain, None, user)
-    assert known[PrepareTicket] == known[VerifyPeer]
-    assert pair.event("server", HandshakeCompleted).connection == known[VerifyPeer]
+    done = evolve(known[VerifyPeer], established=True)
+    assert known[PrepareTicket] == (done if version == TLS_1_3 else known[VerifyPeer])
+    assert pair.event("server", HandshakeCompleted).connection == done
 
 
 @pytest.mark.parametrize("version", [TLS_1_3, TLS_1_2])
@@ -142,7 +143,7 @@ def test_what_a_client_knows_grows(world: World, version: int) -> None:
     known = answer_all(pair)
     expected = ConnectionFacts(NAME, b"h2", version, server_credential().chain)
     assert known == {VerifyPeer: expected, Sign: expected}
-    assert pair.event("client", HandshakeCompleted).connection == expected
+    assert pair.event("client", HandshakeCompleted).connection == evolve(expected, established=True)
 
 
 def answer_all(pair: ConnectionPair) -> dict[type[Question], ConnectionFacts]:
