@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ def kept_on_failure(folder: str | Path, *, secrets: bool = True, **recorded: Rec
         with kept_on_failure("found", client=client, server=server):
             assert ...
 
-    Each is ``folder/NAME.replay``, which is written over.  ``secrets``: False leaves them out.
+    Each is ``folder/NAME.replay``, which is written over, and which only its owner can read.  ``secrets``: False leaves
+    them out.
     """
     try:
         yield
@@ -25,6 +27,12 @@ def kept_on_failure(folder: str | Path, *, secrets: bool = True, **recorded: Rec
             path = Path(folder, f"{name}.replay")
             path.parent.mkdir(parents=True, exist_ok=True)
             recording = one.recording if secrets else one.recording.without_secrets()
-            path.write_bytes(recording.to_bytes())
+            _write(path, recording.to_bytes())
             error.add_note(f"the {name}'s connection: python -m sansticket replay {path}")
         raise
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)  # what is there may be for others to read
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(content)

@@ -326,11 +326,15 @@ def test_what_came_otherwise_is_said() -> None:
 
 def test_the_file_of_a_failure(tmp_path: Any) -> None:
     one, other = talk()
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "client.replay").write_bytes(b"of an earlier run, for all to read")
     with (
         pytest.raises(AssertionError) as caught,
         kept_on_failure(tmp_path / "found", client=one, server=other),
     ):
         raise AssertionError
+    for file in (tmp_path / "found").iterdir():
+        assert os.name == "nt" or file.stat().st_mode & 0o777 == 0o600
     assert f"replay {tmp_path}/found/client.replay" in "".join(caught.value.__notes__)
     for name in ("client", "server"):
         data = (tmp_path / "found" / f"{name}.replay").read_bytes()
