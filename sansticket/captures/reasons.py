@@ -48,7 +48,8 @@ class Issued:
 class Shown:
     """A ticket that a client offers, and what is known of it.
 
-    ``session`` is what ticket keys found in it; ``binder`` whether the client proved that it has the secret, None
+    ``session`` is what ticket keys found in it, and ``opened`` whether one opens it at all: a program that shares its
+    keys may write sessions of its own.  ``binder`` says whether the client proved that it has the secret, None
     where nobody could know; ``before`` in which connection it was shown already.
     """
 
@@ -58,6 +59,7 @@ class Shown:
     session: Session | None
     binder: bool | None
     keys_given: bool
+    opened: bool
     issued: Issued | None
     before: int | None
 
@@ -73,6 +75,8 @@ class Shown:
             )
             name = self.session.server_name
             parts.append(f"for {plain(name)}" if name else "without a name")
+        elif self.opened:
+            parts.append("a key given opens it, and no session that is known here is in it")
         elif self.keys_given:
             parts.append("no key given opens it")
         if self.binder is not None:
@@ -114,7 +118,7 @@ def _of_one(shown: Shown, answer: Answer) -> Iterator[str]:
         yield f"the binder of ticket {shown.index} is wrong: the client has another secret than the ticket"
     if shown.before is not None:
         yield f"ticket {shown.index} was shown in connection {shown.before} already; some servers take each but once"
-    if shown.keys_given and shown.session is None:
+    if shown.keys_given and not shown.opened:
         yield (
             f"no key given opens ticket {shown.index} ({key_of(shown.ticket)}): it was made elsewhere, or its key is "
             "retired"

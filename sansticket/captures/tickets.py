@@ -103,6 +103,7 @@ class History:
                 session=session,
                 binder=right,
                 keys_given=bool(self.opener.keys),
+                opened=session is not None or self.opener.opens(content, flow.start),
                 issued=self.issued.get(content),
                 before=self.showings.get(content),
             )

@@ -22,7 +22,7 @@ from sansticket import (
     TicketKeyRing,
 )
 from sansticket.captures.connections import Captured, connections_in
-from sansticket.captures.reasons import Shown
+from sansticket.captures.reasons import UNKNOWN, Shown
 from sansticket.captures.secrets import Said, TicketOpener, explain_with, secrets_in
 from sansticket.captures.streams import streams_of
 from sansticket.captures.tickets import History, Verdict, told
@@ -222,8 +222,20 @@ def test_a_ticket_is_as_old_as_its_record() -> None:
 def test_a_name_in_a_ticket_is_printable() -> None:
     """Servers put into it what the client said."""
     session = evolve(talk(ring())[1][-1], server_name="a\x1b[31m<b>")
-    shown = Shown(ProtocolVersion.TLS_1_3, 0, b"x" * 32, session, True, True, None, None)
+    shown = Shown(ProtocolVersion.TLS_1_3, 0, b"x" * 32, session, True, True, True, None, None)
     assert "for a\\x1b[31m<b>, its binder is right" in str(shown)
+
+
+def test_a_ticket_with_a_session_that_nobody_here_knows() -> None:
+    """A key opens it, and so it was not made under another one."""
+    keys = openssl_keys()
+    _, sessions = talk(ring())
+    foreign = evolve(sessions[-1], ticket=keys.keys[0].seal(b"of another library", os.urandom))
+    second, _ = talk(ring(), foreign)
+    ((verdict, _),) = judged([second], keys=[keys])
+    (shown,) = verdict.shown
+    assert str(shown).endswith(", a key given opens it, and no session that is known here is in it")
+    assert refusal(verdict) == UNKNOWN
 
 
 def test_another_version() -> None:
