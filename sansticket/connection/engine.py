@@ -193,10 +193,10 @@ class Engine:
                     "peer_certificates": established.peer_certificates,
                     "session": established.resumed_session,
                     "psk_identity": established.psk_identity,
-                    "established": True,
                     **known,
                 }
-            self.facts = ConnectionFacts(**known, application=self.application)
+            done = established is not None
+            self.facts = ConnectionFacts(**known, application=self.application, established=done)
         return self.facts
 
     def not_accepted(self, command: Input) -> str:
