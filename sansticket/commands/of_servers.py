@@ -34,7 +34,7 @@ class IssueTicket(Command):
     """Server, TLS 1.3: queue ``count`` tickets (SSL_new_session_ticket(3)), whatever num_tickets is.
 
     They leave before the data of the next ``SendData``, or on ``FlushTickets`` or ``Close``.  No more than 65,535
-    may be waiting.
+    may be waiting.  Where the session has become too old there are none, and a ``TicketWithheld`` for each.
     """
 
     count: int = field(default=1, validator=_is_count, metadata=says(f"How many, 1 to {MAX_NUM_TICKETS:,}."))

@@ -17,14 +17,15 @@ from sansticket.wire.messages.hello import ClientHello
 
 @frozen
 class TicketWithheld(Event):
-    """Server: a ticket was to be made, and there is none, since no client could show it.  ``why``, in words.
+    """Server: a ticket was to be made, and there is none.  ``why``, in words.
 
-    Data of a function for ``PrepareTicket``, a ticket of one for ``ProtectTicket``, a session with a long chain of
-    certificates, or what keys of the application's own have made of it, is too large or empty.  The connection goes on.
+    No client could show it: data of a function for ``PrepareTicket``, a ticket of one for ``ProtectTicket``, a session
+    with a long chain of certificates, or what keys of the application's own have made of it, is too large or empty.  Or
+    the session has become too old for another ticket (``max_session_age``).  The connection goes on.
     """
 
     why: str
-    """A sentence for people: sizes, and nothing of the data."""
+    """A sentence for people: sizes and ages, and nothing of the data."""
 
 
 @frozen

@@ -10,14 +10,23 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sansticket.commands import FlushTickets, IssueTicket, SendData
+from sansticket.commands import FlushTickets, IssueTicket, RequestClientCertificate, SealTicket, SendData
+from sansticket.config.choices import ASK, TicketFlush
 from sansticket.config.server import ServerConfig
 from sansticket.errors import ConfigError
-from sansticket.events import HandshakeCompleted, TicketIssued, TicketReceived
+from sansticket.events import (
+    HandshakeCompleted,
+    PeerAuthenticated,
+    PrepareTicket,
+    TicketIssued,
+    TicketReceived,
+    TicketWithheld,
+)
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import MAX_LIFETIME
 from sansticket.wire.messages.tls13 import NewSessionTicket
+from tests.support.credentials import anchors
 from tests.support.examples import examples
 from tests.support.hostile_client import HostileClient
 from tests.support.hostile_server import HostileServer
@@ -249,8 +258,43 @@ def test_too_old_for_another_ticket(world: World) -> None:
     pair.server.send(IssueTicket(3))
     pair.send("server", FlushTickets())
     assert received(pair) == []
+    why = "the session is too old for another ticket, authenticated 10000 s ago"
+    assert [event.why for event in pair.events("server", TicketWithheld)] == [why] * 3
     pair.send("server", SendData(b"x"))
     assert pair.data("client") == b"x"
+
+
+@pytest.mark.parametrize("flush", TicketFlush)
+def test_too_old_by_the_time_of_the_first_write(world: World, flush: TicketFlush) -> None:
+    """No record can say it any more: whoever asked for the tickets hears of each."""
+    config = world.server(max_session_age=1000, ticket_lifetime=1000, num_tickets=2, ticket_flush=flush)
+    pair = world.connect(config)
+    pair.server.send(IssueTicket())
+    waiting = 3 if flush is TicketFlush.WRITE else 1
+    world.clock.forward(1000)
+    pair.send("server", SendData(b"x"))
+    assert pair.data("client") == b"x"
+    assert len(received(pair)) == 3 - waiting
+    assert len(pair.events("server", TicketWithheld)) == waiting
+    assert len(pair.events("server", TicketIssued)) == 3 - waiting
+
+
+def test_too_old_for_a_second_ticket_while_the_first_was_asked_about(world: World) -> None:
+    config = world.server(max_session_age=1000, ticket_lifetime=1000, answers={PrepareTicket: ASK})
+    pair = world.connect(config)
+    world.clock.forward(1000)
+    pair.send("server", SealTicket())
+    assert len(received(pair)) == len(pair.events("server", TicketWithheld)) == 1
+    assert pair.server.pending is None
+
+
+def test_too_old_after_a_post_handshake_authentication(world: World) -> None:
+    config = world.server(max_session_age=1000, ticket_lifetime=1000, num_tickets=2, trust_anchors=anchors())
+    pair = world.connect(config, client=world.client(post_handshake_auth=True))
+    world.clock.forward(1000)
+    pair.send("server", RequestClientCertificate())
+    assert len(pair.events("server", PeerAuthenticated)) == 1
+    assert len(received(pair)) == len(pair.events("server", TicketWithheld)) == 2
 
 
 def test_a_session_that_is_too_old_although_its_ticket_is_not(world: World) -> None:

@@ -2,7 +2,8 @@
 
 A ticket that no client can show is none: it must fit into a ClientHello, beside the largest key shares, a server
 name and the protocols.  So what is too large is refused where it is made, to the caller who gave it; where nobody can
-be told (a function of the config gave it, or nobody) that ticket is not made, and ``TicketWithheld`` says so.
+be told (a function of the config gave it, or nobody) that ticket is not made, and ``TicketWithheld`` says so; as it
+does of one that a session is too old for.
 """
 
 from __future__ import annotations
@@ -109,6 +110,15 @@ def unfit(session: Session, command: SealTicket, size: int, config: ServerConfig
         raise LocalProtocolError(why)
     flight.emit(TicketWithheld(why))
     return NotMade()
+
+
+def too_old(tickets: int, authenticated_at: float, flight: Flight) -> None:
+    """There can be no more of them.  Whoever asked for them may have done so when it was not; each is told of."""
+    age = flight.now - authenticated_at
+    for _ in range(tickets):
+        flight.emit(
+            TicketWithheld(f"the session is too old for another ticket, authenticated {age:.0f} s ago")
+        )
 
 
 def accepted(

@@ -62,6 +62,7 @@ from sansticket.handshake.server.tickets import (
     ToBeProtected,
     accepted,
     prepare,
+    too_old,
 )
 from sansticket.handshake.server.tls13.negotiation import TicketNumbers
 from sansticket.handshake.server.tls13.responses import (
@@ -328,6 +329,8 @@ def go_on(connected: ServerConnected, batch: Batch, flight: Flight) -> AfterHand
             send_ticket(prepared.session, prepared.ticket, made, flight)
             made += 1
         left -= 1
+    if left:
+        too_old(left, of.authenticated_at, flight)
     if batch.data:
         flight.send_application_data(batch.data)
     return connected.with_tickets(made) if made != connected.tickets_made else connected
