@@ -199,6 +199,21 @@ def test_expired_sessions_go_by_themselves(never: bool) -> None:
     assert hooks.calls.count(("remove", 0)) == (not never)
 
 
+@pytest.mark.parametrize("never", [False, True])
+@pytest.mark.parametrize("mode", [CacheMode.SERVER, CacheMode.OFF])
+def test_those_from_an_external_store_go_by_themselves_too(mode: CacheMode, never: bool) -> None:
+    """Where other servers make the sessions, nothing else comes to this cache."""
+    hooks = Hooks()
+    cache = hooks.cache(0, mode | CacheMode.NO_AUTO_CLEAR if never else mode)
+    cache.admit(numbered(0, lifetime=1), NOW)
+    for number in range(1, 254):
+        cache.admit(numbered(number), NOW + 2)
+    assert numbered(0).session_id in cache
+    cache.admit(numbered(254), NOW + 2)
+    assert (numbered(0).session_id in cache) is never
+    assert hooks.calls.count(("remove", 0)) == (not never)
+
+
 # The modes
 
 
@@ -237,6 +252,17 @@ def test_no_internal_lookup() -> None:
     hooks.store[numbered(2).session_id] = numbered(2)
     assert cache.get(numbered(2).session_id, NOW) == numbered(2)
     assert len(cache) == 2
+
+
+@pytest.mark.parametrize("mode", [CacheMode.NO_INTERNAL_STORE, CacheMode.NO_INTERNAL])
+def test_what_is_not_kept_here_needs_no_room(mode: CacheMode) -> None:
+    """Nobody goes for it, and no store is told to forget anybody."""
+    hooks = Hooks()
+    cache = hooks.cache(1, CacheMode.SERVER | mode)
+    cache.add(numbered(1), NOW)
+    assert cache.keep(numbered(2), NOW)
+    assert hooks.taken() == [("new", 2)]
+    assert numbered(1).session_id in cache
 
 
 @pytest.mark.parametrize("mode", [CacheMode.NO_INTERNAL_STORE, CacheMode.NO_INTERNAL])

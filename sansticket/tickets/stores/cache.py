@@ -52,7 +52,8 @@ DEFAULT_SIZE: Final = 20_480
 """SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: 1024 * 20 sessions."""
 
 AUTO_CLEAR_EVERY: Final = 255
-"""After how many new sessions those that expired are removed; libssl counts connections, up to the same."""
+"""After how many sessions that come, new or from an external store, those that expired are removed; libssl counts
+connections, up to the same."""
 
 NewHook = Callable[[Session], bool | None]
 RemoveHook = Callable[[Session], None]
@@ -72,7 +73,7 @@ class CacheMode(Flag):
     BOTH = 3
 
     NO_AUTO_CLEAR = 0x080
-    """Do not look for expired sessions every 255 new ones: ``flush`` is called by the application."""
+    """Do not look for expired sessions with every 255th that comes: ``flush`` is called by the application."""
 
     NO_INTERNAL_LOOKUP = 0x100
     """Always ask the ``on_get`` hook, even for what is kept here."""
@@ -190,14 +191,16 @@ class SessionCache(Shared):
         self._check(session)
         if CacheMode.SERVER not in self.mode:
             return False
+        stores = CacheMode.NO_INTERNAL_STORE not in self.mode
         with self._lock:
             removed = self._cleared(now)
             order = self._came - 1
-            removed += self._make_room(session, now)
+            if stores:
+                removed += self._make_room(session, now)
         self._tell(removed)
         if self.on_new is not None and self.on_new(session) is False:
             return False
-        if CacheMode.NO_INTERNAL_STORE not in self.mode:
+        if stores:
             with self._lock:
                 removed = self._keep(_Kept(session, order, external=False), now)
             self._tell(removed)
@@ -219,7 +222,8 @@ class SessionCache(Shared):
             elif session.session_id in self._kept:
                 self._kept.move_to_end(session.session_id)
             elif CacheMode.NO_INTERNAL_STORE not in self.mode:
-                removed = self._keep(_Kept(session, self._next(), external=True), now)
+                removed = self._cleared(now)
+                removed += self._keep(_Kept(session, self._came - 1, external=True), now)
         self._tell(removed)
         return not expired
 
@@ -349,7 +353,7 @@ class SessionCache(Shared):
         return self._came - 1
 
     def _cleared(self, now: float) -> list[Session]:
-        """A new session comes: with every 255th, what has expired goes."""
+        """A session comes: with every 255th, what has expired goes."""
         clears = self._next() % AUTO_CLEAR_EVERY == AUTO_CLEAR_EVERY - 1
         return self._expired(now) if clears and CacheMode.NO_AUTO_CLEAR not in self.mode else []
 
