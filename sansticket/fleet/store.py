@@ -106,9 +106,11 @@ class Store:
         return found
 
     def remove(self, session_id: bytes) -> None:
-        """Nobody is to have it any more."""
+        """Nobody is to have it any more; what is left of one that was used stays."""
         self._ask()
-        self._drop(self._name(session_id))
+        name = self._name(session_id)
+        if name not in self._used:
+            self._drop(name)
 
     def take_wait(self) -> float:
         """Seconds that were waited in vain since the last call."""

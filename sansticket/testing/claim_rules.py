@@ -50,7 +50,8 @@ class ClaimingStore(Protocol):
         neither."""
 
     async def remove(self, session_id: bytes) -> None:
-        """Forget the session with this id, and what is left of it, if there is any."""
+        """Forget the session with this id, if there is one.  What is left of one stays: the connection that issued it
+        may fail long after another has used it up."""
 
 
 class BlockingClaimingStore(Protocol):
@@ -67,7 +68,7 @@ class BlockingClaimingStore(Protocol):
         what that one has left; None, and nothing is kept, if there is neither."""
 
     def remove(self, session_id: bytes) -> None:
-        """Forget what there is of that id; nothing happens if there is nothing."""
+        """Forget the session of that id; nothing happens if there is none, or what is left of it."""
 
 
 @frozen
@@ -214,6 +215,15 @@ async def _removes(trial: Trial) -> None:
     await trial.found_by_all(None, session.session_id)
 
 
+async def _leaves_what_is_left(trial: Trial) -> None:
+    session = await trial.kept()
+    first = trial.left_of(session)
+    expect(session, await trial.at(0).claim(first))
+    await trial.at(1).remove(session.session_id)
+    expect(first, await trial.at(0).claim(trial.left_of(session)))
+    await trial.found_by_all(first, session.session_id)
+
+
 async def _forgets_in_time(trial: Trial) -> None:
     """What is left goes when the session would have gone, however late it was used up."""
     brief, used, lasting = [await trial.kept(lifetime=lifetime) for lifetime in (BRIEF, BRIEF, 7200)]
@@ -245,6 +255,7 @@ CLAIM_RULES: Final = (
     ClaimRule(
         "removes what may be claimed", "A session whose connection failed must not be resumed", _removes
     ),
+    ClaimRule("does not remove what is left", SEEN, _leaves_what_is_left),
     ClaimRule(
         "forgets what is left in time", "What has expired is no alarm, and memory is finite", _forgets_in_time
     ),

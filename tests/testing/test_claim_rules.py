@@ -60,7 +60,8 @@ class Simple:
         self.kept[spent.session_id] = (until, spent.to_bytes())
 
     def remove(self, session_id: bytes) -> None:
-        self.kept.pop(session_id, None)
+        if isinstance(self.find(session_id), Session):
+            del self.kept[session_id]
 
 
 class Waiting:
@@ -157,6 +158,11 @@ class NeverRemoves(Simple):
             super().remove(session_id)
 
 
+class RemovesAll(Simple):
+    def remove(self, session_id: bytes) -> None:
+        self.kept.pop(session_id, None)
+
+
 class KeepsForLonger(Simple):
     def leave(self, spent: SpentSession, until: float) -> None:
         super().leave(spent, until + 7200)
@@ -175,6 +181,7 @@ BROKEN: dict[str, tuple[type[Simple], type[Waiting], str]] = {
     "loses bits": (RoundsTimes, Waiting, "keeps every byte of what is left"),
     "keeps of strangers": (KeepsOfStrangers, Waiting, "keeps nothing of strangers"),
     "never removes": (NeverRemoves, Waiting, "removes what may be claimed"),
+    "removes all": (RemovesAll, Waiting, "does not remove what is left"),
     "keeps for longer": (KeepsForLonger, Waiting, "forgets what is left in time"),
     "forgets too soon": (ForgetsTooSoon, Waiting, "forgets what is left in time"),
 }

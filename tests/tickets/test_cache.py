@@ -366,6 +366,20 @@ def test_taken_once_whatever_the_store_does(mode: CacheMode, drops: bool) -> Non
     assert len(cache) == 0
 
 
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("mode", [CacheMode.SERVER, CacheMode.SERVER | CacheMode.NO_INTERNAL], ids=str)
+def test_what_was_claimed_is_not_removed_once_more(mode: CacheMode, taken: bool) -> None:
+    """The connection that issued it fails later: the store may have what is left of it in its place by then."""
+    hooks = Hooks()
+    cache = hooks.cache(mode=mode)
+    cache.keep(numbered(1), NOW)
+    assert cache.claim(numbered(1), NOW, taken=taken)
+    calls = hooks.taken()
+    assert calls.count(("remove", 1)) == (not taken or mode is CacheMode.SERVER)
+    assert not cache.remove(numbered(1))
+    assert hooks.taken() == []
+
+
 def test_an_expired_session_cannot_be_claimed() -> None:
     hooks = Hooks()
     cache = hooks.cache()

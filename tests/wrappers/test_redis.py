@@ -226,6 +226,23 @@ def test_a_failed_connection_removes_its_session(server: RedisServer) -> None:
     run(main())
 
 
+def test_a_failed_connection_leaves_alone_what_another_has_used(server: RedisServer) -> None:
+    """It issued the ticket, and is cut off long after."""
+
+    async def main() -> None:
+        session = new_session(14)
+        spent = left_of(session)
+        async with connected(server) as store:
+            await store.put(session)
+            assert await store.claim(spent) == session
+            store.settings()["session_cache"].remove(session)
+            assert store._removals
+            await asyncio.gather(*store._removals)
+            assert await store.find(session.session_id) == spent
+
+    run(main())
+
+
 # --- without Redis -------------------------------------------------------------------------------------------
 
 

@@ -99,9 +99,8 @@ INTERVAL: Final = 60.0
 TIMEOUT: Final = 0.25
 """Seconds that a handshake waits for Redis; on a network that works it takes a thousandth of that."""
 
-
 USED: Final = b"used up:"
-"""Before what is left of a session; a session that is sealed begins with the name of a key."""
+"""Before what is left of a session, which stays; a session that is sealed begins with the name of a key."""
 
 USE_UP: Final = """
 local kept = redis.call('GET', KEYS[1])
@@ -112,6 +111,10 @@ return kept
 """
 """What was there; a session is replaced by what is left of it, and goes when that would have gone.  It is one step: of
 all who ask one gets the session, and the others what the first has left."""
+
+REMOVE: Final = """
+local kept = redis.call('GET', KEYS[1])
+if kept and string.sub(kept, 1, #ARGV[1]) ~= ARGV[1] then redis.call('DEL', KEYS[1]) end"""
 
 FAILURES: Final = (OSError, RedisError)
 """Redis is not to be had; TimeoutError is an OSError."""
@@ -132,6 +135,7 @@ class RedisStore:
     ) -> None:
         self._redis = redis
         self._use_up = redis.register_script(USE_UP)
+        self._remove = redis.register_script(REMOVE)
         self._keys = keys
         self._timeout = timeout
         self._prefix = prefix
@@ -199,7 +203,7 @@ class RedisStore:
         return self._opened(spent.session_id, await self._bounded(operation))
 
     async def remove(self, session_id: bytes) -> None:
-        await self._bounded(self._redis.delete(self._name(session_id)))
+        await self._bounded(self._remove(keys=[self._name(session_id)], args=[USED]))
 
     async def _put_all(self, sessions: Sequence[Session]) -> None:
         """In one round trip.  Redis forgets each when its lifetime is over."""

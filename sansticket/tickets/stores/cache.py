@@ -300,11 +300,13 @@ class SessionCache(Shared):
     def remove(self, session: Session) -> bool:
         """Remove a session whose connection failed or was not closed cleanly.  False if it is not kept here.
 
-        The hook is called all the same when nothing is kept here: then only the external store has it.
+        The hook is called all the same when nothing is kept here: then only the external store has it.  Not for one
+        that was claimed here: it was removed then.
         """
         with self._lock:
             held = self._kept.pop(session.session_id, None) is not None
-        self._tell([session] if held or CacheMode.NO_INTERNAL_STORE in self.mode else [])
+            outside = CacheMode.NO_INTERNAL_STORE in self.mode and session.session_id not in self._claims.ids
+        self._tell([session] if held or outside else [])
         return held
 
     def flush(self, now: float) -> int:
