@@ -5,6 +5,7 @@ SSL_CTX_set_session_ticket_cb(3): gen_cb is ``PrepareTicket``, and SSL_SESSION_s
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -35,8 +36,10 @@ from sansticket.events import (
     TicketReceived,
     TicketWithheld,
 )
+from sansticket.handshake.server.tickets import NONE_SEALS
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.encoding import MAX_FIELD
+from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
 from sansticket.tickets.keys.protection import NATIVE, OpenedTicket
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
@@ -342,9 +345,9 @@ class Sealer:
         return OpenedTicket.failed(ticket)
 
 
-@pytest.mark.parametrize("size", [0, 57_345, 70_000])
+@pytest.mark.parametrize("size", [57_345, 70_000])
 def test_keys_that_make_no_ticket_that_fits(world: World, size: int) -> None:
-    """Too much, or nothing: that ticket is not sent, and the connection goes on; what was given to it is refused."""
+    """Too much: that ticket is not sent, and the connection goes on; what was given to it is refused."""
     pair = world.connect(world.server(ticket_keys=Sealer(size)))
     assert outcome(pair) == (False, 0)
     assert withheld(pair) == [f"SealTicket makes a ticket of {size} bytes; expected at most 57344"] * 2
@@ -355,6 +358,25 @@ def test_keys_that_make_no_ticket_that_fits(world: World, size: int) -> None:
     pair.send("server", SealTicket())
     pair.send("server", SealTicket())
     assert outcome(pair) == (False, 0)
+
+
+@pytest.mark.parametrize("version", [0x0303, 0x0304])
+@pytest.mark.parametrize("data", [None, b"alice"])
+@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize("dated", [False, True])
+def test_keys_that_make_none(world: World, version: int, data: bytes | None, asks: bool, dated: bool) -> None:
+    """The time of no key has come, say.  Whoever gave data made no mistake, and has nothing else to give."""
+    key = evolve(OpenSSLTicketKey.generate(os.urandom), not_before=int(world.clock()) + 60)
+    keys = OpenSSLTicketKeys([key]) if dated else Sealer(0)
+    answers: dict[Any, Any] = {PrepareTicket: ASK if asks else lambda question: SealTicket(data)}
+    config = world.server(versions=[version], ticket_keys=keys, answers=answers)
+    pair = world.connect(config, client=world.client(versions=[version]))
+    while pair.server.pending is not None:
+        pair.send("server", SealTicket(data))
+    assert withheld(pair) == [NONE_SEALS] * (1 if version == 0x0303 else 2)
+    assert outcome(pair) == (False, 0)
+    pair.send("client", SendData(b"all is well"))
+    assert pair.data("server") == b"all is well"
 
 
 def test_keys_that_make_the_largest_ticket(world: World) -> None:

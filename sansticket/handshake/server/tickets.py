@@ -33,6 +33,8 @@ TLS 1.2: the length field of a ticket (RFC 5077 section 3.3)."""
 AS_IT_IS: Final = SealTicket()
 """The default answer to ``PrepareTicket``."""
 
+NONE_SEALS: Final = "the ticket_keys have made none: the time of no key has come, perhaps"
+
 
 @value
 class Sealed:
@@ -79,7 +81,10 @@ def prepare(session: Session, command: SealTicket, config: ServerConfig, flight:
     if not isinstance(config.tickets, SealedTickets):
         return ToBeProtected(session, plaintext)
     ticket = config.tickets.keys.seal(plaintext, flight.now, flight.entropy)
-    if not 0 < len(ticket) <= MAX_TICKET[session.version]:
+    if not ticket:  # whatever the data
+        flight.emit(TicketWithheld(NONE_SEALS))
+        return NotMade()
+    if len(ticket) > MAX_TICKET[session.version]:
         return unfit(session, command, len(ticket), config, flight)
     return Sealed(session, ticket)
 
