@@ -29,16 +29,19 @@ class SessionRules:
     counted: bool
     """A server sends as many tickets as it likes.  Otherwise it sends one, to a client that has asked for it."""
 
+    says_age: bool
+    """Beside its ticket a client says how old that is, with ``age_add`` on top (RFC 9846 section 4.3.11.1)."""
+
     several_offered: bool
     """A ClientHello has room for several sessions."""
 
 
 RULES: Final[Mapping[int, SessionRules]] = {
     ProtocolVersion.TLS_1_2: SessionRules(
-        max_lifetime=inf, used_once=False, counted=False, several_offered=False
+        max_lifetime=inf, used_once=False, counted=False, says_age=False, several_offered=False
     ),
     ProtocolVersion.TLS_1_3: SessionRules(
-        max_lifetime=MAX_LIFETIME, used_once=True, counted=True, several_offered=True
+        max_lifetime=MAX_LIFETIME, used_once=True, counted=True, says_age=True, several_offered=True
     ),
 }
 

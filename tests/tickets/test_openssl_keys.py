@@ -16,9 +16,12 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sansticket.commands import FlushTickets, IssueTicket
 from sansticket.errors import ConfigError
+from sansticket.handshake.server.tls13.early_data import age_and_drift
 from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.decision import TicketStatus
+from sansticket.tickets.early_data import EarlyDataStatus
 from sansticket.tickets.keys.openssl import (
     OpenSSLTicketKey,
     OpenSSLTicketKeys,
@@ -26,10 +29,12 @@ from sansticket.tickets.keys.openssl import (
 )
 from sansticket.tickets.keys.protection import OpenedTicket
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.tickets.stores.replay import ReplayRecorder
 from tests.support.certificates import client_identity
 from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
 from tests.support.newer import needs
 from tests.support.records import DUPLICATES
+from tests.support.resumption import World, received
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy
 
 NAME = bytes(range(16))
@@ -261,6 +266,46 @@ def test_the_one_time_is_that_of_the_last_full_handshake() -> None:
     assert decoded.lifetime == 7200
     assert decoded.expired(NOW + 7200)
     assert not decoded.expired(NOW + 7199)
+
+
+@needs(SSL_SESSIONS)
+@given(
+    age_add=st.integers(0, 0xFFFFFFFF), before=st.integers(0, 604_800_000), age=st.integers(0, 604_800_000)
+)
+def test_how_old_the_client_says_that_its_ticket_is(age_add: int, before: int, age: int) -> None:
+    """By the one time that there is, it says the same of the ticket: what was between full handshake and ticket goes
+    into what the server takes off (RFC 9846 section 4.3.11.1)."""
+    issued_at = NOW + before / 1000
+    session = evolve(ORDINARY, issued_at=issued_at, authenticated_at=NOW, age_add=age_add, lifetime=700_000)
+    decoded = CODEC.decode(CODEC.encode(session), NOW)
+    said, now = (age + age_add) & 0xFFFFFFFF, issued_at + age / 1000 + 1.5
+    assert age_and_drift(session, said, now) == (age / 1000, 1.5)
+    assert age_and_drift(decoded, said, now) == ((before + age) / 1000, 1.5)
+
+
+@needs(SSL_SESSIONS)
+def test_tls12_has_no_such_age() -> None:
+    assert CODEC.decode(CODEC.encode(evolve(ORDINARY_12, issued_at=NOW + 7.5)), NOW).age_add == 0
+
+
+@needs(SSL_SESSIONS)
+def test_early_data_with_tickets_of_every_age() -> None:
+    """Of a full handshake, of resumptions, and of one that was asked for late."""
+    world = World()
+    keys, replay = OpenSSLTicketKeys.from_files("nginx", FILE_80), ReplayRecorder(since=float("-inf"))
+    window = (0, 0.1)
+    config = world.server(ticket_keys=keys, max_early_data=100, replay=replay, early_data_window=window)
+    client = world.client(early_data=True)
+    pair = world.connect(config, client=client)
+    for pause in (0.9, 60.7, 3000):
+        world.clock.forward(pause)
+        pair.server.send(IssueTicket())
+        pair.send("server", FlushTickets())
+        session = received(pair)[-1]
+        world.clock.forward(pause)
+        pair = world.connect(config, session, client=client)
+        assert pair.server.early_data_reason is None
+        assert pair.client.early_data is EarlyDataStatus.ACCEPTED
 
 
 @needs(SSL_SESSIONS)

@@ -43,6 +43,7 @@ from sansticket.tickets.keys.programs.key import OpenSSLTicketKey as OpenSSLTick
 from sansticket.tickets.keys.programs.layouts import read_files, write_files
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, Encounter, OpenedTicket, listed
 from sansticket.tickets.session import Session, SessionFormatError
+from sansticket.tickets.versions import RULES
 from sansticket.values import frozen
 
 HAPROXY_CONTEXT: Final = b"haproxy"
@@ -60,7 +61,8 @@ class OpenSSLCodec:
     """The SSL_SESSION that OpenSSL's servers expect in a ticket.
 
     Its one time is that of the last full handshake, so that no chain of renewals outlives ``max_session_age``;
-    its time-out ends with the ticket.  A session id in it means nothing, and is ignored.
+    its time-out ends with the ticket, and what a client says of the ticket's age is made to count from there as well.
+    A session id in it means nothing, and is ignored.
 
     ``resume_unbound``: a session without a server name is taken for one of the name that its client asks for now.
     """
@@ -73,7 +75,13 @@ class OpenSSLCodec:
     def encode(self, session: Session) -> bytes:
         authenticated_at = floor(min(session.authenticated_at, session.issued_at))
         lifetime = floor(session.issued_at) + session.lifetime - authenticated_at
-        session = evolve(session, issued_at=authenticated_at, lifetime=min(lifetime, MAX_LIFETIME))
+        age_add = session.age_add
+        if RULES[session.version].says_age:
+            # So the drift of early data is what it would be by the ticket's own time, for OpenSSL's servers too.
+            age_add = (age_add + authenticated_at * 1000 - round(session.issued_at * 1000)) & 0xFFFFFFFF
+        session = evolve(
+            session, issued_at=authenticated_at, lifetime=min(lifetime, MAX_LIFETIME), age_add=age_add
+        )
         return session.to_openssl_der(client=False)
 
     def decode(self, plaintext: bytes, now: float, encounter: Encounter | None = None) -> Session:
