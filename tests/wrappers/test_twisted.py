@@ -43,6 +43,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.protocols.policies import WrappingFactory
+from twisted.protocols.portforward import ProxyFactory, ProxyServer
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, ResponseDone
@@ -57,6 +58,7 @@ from sansticket import (
     AlertDescription,
     ClientConnection,
     ClientSessionStore,
+    Close,
     Command,
     ConfigError,
     Event,
@@ -719,6 +721,122 @@ def test_a_pull_producer_that_fails_ends_its_connection() -> None:
             assert accepted.stopped
 
     run(main, complaints=["the disk is on fire"])
+
+
+async def said_at_once(reactor: Any, port: int, data: bytes) -> Stream:
+    """A client whose Finished, data and close_notify arrive together."""
+    below = await connect_bare(reactor, port)
+    client = ClientConnection(client_config(), NAME)
+    below.transport.write(client.data_to_send())
+    while not client.version:
+        await below.until(lambda: below.received)
+        client.receive_data(bytes(below.received))
+        below.received.clear()
+    client.send(SendData(data))
+    client.send(Close())
+    below.transport.write(client.data_to_send())
+    return below
+
+
+def test_nothing_is_passed_on_to_a_protocol_that_has_paused() -> None:
+    """Not even what came together with the end of the handshake, and what comes behind it waits as well."""
+
+    class Sipping(Slow):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            self.transport.pauseProducing()
+
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config(), Sipping) as server:
+            below = await said_at_once(reactor, server.port, b"hello")
+            accepted = await server.next()
+            await eventually(reactor, lambda: accepted.connected_at_all)
+            for received in b"", b"hello":
+                await sleep(reactor, 0.02)
+                assert (accepted.received, accepted.read_closed) == (received, False)
+                accepted.transport.resumeProducing()
+                assert accepted.received == received  # not before it has returned
+            await accepted.until(lambda: accepted.read_closed)
+            await accepted.close()
+            below.transport.loseConnection()
+            await below.end()
+
+    run(main)
+
+
+def test_a_connection_that_ends_takes_along_what_was_kept() -> None:
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config(), Slow) as server:
+            below = await said_at_once(reactor, server.port, b"hello")
+            accepted = await server.next()
+            await eventually(reactor, lambda: accepted.connected_at_all)
+            accepted.transport.resumeProducing()
+            accepted.transport.abortConnection()
+            assert type(await accepted.end()) is ConnectionAborted
+            assert accepted.received == b""
+            await below.end()
+
+    run(main)
+
+
+def test_a_protocol_that_fails_with_what_was_kept_ends_its_connection() -> None:
+    class Failing(Slow):
+        def dataReceived(self, data: bytes) -> None:
+            raise RuntimeError("what is that?")
+
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config(), Failing) as server:
+            below = await said_at_once(reactor, server.port, b"hello")
+            accepted = await server.next()
+            await eventually(reactor, lambda: accepted.connected_at_all)
+            accepted.transport.resumeProducing()
+            await below.read()
+            below.transport.loseConnection()
+            assert str(await accepted.end()) == "what is that?"
+
+    run(main, complaints=["what is that?"])
+
+
+class Once(Protocol):
+    """Answers, and closes."""
+
+    transport: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data.upper())
+        self.transport.loseConnection()
+
+
+@pytest.mark.parametrize("first", ["client", "upstream"])
+def test_twisteds_port_forwarder_behind_tls(first: str) -> None:
+    """Each side of it produces for the other: none waits for a last byte of one that is gone."""
+
+    async def main(reactor: Any) -> None:
+        upstream = Factory.forProtocol(Capitals if first == "client" else Once)
+        async with listening(reactor, upstream) as behind:
+            forwarder = ProxyFactory("127.0.0.1", behind)
+            forwarder.protocol = partial(Forwarder, reactor)
+            tcp = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+            async with listening(
+                reactor, forwarder, TLSServerEndpoint(reactor, tcp, server_config())
+            ) as port:
+                stream = await connect(reactor, port, Eager)
+                assert await stream.read(5) == b"HELLO"
+                if first == "upstream":
+                    await stream.until(lambda: stream.read_closed)
+                await stream.close()
+
+    run(main)
+
+
+class Eager(Stream):
+    def connectionMade(self) -> None:
+        self.transport.write(b"hello")
+
+
+class Forwarder(ProxyServer):
+    def __init__(self, reactor: Any) -> None:
+        self.reactor = reactor
 
 
 def test_one_producer_after_another() -> None:

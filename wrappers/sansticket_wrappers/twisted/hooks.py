@@ -28,6 +28,9 @@ class TLSError(ConnectionLost):
 
 DATA = (events.DataReceived, events.EarlyDataReceived)
 
+Kept = events.DataReceived | events.EarlyDataReceived | events.PeerClosed
+"""What waits where it came together with something upon which the application paused."""
+
 
 @frozen
 class Hooks:

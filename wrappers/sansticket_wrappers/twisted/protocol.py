@@ -26,7 +26,7 @@ from sansticket import (
     Reason,
     events,
 )
-from sansticket_wrappers.twisted.hooks import Hooks, TLSError
+from sansticket_wrappers.twisted.hooks import Hooks, Kept, TLSError
 from sansticket_wrappers.twisted.transport import TLSTransport
 from sansticket_wrappers.unread import MAX_ANSWERS
 
@@ -58,6 +58,9 @@ class TLSProtocol(Protocol):
     """And what that brings is not done yet."""
     _answers = 0
     """Bytes that the peer has brought about since it takes no more."""
+    _peer_closed = False
+    _end_of_stream = False
+    _untold = False
 
     def __init__(
         self,
@@ -94,10 +97,8 @@ class TLSProtocol(Protocol):
         self._backlog: deque[Command | bytes] = deque()
         self._full = False
         self._reading = True
-        self._peer_closed = False
-        self._end_of_stream = False
-        self._untold = False
-        self._early_data: list[bytes] = []
+        self._early_data: list[Kept] = []
+        self._kept: deque[Kept] = deque()
         self._reason: Failure | None = None
 
     def ready(self) -> Deferred[Any]:
@@ -180,13 +181,20 @@ class TLSProtocol(Protocol):
         """Tell both neighbours whether they may go on.  While the application is busy neither may."""
         if self.lost:
             return
-        waits = self._busy or self.reading_paused or self._answers > MAX_ANSWERS
+        waits = self._busy or self.reading_paused or self._kept or self._answers > MAX_ANSWERS
         reading = self.ending or not waits
         if reading != self._reading and not self._end_of_stream:
             self._reading = reading
             tell = self.transport.resumeProducing if reading else self.transport.pauseProducing
             tell()
         self.app_transport.let_produce(not (self.ending or self._busy or self._full))
+
+    def resume(self) -> None:
+        """The application may have data again: first what was kept, and not before it has returned."""
+        self.reading_paused = False
+        if self._kept:
+            self.reactor.callLater(0, self._pass_on)
+        self.update_flow()
 
     def cancel(self) -> None:
         """The caller wants no connection any more."""
@@ -277,9 +285,9 @@ class TLSProtocol(Protocol):
             raise CancelledError
         return result
 
-    def _hook_failed(self, failure: Failure) -> None:
+    def _hook_failed(self, failure: Failure, message: str = "TLS hook failed") -> None:
         if not failure.check(CancelledError):
-            log.failure("TLS hook failed", failure)
+            log.failure(message, failure)
         if self.connection.pending is None and self.connection.version is not None and not self.ending:
             with suppress(LocalProtocolError):  # close_notify was the last word
                 self._tell(self.connection.send(Abort()))
@@ -292,18 +300,38 @@ class TLSProtocol(Protocol):
             match event:
                 case events.HandshakeCompleted():
                     self._connect()
-                case events.DataReceived(data) if not self.app_transport.disconnecting:
-                    self.app.dataReceived(data)
-                case events.EarlyDataReceived(data):
-                    self._early_data.append(data)
-                case events.PeerClosed():
-                    self._tell_of_the_peers_close()
+                case events.DataReceived() | events.PeerClosed():
+                    self._peer_closed |= type(event) is events.PeerClosed
+                    self._take(event)
+                case events.EarlyDataReceived():
+                    self._early_data.append(event)
                 case events.ConnectionTerminated(Reason.TRUNCATED) if self._https_compatible and self.app:
                     self.truncated = True
                     self._tell_of_the_peers_close()
                     self._end(None)
                 case events.ConnectionTerminated():
                     self._end(Failure(TLSError(event)))
+
+    def _take(self, event: Kept) -> None:
+        """For the application, unless it has paused; of the end it hears all the same, but not before the data."""
+        if self._kept or (self.reading_paused and not isinstance(event, events.PeerClosed)):
+            self._kept.append(event)
+        else:
+            self._give(event)
+
+    def _give(self, event: Kept) -> None:
+        if isinstance(event, events.PeerClosed):
+            self._tell_of_the_peers_close()
+        elif not (self.ending or self.app_transport.disconnecting):
+            self.app.dataReceived(event.data)
+
+    def _pass_on(self) -> None:
+        try:
+            while self._kept and not (self.reading_paused or self.ending):
+                self._give(self._kept.popleft())
+        except Exception:
+            self._hook_failed(Failure(), "dataReceived failed")
+        self.update_flow()
 
     def _connect(self) -> None:
         self._stop_timer()
@@ -318,12 +346,10 @@ class TLSProtocol(Protocol):
             self.app.handshakeCompleted()
         self._tell_waiter()
         early, self._early_data = self._early_data, []
-        for data in early:
-            if not (self.ending or self.app_transport.disconnecting):
-                self.app.dataReceived(data)
+        for event in early:
+            self._take(event)
 
     def _tell_of_the_peers_close(self) -> None:
-        self._peer_closed = True
         if IHalfCloseableProtocol.providedBy(self.app):
             self.app.readConnectionLost()
         else:

@@ -94,11 +94,13 @@ class TLSTransport:
         self._tls.update_flow()
 
     def resumeProducing(self) -> None:
-        self._tls.reading_paused = False
-        self._tls.update_flow()
+        self._tls.resume()
 
     def stopProducing(self) -> None:
-        self.loseConnection()
+        """Whoever consumed it is gone, and where it produced as well (a proxy), no last byte is to be waited for."""
+        self.end_producing()
+        self.disconnecting = True
+        self._close()
 
     # --- IConsumer: of what the application's producer writes
 
