@@ -29,7 +29,8 @@ whatever can be imported from it, and the texts of errors and reprs. Objects tha
 `SelectConfig.client_hello` or a public key of `cryptography`, are there to be read, not to be made.
 
 `help()` of each class shows its fields, with units, ranges and what is raised; `help(sansticket)` is the overview
-by subject.
+by subject. Of an enumeration it shows no more than the names: what each stands for is in the source below it, where
+editors find it, and in the reference on the site.
 """
 
 

@@ -61,7 +61,10 @@ GetHook = Callable[[bytes], Session | None]
 
 
 class CacheMode(Flag):
-    """SSL_CTX_set_session_cache_mode(3).  The values are those of SSL_SESS_CACHE_*."""
+    """SSL_CTX_set_session_cache_mode(3).  The values are those of SSL_SESS_CACHE_*.
+
+    OFF has no bit, BOTH those of CLIENT and SERVER, NO_INTERNAL those of NO_INTERNAL_LOOKUP and NO_INTERNAL_STORE.
+    """
 
     OFF = 0
     """New sessions are not kept and the ``on_new`` hook is not called.  Look-ups still take place."""
@@ -70,7 +73,10 @@ class CacheMode(Flag):
     """Of no meaning to a server's cache: the same as OFF."""
 
     SERVER = 2
+    """New sessions are kept, and the ``on_new`` hook is asked."""
+
     BOTH = 3
+    """The same as SERVER."""
 
     NO_AUTO_CLEAR = 0x080
     """Do not look for expired sessions with every 255th that comes: ``flush`` is called by the application."""
@@ -82,6 +88,7 @@ class CacheMode(Flag):
     """Keep nothing here: only the hooks."""
 
     NO_INTERNAL = 0x300
+    """NO_INTERNAL_LOOKUP and NO_INTERNAL_STORE."""
 
 
 @frozen
