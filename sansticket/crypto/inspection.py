@@ -384,6 +384,12 @@ class Names:
         first, _, parent = wanted.partition(".")
         return wanted in self.hosts or (first != "" and parent != "" and f"*.{parent}" in self.hosts)
 
+    def without(self, server_name: str) -> str:
+        """That the name is not among them, and which are, eight at most."""
+        names = self.hosts + self.addresses
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        return f"it is not for {server_name}, but for {', '.join(names[:8]) or 'no host'}{more}"
+
 
 def is_host_name(name: str) -> bool:
     """Whether a name can be verified: labels of 1 to 63 letters, digits, hyphens and underscores, 253 characters."""

@@ -30,7 +30,7 @@ from sansticket.crypto.inspection import (
     require_strength,
     unreadable,
 )
-from sansticket.crypto.paths.diagnosis import WRONG_ORDER, all_valid, diagnose, in_wrong_order
+from sansticket.crypto.paths.diagnosis import all_valid, diagnose, when_valid
 from sansticket.crypto.paths.policies import check_policies
 from sansticket.crypto.paths.profile import Role, extension_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
@@ -89,8 +89,9 @@ def check_validity(chain: Sequence[bytes], now: datetime) -> None:
 
     For chains that were verified before.  Fault CERTIFICATE_EXPIRED, CERTIFICATE_MALFORMED.
     """
-    if not all_valid(map(load, chain), now):
-        raise Fault(Reason.CERTIFICATE_EXPIRED)
+    certificates = [load(der) for der in chain]
+    if not all_valid(certificates, now):
+        raise Fault(Reason.CERTIFICATE_EXPIRED, when_valid(certificates, now))
 
 
 def _verify(
@@ -129,8 +130,7 @@ def _verify_anew(
         try:
             path = _path(role, certificates, anchors, server_name, now)
         except VerificationError as error:
-            reason = diagnose(certificates, anchors, server_name, now, str(error))
-            raise Fault(reason, WRONG_ORDER if in_wrong_order(certificates) else str(error)) from None
+            raise diagnose(certificates, anchors, server_name, now, str(error)) from None
         _check_path(path, min_rsa_bits)
         check_policies(chain, path)
     except parse_errors() as error:
@@ -163,7 +163,7 @@ def _path(
     else:
         path = builder.build_client_verifier().verify(leaf, others).chain
         if server_name is not None and not names_of(leaf).cover(server_name):
-            raise Fault(Reason.CERTIFICATE_NAME_MISMATCH, f"it is not for {server_name}")
+            raise Fault(Reason.CERTIFICATE_NAME_MISMATCH, names_of(leaf).without(server_name))
     return [anchors.roots.originals.get(certificate, certificate) for certificate in path]
 
 

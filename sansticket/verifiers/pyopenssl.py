@@ -205,8 +205,9 @@ class ServerVerifier(_StoreVerifier):
         if question.server_name is None:
             raise LocalProtocolError("ServerVerifier needs the server's name; the connection has none")
         path = self._path(question, ExtendedKeyUsageOID.SERVER_AUTH)
-        if not names_of(path[0]).cover(question.server_name):
-            raise Fault(Reason.CERTIFICATE_NAME_MISMATCH, f"it is not for {question.server_name}")
+        names = names_of(path[0])
+        if not names.cover(question.server_name):
+            raise Fault(Reason.CERTIFICATE_NAME_MISMATCH, names.without(question.server_name))
         if question.ocsp_response is not None:
             now = datetime.fromtimestamp((self.clock or SYSTEM_CLOCK)(), UTC)
             verify_staple(question.ocsp_response, path, now, self.min_rsa_bits)

@@ -265,6 +265,37 @@ def test_expired_and_not_yet_valid() -> None:
             verify_client_chain(client.chain_der, anchors(), NOW)
 
 
+def test_what_is_said_of_a_certificate_that_is_not_valid_now() -> None:
+    """Whose it is, when it is valid, and what time it is here: the clock may be wrong."""
+    chain = authority().issue(NAME, start=3 * DAY, end=-DAY).chain_der
+    since, until, now = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (NOW - 3 * DAY, NOW - DAY, NOW))
+    said = refused(Reason.CERTIFICATE_EXPIRED, chain)
+    assert said.endswith(f" is valid from {since} to {until}, and now it is {now} (UTC)")
+    assert said.startswith(f"CN={NAME}")
+    with pytest.raises(Fault) as caught:
+        check_validity(chain, NOW)
+    assert caught.value.detail == said
+    middle = subordinate(authority(), end=-DAY)
+    said = refused(Reason.CERTIFICATE_EXPIRED, with_chain(middle.issue(NAME), middle).chain_der)
+    assert said.startswith(middle.certificate.subject.rfc4514_string())
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a.example", "*.b.example"], "a.example, *.b.example"),
+        (["127.0.0.1"], "127.0.0.1"),
+        ([f"{number}.example" for number in range(10)], "7.example and 2 more"),
+    ],
+)
+def test_what_is_said_of_a_certificate_for_another_name(names: list[str], said: str) -> None:
+    """Which name was asked for, and which there are."""
+    for name in "other.example", "under_score", "127.0.0.2":
+        detail = refused(Reason.CERTIFICATE_NAME_MISMATCH, authority().issue(*names).chain_der, name=name)
+        assert detail.startswith(f"it is not for {name}, but for ")
+        assert detail.endswith(said)
+
+
 def test_an_expired_intermediate_and_an_expired_root() -> None:
     middle = subordinate(authority(), end=-DAY)
     refused(Reason.CERTIFICATE_EXPIRED, with_chain(middle.issue(NAME), middle).chain_der)

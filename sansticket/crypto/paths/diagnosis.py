@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 
 from sansticket.crypto.anchors import TrustAnchors
 from sansticket.crypto.inspection import extension_of, names_of, parse_errors
-from sansticket.errors import Reason
+from sansticket.errors import Fault, Reason
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -56,13 +56,30 @@ def diagnose(
     server_name: str | None,
     now: datetime,
     verdict: str,
-) -> Reason:
+) -> Fault:
     """The reason: what speaks against trusting a chain first, then what may be a mistake.
 
-    ``certificates`` is the chain, leaf first; ``verdict`` what the library said.
+    ``certificates`` is the chain, leaf first; ``verdict`` what the library said, which knows neither the name that was
+    asked for nor the time.
     """
-    leaf = certificates[0]
-    path = _path(leaf, certificates[1:], anchors)
+    path = _path(certificates[0], certificates[1:], anchors)
+    reason = _reason(path, certificates[0], server_name, now, verdict)
+    if in_wrong_order(certificates):
+        verdict = WRONG_ORDER
+    elif reason is Reason.CERTIFICATE_EXPIRED and path is not None:
+        verdict = when_valid(path, now)
+    elif reason is Reason.CERTIFICATE_NAME_MISMATCH and server_name is not None:
+        verdict = names_of(certificates[0]).without(server_name)
+    return Fault(reason, verdict)
+
+
+def _reason(
+    path: "list[x509.Certificate] | None",
+    leaf: "x509.Certificate",
+    server_name: str | None,
+    now: datetime,
+    verdict: str,
+) -> Reason:
     if path is None:
         return Reason.CERTIFICATE_UNTRUSTED
     if any(certificate.signature_algorithm_oid.dotted_string in BROKEN_HASHES for certificate in path[:-1]):
@@ -82,8 +99,26 @@ def diagnose(
 
 def all_valid(certificates: "Iterable[x509.Certificate]", now: datetime) -> bool:
     """``now`` without time zone is UTC."""
-    moment = now if now.tzinfo else now.replace(tzinfo=UTC)
-    return all(each.not_valid_before_utc <= moment <= each.not_valid_after_utc for each in certificates)
+    return all(_is_valid(each, now) for each in certificates)
+
+
+def _is_valid(certificate: "x509.Certificate", now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= _in_utc(now) <= certificate.not_valid_after_utc
+
+
+def _in_utc(now: datetime) -> datetime:
+    return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+def when_valid(certificates: "Iterable[x509.Certificate]", now: datetime) -> str:
+    """Of certificates that are not all valid now: the first that is not, and when it is."""
+    invalid = next(each for each in certificates if not _is_valid(each, now))
+    whose = invalid.subject.rfc4514_string() or "one without a subject"
+    since, until, moment = (
+        f"{time:%Y-%m-%d %H:%M:%S}"
+        for time in (invalid.not_valid_before_utc, invalid.not_valid_after_utc, _in_utc(now))
+    )
+    return f"{whose} is valid from {since} to {until}, and now it is {moment} (UTC)"
 
 
 def in_wrong_order(certificates: "Sequence[x509.Certificate]") -> bool:
