@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from sansticket import (
     AcceptPeer,
     ClientAuthentication,
     ClientConfig,
+    Command,
     ConfigError,
     ReplayRecorder,
     ServerConfig,
@@ -51,6 +53,16 @@ from tests.support.configs import client_config, server_config
 from tests.support.credentials import NOW, anchors, client_credential, server_credential
 from tests.support.pair import ConnectionPair
 
+
+async def later(question: Question) -> Command:
+    return AcceptPeer()
+
+
+class Later:
+    async def __call__(self, question: Question) -> Command:
+        return AcceptPeer()
+
+
 WRONG_ON_BOTH = [
     ("versions", 0x0304, "expected a sequence, each a number"),
     ("versions", "TLS 1.3", "'TLS 1.3'; expected a sequence"),
@@ -81,6 +93,13 @@ WRONG_ON_BOTH = [
     ("answers", {Question: ASK}, "is not a question; expected a class like DecideTicket"),
     ("answers", {int: ASK}, "is not a question"),
     ("answers", {DecideTicket: None}, "None for DecideTicket; expected a function or ASK"),
+    (
+        "answers",
+        {DecideTicket: later},
+        "a coroutine function for DecideTicket; expected a function that gives",
+    ),
+    ("answers", {DecideTicket: partial(later)}, "a coroutine function for DecideTicket"),
+    ("answers", {DecideTicket: Later()}, "a coroutine function for DecideTicket"),
     ("verification_label", "pinned", "'pinned'; expected bytes or None"),
     ("verification_label", b"", "0 bytes; expected 1 to 255"),
     ("verification_label", b"pinned", "given, but answers has nothing for VerifyPeer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, Final
 
 from attrs import Attribute
@@ -68,6 +69,11 @@ def are_answers(config: object, attribute: Attribute[Any], answers: Any) -> None
             )
         if answer is not ASK and not callable(answer):
             raise ConfigError(name, f"{quoted(answer)} for {question.__name__}; expected a function or ASK")
+        if iscoroutinefunction(answer) or iscoroutinefunction(type(answer).__call__):
+            expected = (
+                "a function that gives the command, or ASK; coroutines are for the answers of a wrapper"
+            )
+            raise ConfigError(name, f"a coroutine function for {question.__name__}; expected {expected}")
 
 
 def lacking_in_a_client(has_credentials: bool) -> Lacking:
