@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, Final, TypeVar
 
 from sansticket.errors import ConfigError
+from sansticket.text import printable
 
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes: ``os.urandom``, or something repeatable in a test."""
@@ -19,6 +20,8 @@ Entropy = Callable[[int], bytes]
 PEM_BLOCK: Final = re.compile(
     rb"(?ms)(?:^(?:\xef\xbb\xbf)?|(?<=\r)|(?<=-----))[ \t]*(-----BEGIN [^-\r\n]+-----.*?-----END [^-\r\n]+-----)"
 )
+
+PEM_LABEL: Final = re.compile(rb"-----BEGIN ([^-\r\n]+)-----")
 
 T = TypeVar("T")
 
@@ -43,6 +46,14 @@ def pem_blocks(field: str, value: Any) -> bytes:
     """
     check_kind(field, value, bytes, "bytes, the content of a PEM file")
     return b"\n".join(PEM_BLOCK.findall(value))
+
+
+def check_label(field: str, what: str, blocks: bytes, label: str) -> None:
+    """ConfigError where none of these ``pem_blocks`` has ``label`` in its own: another file, or one in DER."""
+    labels = dict.fromkeys(each.decode("ascii", "replace") for each in PEM_LABEL.findall(blocks))
+    if not any(label in each for each in labels):
+        found = f"there is {printable(', '.join(labels))}" if labels else "nothing in it is PEM"
+        raise ConfigError(field, f"no {what} in PEM could be read: {found}; expected {label}")
 
 
 def check_kind(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:

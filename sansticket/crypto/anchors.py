@@ -19,7 +19,7 @@ from attrs import Factory, field
 
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import pem_blocks
+from sansticket.inputs import check_label, pem_blocks
 from sansticket.values import Shared, frozen
 
 if TYPE_CHECKING:
@@ -154,11 +154,12 @@ class TrustAnchors(Shared):
 
     @classmethod
     def from_pem(cls, pem: bytes) -> "TrustAnchors":
-        """All certificates of a PEM bundle."""
+        """All certificates of a PEM bundle, its content.  ConfigError ``trust_anchors`` where there is none."""
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding
 
         blocks = pem_blocks("trust_anchors", pem)
+        check_label("trust_anchors", "certificates", blocks, "CERTIFICATE")
         try:
             certificates = x509.load_pem_x509_certificates(blocks)
         except ValueError as error:

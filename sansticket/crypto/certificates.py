@@ -37,7 +37,7 @@ from sansticket.crypto.stapling import end_of_staple
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import pem_blocks
+from sansticket.inputs import check_kind, check_label, pem_blocks
 from sansticket.text import quoted
 from sansticket.values import Shared, frozen
 
@@ -168,11 +168,24 @@ class Credential(Shared):
         min_rsa_bits: int = MIN_RSA_BITS,
         ocsp_response: bytes | None = None,
     ) -> "Credential":
-        """A credential from a PEM chain, leaf first, and a PEM private key (with its password)."""
+        """A credential from a PEM chain, leaf first, and a PEM private key (with its password): the files' content.
+
+        Both may be in one file, which is given twice then.  ConfigError ``credentials`` also where there is no chain,
+        no private key, or the password is missing, needless or wrong.
+        """
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
         chain_blocks, key_blocks = (pem_blocks("credentials", pem) for pem in (chain_pem, key_pem))
+        check_label("credentials", "chain", chain_blocks, "CERTIFICATE")
+        check_label("credentials", "private key", key_blocks, "PRIVATE KEY")
+        if password is not None:
+            check_kind(
+                "credentials",
+                password,
+                (bytes, bytearray, memoryview),
+                "bytes, the password of the private key",
+            )
         read = "chain"
         try:
             certificates = x509.load_pem_x509_certificates(chain_blocks)

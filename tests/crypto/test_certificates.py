@@ -441,9 +441,15 @@ def test_a_chain_whose_leaf_is_not_the_first() -> None:
 def test_what_could_not_be_read_is_said() -> None:
     """Who has mixed up the two files knows it then."""
     identity = server_identity()
-    with pytest.raises(ConfigError, match=r"^credentials: no chain in PEM could be read"):
+    nothing = r"^credentials: no {} in PEM could be read: there is {}; expected {}$".format
+    with pytest.raises(ConfigError, match=nothing("chain", ".*PRIVATE KEY", "CERTIFICATE")):
         Credential.from_pem(identity.key_pem, identity.chain_pem)
-    with pytest.raises(ConfigError, match=r"^credentials: no private key in PEM could be read"):
+    with pytest.raises(ConfigError, match=nothing("private key", "CERTIFICATE", "PRIVATE KEY")):
         Credential.from_pem(identity.chain_pem, identity.chain_pem)
-    with pytest.raises(ConfigError, match=r"^trust_anchors: no certificates in PEM could be read"):
-        TrustAnchors.from_pem(b"")
+    with pytest.raises(ConfigError, match=r"^credentials: a value of type str; expected bytes, the password"):
+        Credential.from_pem(identity.chain_pem, identity.key_pem, "secret")  # type: ignore[arg-type]
+    for none in b"", b"ca.pem", identity.chain_der[0]:
+        with pytest.raises(
+            ConfigError, match=r"^trust_anchors: .* nothing in it is PEM; expected CERTIFICATE$"
+        ):
+            TrustAnchors.from_pem(none)
