@@ -36,6 +36,7 @@ from sansticket_wrappers.asyncio.passing import (
 )
 from sansticket_wrappers.asyncio.streams import ClientConnected
 from sansticket_wrappers.making import Make
+from sansticket_wrappers.times import check_times
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class RestartableServer:
         new_connection: Make = ServerConnection,
         **options: Any,
     ) -> None:
+        check_times(grace=grace, answer_timeout=answer_timeout, **options)
         self.wanted: asyncio.Event = asyncio.Event()
         """A successor is there."""
         self.under_way: int = 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sansticket import ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import NO_HOOKS, Hooks, Watch
 from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol
 from sansticket_wrappers.making import Make
+from sansticket_wrappers.times import check_times
 
 ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
@@ -44,12 +45,12 @@ async def open_connection(
     seconds.  ``new_connection``: makes the connection, for one that is recorded or drawn: see docs/wrappers.md.
     ``timeout``, ``linger``, ``https_compatible``, ``read_size`` and ``watch`` are those of ``TLSProtocol``; ``options``
     those of the loop's ``create_connection``: ``sock`` (connected to that host), ``local_addr`` and so on.
-    Raises OSError: ``TLSError``, TimeoutError, or what connecting raises.
+    Raises OSError: ``TLSError``, TimeoutError, or what connecting raises; ConfigError for what cannot work.
     """
+    check_times(answer_timeout=answer_timeout, timeout=timeout, linger=linger)
     asked = asking(config, answers, ClientConfig)
     connection = new_connection(asked, server_name or host, session, port=port)
-    reader = asyncio.StreamReader(limit)
-    app = asyncio.StreamReaderProtocol(reader)
+    app = asyncio.StreamReaderProtocol(reader := asyncio.StreamReader(limit))
     own = (hooks or NO_HOOKS).with_answers(answers, answer_timeout)
     tls = TLSProtocol(connection, app, own, timeout, linger, https_compatible, read_size, watch=watch)
     tls.early_data.send(connection, early_data)
@@ -98,9 +99,9 @@ async def start_server(
     only with ``ServerConfig.half_rtt``.  Without this early data is read as any other, after the handshake.
 
     ``answers``, for all connections, and what follows are those of ``open_connection``; ``hooks`` is called for each
-    connection, for what it alone has.  ``options`` are those of the loop's ``create_server``: ``sock``, ``backlog``,
-    ``reuse_port``, ``start_serving`` and so on.
+    connection, for what it alone has.  ``options`` are those of the loop's ``create_server``, ``sock`` and so on.
     """
+    check_times(answer_timeout=answer_timeout, timeout=timeout, linger=linger)
     asked = asking(config, answers, ServerConfig)
 
     def accept() -> TLSProtocol:
@@ -111,4 +112,25 @@ async def start_server(
             connection, app, own, timeout, linger, https_compatible, read_size, early_data, watch
         )
 
-    return await asyncio.get_running_loop().create_server(accept, host, port, **options)
+    return await asyncio.get_running_loop().create_server(_telling(accept), host, port, **options)
+
+
+class _Nobody(asyncio.Protocol):
+    """Has the connection for which nobody could be made."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).abort()
+
+
+def _telling(make: Callable[[], TLSProtocol]) -> Callable[[], asyncio.BaseProtocol]:
+    """The same; of what it raises asyncio says nothing unless it is debugged, and it leaves the socket open."""
+    loop = asyncio.get_running_loop()
+
+    def accept() -> asyncio.BaseProtocol:
+        try:
+            return make()
+        except Exception as error:
+            loop.call_exception_handler({"message": "no TLS connection could be made", "exception": error})
+            return _Nobody()
+
+    return accept

@@ -31,6 +31,7 @@ from sansticket_wrappers.answers import (
     Answers,
     without_answer,
 )
+from sansticket_wrappers.times import check_times
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         https_compatible: bool = False,
         linger: float = LINGER,
     ) -> None:
+        check_times(answer_timeout=answer_timeout, linger=linger)
         self.transport = transport
         self.connection = connection
         self._answers = answers

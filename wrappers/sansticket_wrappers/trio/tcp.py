@@ -11,6 +11,7 @@ import trio
 from sansticket import ClientConfig, ClientConnection, Close, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import NO_ANSWERS, Answers, asking
 from sansticket_wrappers.making import Make
+from sansticket_wrappers.times import check_times
 from sansticket_wrappers.trio.stream import StreamOptions, TLSStream
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ async def open_tls_over_tcp_stream(
     The config asks what ``answers`` answer; ``application`` is that of the connection, and ``new_connection`` makes it,
     for one that is recorded or drawn: see docs/wrappers.md.  ``options`` are those of ``TLSStream``.
     """
+    check_times(**options)
     connection = new_connection(
         asking(config, answers, ClientConfig),
         server_name or host,
@@ -70,6 +72,7 @@ async def serve_tls_over_tcp(
     Where ``application`` raises, or an answer or ``observe`` in a handshake, that is logged, and ends this connection
     alone; what ``handler`` raises comes out of here.
     """
+    check_times(timeout=timeout, **options)
     asked = asking(config, answers, ServerConfig)
 
     async def serve(transport: trio.SocketStream) -> None:

@@ -13,6 +13,7 @@ from zope.interface import implementer
 from sansticket import ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.making import Make
+from sansticket_wrappers.times import check_times
 from sansticket_wrappers.twisted.hooks import Hooks
 from sansticket_wrappers.twisted.protocol import ProtocolOptions, TLSProtocol
 
@@ -40,6 +41,7 @@ class TLSServerEndpoint:
         **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
+        check_times(answer_timeout=answer_timeout, **options)
         asked = asking(config, answers, ServerConfig)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
             reactor,
@@ -81,6 +83,7 @@ class TLSClientEndpoint:
         **options: Unpack[ProtocolOptions],
     ) -> None:
         self._endpoint = endpoint
+        check_times(answer_timeout=answer_timeout, **options)
         asked = asking(config, answers, ClientConfig)
         self._wrap: Callable[[Any], TLSFactory] = lambda factory: TLSFactory(
             reactor,
