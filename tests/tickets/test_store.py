@@ -59,6 +59,16 @@ def test_each_ticket_once() -> None:
     assert len(store) == 0
 
 
+@pytest.mark.parametrize("key", ["example.com", None, ("example.com", 443)], ids=str)
+def test_a_key_that_is_none(key: Any) -> None:
+    """A store that took a name for one could not be written down any more."""
+    store = holding(numbered(1))
+    with pytest.raises(ConfigError, match=r"^key: a value of type \w+; expected a StoreKey"):
+        store.put(key, numbered(2), NOW)
+    assert store.reserve(key, NOW) is None
+    assert len(ClientSessionStore.from_bytes(store.to_bytes())) == 1
+
+
 @given(st.permutations(range(4)))
 def test_the_freshest_first(order: list[int]) -> None:
     store = holding(*(numbered(number, issued_at=NOW + number) for number in order))

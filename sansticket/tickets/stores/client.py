@@ -231,7 +231,10 @@ class ClientSessionStore(Shared):
         return self._count
 
     def put(self, key: StoreKey, session: Session, now: float) -> bool:
-        """Keep a session that came from the server.  False if it has expired, or shows the server nothing."""
+        """Keep a session that came from the server.  False if it has expired, or shows the server nothing.
+
+        ConfigError ``key`` for one that is no ``StoreKey``.
+        """
         if not (session.ticket or session.session_id):
             return False
         with self._lock:
@@ -351,6 +354,7 @@ class ClientSessionStore(Shared):
         share_chain(session)
         kept = self._sessions.get(key)
         if kept is None:
+            check_kind("key", key, StoreKey, "a StoreKey, such as ClientConfig.store_key gives")
             kept = self._sessions[key] = _Kept()
         self._sessions.move_to_end(key)
         self._count += kept.add(session)
