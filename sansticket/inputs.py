@@ -38,22 +38,20 @@ def check_bytes(field: str, value: Any) -> None:
     check_kind(field, value, bytes, "bytes")
 
 
-def pem_blocks(field: str, value: Any) -> bytes:
+def pem_blocks(field: str, value: Any, what: str, label: str) -> bytes:
     """What is in a PEM file, and not where it is, without the text around its blocks (RFC 7468 section 2).
 
     A block begins its line, behind blanks at most, or follows another one at once: what stands behind a # was taken
-    away by somebody, and the library would take it all the same.
+    away by somebody, and the library would take it all the same.  ConfigError where no block has ``label`` in its own,
+    and so ``what`` is looked for in another file, or in one in DER.
     """
     check_kind(field, value, bytes, "bytes, the content of a PEM file")
-    return b"\n".join(PEM_BLOCK.findall(value))
-
-
-def check_label(field: str, what: str, blocks: bytes, label: str) -> None:
-    """ConfigError where none of these ``pem_blocks`` has ``label`` in its own: another file, or one in DER."""
+    blocks = b"\n".join(PEM_BLOCK.findall(value))
     labels = dict.fromkeys(each.decode("ascii", "replace") for each in PEM_LABEL.findall(blocks))
     if not any(label in each for each in labels):
         found = f"there is {printable(', '.join(labels))}" if labels else "nothing in it is PEM"
         raise ConfigError(field, f"no {what} in PEM could be read: {found}; expected {label}")
+    return blocks
 
 
 def check_kind(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:

@@ -37,7 +37,7 @@ from sansticket.crypto.stapling import end_of_staple
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import check_kind, check_label, pem_blocks
+from sansticket.inputs import check_kind, pem_blocks
 from sansticket.text import quoted
 from sansticket.values import Shared, frozen
 
@@ -176,16 +176,10 @@ class Credential(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-        chain_blocks, key_blocks = (pem_blocks("credentials", pem) for pem in (chain_pem, key_pem))
-        check_label("credentials", "chain", chain_blocks, "CERTIFICATE")
-        check_label("credentials", "private key", key_blocks, "PRIVATE KEY")
+        chain_blocks = pem_blocks("credentials", chain_pem, "chain", "CERTIFICATE")
+        key_blocks = pem_blocks("credentials", key_pem, "private key", "PRIVATE KEY")
         if password is not None:
-            check_kind(
-                "credentials",
-                password,
-                (bytes, bytearray, memoryview),
-                "bytes, the password of the private key",
-            )
+            check_kind("credentials", password, (bytes, bytearray, memoryview), "bytes, the password")
         read = "chain"
         try:
             certificates = x509.load_pem_x509_certificates(chain_blocks)
