@@ -4,7 +4,8 @@
 reading a key out of a certificate is in ``inspection``.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from attrs import Factory, field
@@ -65,6 +66,14 @@ class _Leaf:
     schemes12: tuple[SignatureScheme, ...]
     schemes13: tuple[SignatureScheme, ...]
     authentication12: Tls12Authentication | None
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, UnsupportedAlgorithm, Fault) as error:
+        raise ConfigError("credentials", f"no {what} in PEM could be read: {error}") from error
 
 
 def _inspect(credential: "Credential") -> _Leaf:
@@ -176,18 +185,15 @@ class Credential(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-        chain_blocks = pem_blocks("credentials", chain_pem, "chain", "CERTIFICATE")
-        key_blocks = pem_blocks("credentials", key_pem, "private key", "PRIVATE KEY")
         if password is not None:
             check_kind("credentials", password, (bytes, bytearray, memoryview), "bytes, the password")
-        read = "chain"
-        try:
+        chain_blocks = pem_blocks("credentials", chain_pem, "chain", "CERTIFICATE")
+        with _reading("chain"):
             certificates = x509.load_pem_x509_certificates(chain_blocks)
             require_installed(certificates[0])
-            read = "private key"
+        key_blocks = pem_blocks("credentials", key_pem, "private key", "PRIVATE KEY")
+        with _reading("private key"):
             key: Any = load_pem_private_key(key_blocks, password)
-        except (ValueError, TypeError, UnsupportedAlgorithm, Fault) as error:
-            raise ConfigError("credentials", f"no {read} in PEM could be read: {error}") from error
         chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
         return cls(
             chain,
