@@ -32,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: a name with an address is another one in each process")
         for mark in item.iter_markers(LIBRARY):
             name, *columns = mark.args
             item.user_properties += [(LIBRARY, (name, column)) for column in columns]

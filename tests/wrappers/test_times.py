@@ -70,9 +70,7 @@ ALL = {
 
 
 @pytest.mark.parametrize("value", [None, "3", timedelta(seconds=3), True, -1, float("nan")])
-@pytest.mark.parametrize(
-    ("make", "name"), [(make, name) for make, names in ALL.items() for name in names], ids=str
-)
+@pytest.mark.parametrize(("make", "name"), [(make, name) for make, names in ALL.items() for name in names])
 def test_a_time_that_is_none(make: Callable[..., None], name: str, value: Any) -> None:
     """A client of asyncio with ``timeout=None`` waited for ever, and had said nothing."""
     with pytest.raises(ConfigError, match=rf"^{name}: .*; expected a number of seconds, 0 or more$"):
