@@ -224,4 +224,6 @@ def test_the_session_of_s_server_is_readable_with_its_keys(files: Files, flag: s
     assert opened is not None
     sealed = keys.codec.decode(opened, 0)
     assert (sealed.secret, sealed.cipher_suite) == (theirs.secret, theirs.cipher_suite)
-    assert (sealed.age_add, sealed.group) == (theirs.age_add, theirs.group)
+    assert sealed.group == theirs.group
+    # The file has the whole second in which the handshake was; an age counts from there.
+    assert (theirs.age_add - sealed.age_add) % 2**32 in (range(2000) if flag == "-tls1_3" else (0,))

@@ -132,6 +132,13 @@ OFFERS_EARLY: Final = {"early_data": True}
 COOKIES: Final = {**RETRY, "stateless_retry": TicketKeyRing.generate(TIME, entropy)}
 
 
+class Keeping(SessionCache):
+    """From which a failed connection takes nothing away: those of the scene that come later are to meet it, too."""
+
+    def remove(self, session: Session) -> bool:
+        return False
+
+
 SCENES: Final = (
     Scene("full", talk=AFTER),
     Scene("full, TLS 1.3 only", ONLY13, ONLY13),
@@ -152,7 +159,7 @@ SCENES: Final = (
     Scene(
         "TLS 1.2, resumed by id",
         {"tickets_in_tls12": False},
-        {**ONLY12, "session_cache": SessionCache()},
+        {**ONLY12, "session_cache": Keeping()},
         resumes=True,
     ),
     Scene("TLS 1.2, client certificate", {}, {**ONLY12, **REQUIRED}),
