@@ -23,6 +23,11 @@ PEM_BLOCK: Final = re.compile(
 
 PEM_LABEL: Final = re.compile(rb"-----BEGIN ([^-\r\n]+)-----")
 
+CERTIFICATES: Final = ("CERTIFICATE", "X509 CERTIFICATE")
+PRIVATE_KEYS: Final = ("PRIVATE KEY", *(f"{of} PRIVATE KEY" for of in ("ENCRYPTED", "EC", "RSA", "DSA")))
+"""Labels of what the library reads, the usual one first.  A CERTIFICATE REQUEST is none, nor what is for OpenSSL alone
+(TRUSTED CERTIFICATE) or for OpenSSH."""
+
 T = TypeVar("T")
 
 BytesLike = bytes | bytearray | memoryview
@@ -38,19 +43,19 @@ def check_bytes(field: str, value: Any) -> None:
     check_kind(field, value, bytes, "bytes")
 
 
-def pem_blocks(field: str, value: Any, what: str, label: str) -> bytes:
+def pem_blocks(field: str, value: Any, what: str, wanted: tuple[str, ...]) -> bytes:
     """What is in a PEM file, and not where it is, without the text around its blocks (RFC 7468 section 2).
 
     A block begins its line, behind blanks at most, or follows another one at once: what stands behind a # was taken
-    away by somebody, and the library would take it all the same.  ConfigError where no block has ``label`` in its own,
-    and so ``what`` is looked for in another file, or in one in DER.
+    away by somebody, and the library would take it all the same.  ConfigError where no block has a label that is
+    ``wanted``, and so ``what`` is looked for in another file, or in one in DER.
     """
     check_kind(field, value, bytes, "bytes, the content of a PEM file")
     blocks = b"\n".join(PEM_BLOCK.findall(value))
     labels = dict.fromkeys(each.decode("ascii", "replace") for each in PEM_LABEL.findall(blocks))
-    if not any(label in each for each in labels):
+    if labels.keys().isdisjoint(wanted):
         found = f"there is {printable(', '.join(labels))}" if labels else "nothing in it is PEM"
-        raise ConfigError(field, f"no {what} in PEM could be read: {found}; expected {label}")
+        raise ConfigError(field, f"no {what} in PEM could be read: {found}; expected {wanted[0]}")
     return blocks
 
 

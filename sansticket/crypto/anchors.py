@@ -19,7 +19,7 @@ from attrs import Factory, field
 
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import pem_blocks
+from sansticket.inputs import CERTIFICATES, pem_blocks
 from sansticket.values import Shared, frozen
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class TrustAnchors(Shared):
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding
 
-        blocks = pem_blocks("trust_anchors", pem, "certificates", "CERTIFICATE")
+        blocks = pem_blocks("trust_anchors", pem, "certificates", CERTIFICATES)
         try:
             certificates = x509.load_pem_x509_certificates(blocks)
         except ValueError as error:

@@ -38,7 +38,7 @@ from sansticket.crypto.stapling import end_of_staple
 from sansticket.crypto.suites import Tls12Authentication
 from sansticket.crypto.verification import TrustAnchors, verify_client_chain, verify_server_chain
 from sansticket.errors import ConfigError, Fault
-from sansticket.inputs import check_kind, pem_blocks
+from sansticket.inputs import CERTIFICATES, PRIVATE_KEYS, check_kind, pem_blocks
 from sansticket.text import quoted
 from sansticket.values import Shared, frozen
 
@@ -187,11 +187,11 @@ class Credential(Shared):
 
         if password is not None:
             check_kind("credentials", password, (bytes, bytearray, memoryview), "bytes, the password")
-        chain_blocks = pem_blocks("credentials", chain_pem, "chain", "CERTIFICATE")
+        chain_blocks = pem_blocks("credentials", chain_pem, "chain", CERTIFICATES)
         with _reading("chain"):
             certificates = x509.load_pem_x509_certificates(chain_blocks)
             require_installed(certificates[0])
-        key_blocks = pem_blocks("credentials", key_pem, "private key", "PRIVATE KEY")
+        key_blocks = pem_blocks("credentials", key_pem, "private key", PRIVATE_KEYS)
         with _reading("private key"):
             key: Any = load_pem_private_key(key_blocks, password)
         chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)

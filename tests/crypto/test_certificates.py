@@ -3,6 +3,7 @@
 import copy
 import ipaddress
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -446,6 +447,13 @@ def test_what_could_not_be_read_is_said() -> None:
         Credential.from_pem(identity.key_pem, identity.chain_pem)
     with pytest.raises(ConfigError, match=nothing("private key", "CERTIFICATE", "PRIVATE KEY")):
         Credential.from_pem(identity.chain_pem, identity.chain_pem)
+    for label in "CERTIFICATE REQUEST", "TRUSTED CERTIFICATE", "PKCS7":
+        other = identity.chain_pem.replace(b"CERTIFICATE", label.encode())
+        with pytest.raises(ConfigError, match=nothing("chain", label, "CERTIFICATE")):
+            Credential.from_pem(other, identity.key_pem)
+    keys = re.sub(b"(BEGIN|END) .*PRIVATE", rb"\1 OPENSSH PRIVATE", identity.key_pem)
+    with pytest.raises(ConfigError, match=nothing("private key", "OPENSSH PRIVATE KEY", "PRIVATE KEY")):
+        Credential.from_pem(identity.chain_pem, keys)
     with pytest.raises(ConfigError, match=r"^credentials: a value of type str; expected bytes, the password"):
         Credential.from_pem(identity.chain_pem, identity.key_pem, "secret")  # type: ignore[arg-type]
     for none in b"", b"ca.pem", identity.chain_der[0]:
