@@ -41,7 +41,7 @@ from sansticket.crypto.inspection import (
     require_strength,
     unreadable,
 )
-from sansticket.crypto.paths.diagnosis import BROKEN_HASHES, WRONG_ORDER, in_wrong_order
+from sansticket.crypto.paths.diagnosis import BROKEN_HASHES, WRONG_ORDER, in_wrong_order, validity_of
 from sansticket.crypto.paths.policies import check_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
 from sansticket.crypto.stapling import verify_staple
@@ -141,10 +141,19 @@ class _StoreVerifier:
             found = crypto.X509StoreContext(self._store(_loaded(anchors)), leaf, others).get_verified_chain()
             self._check_issuers(found[1:])
         except crypto.X509StoreContextError as error:
-            wrong_order = in_wrong_order([load(der) for der in chain])
-            reason = REASONS.get(error.errors[0], Reason.CERTIFICATE_INVALID)
-            raise Fault(reason, WRONG_ORDER if wrong_order else str(error)) from None
+            raise self._refused(chain, error) from None
         return [load(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)) for each in found]
+
+    def _refused(self, chain: Sequence[bytes], error: crypto.X509StoreContextError) -> Fault:
+        reason, verdict = REASONS.get(error.errors[0], Reason.CERTIFICATE_INVALID), str(error)
+        if in_wrong_order([load(der) for der in chain]):
+            verdict = WRONG_ORDER
+        elif reason is Reason.CERTIFICATE_EXPIRED:
+            verdict = validity_of(error.certificate.to_cryptography(), self._now())
+        return Fault(reason, verdict)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp((self.clock or SYSTEM_CLOCK)(), UTC)
 
     def _check_issuers(self, issuers: Sequence[crypto.X509]) -> None:
         """That no issuer has been revoked, but the anchor, which is the last.
@@ -209,8 +218,7 @@ class ServerVerifier(_StoreVerifier):
         if not names.cover(question.server_name):
             raise Fault(Reason.CERTIFICATE_NAME_MISMATCH, names.without(question.server_name))
         if question.ocsp_response is not None:
-            now = datetime.fromtimestamp((self.clock or SYSTEM_CLOCK)(), UTC)
-            verify_staple(question.ocsp_response, path, now, self.min_rsa_bits)
+            verify_staple(question.ocsp_response, path, self._now(), self.min_rsa_bits)
         return AcceptPeer()
 
 

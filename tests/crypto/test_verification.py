@@ -280,6 +280,16 @@ def test_what_is_said_of_a_certificate_that_is_not_valid_now() -> None:
     assert said.startswith(middle.certificate.subject.rfc4514_string())
 
 
+def test_what_is_said_of_one_whose_subject_cannot_be_read() -> None:
+    """Whoever verified it had no need to: it is not in the path.  That it is not valid now is said all the same."""
+    honest, name = authority().issue("unneeded", start=3 * DAY, end=-DAY).chain_der[0], b"\x08unneeded"
+    stranger = changed(honest, honest.replace(name, b"\x08\xff" + name[2:], 1))
+    with pytest.raises(Fault) as caught:
+        check_validity([*server_credential().chain, stranger], NOW)
+    assert caught.value.reason is Reason.CERTIFICATE_EXPIRED
+    assert caught.value.detail.startswith("one whose subject cannot be read is valid from ")
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [

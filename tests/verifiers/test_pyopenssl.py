@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import random
+import re
 from typing import Any
 
 import pytest
@@ -191,8 +192,11 @@ def test_the_clock() -> None:
     asked = question(server_identity().chain_der)
     ServerVerifier(clock=NOW.timestamp)(asked)
     later = (NOW + 400 * DAY).timestamp()
-    assert refused(ServerVerifier(clock=lambda: later), asked)[0] is Reason.CERTIFICATE_EXPIRED
-    assert refused(ServerVerifier(clock=lambda: 0.0), asked)[0] is Reason.CERTIFICATE_EXPIRED
+    for time in later, 0.0:
+        reason, detail = refused(ServerVerifier(clock=lambda time=time: time), asked)
+        assert reason is Reason.CERTIFICATE_EXPIRED
+        now = f"{datetime.datetime.fromtimestamp(time, datetime.UTC):%Y-%m-%d %H:%M:%S}"
+        assert re.match(rf"CN=.+ is valid from .* to .*, and now it is {now} \(UTC\)$", detail)
 
 
 @pytest.mark.parametrize(

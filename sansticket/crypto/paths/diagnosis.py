@@ -112,11 +112,18 @@ def _in_utc(now: datetime) -> datetime:
 
 def when_valid(certificates: "Iterable[x509.Certificate]", now: datetime) -> str:
     """Of certificates that are not all valid now: the first that is not, and when it is."""
-    invalid = next(each for each in certificates if not _is_valid(each, now))
-    whose = invalid.subject.rfc4514_string() or "one without a subject"
+    return validity_of(next(each for each in certificates if not _is_valid(each, now)), now)
+
+
+def validity_of(certificate: "x509.Certificate", now: datetime) -> str:
+    """Whose it is, when it is valid, and what time it is."""
+    try:
+        whose = certificate.subject.rfc4514_string() or "one without a subject"
+    except parse_errors():  # so far nobody had to look into it
+        whose = "one whose subject cannot be read"
     since, until, moment = (
         f"{time:%Y-%m-%d %H:%M:%S}"
-        for time in (invalid.not_valid_before_utc, invalid.not_valid_after_utc, _in_utc(now))
+        for time in (certificate.not_valid_before_utc, certificate.not_valid_after_utc, _in_utc(now))
     )
     return f"{whose} is valid from {since} to {until}, and now it is {moment} (UTC)"
 
