@@ -159,7 +159,7 @@ def _of_names(shown: Shown, answer: Answer) -> Iterator[str]:
     name = shown.session.server_name if shown.session is not None and known else None
     if name is None and shown.issued is not None:
         name = shown.issued.name
-    if name is not None and name != answer.name:
+    if name is not None and name.lower().removesuffix(".") != answer.name:  # OpenSSL keeps names as they came
         asked = quoted(answer.name) if answer.name else "no name"
         yield f"the session is for {quoted(name)}, and the client asks for {asked}"
     if shown.issued is not None and shown.issued.server != answer.server:

@@ -173,7 +173,6 @@ def _times(records: list[Record], flow: Flow) -> Callable[[Record], float]:
 def _answer(said: Said, records: list[Record], flow: Flow) -> Answer:
     hello = said.server_hello
     client = said.hellos[-1].message if said.hellos else None
-    names = client.find(ServerNameList) if isinstance(client, ClientHello) else None
     alerts = [
         content
         for record in records
@@ -185,11 +184,17 @@ def _answer(said: Said, records: list[Record], flow: Flow) -> Answer:
         hello=client if isinstance(client, ClientHello) else None,
         version=said.version,
         suite=hello.cipher_suite if hello is not None else None,
-        name=names.host_name.decode("ascii", "replace").lower() if names is not None else None,
+        name=_name_in(client) if isinstance(client, ClientHello) else None,
         server=str(flow.server),
         time=flow.start,
         alert=words.alert(alerts[0]) if alerts and hello is None else "",
     )
+
+
+def _name_in(hello: ClientHello) -> str | None:
+    """Without the dot at the end that some clients send: it is no part of the name."""
+    names = hello.find(ServerNameList)
+    return None if names is None else names.host_name.decode("ascii", "replace").lower().removesuffix(".")
 
 
 def _accepted(said: Said, records: list[Record]) -> int | None:

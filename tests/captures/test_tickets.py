@@ -226,6 +226,24 @@ def test_a_name_in_a_ticket_is_printable() -> None:
     assert "for a\\x1b[31m<b>, its binder is right" in str(shown)
 
 
+@needs(SSL_SESSIONS)
+@pytest.mark.parametrize("issued", ["server.example", "Server.Example."])
+def test_a_dot_makes_no_other_name(issued: str) -> None:
+    """Neither one that the client sends, nor one that a server with OpenSSL has kept."""
+    first, sessions = talk(ring())
+    plaintext = evolve(sessions[-1], server_name=issued, ticket=b"").to_openssl_der(client=False)
+    ticket = openssl_keys().keys[0].seal(plaintext, os.urandom)
+    name = "server.examplex"
+    session = evolve(sessions[-1], server_name=name, ticket=ticket)
+    pair = ConnectionPair(client_config(), server_config(), session=session, server_name=name)
+    pair.pump()
+    second = [(who, said.replace(name.encode(), b"server.example.")) for who, said in pair.wire]
+    for keys in [], [openssl_keys()]:
+        _, (verdict, _) = judged([first, second], keys=keys)
+        assert refusal(verdict)
+        assert not [reason for reason in verdict.reasons if "the client asks for" in reason]
+
+
 def test_a_ticket_with_a_session_that_nobody_here_knows() -> None:
     """A key opens it, and so it was not made under another one."""
     keys = openssl_keys()

@@ -43,8 +43,9 @@ WRONG = {
     "an empty label": "server..example",
     "an empty label first": ".server.example",
     "two dots at the end": "server.example..",
-    "an IPv4 address with a dot at the end": "192.0.2.1.",
-    "an IPv6 address with a zone": "fe80::1%eth0",
+    "a zone": "%eth0",
+    "a name with a zone": "server.example%eth0",
+    "two dots behind an address": "192.0.2.1..",
     "an IPv6 address in brackets": "[2001:db8::1]",
     "a port": "server.example:443",
     "a wildcard": "*.server.example",
@@ -122,10 +123,13 @@ def test_a_server_name_that_is_no_dns_name_is_refused(what: str) -> None:
         ("192.0.2.1", None),
         ("2001:DB8::1", None),
         ("::ffff:192.0.2.1", None),
+        ("192.0.2.1.", None),
+        ("FE80::1%eth0", None),
     ],
 )
 def test_what_clients_say_and_should_not(said: str, meant: str | None) -> None:
-    """RFC 6066 section 3 has neither a dot at the end nor an address; browsers send the one, users of OpenSSL both."""
+    """RFC 6066 section 3 has neither a dot at the end nor an address; browsers send the one, users of OpenSSL both,
+    and Python's ssl also addresses with a dot, and with a zone (of a network that only has IPv6, perhaps)."""
     assert server_name_of(hello(said)) == meant
 
 

@@ -67,11 +67,11 @@ def name_meant(name: str) -> str | None:
     """What stands for the name of a client that says what it should not, and means no harm; Fault for all else.
 
     Browsers leave the dot at the end that stood in the URL, and so does whoever gives OpenSSL a name with one: it is no
-    part of the name.  Who gives OpenSSL an IP address has told us no name.
+    part of the name.  Who gives OpenSSL an IP address, or Python's ssl one with a dot or a zone, has told us no name.
     """
-    if is_ip_address(name):
-        return None
     meant = name.removesuffix(".")
+    if is_ip_address(meant.partition("%")[0]):
+        return None
     if not is_dns_name(meant):
         raise Fault(
             Reason.ILLEGAL_VALUE, f"server_name {quoted(name)}, {len(name)} bytes, which is no DNS name"
