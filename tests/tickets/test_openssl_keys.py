@@ -284,6 +284,20 @@ def test_how_old_the_client_says_that_its_ticket_is(age_add: int, before: int, a
 
 
 @needs(SSL_SESSIONS)
+@pytest.mark.parametrize("name", ["server.example", "Server.Example", "server.example."])
+def test_a_name_as_the_client_said_it(name: str) -> None:
+    """So OpenSSL's servers keep it; it is the same name, however it is written."""
+    theirs = evolve(ORDINARY, server_name=name).to_openssl_der(client=False)
+    assert CODEC.decode(theirs, NOW).server_name == "server.example"
+
+
+@needs(SSL_SESSIONS)
+def test_a_name_that_is_nothing_but_a_dot() -> None:
+    with pytest.raises(SessionFormatError):
+        CODEC.decode(evolve(ORDINARY, server_name=".").to_openssl_der(client=False), NOW)
+
+
+@needs(SSL_SESSIONS)
 def test_tls12_has_no_such_age() -> None:
     assert CODEC.decode(CODEC.encode(evolve(ORDINARY_12, issued_at=NOW + 7.5)), NOW).age_add == 0
 

@@ -91,7 +91,8 @@ class OpenSSLCodec:
         name = session.server_name
         if name is None and self.resume_unbound and encounter is not None:
             name = encounter.server_name
-        return evolve(session, session_id=b"", server_name=name)
+        # OpenSSL keeps a name as it came, and here it is compared with what it means.
+        return evolve(session, session_id=b"", server_name=name and name.lower().removesuffix("."))
 
 
 @frozen
