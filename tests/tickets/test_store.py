@@ -69,6 +69,12 @@ def test_a_key_that_is_none(key: Any) -> None:
     assert len(ClientSessionStore.from_bytes(store.to_bytes())) == 1
 
 
+@pytest.mark.parametrize("key", [["example.com"], {}], ids=str)
+def test_a_key_that_is_none_and_has_no_hash(key: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^key: a value of type \w+; expected a StoreKey"):
+        ClientSessionStore().put(key, numbered(1), NOW)
+
+
 @given(st.permutations(range(4)))
 def test_the_freshest_first(order: list[int]) -> None:
     store = holding(*(numbered(number, issued_at=NOW + number) for number in order))

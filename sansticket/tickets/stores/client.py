@@ -235,6 +235,7 @@ class ClientSessionStore(Shared):
 
         ConfigError ``key`` for one that is no ``StoreKey``.
         """
+        check_kind("key", key, StoreKey, "a StoreKey, such as ClientConfig.store_key gives")
         if not (session.ticket or session.session_id):
             return False
         with self._lock:
@@ -354,7 +355,6 @@ class ClientSessionStore(Shared):
         share_chain(session)
         kept = self._sessions.get(key)
         if kept is None:
-            check_kind("key", key, StoreKey, "a StoreKey, such as ClientConfig.store_key gives")
             kept = self._sessions[key] = _Kept()
         self._sessions.move_to_end(key)
         self._count += kept.add(session)
