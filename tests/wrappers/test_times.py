@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 import trio
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 
 from sansticket import ClientSessionStore, ConfigError, ServerConnection
 from sansticket_wrappers.asyncio import Hooks, RestartableServer, open_connection, start_server
+from sansticket_wrappers.asyncio import TLSProtocol as AsyncioProtocol
 from sansticket_wrappers.trio import TLSStream, open_tls_over_tcp_stream, serve_tls_over_tcp
-from sansticket_wrappers.twisted import TLSClientEndpoint, TLSServerEndpoint
+from sansticket_wrappers.twisted import Hooks as TwistedHooks
+from sansticket_wrappers.twisted import TLSClientEndpoint, TLSFactory, TLSServerEndpoint
+from sansticket_wrappers.twisted import TLSProtocol as TwistedProtocol
 from tests.support.configs import client_config, server_config
 
 
@@ -41,6 +45,21 @@ def of_twisted_server(**times: Any) -> None:
     TLSServerEndpoint(Clock(), None, server_config(), **times)
 
 
+def of_asyncio_protocol(**times: Any) -> None:
+    async def main() -> None:
+        AsyncioProtocol(ServerConnection(server_config()), asyncio.Protocol(), Hooks(), **times)
+
+    asyncio.run(main())
+
+
+def of_twisted_protocol(**times: Any) -> None:
+    TwistedProtocol(Clock(), ServerConnection(server_config()), Protocol, TwistedHooks(), **times)
+
+
+def of_twisted_factory(**times: Any) -> None:
+    TLSFactory(Clock(), lambda: ServerConnection(server_config()), None, **times)
+
+
 def of_trio_client(**times: Any) -> None:
     async def main() -> None:
         await open_tls_over_tcp_stream("127.0.0.1", 1, client_config(), **times)
@@ -58,18 +77,23 @@ def of_trio_server(**times: Any) -> None:
     trio.run(main)
 
 
+HUGE = [pytest.param(10**5000, id="huge"), pytest.param(-(10**5000), id="negative")]
+
 ALL = {
     of_asyncio_client: ("timeout", "linger", "answer_timeout"),
     of_asyncio_server: ("timeout", "linger", "answer_timeout"),
     of_restartable_server: ("timeout", "linger", "answer_timeout", "grace"),
     of_twisted_client: ("timeout", "linger", "answer_timeout"),
     of_twisted_server: ("timeout", "linger", "answer_timeout"),
+    of_asyncio_protocol: ("timeout", "linger"),
+    of_twisted_protocol: ("timeout", "linger"),
+    of_twisted_factory: ("timeout", "linger"),
     of_trio_client: ("linger", "answer_timeout"),
     of_trio_server: ("timeout", "linger", "answer_timeout"),
 }
 
 
-@pytest.mark.parametrize("value", [None, "3", timedelta(seconds=3), True, -1, float("nan")])
+@pytest.mark.parametrize("value", [None, "3", timedelta(seconds=3), True, -1, float("nan"), *HUGE])
 @pytest.mark.parametrize(("make", "name"), [(make, name) for make, names in ALL.items() for name in names])
 def test_a_time_that_is_none(make: Callable[..., None], name: str, value: Any) -> None:
     """A client of asyncio with ``timeout=None`` waited for ever, and had said nothing."""

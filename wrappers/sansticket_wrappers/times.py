@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sansticket import ConfigError
+from sansticket.inputs import has_float
+from sansticket.text import quoted
 
 TIMES: Final = frozenset({"timeout", "linger", "answer_timeout", "grace"})
 
@@ -16,5 +18,6 @@ def check_times(**options: Any) -> None:
     """
     for name in TIMES & options.keys():
         value = options[name]
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
-            raise ConfigError(name, f"{value!r}; expected a number of seconds, 0 or more")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and value >= 0 and has_float(value)):
+            raise ConfigError(name, f"{quoted(value)}; expected a number of seconds, 0 or more")

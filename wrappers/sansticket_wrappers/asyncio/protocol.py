@@ -25,6 +25,7 @@ from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.flow import Flow, Kept
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, cancelled_within, was_cancelled
 from sansticket_wrappers.asyncio.transport import TLSTransport
+from sansticket_wrappers.times import check_times
 
 READ_SIZE: Final = 65_536
 """Bytes read from the socket at once: four records."""
@@ -81,6 +82,7 @@ class TLSProtocol(Flow):
         early_data: bool = False,
         watch: Watch | None = None,
     ) -> None:
+        check_times(timeout=timeout, linger=linger)
         if read_size < 1:
             raise ValueError(f"read_size: {read_size}; expected 1 byte or more")
         self.connection = connection

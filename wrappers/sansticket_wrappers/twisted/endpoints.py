@@ -117,6 +117,7 @@ class TLSFactory(Factory):
         hooks: Callable[[], Hooks] = Hooks,
         **options: Unpack[ProtocolOptions],
     ) -> None:
+        check_times(**options)
         self._reactor = reactor
         self._new_connection = new_connection
         self._factory = factory

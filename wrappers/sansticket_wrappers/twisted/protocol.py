@@ -26,6 +26,7 @@ from sansticket import (
     Reason,
     events,
 )
+from sansticket_wrappers.times import check_times
 from sansticket_wrappers.twisted.hooks import Hooks, Kept, TLSError
 from sansticket_wrappers.twisted.transport import TLSTransport
 from sansticket_wrappers.unread import MAX_ANSWERS
@@ -73,6 +74,7 @@ class TLSProtocol(Protocol):
         linger: float = LINGER,
         https_compatible: bool = False,
     ) -> None:
+        check_times(timeout=timeout, linger=linger)
         self.reactor = reactor
         self.connection = connection
         self.app: Any = None
