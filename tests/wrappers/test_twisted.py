@@ -62,6 +62,7 @@ from sansticket import (
     Command,
     ConfigError,
     Event,
+    FlushTickets,
     IssueTicket,
     LocalProtocolError,
     LookUpSession,
@@ -758,6 +759,36 @@ def test_nothing_is_passed_on_to_a_protocol_that_has_paused() -> None:
                 assert accepted.received == received  # not before it has returned
             await accepted.until(lambda: accepted.read_closed)
             await accepted.close()
+            below.transport.loseConnection()
+            await below.end()
+
+    run(main)
+
+
+def test_nothing_is_passed_on_while_the_application_is_waited_for() -> None:
+    """What was kept, as little as what comes: nothing is read meanwhile."""
+
+    async def main(reactor: Any) -> None:
+        stored: Deferred[None] = Deferred()
+
+        async def observe(happened: Sequence[Event]) -> None:
+            if any(isinstance(event, TicketIssued) for event in happened) and accepted:
+                await stored
+
+        accepted: list[Stream] = []
+        async with serving(reactor, server_config(), Slow, hooks=lambda: Hooks(observe=observe)) as server:
+            below = await said_at_once(reactor, server.port, b"hello")
+            accepted.append(stream := await server.next())
+            await eventually(reactor, lambda: stream.connected_at_all)
+            stream.transport.command(IssueTicket())
+            stream.transport.command(FlushTickets())
+            stream.transport.resumeProducing()
+            await sleep(reactor, 0.02)
+            assert stream.received == b""
+            stored.callback(None)
+            await stream.until(lambda: stream.read_closed)
+            assert stream.received == b"hello"
+            await stream.close()
             below.transport.loseConnection()
             await below.end()
 

@@ -192,11 +192,9 @@ class TLSProtocol(Protocol):
         self.app_transport.let_produce(not (self.ending or self._busy or self._full))
 
     def resume(self) -> None:
-        """The application may have data again: first what was kept, and not before it has returned."""
+        """The application may have data again."""
         self.reading_paused = False
-        if self._kept:
-            self.reactor.callLater(0, self._pass_on)
-        self.update_flow()
+        self._go_on()
 
     def cancel(self) -> None:
         """The caller wants no connection any more."""
@@ -267,7 +265,7 @@ class TLSProtocol(Protocol):
                     break
         finally:
             self._busy = False
-        self.update_flow()
+        self._go_on()
 
     def _tell(self, happened: list[Event]) -> None:
         """Of the end, for which nobody waits."""
@@ -327,9 +325,15 @@ class TLSProtocol(Protocol):
         elif not (self.ending or self.app_transport.disconnecting):
             self.app.dataReceived(event.data)
 
+    def _go_on(self) -> None:
+        """First with what was kept, and not before the application has returned."""
+        if self._kept:
+            self.reactor.callLater(0, self._pass_on)
+        self.update_flow()
+
     def _pass_on(self) -> None:
         try:
-            while self._kept and not (self.reading_paused or self.ending):
+            while self._kept and not (self._busy or self.reading_paused or self.ending):
                 self._give(self._kept.popleft())
         except Exception:
             self._hook_failed(Failure(), "dataReceived failed")
