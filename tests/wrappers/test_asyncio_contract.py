@@ -18,6 +18,7 @@ from sansticket import (
     Close,
     Command,
     Event,
+    FlushTickets,
     HandshakeCompleted,
     IssueTicket,
     LookUpSession,
@@ -368,6 +369,42 @@ def test_nothing_is_passed_on_while_reading_is_paused(new_loop: Loop) -> None:
             while len(app.told) < 2:
                 await asyncio.sleep(0.01)
             assert (app.told, app.received) == (["data", "eof"], b"some")
+            app.transport.close()
+            client.writer.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(main(), PATIENCE))
+
+
+@LOOPS
+def test_nothing_is_passed_on_while_the_application_is_waited_for(new_loop: Loop) -> None:
+    """What was kept, as little as what comes: nothing is read meanwhile."""
+
+    async def main() -> None:
+        gate, app = Gate(), Slow()
+        async with served(app, server_config(num_tickets=0), Hooks(observe=gate.observe)) as port:
+            gate.open.set()
+            client = ByHand(None)
+            await client.connect(port)
+            client.flush()
+            await client.hear(HandshakeCompleted)
+            client.connection.send(SendData(b"some"))
+            client.connection.send(Close())
+            client.flush()
+            await app.there()
+            await asyncio.sleep(0.02)
+            gate.open.clear()
+            gate.waiting.clear()
+            app.transport.command(IssueTicket())
+            app.transport.command(FlushTickets())
+            await gate.waiting.wait()
+            app.transport.resume_reading()
+            await asyncio.sleep(0.02)
+            assert app.received == b""
+            gate.open.set()
+            while "eof" not in app.told:
+                await asyncio.sleep(0.01)
+            assert app.received == b"some"
             app.transport.close()
             client.writer.close()
 

@@ -278,7 +278,7 @@ class TLSProtocol(Flow):
                 self._report("TLS command failed", error)
         if self._attending is None:
             self._busy = False
-            self.update_flow()
+            self._go_on()
 
     def _handle(self, happened: list[Event]) -> None:
         for event in happened:
@@ -297,15 +297,19 @@ class TLSProtocol(Flow):
         self._kept.append(event)
 
     def resume(self) -> None:
-        """The application may have data again: first what was kept, and not before it has returned."""
+        """The application may have data again."""
         self.reading_paused = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """First with what was kept, and not before the application has returned."""
         if self._kept:
             self.loop.call_soon(self._pass_on, self._kept)
         self.update_flow()
 
     def _pass_on(self, kept: deque[Any]) -> None:
         try:
-            while kept and not (self.reading_paused or self.ending):
+            while kept and not (self._busy or self.reading_paused or self.ending):
                 event = kept.popleft()
                 if type(event) is events.PeerClosed:
                     self._peer_closed()
