@@ -309,6 +309,7 @@ def test_a_server_with_too_little_entropy_ends(entropy: Any) -> None:
         (ReplayRecorder, "window"),
         (SessionCache, "mode"),
         (PrivateAuthority.make, "days"),
+        *[(partial(evolve, server_credential()), field) for field in ("must_match_issuer", "ocsp_response")],
     ],
 )
 def test_huge_numbers_of_what_is_set(kind: Callable[..., Any], field: str, number: int) -> None:

@@ -160,7 +160,9 @@ class Credential(Shared):
             if self.private_key.public_key() != own:
                 raise ConfigError("credentials", _misplaced(self.private_key, self.chain))
         if type(self.must_match_issuer) is not bool:
-            raise ConfigError("must_match_issuer", f"{self.must_match_issuer!r:.80}; expected True or False")
+            raise ConfigError(
+                "must_match_issuer", f"{quoted(self.must_match_issuer)}; expected True or False"
+            )
         if self.schemes is not None:
             fitting = {*schemes_of(public_key, tls13=True), *schemes_of(public_key, tls13=False)}
             if type(self.schemes) is not tuple or not self.schemes or not fitting.issuperset(self.schemes):

@@ -25,6 +25,7 @@ from sansticket.crypto.inspection import (
 from sansticket.crypto.paths.diagnosis import all_valid
 from sansticket.crypto.signatures import schemes_of, verify
 from sansticket.errors import ConfigError, Fault, Reason
+from sansticket.text import quoted
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -88,7 +89,7 @@ def end_of_staple(response: object, chain: tuple[bytes, ...]) -> float:
     ConfigError ``ocsp_response`` for what is none, or about another certificate than the first of ``chain``.
     """
     if type(response) is not bytes or not 1 <= len(response) <= MAX_RESPONSE:
-        raise ConfigError("ocsp_response", f"{response!r:.80}; expected 1 to {MAX_RESPONSE} bytes, or None")
+        raise ConfigError("ocsp_response", f"{quoted(response)}; expected 1 to {MAX_RESPONSE} bytes, or None")
     leaf = load(chain[0])
     issuer = next((each for each in map(load, chain[1:]) if each.subject == leaf.issuer), None)
     try:

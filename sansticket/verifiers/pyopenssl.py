@@ -116,7 +116,7 @@ class _StoreVerifier:
                 "crls_for_leaf_only", f"{quoted(self.crls_for_leaf_only)}; expected True or False"
             )
         if self.clock is not None and not callable(self.clock):
-            raise ConfigError("clock", f"{self.clock!r:.80}; expected a function to seconds, or None")
+            raise ConfigError("clock", f"{quoted(self.clock)}; expected a function to seconds, or None")
         if type(self.min_rsa_bits) is not int or self.min_rsa_bits < 0:
             raise ConfigError("min_rsa_bits", f"{quoted(self.min_rsa_bits)}; expected a number of bits")
 

@@ -173,6 +173,7 @@ def test_what_is_no_list(crls: Any) -> None:
         ("crls_for_leaf_only", "yes"),
         ("crls_for_leaf_only", 1),
         ("clock", 0.0),
+        pytest.param("clock", 10**5000, id="huge"),
         ("min_rsa_bits", "2048"),
         ("min_rsa_bits", True),
         ("min_rsa_bits", -1),
