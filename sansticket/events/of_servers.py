@@ -21,7 +21,8 @@ class TicketWithheld(Event):
 
     No client could show it: data of a function for ``PrepareTicket``, a ticket of one for ``ProtectTicket``, a session
     with a long chain of certificates, or what keys of the application's own have made of it, is too large or empty.  Or
-    the session has become too old for another ticket (``max_session_age``).  The connection goes on.
+    the ``ticket_keys`` make none at the time.  Or the session has become too old for another ticket, by
+    ``max_session_age``, or by the ticket that was resumed where its format has one time.  The connection goes on.
     """
 
     why: str

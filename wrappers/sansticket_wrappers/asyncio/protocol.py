@@ -278,7 +278,7 @@ class TLSProtocol(Flow):
                 self._report("TLS command failed", error)
         if self._attending is None:
             self._busy = False
-            self._go_on()
+            self._read_on()
 
     def _handle(self, happened: list[Event]) -> None:
         for event in happened:
@@ -299,9 +299,9 @@ class TLSProtocol(Flow):
     def resume(self) -> None:
         """The application may have data again."""
         self.reading_paused = False
-        self._go_on()
+        self._read_on()
 
-    def _go_on(self) -> None:
+    def _read_on(self) -> None:
         """First with what was kept, and not before the application has returned."""
         if self._kept:
             self.loop.call_soon(self._pass_on, self._kept)

@@ -191,10 +191,11 @@ class TLSProtocol(Protocol):
             tell()
         self.app_transport.let_produce(not (self.ending or self._busy or self._full))
 
-    def resume(self) -> None:
-        """The application may have data again."""
-        self.reading_paused = False
-        self._go_on()
+    def read_on(self) -> None:
+        """The application may have data again: first what was kept, and not before it has returned."""
+        if self._kept:
+            self.reactor.callLater(0, self._pass_on)
+        self.update_flow()
 
     def cancel(self) -> None:
         """The caller wants no connection any more."""
@@ -265,7 +266,7 @@ class TLSProtocol(Protocol):
                     break
         finally:
             self._busy = False
-        self._go_on()
+        self.read_on()
 
     def _tell(self, happened: list[Event]) -> None:
         """Of the end, for which nobody waits."""
@@ -325,12 +326,6 @@ class TLSProtocol(Protocol):
         elif not (self.ending or self.app_transport.disconnecting):
             self.app.dataReceived(event.data)
 
-    def _go_on(self) -> None:
-        """First with what was kept, and not before the application has returned."""
-        if self._kept:
-            self.reactor.callLater(0, self._pass_on)
-        self.update_flow()
-
     def _pass_on(self) -> None:
         try:
             while self._kept and not (self._busy or self.reading_paused or self.ending):
@@ -364,8 +359,7 @@ class TLSProtocol(Protocol):
             transport.loseConnection()
 
     def _close_if_all_is_said(self) -> None:
-        """close_notify is out.  Tickets leave before it: there may have been questions about them, and events to be
-        observed."""
+        """close_notify is out, and before it the tickets, of which somebody may have been asked and told."""
         if not self._said_close or self.ending:
             return
         self._said_close = False

@@ -94,7 +94,8 @@ class TLSTransport:
         self._tls.update_flow()
 
     def resumeProducing(self) -> None:
-        self._tls.resume()
+        self._tls.reading_paused = False
+        self._tls.read_on()
 
     def stopProducing(self) -> None:
         """Whoever consumed it is gone, and where it produced as well (a proxy), no last byte is to be waited for."""
