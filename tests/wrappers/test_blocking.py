@@ -28,6 +28,7 @@ from sansticket import (
     TicketIssued,
     UpdateKeys,
 )
+from sansticket.adapters import SSLObject
 from sansticket_wrappers.blocking import SSLContext, SSLSocket, create_default_context
 from tests.support.certificates import authority, client_identity, server_identity
 from tests.support.command import PATIENCE
@@ -308,6 +309,21 @@ def test_closed_sockets(ends: Ends) -> None:
         client.read(1)
     with pytest.raises(ValueError, match="Write on closed or unwrapped"):
         client.write(b"x")
+
+
+def test_a_socket_that_another_thread_closes_amid_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it has a time-out, and is closed before it is waited for: an OSError, as everywhere else."""
+    encrypt = SSLObject.write
+
+    with secured(for_client("ours"), for_server("theirs")) as (client, _):
+
+        def close_meanwhile(self: SSLObject, data: bytes) -> int:
+            client.close()
+            return encrypt(self, data)
+
+        monkeypatch.setattr(SSLObject, "write", close_meanwhile)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            client.sendall(b"x")
 
 
 def test_a_socket_that_is_dropped_is_closed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -91,7 +92,7 @@ class Call:
         try:
             if ready(self._sock, for_write=True, seconds=0.0):
                 return socket.socket.send(self._sock, data, AT_ONCE)
-        except (OSError, ValueError):
+        except OSError:
             pass
         return 0
 
@@ -107,10 +108,17 @@ class Call:
 
 
 def ready(sock: socket.socket, *, for_write: bool, seconds: float) -> bool:
-    """Whether the socket can be read from, or written to, before ``seconds`` have passed."""
+    """Whether the socket can be read from, or written to, before ``seconds`` have passed.
+
+    OSError for one that another thread has closed, as all that is done with it has: neither ``poll`` nor ``select``
+    takes its number.
+    """
+    number = sock.fileno()
+    if number < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if not hasattr(select, "poll"):  # Windows, whose select has no bound on the number
-        lists = ([], [sock], [sock]) if for_write else ([sock], [], [])
+        lists = ([], [number], [number]) if for_write else ([number], [], [])
         return any(select.select(*lists, seconds))
     poll = select.poll()
-    poll.register(sock, select.POLLOUT if for_write else select.POLLIN)
+    poll.register(number, select.POLLOUT if for_write else select.POLLIN)
     return bool(poll.poll(seconds * 1000))
