@@ -304,6 +304,8 @@ class SSLObject(Facts):
             raise failure("PROTOCOL_IS_SHUTDOWN")
         if (error := self._error()) is not None:
             raise error
+        if not self._profile.verifies:
+            raise failure("INVALID_CONFIG", "verify_mode is CERT_NONE")
         try:
             self.send(RequestClientCertificate(required=self._profile.requires))
         except LocalProtocolError as error:

@@ -606,6 +606,19 @@ def test_a_client_that_is_asked_later_and_declines(pair: tuple[House, House], mo
     assert alert_at(link.client) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
 
+@pytest.mark.parametrize("trusts", [False, True], ids=["nobody", "somebody"])
+def test_nobody_is_asked_later_whom_nobody_would_verify(pair: tuple[House, House], trusts: bool) -> None:
+    client, server = pair[0].client(identity=client_identity()), pair[1].server()
+    client.post_handshake_auth = server.post_handshake_auth = True
+    if trusts:
+        server.load_verify_locations(cadata=authority().der)
+    link = shaken(client, server)
+    with pytest.raises(ssl.SSLError) as caught:
+        link.server.tls.verify_client_post_handshake()
+    assert caught.value.reason == "INVALID_CONFIG"
+    assert link.say(link.server, b"and so on") == b"and so on"
+
+
 def test_nobody_is_asked_later_in_tls12(pair: tuple[House, House]) -> None:
     server = pair[1].server(client_authority=authority(), version=TLS12)
     server.post_handshake_auth = True
