@@ -1,62 +1,51 @@
-"""Certificates as dictionaries, in the form of the ``ssl`` module."""
+"""Certificates as dictionaries, in the form of the ``ssl`` module.
+
+Names are read here and not by the library, which refuses strings that OpenSSL reads: a TeletexString in Latin-1, say.
+"""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, Final
 
 from sansticket.adapters.failures import failure
-from sansticket.crypto.inspection import extension_of, kinds_of_names, load, parse_errors
+from sansticket.crypto.der import SEQUENCE, content_of, elements, names_of
+from sansticket.crypto.inspection import extension_of, load, object_identifier, parse_errors, raw_extension
 from sansticket.errors import Fault
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-UNKNOWN: Final = {0xA3: "X400Name", 0xA5: "EdiPartyName"}
-"""What OpenSSL calls kinds of names that nobody reads, by their tags (RFC 5280 section 4.2.1.6)."""
+TEXTS: Final = {0x81: "email", 0x82: "DNS", 0x86: "URI"}
+UNSUPPORTED: Final = {0xA0: "othername", 0xA3: "X400Name", 0xA5: "EdiPartyName"}
+"""Kinds of names by their tags (RFC 5280 section 4.2.1.6), in OpenSSL's words; the latter it does not look into."""
+
+BIT_STRING: Final = 0x03
+
+ENCODINGS: Final = {
+    0x0C: "utf-8",
+    0x1C: "utf-32-be",
+    0x1E: "utf-16-be",
+    **dict.fromkeys((0x12, 0x13, 0x14, 0x16, 0x1A), "latin-1"),
+}
+"""Of strings by their tags: UTF8String, UniversalString, BMPString; and in one byte for each character NumericString,
+PrintableString, TeletexString, IA5String and VisibleString, whichever of them they should have
+(ASN1_STRING_to_UTF8(3))."""
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-ATTRIBUTES: Final = {
-    "2.5.4.3": "commonName",
-    "2.5.4.4": "surname",
-    "2.5.4.5": "serialNumber",
-    "2.5.4.6": "countryName",
-    "2.5.4.7": "localityName",
-    "2.5.4.8": "stateOrProvinceName",
-    "2.5.4.9": "streetAddress",
-    "2.5.4.10": "organizationName",
-    "2.5.4.11": "organizationalUnitName",
-    "2.5.4.12": "title",
-    "2.5.4.15": "businessCategory",
-    "2.5.4.16": "postalAddress",
-    "2.5.4.17": "postalCode",
-    "2.5.4.42": "givenName",
-    "2.5.4.43": "initials",
-    "2.5.4.44": "generationQualifier",
-    "2.5.4.46": "dnQualifier",
-    "2.5.4.65": "pseudonym",
-    "2.5.4.97": "organizationIdentifier",
-    "0.9.2342.19200300.100.1.1": "userId",
-    "0.9.2342.19200300.100.1.25": "domainComponent",
-    "1.2.840.113549.1.9.1": "emailAddress",
-    "1.2.840.113549.1.9.2": "unstructuredName",
-    "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionLocalityName",
-    "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionStateOrProvinceName",
-    "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionCountryName",
-}
-"""OpenSSL's long names of what stands in names; others are given as numbers."""
 
 
 def as_dictionary(der: bytes) -> dict[str, Any]:
     """A certificate as ``SSLSocket.getpeercert`` gives it.  SSLError for one that cannot be read throughout."""
     try:
         certificate = load(der)
+        subject, issuer = names_of(der)
         found: dict[str, Any] = {
-            "subject": _name(certificate.subject),
-            "issuer": _name(certificate.issuer),
+            "subject": _name(subject),
+            "issuer": _name(issuer),
             "version": certificate.version.value + 1,
             "serialNumber": _serial_number(certificate.serial_number),
             "notBefore": _time(certificate.not_valid_before_utc),
@@ -69,25 +58,41 @@ def as_dictionary(der: bytes) -> dict[str, Any]:
 
 
 def _extensions(certificate: x509.Certificate) -> Iterator[tuple[str, Any]]:
+    """What they say; one that cannot be read is left out."""
+    for read in (_alternative_names, _access, _points):
+        try:
+            found = tuple(read(certificate))
+        except parse_errors():
+            continue
+        yield from found
+
+
+def _alternative_names(certificate: x509.Certificate) -> Iterator[tuple[str, Any]]:
+    from cryptography import x509
+
+    names = raw_extension(certificate, x509.SubjectAlternativeName.oid)
+    if names is not None:
+        yield (
+            "subjectAltName",
+            tuple(_general_name(tag, value) for tag, value, _ in elements(content_of(names, SEQUENCE))),
+        )
+
+
+def _access(certificate: x509.Certificate) -> Iterator[tuple[str, Any]]:
     from cryptography import x509
     from cryptography.x509.oid import AuthorityInformationAccessOID
 
-    names = extension_of(certificate, x509.SubjectAlternativeName)
-    if names is not None:
-        known = iter(names)
-        yield (
-            "subjectAltName",
-            tuple(
-                (UNKNOWN[tag], "<unsupported>") if tag in UNKNOWN else _general_name(next(known))
-                for tag in kinds_of_names(certificate)
-            ),
-        )
+    access = extension_of(certificate, x509.AuthorityInformationAccess) or ()
     for key, method in (
         ("OCSP", AuthorityInformationAccessOID.OCSP),
         ("caIssuers", AuthorityInformationAccessOID.CA_ISSUERS),
     ):
-        access = extension_of(certificate, x509.AuthorityInformationAccess) or ()
         yield from _addresses(key, (each.access_location for each in access if each.access_method == method))
+
+
+def _points(certificate: x509.Certificate) -> Iterator[tuple[str, Any]]:
+    from cryptography import x509
+
     points = extension_of(certificate, x509.CRLDistributionPoints) or ()
     yield from _addresses(
         "crlDistributionPoints", (name for point in points for name in point.full_name or ())
@@ -102,37 +107,55 @@ def _addresses(key: str, names: Iterable[x509.GeneralName]) -> Iterator[tuple[st
         yield key, found
 
 
-def _general_name(name: x509.GeneralName) -> tuple[str, Any]:
-    from cryptography import x509
-
-    match name:
-        case x509.DNSName():
-            return "DNS", name.value
-        case x509.IPAddress(value=IPv6Address() as address):
-            groups = (int(group, 16) for group in address.exploded.split(":"))
-            return "IP Address", ":".join(f"{group:X}" for group in groups)
-        case x509.IPAddress():
-            return "IP Address", str(name.value)
-        case x509.RFC822Name():
-            return "email", name.value
-        case x509.UniformResourceIdentifier():
-            return "URI", name.value
-        case x509.DirectoryName():
-            return "DirName", _name(name.value)
-        case x509.RegisteredID():
-            return "Registered ID", name.value.dotted_string
+def _general_name(tag: int, value: bytes) -> tuple[str, Any]:
+    if tag in UNSUPPORTED:
+        return UNSUPPORTED[tag], "<unsupported>"
+    if tag in TEXTS:
+        return TEXTS[tag], value.decode()
+    match tag:
+        case 0x87:
+            return "IP Address", _address(value)
+        case 0x88:
+            return "Registered ID", _object_name(value)
+        case 0xA4:
+            return "DirName", _name(value)
         case _:
-            return "othername", "<unsupported>"
+            raise ValueError(f"no kind of a name: {tag:#04x}")
 
 
-def _name(name: x509.Name) -> tuple[tuple[tuple[str, str], ...], ...]:
+def _address(value: bytes) -> str:
+    match len(value):
+        case 4:
+            return str(IPv4Address(value))
+        case 16:
+            return ":".join(f"{value[at] << 8 | value[at + 1]:X}" for at in range(0, 16, 2))
+        case _:
+            return "<invalid>"
+
+
+def _name(encoded: bytes) -> tuple[tuple[tuple[str, str | bytes], ...], ...]:
     return tuple(
-        tuple(
-            (ATTRIBUTES.get(part.oid.dotted_string, part.oid.dotted_string), str(part.value))
-            for part in relative
-        )
-        for relative in name.rdns
+        tuple(_attribute(content) for _, content, _ in elements(relative))
+        for _, relative, _ in elements(content_of(encoded, SEQUENCE))
     )
+
+
+def _attribute(content: bytes) -> tuple[str, str | bytes]:
+    (_, kind, _), (tag, value, _) = elements(content)
+    if tag == BIT_STRING:
+        return _object_name(kind), value[1:]
+    if tag not in ENCODINGS:
+        raise ValueError(f"no string in a name: {tag:#04x}")
+    return _object_name(kind), value.decode(ENCODINGS[tag])
+
+
+def _object_name(encoded: bytes) -> str:
+    """The long name that OpenSSL has for it; digits if it has none."""
+    digits = object_identifier(encoded).dotted_string
+    try:
+        return ssl._ASN1Object(digits).longname
+    except ValueError:
+        return digits
 
 
 def _serial_number(number: int) -> str:

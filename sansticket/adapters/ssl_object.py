@@ -84,9 +84,7 @@ class SSLObject(Facts):
         self._read_to = 0
         self._completed: HandshakeCompleted | None = None
         self._completed_at = 0.0
-        self._peer_closed = False
-        self._closed = False
-        self._ignored_eof = False
+        self._peer_closed = self._closed = self._ignored_eof = False
         self._termination: ConnectionTerminated | None = None
         self._cause: BaseException | None = None
         self._offered: tuple[int, ...] = ()

@@ -43,10 +43,20 @@ def content_of(data: bytes, tag: int) -> bytes:
 
 
 def public_key_info_of(certificate: bytes) -> bytes:
-    """The SubjectPublicKeyInfo of a certificate, with its tag: the fifth sequence of the TBSCertificate, after those of
-    the signature, the issuer, the validity and the subject (RFC 5280 section 4.1)."""
+    """The SubjectPublicKeyInfo of a certificate, with its tag."""
+    return _sequences_of(certificate)[4]
+
+
+def names_of(certificate: bytes) -> tuple[bytes, bytes]:
+    """Subject and issuer of a certificate, each a Name with its tag."""
+    _, issuer, _, subject, _ = _sequences_of(certificate)
+    return subject, issuer
+
+
+def _sequences_of(certificate: bytes) -> list[bytes]:
+    """Of the TBSCertificate: signature, issuer, validity, subject and subjectPublicKeyInfo (RFC 5280 section 4.1)."""
     tbs = next(elements(content_of(certificate, SEQUENCE)), (0, b"", b""))
     sequences = [whole for tag, _, whole in elements(tbs[1]) if tag == SEQUENCE]
     if tbs[0] != SEQUENCE or len(sequences) < 5:
         raise ValueError("no DER of a certificate: expected a public key")
-    return sequences[4]
+    return sequences[:5]

@@ -298,15 +298,13 @@ def _raw_extensions(certificate: "x509.Certificate") -> "Iterator[tuple[int, byt
             yield from elements(content_of(content, SEQUENCE))
 
 
-def kinds_of_names(certificate: "x509.Certificate") -> list[int]:
-    """The tags of all alternative names, also of those that ``extension_of`` leaves out."""
-    from cryptography import x509
-
+def raw_extension(certificate: "x509.Certificate", wanted: "x509.ObjectIdentifier") -> bytes | None:
+    """What stands in that extension, whether the library can read it or not; None where it is missing."""
     for _, extension, _ in _raw_extensions(certificate):
-        if _identifier(extension) == x509.SubjectAlternativeName.oid:
+        if _identifier(extension) == wanted:
             *_, (_, value, _) = elements(extension)
-            return [tag for tag, _, _ in elements(content_of(value, SEQUENCE))]
-    return []
+            return value
+    return None
 
 
 def _with_one_extension(
@@ -329,9 +327,13 @@ def _with_one_extension(
 
 
 def _identifier(extension: bytes) -> "x509.ObjectIdentifier":
+    return object_identifier(next(elements(extension))[1])
+
+
+def object_identifier(encoded: bytes) -> "x509.ObjectIdentifier":
+    """From the content of its element (X.690 section 8.19)."""
     from cryptography import x509
 
-    encoded = next(elements(extension))[1]
     numbers, number = [], 0
     for byte in encoded:
         number = number << 7 | byte & 0x7F

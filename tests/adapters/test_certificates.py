@@ -413,9 +413,86 @@ def test_an_extension_that_cannot_be_read_does_not_spoil_the_others(tmp_path: Pa
     scts = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2"), b"\xff\xff")
     one = certificate(NAMES, scts, POINTS)
     assert as_dictionary(one.public_bytes(Encoding.DER)) == of_stdlib(one, tmp_path)
-    broken = certificate(x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.17"), b"\xff\xff"))
-    with pytest.raises(ssl.SSLError, match="PARSE_ERROR"):
-        as_dictionary(broken.public_bytes(Encoding.DER))
+
+
+UNREADABLE = {
+    "2.5.29.17": {"no DER": b"\xff\xff", "an unknown kind": bytes.fromhex("3003890178")},
+    "1.3.6.1.5.5.7.1.1": {"too short": b"\x30\x05"},
+    "2.5.29.31": {"no SEQUENCE": b"\x04\x00"},
+}
+
+
+@pytest.mark.parametrize(
+    ("extension", "content"),
+    [
+        pytest.param(oid, der, id=f"{oid} {kind}")
+        for oid in UNREADABLE
+        for kind, der in UNREADABLE[oid].items()
+    ],
+)
+def test_an_extension_that_cannot_be_read_is_left_out(extension: str, content: bytes, tmp_path: Path) -> None:
+    one = certificate(x509.UnrecognizedExtension(ObjectIdentifier(extension), content))
+    assert as_dictionary(one.public_bytes(Encoding.DER)) == of_stdlib(one, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        b"\x87\x05\x01\x02\x03\x04\x05",
+        b"\x87\x00",
+        b"\x87\x10" + bytes(16),
+        b"\x88\x03\x55\x04\x03",
+        b"\xa4\x0e\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x14\x01\xe9",
+        b"\xa4\x0e\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x13\x01*",
+    ],
+    ids=[
+        "too long an address", "no address", "the empty address", "a known object", "Teletex", "no PrintableString"
+    ],
+)  # fmt: skip
+def test_odd_alternative_names(names: bytes, tmp_path: Path) -> None:
+    names = b"\x82\x01a" + names
+    content = bytes((0x30, len(names))) + names
+    one = certificate(x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.17"), content))
+    assert as_dictionary(one.public_bytes(Encoding.DER)) == of_stdlib(one, tmp_path)
+
+
+STRINGS = {
+    "NumericString": b"\x12\x04 123",
+    "PrintableString": b"\x13\x04A-B?",
+    "TeletexString in Latin-1": b"\x14\x04M\xfcll",
+    "IA5String that is none": b"\x16\x04M\xfcll",
+    "BMPString": b"\x1e\x04\x01\x00\x20\xac",
+    "UniversalString": b"\x1c\x04\x00\x01\xf6\x00",
+    "BIT STRING": b"\x03\x04\x00abc",
+    "with a null character": b"\x0c\x04a\0bc",
+}
+
+
+def with_a_name(string: bytes) -> x509.Certificate:
+    """A certificate whose subject has this in the place of a string of four bytes; nobody looks at its signature."""
+    der = certificate(subject=name(common_name="four")).public_bytes(Encoding.DER)
+    return x509.load_der_x509_certificate(der.replace(b"\x0c\x04four", string))
+
+
+@pytest.mark.parametrize("string", STRINGS.values(), ids=STRINGS)
+def test_strings_of_every_kind(string: bytes, tmp_path: Path) -> None:
+    """Also those that the library does not read, and does not look at when it verifies."""
+    one = with_a_name(string)
+    assert as_dictionary(one.public_bytes(Encoding.DER)) == of_stdlib(one, tmp_path)
+
+
+@pytest.mark.parametrize("string", [b"\x0c\x04a\xff\xffb", b"\x02\x04abcd"], ids=["no UTF-8", "no string"])
+def test_names_that_cannot_be_read(string: bytes, tmp_path: Path) -> None:
+    one = with_a_name(string)
+    for read in (lambda: as_dictionary(one.public_bytes(Encoding.DER)), lambda: of_stdlib(one, tmp_path)):
+        with pytest.raises(ssl.SSLError):
+            read()
+
+
+@pytest.mark.parametrize("oid", ["2.5.4.13", "2.5.4.41", "1.2.643.3.131.1.1", "2.5.4.9999", "2.5.29.17"])
+def test_what_stands_in_names_has_the_names_of_openssl(oid: str, tmp_path: Path) -> None:
+    one = certificate(subject=x509.Name([x509.NameAttribute(ObjectIdentifier(oid), "value")]))
+    assert as_dictionary(one.public_bytes(Encoding.DER)) == of_stdlib(one, tmp_path)
 
 
 def trusted_pem(one: x509.Certificate, auxiliary: bytes) -> bytes:
