@@ -240,6 +240,12 @@ def test_files_that_do_not_fit(house: House, tmp_path: Path) -> None:
     with pytest.raises(ssl.SSLError) as caught:
         context.load_cert_chain(chain, other)
     assert caught.value.reason == "KEY_VALUES_MISMATCH"
+    turned, key = tmp_path / "turned.pem", tmp_path / "key.pem"
+    turned.write_bytes(client_identity().chain_pem + server_identity().chain_pem)
+    key.write_bytes(server_identity().key_pem)
+    with pytest.raises(ssl.SSLError) as caught:
+        context.load_cert_chain(turned, key)
+    assert caught.value.reason == "KEY_VALUES_MISMATCH"
     for files in ((chain,), (other,), (other, other)):
         with pytest.raises(ssl.SSLError):
             context.load_cert_chain(*files)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from sansticket import ClientConfig, ConfigError
+from sansticket import ClientConfig, ClientSessionStore, ConfigError
 from sansticket_wrappers.blocking import SSLContext
 from sansticket_wrappers.requests import ContextAdapter
 from sansticket_wrappers.session_file import SessionFile
@@ -58,3 +60,23 @@ def test_what_the_context_has_to_say_is_not_said_elsewhere() -> None:
             get(context, port, verify=False)
         with pytest.raises(ConfigError, match=r"^cert: "):
             get(context, port, cert="client.pem")
+
+
+def test_copies_have_the_same_context() -> None:
+    adapter = ContextAdapter(SSLContext(client_config(session_store=ClientSessionStore())), max_retries=3)
+    copied = copy.copy(adapter)
+    assert copied.max_retries.total == 3
+    with http_server(for_server("theirs")) as port:
+        found = []
+        for one in (adapter, copied):
+            with requests.Session() as session:
+                session.mount("https://", one)
+                found.append(session.get(f"https://127.0.0.1:{port}/", timeout=PATIENCE).text)
+    assert found == ["full", "resumed"]
+
+
+def test_who_pickles_hears_at_once_that_it_cannot_be() -> None:
+    session = requests.Session()
+    session.mount("https://", ContextAdapter(SSLContext(client_config())))
+    with pytest.raises(TypeError, match="cannot pickle 'SSLContext' object"):
+        pickle.dumps(session)

@@ -23,8 +23,12 @@ class ContextAdapter(HTTPAdapter):
     """To be mounted at "https://".  Its connections, those through a proxy too, are made with ``context``.
 
     ``options`` are those of requests' HTTPAdapter.  ``verify`` says nothing here, be it a bundle of certificates or the
-    environment's, but False: that is ConfigError, as is a ``cert``.
+    environment's, but False: that is ConfigError, as is a ``cert``.  A copy has the same context; it cannot be
+    pickled, as no context can.
     """
+
+    # The base's name for what copies have.
+    __attrs__ = (*HTTPAdapter.__attrs__, "_context")  # type: ignore[assignment]  # a list there, in the stubs
 
     def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
         self._context = context

@@ -71,8 +71,8 @@ def read_credential(
         secret = _password(password) if b"ENCRYPTED" in key else None
         return Credential.from_pem(pem, key, secret, min_rsa_bits=min_rsa_bits)
     except ConfigError as error:
-        if "does not belong" in str(error):
-            raise failure("KEY_VALUES_MISMATCH", library="X509") from error
+        if " belong" in str(error):
+            raise failure("KEY_VALUES_MISMATCH", str(error), library="X509") from error
         if "an RSA key of" in str(error):
             raise failure("EE_KEY_TOO_SMALL", str(error)) from error
         raise library_failure("SSL", "PEM lib", str(error)) from error
