@@ -161,7 +161,7 @@ class TrustAnchors(Shared):
         blocks = pem_blocks("trust_anchors", pem, "certificates", CERTIFICATES)
         try:
             certificates = x509.load_pem_x509_certificates(blocks)
-        except ValueError as error:
+        except parse_errors() as error:
             raise ConfigError("trust_anchors", f"no certificates in PEM could be read: {error}") from error
         return cls(tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates))
 

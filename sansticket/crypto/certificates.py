@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from attrs import Factory, field
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from sansticket.codes import SignatureScheme
 from sansticket.crypto.inspection import (
@@ -72,7 +71,7 @@ class _Leaf:
 def _reading(what: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, UnsupportedAlgorithm, Fault) as error:
+    except parse_errors(Fault) as error:
         raise ConfigError("credentials", f"no {what} in PEM could be read: {error}") from error
 
 

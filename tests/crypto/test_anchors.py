@@ -6,9 +6,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sansticket.crypto.certificates import Credential
 from sansticket.crypto.verification import TrustAnchors, verify_server_chain
 from sansticket.errors import ConfigError, Fault, Reason
 from tests.support.certificates import KEYS, Authority, authority
+from tests.support.chains import with_field
 from tests.support.credentials import CA, DAY, NOW, anchors_of, issue, of_version_1, root
 
 NAME = "server.example"
@@ -123,3 +125,15 @@ def test_an_anchor_behind_a_comment_is_none(lines: int) -> None:
 )
 def test_other_forms_of_a_bundle_are_whole(pem: bytes) -> None:
     assert len(TrustAnchors.from_pem(pem).certificates) == 2
+
+
+@pytest.mark.filterwarnings("error::cryptography.utils.CryptographyDeprecationWarning")
+def test_a_warning_that_is_an_exception_is_a_config_error() -> None:
+    """The library warns of a serial number 0, which authorities have that most systems trust."""
+    pem = ssl.DER_cert_to_PEM_cert(with_field("serial", b"\x02\x01\0").sent[0]).encode()
+    with pytest.raises(
+        ConfigError, match=r"^trust_anchors: no certificates in PEM could be read: Parsed a serial"
+    ):
+        TrustAnchors.from_pem(pem)
+    with pytest.raises(ConfigError, match=r"^credentials: no chain in PEM could be read: Parsed a serial"):
+        Credential.from_pem(pem, authority().issue("server.example").key_pem)
