@@ -16,8 +16,10 @@ from redis.exceptions import RedisError
 
 from sansticket import (
     ClaimSession,
+    ConfigError,
     LookUpSession,
     ProvideSession,
+    Revocations,
     Session,
     SessionClaimed,
     SessionNotClaimed,
@@ -27,7 +29,7 @@ from sansticket import (
     WindowedTicketKeys,
 )
 from sansticket.testing import CLAIM_RULES, RULES, ClaimRule, Rule
-from sansticket_wrappers.redis import Answers, RedisStore
+from sansticket_wrappers.redis import Answers, RedisRevocations, RedisStore
 from tests.support.command import PATIENCE
 from tests.support.redis_server import RedisServer
 from tests.support.sessions import numbered
@@ -114,10 +116,19 @@ def test_sessions_of_another_root_secret_or_name_are_none(server: RedisServer) -
                 store._name(other.session_id), store._keys.seal(b"no session", time.time(), bytes)
             )
             assert await store.get(other.session_id) is None
-        async with Redis.from_url(server.url, decode_responses=True, encoding_errors="replace") as texts:
-            assert await RedisStore(texts, WindowedTicketKeys(ROOT_SECRET)).get(session.session_id) is None
 
     run(main())
+
+
+def test_a_client_that_decodes_is_refused() -> None:
+    texts = Redis(decode_responses=True)
+    makers: list[Callable[[], object]] = [
+        lambda: RedisStore(texts, WindowedTicketKeys(ROOT_SECRET)),
+        lambda: RedisRevocations(texts, Revocations()),
+    ]
+    for make in makers:
+        with pytest.raises(ConfigError, match=r"^redis: decode_responses is set"):
+            make()
 
 
 def test_a_look_up_leaves_and_a_claim_takes(server: RedisServer) -> None:

@@ -72,6 +72,7 @@ from sansticket import (
     TicketKeys,
 )
 from sansticket_wrappers.asyncio import Hooks
+from sansticket_wrappers.undecoded import undecoded
 
 __all__ = ["RedisRecorder", "RedisRevocations", "RedisStore"]
 
@@ -133,7 +134,7 @@ class RedisStore:
         prefix: bytes = b"session:",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._redis = redis
+        self._redis = undecoded(redis)
         self._use_up = redis.register_script(USE_UP)
         self._remove = redis.register_script(REMOVE)
         self._keys = keys
@@ -193,8 +194,7 @@ class RedisStore:
         return self._opened(session_id, await self._bounded(self._redis.get(self._name(session_id))))
 
     async def take(self, session_id: bytes) -> Session | None:
-        kept = await self._bounded(self._redis.getdel(self._name(session_id)))
-        found = self._opened(session_id, kept)
+        found = self._opened(session_id, await self._bounded(self._redis.getdel(self._name(session_id))))
         return found if isinstance(found, Session) else None
 
     async def claim(self, spent: SpentSession) -> Session | SpentSession | None:
@@ -357,7 +357,7 @@ class RedisRevocations:
         interval: float = INTERVAL,
         name: bytes = b"revocations",
     ) -> None:
-        self._redis = redis
+        self._redis = undecoded(redis)
         self._revocations = revocations
         self._heard = heard
         self._timeout = timeout
@@ -406,7 +406,7 @@ class RedisRevocations:
         """Merge all that Redis knows, and tell it what it does not.  OSError, TimeoutError and RedisError."""
         async with asyncio.timeout(max(self._timeout, self._interval)):
             found: Any = await self._redis.zrange(self._name, 0, -1, withscores=True)
-        known = {name: _time_of(score) for name, score in found if isinstance(name, bytes)}
+        known = {name: _time_of(score) for name, score in found}
         if known:
             self._merge(_written(known), len(known))
         ours = _times_in(self._revocations.to_bytes())
