@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import pickle
+import socket
+from contextlib import suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
 import requests
 
-from sansticket import ClientConfig, ClientSessionStore, ConfigError
+from sansticket import ClientConfig, ClientSessionStore, ConfigError, HandshakeCompleted
 from sansticket_wrappers.blocking import SSLContext
 from sansticket_wrappers.requests import ContextAdapter
 from sansticket_wrappers.session_file import SessionFile
@@ -18,8 +21,8 @@ from tests.support.certificates import authority, new_authority
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config
 from tests.support.credentials import anchors_of
-from tests.support.http_server import http_server
-from tests.support.sockets import for_server
+from tests.support.http_server import http_server, running
+from tests.support.sockets import accept, beside, for_server
 
 
 def get(context: SSLContext, port: int, **options: Any) -> str:
@@ -80,3 +83,41 @@ def test_who_pickles_hears_at_once_that_it_cannot_be() -> None:
     session.mount("https://", ContextAdapter(SSLContext(client_config())))
     with pytest.raises(TypeError, match="cannot pickle 'SSLContext' object"):
         pickle.dumps(session)
+
+
+class Connect(BaseRequestHandler):
+    """A proxy that speaks TLS: one tunnel to where CONNECT says, until either side has said all."""
+
+    def handle(self) -> None:
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            asked += self.request.recv(1)
+        host, _, port = asked.split()[1].decode().partition(":")
+        with socket.create_connection((host, int(port)), PATIENCE) as beyond:
+            self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            self.request.settimeout(PATIENCE)
+            with beside(pass_on, beyond, self.request):
+                pass_on(self.request, beyond)
+
+
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):  # the other direction is over
+        while data := source.recv(65_536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_proxy_that_speaks_tls_is_verified_by_the_context_too() -> None:
+    """The system, whose certificates urllib3 would take for that, does not trust this one."""
+    context = SSLContext(client_config())
+    verified = []
+    context.on_event = lambda tls, event: verified.append(tls) if type(event) is HandshakeCompleted else None
+    with http_server(for_server("theirs")) as port, ThreadingTCPServer(("127.0.0.1", 0), Connect) as proxy:
+        proxy.socket = accept(for_server("theirs"), proxy.socket)
+        with running(proxy), requests.Session() as session:
+            session.mount("https://", ContextAdapter(context))
+            through = {"https": f"https://127.0.0.1:{proxy.server_address[1]}"}
+            url = f"https://127.0.0.1:{port}/"
+            assert session.get(url, proxies=through, timeout=PATIENCE).text == "full"
+    assert len(verified) == 2

@@ -38,6 +38,9 @@ class ContextAdapter(HTTPAdapter):
         super().init_poolmanager(*arguments, ssl_context=self._context, **options)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """With ``context`` for the proxy itself, too, where TLS is spoken to that."""
+        if proxy.lower().startswith("https:"):
+            options = {"proxy_ssl_context": self._context, **options}
         return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
 
     def build_connection_pool_key_attributes(
