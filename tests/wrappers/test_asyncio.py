@@ -751,6 +751,31 @@ def test_a_question_without_an_answer_ends_in_bounded_time(hooks: Hooks) -> None
     run(main())
 
 
+def test_each_answer_has_its_time() -> None:
+    """However many there are."""
+    pause, number = 0.1, 8
+
+    async def main() -> None:
+        async def think(question: PrepareTicket) -> Command:
+            await asyncio.sleep(pause)
+            return SealTicket()
+
+        async def observe(happened: Sequence[Event]) -> None:
+            await asyncio.sleep(pause)
+
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tls(writer).command(IssueTicket(number))
+            writer.write(b"tickets")
+            await writer.drain()
+
+        config, hooks = server_config(num_tickets=0), Hooks(observe=observe)
+        options = {"hooks": lambda: hooks, "answers": {PrepareTicket: think}, "timeout": 5 * pause}
+        async with serving(config, handler, **options) as port:
+            assert (await ask(port))[0] == b"tickets"
+
+    run(main())
+
+
 def test_a_client_that_leaves_while_the_application_thinks() -> None:
     async def main() -> None:
         thinking, done = asyncio.Event(), asyncio.Event()

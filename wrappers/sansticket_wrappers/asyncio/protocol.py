@@ -238,18 +238,20 @@ class TLSProtocol(Flow):
     async def _attend(self, happened: list[Event]) -> None:
         """The same where the application has to be waited for."""
         try:
-            async with asyncio.timeout(self._timeout):
-                while True:
-                    if self._hooks.observe is not None:
+            while True:
+                if self._hooks.observe is not None:
+                    async with asyncio.timeout(self._timeout):
                         await self._hooks.observe(happened)
-                    if self._lost:
-                        break  # the application knows of the end, or never of the connection
-                    self._flush(received=True)
-                    self._handle(happened)
-                    question = self.connection.pending
-                    if question is None:
-                        break
-                    happened = self._seen(self.connection.send(await self._hooks.answer(question)))
+                if self._lost:
+                    break  # the application knows of the end, or never of the connection
+                self._flush(received=True)
+                self._handle(happened)
+                question = self.connection.pending
+                if question is None:
+                    break
+                async with asyncio.timeout(self._timeout):
+                    answer = await self._hooks.answer(question)
+                happened = self._seen(self.connection.send(answer))
         except TimeoutError as error:
             self._give_up(error)
         except Exception as error:
