@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from sansticket import (
     ClientSessionStore,
+    ConfigError,
     OpenSSLTicketKey,
     OpenSSLTicketKeys,
     SessionCache,
@@ -173,6 +174,13 @@ def test_a_sink_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> Non
     run(visits(1, watch=Monitor("server", Broken(), kept).watch))
     assert kept.accounts
     assert "Broken failed" in caplog.text
+
+
+@pytest.mark.parametrize("side", ["servers", "Client", None, LogSink()])
+def test_there_are_two_sides(side: Any) -> None:
+    """A sink in its place would get nothing, and nobody would hear of it."""
+    with pytest.raises(ConfigError, match=r"side: .*; expected 'client' or 'server'"):
+        Monitor(side, LogSink())
 
 
 GAUGES: Final = {

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
-from sansticket import Event
+from sansticket import ConfigError, Event
 from sansticket.accounts import Account, account_of
 
 log = logging.getLogger(__name__)
@@ -26,12 +26,14 @@ class Monitor:
 
     Each kind of wrapper has its way in: ``watch`` for asyncio (``start_server(watch=...)``), ``observe`` for Trio and
     Twisted (``Hooks(observe=...)``), ``on_event`` for contexts (``context.on_event = ...``, and with it everything that
-    takes one).  Can be used by many threads if the sinks can, as those of this package.
+    takes one).  Can be used by many threads if the sinks can, as those of this package.  ConfigError for another side.
     """
 
     def __init__(
         self, side: Literal["client", "server"], *sinks: Sink, clock: Callable[[], float] = time.time
     ) -> None:
+        if side not in ("client", "server"):
+            raise ConfigError("side", f"{side!r}; expected 'client' or 'server'")
         self._side: Literal["client", "server"] = side
         self._sinks = sinks
         self._clock = clock
