@@ -451,7 +451,8 @@ def test_a_handler_that_is_cancelled_does_not_hold_up_what_is_under_way(
 
     async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(0.1 if server == "first" else PATIENCE):
+            async with asyncio.timeout(PATIENCE) as limit:
+                limits.append(limit)
                 await echo(reader, writer)
         except TimeoutError:
             pass
@@ -461,20 +462,24 @@ def test_a_handler_that_is_cancelled_does_not_hold_up_what_is_under_way(
         return delivered(line, package)
 
     async def main() -> None:
-        nonlocal server
-        config = server_config()
+        config, loop = server_config(), asyncio.get_running_loop()
         async with await start(tmp_path / "door", config, impatient) as first:
             clients = [await Client.of(first) for _ in range(3)]
-            server = "second"
+            for client in clients:
+                assert await client.ask(b"here\n") == b"0 here\n"
             async with await start(tmp_path / "door", config, impatient) as second:
+                while not first.under_way:
+                    await asyncio.sleep(0)
+                for limit in limits[:3]:
+                    limit.reschedule(loop.time() + 0.1)
                 await second.arrived()
                 await first.replaced()
                 assert (first.under_way, first.connections, second.connections) == (0, 0, 3)
                 for client in clients:
-                    assert await client.ask(b"there\n") == b"0 there\n"
+                    assert await client.ask(b"there\n") == b"1 there\n"
                     await client.close()
 
-    server = "first"
+    limits: list[asyncio.Timeout] = []
     delivered = Line.deliver
     monkeypatch.setattr(Line, "deliver", deliver)
     run(main())

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
+
+from sansticket_wrappers.asyncio.passing import Line, listen_at, remove_socket
 
 log = logging.getLogger(__name__)
 
@@ -90,3 +94,56 @@ async def connect(sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
     except BaseException:
         sock.close()
         raise
+
+
+class Door:
+    """Where a successor comes: a Unix socket at ``path``.  ``let_in`` gets the line to it, and the socket is closed."""
+
+    def __init__(self, path: str, let_in: Callable[[Line], None]) -> None:
+        self._path, self._let_in = path, let_in
+        self._sock: socket.socket | None = None
+        self._retry: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        """OSError where that cannot be."""
+        remove_socket(self._path)
+        self._sock = listen_at(self._path)
+        self._watch()
+
+    def open_in_time(self) -> None:
+        """As soon as it can be."""
+        try:
+            self.open()
+        except OSError as error:
+            self._later(self.open_in_time, error)
+
+    def close(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._sock is not None:
+            asyncio.get_running_loop().remove_reader(self._sock.fileno())
+            self._sock.close()
+            self._sock = None
+            with suppress(FileNotFoundError):
+                os.unlink(self._path)
+
+    def _watch(self) -> None:
+        assert self._sock is not None
+        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._somebody_came)
+
+    def _later(self, function: Callable[[], None], error: OSError) -> None:
+        log.warning("no successor can come for %s s: %s", ACCEPT_RETRY_DELAY, error)
+        self._retry = asyncio.get_running_loop().call_later(ACCEPT_RETRY_DELAY, function)
+
+    def _somebody_came(self) -> None:
+        assert self._sock is not None
+        try:
+            line = Line(self._sock.accept()[0])
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:  # there are too many files, and the socket stays ready
+            asyncio.get_running_loop().remove_reader(self._sock.fileno())
+            self._later(self._watch, error)
+            return
+        self.close()
+        self._let_in(line)

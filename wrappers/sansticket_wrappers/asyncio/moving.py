@@ -69,8 +69,8 @@ class MovableProtocol(TLSProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._arriving is not None:
-            package, self._arriving = self._arriving, None
+        package, self._arriving = self._arriving, None
+        if package is not None and not self.ending:
             self.go_on(package.unread, peer_closed=package.handover.peer_closed)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -16,6 +16,7 @@ Answers are waited for ``TIMEOUT`` seconds, and no longer.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import stat
 from collections.abc import Sequence
@@ -50,6 +51,13 @@ class Line:
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the other end is closed."""
+        poll = select.poll()
+        poll.register(self._sock, 0)  # POLLHUP and POLLERR are always told
+        return bool(poll.poll(0))
 
     def greet(self) -> None:
         self._sock.sendall(GREETING)
@@ -174,12 +182,17 @@ def remove_socket(path: str) -> None:
 def listeners_of(line: Line) -> list[socket.socket]:
     """The listening sockets, which come first."""
     found: list[socket.socket] = []
-    for _ in range(MOST_LISTENERS):
-        kind, content, descriptor = line.receive()
-        if kind != LISTENER or descriptor < 0:
-            close_all([descriptor])
-            raise RestartError(f"a message {kind!r}; expected a listening socket")
-        found.append(socket.socket(fileno=descriptor))
-        if content == b"last":
-            return found
-    raise RestartError("more listening sockets than anybody has")
+    try:
+        for _ in range(MOST_LISTENERS):
+            kind, content, descriptor = line.receive()
+            if kind != LISTENER or descriptor < 0:
+                close_all([descriptor])
+                raise RestartError(f"a message {kind!r}; expected a listening socket")
+            found.append(socket.socket(fileno=descriptor))
+            if content == b"last":
+                return found
+        raise RestartError("more listening sockets than anybody has")
+    except BaseException:
+        for listener in found:
+            listener.close()
+        raise

@@ -6,15 +6,15 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
 from sansticket import Handover, ServerConfig, ServerConnection
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
-from sansticket_wrappers.asyncio.hooks import Hooks
-from sansticket_wrappers.asyncio.listening import Listening, connect
+from sansticket_wrappers.asyncio.hooks import Hooks, Watch
+from sansticket_wrappers.asyncio.listening import Door, Listening, connect
 from sansticket_wrappers.asyncio.moving import MovableProtocol, Package, unless_moved
 from sansticket_wrappers.asyncio.passing import (
     CONNECTION,
@@ -28,13 +28,12 @@ from sansticket_wrappers.asyncio.passing import (
     Line,
     RestartError,
     close_all,
-    listen_at,
     listeners_of,
     predecessor_at,
-    remove_socket,
     unpacked,
 )
-from sansticket_wrappers.asyncio.streams import ClientConnected
+from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT
+from sansticket_wrappers.asyncio.streams import ClientConnected, check_sizes
 from sansticket_wrappers.making import Make
 from sansticket_wrappers.times import check_times
 
@@ -42,6 +41,8 @@ log = logging.getLogger(__name__)
 
 GRACE: Final = 30.0
 """Seconds that connections have to come to rest, unless said otherwise."""
+STILL_THERE: Final = 0.25
+"""Seconds after which it is seen that a successor has gone, of which nothing else is wanted just then."""
 
 
 class RestartableServer:
@@ -53,6 +54,12 @@ class RestartableServer:
 
     Leaving the ``async with`` block closes what is open.  Not thread-safe, and not for Windows.
     """
+
+    # Not yet:
+    _closed = False
+    _over = False
+    _line: Line | None = None
+    _handing: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -66,30 +73,33 @@ class RestartableServer:
         answer_timeout: float = ANSWER_TIMEOUT,
         hooks: Callable[[], Hooks] = Hooks,
         limit: int = 65_536,
+        timeout: float = TIMEOUT,
+        linger: float = LINGER,
+        https_compatible: bool = False,
+        read_size: int = READ_SIZE,
+        watch: Watch | None = None,
         new_connection: Make = ServerConnection,
-        **options: Any,
     ) -> None:
-        check_times(grace=grace, answer_timeout=answer_timeout, **options)
+        check_times(grace=grace, answer_timeout=answer_timeout, timeout=timeout, linger=linger)
+        check_sizes(limit=limit, read_size=read_size)
         self.wanted: asyncio.Event = asyncio.Event()
         """A successor is there."""
         self.under_way: int = 0
         """Connections that have left, and not arrived."""
-        self._closed = self._over = False
         self._handler = unless_moved(client_connected)
         self._config = asking(config, answers, ServerConfig)
         self._choose = choose
-        self._path = os.fspath(path)
-        self._grace = grace
+        self._path, self._grace = os.fspath(path), grace
         self._answers, self._answer_timeout, self._hooks = answers, answer_timeout, hooks
-        self._limit, self._options, self._new_connection = limit, options, new_connection
+        self._limit, self._new_connection = limit, new_connection
+        self._of_tls = (timeout, linger, https_compatible, read_size, False, watch)
         self._listeners: list[socket.socket] = []
         self._listening: list[Listening] = []
         self._live: set[MovableProtocol] = set()
         self._emptied = asyncio.Event()
-        self._line: Line | None = None
         self._turn = asyncio.Lock()
-        self._door: socket.socket | None = None
-        self._handing: asyncio.Task[None] | None = None
+        self._door = Door(self._path, self._somebody_came)
+        self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._replaced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
@@ -104,11 +114,13 @@ class RestartableServer:
     ) -> Self:
         """Take the place of the server at ``path``, or listen on ``host`` and ``port`` if there is none.
 
+        ``host``: an address, or a name that has an IPv4 address; "" for all of IPv4, "::" for all of IPv6.
         ``path`` is that of a Unix socket, which only processes of this user can connect to: whoever can gets the
         connections with their secrets.  ``grace``: seconds that connections have to come to rest when a successor
         comes.  ``choose``: the config for a connection that comes from the predecessor, where it is not ``config``
-        itself (``SelectConfig``).  ``new_connection`` makes those that begin here.  All else is that of
-        ``start_server``, but for ``early_data``.
+        itself (``SelectConfig``).  ``new_connection`` makes those that begin here.  ``answers``, ``answer_timeout``,
+        ``hooks``, ``limit``, ``timeout``, ``linger``, ``https_compatible``, ``read_size`` and ``watch`` are those of
+        ``start_server``.
         Raises OSError: of the sockets, or ``RestartError`` where the predecessor does not say what is expected.
         """
         server = cls(client_connected, config, path, **options)
@@ -116,14 +128,15 @@ class RestartableServer:
         line = await loop.run_in_executor(None, predecessor_at, server._path)
         try:
             if line is None:
-                server._listeners = [socket.create_server((host, port))]
+                server._listeners = [listener_at(host, port)]
                 server._listen()
-                server._open_door()
+                server._door.open()
+                server._arrived.set_result(None)
             else:
                 server._listeners = await loop.run_in_executor(None, listeners_of, line)
                 server._listen()
                 await loop.run_in_executor(None, line.say, READY)
-                server._handing = loop.create_task(server._take_over(line))
+                server._begin(server._take_over, line)
         except BaseException:
             if line is not None:
                 line.close()
@@ -142,9 +155,11 @@ class RestartableServer:
         return len(self._live)
 
     async def arrived(self) -> None:
-        """Until all is here that the predecessor had; at once if there was none."""
-        if self._handing is not None and not self.wanted.is_set():
-            await asyncio.shield(self._handing)
+        """Until all is here that the predecessor had, or it has gone; at once if there was none.
+
+        Raises ``RestartError`` if the server is closed before.
+        """
+        await asyncio.shield(self._arrived)
 
     async def replaced(self) -> None:
         """Until a successor has all connections, or ``grace`` seconds have passed since it came.
@@ -156,19 +171,17 @@ class RestartableServer:
     async def close(self) -> None:
         """Stop listening, and cut off what is still here."""
         self._closed = True
-        self._close_door()
+        self._door.close()
         self._stop_listening(Listening.close)
         for listener in self._listeners:
             listener.close()
         for tls in tuple(self._live):
             tls.abort()
-        if self._handing is not None and self._handing is not asyncio.current_task():
+        _fail(self._arrived, "the server was closed before all had arrived")
+        _fail(self._replaced, "the server was closed, and nobody has replaced it")
+        if self._handing is not None:
             self._handing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._handing
-        if not self._replaced.done():
-            self._replaced.set_exception(RestartError("the server was closed, and nobody has replaced it"))
-            self._replaced.exception()  # whether anybody waits for it is their affair
+            await asyncio.wait([self._handing])
 
     async def __aenter__(self) -> Self:
         return self
@@ -177,6 +190,10 @@ class RestartableServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _begin(self, handing: Callable[[Line], Coroutine[Any, Any, None]], line: Line) -> None:
+        self._handing = asyncio.get_running_loop().create_task(handing(line))
+        self._handing.add_done_callback(lambda task: line.close())  # it may be cancelled before it begins
 
     # --- serving
 
@@ -192,23 +209,22 @@ class RestartableServer:
 
     def _protocol(self, connection: ServerConnection, **where: Any) -> MovableProtocol:
         app = asyncio.StreamReaderProtocol(asyncio.StreamReader(self._limit), self._handler)
+        own = self._hooks().with_answers(self._answers, self._answer_timeout)
         return _Counted(
-            *(connection, app, self._hooks().with_answers(self._answers, self._answer_timeout)),
+            *(connection, app, own, *self._of_tls),
             live=self._live,
             emptied=self._emptied,
             carrier=self,
             **where,
-            **self._options,
         )
 
     # --- the successor's part
 
     async def _take_over(self, line: Line) -> None:
         """Everything that the predecessor has, until it says that it is done."""
-        loop = asyncio.get_running_loop()
         try:
             while True:
-                kind, content, descriptor = await loop.run_in_executor(None, line.receive)
+                kind, content, descriptor = await _received(line)
                 if kind != CONNECTION:
                     close_all([descriptor])
                     break
@@ -218,6 +234,8 @@ class RestartableServer:
         finally:
             line.close()
             self._handing = None
+            if not self._arrived.done():
+                self._arrived.set_result(None)
             self._open_door()
 
     async def _take(self, line: Line, content: bytes, descriptor: int) -> None:
@@ -225,8 +243,8 @@ class RestartableServer:
         loop = asyncio.get_running_loop()
         try:
             package = unpacked(content, descriptor)
-            connection = self._restored(package)
-        except Exception as error:  # of ``choose`` too: one connection is not all
+            protocol = self._restored(package)
+        except Exception as error:  # of ``choose`` and ``hooks`` too: one connection is not all
             why = str(error) or type(error).__name__
             log.warning("a connection stays with the predecessor: %s", why)
             await loop.run_in_executor(None, line.say, REFUSED)
@@ -235,56 +253,42 @@ class RestartableServer:
             await loop.run_in_executor(None, line.say, TAKEN)
             await loop.run_in_executor(None, line.expect, GO)
         except BaseException:
+            self._live.discard(protocol)
             close_all([descriptor])
             raise
         try:
-            await self._adopt(package, connection)
+            await self._adopt(package, protocol)
         except OSError as error:
             log.warning("a connection is lost: %s", error)
 
-    def _restored(self, package: Package) -> ServerConnection:
-        """The connection; where there can be none its descriptor is closed."""
+    def _restored(self, package: Package, *, stays: bool = False) -> MovableProtocol:
+        """Who goes on with the connection; where there can be nobody its descriptor is closed."""
         try:
             config = self._config if self._choose is None else self._choose(package.handover)
-            return ServerConnection.restore(package.handover, config)
+            connection = ServerConnection.restore(package.handover, config)
+            return self._protocol(connection, arriving=package, stays=stays)
         except BaseException:
             close_all([package.descriptor])
             raise
 
-    async def _adopt(self, package: Package, connection: ServerConnection, *, stays: bool = False) -> None:
+    async def _adopt(self, package: Package, protocol: MovableProtocol) -> None:
         """Go on with a connection; its descriptor is ours, whatever becomes of it."""
-        sock = socket.socket(fileno=package.descriptor)
         try:
-            protocol = self._protocol(connection, arriving=package, stays=stays)
+            await connect(socket.socket(fileno=package.descriptor), protocol)
         except BaseException:
-            sock.close()
+            self._live.discard(protocol)
             raise
-        await connect(sock, protocol)
+        if self._closed:
+            protocol.abort()
 
     # --- the predecessor's part
 
     def _open_door(self) -> None:
-        """Listen for a successor."""
-        if self._closed:
-            return
-        remove_socket(self._path)
-        self._door = listen_at(self._path)
-        asyncio.get_running_loop().add_reader(self._door.fileno(), self._somebody_came)
+        if not self._closed:
+            self._door.open_in_time()
 
-    def _close_door(self) -> None:
-        if self._door is not None:
-            asyncio.get_running_loop().remove_reader(self._door.fileno())
-            self._door.close()
-            self._door = None
-            with suppress(FileNotFoundError):
-                os.unlink(self._path)
-
-    def _somebody_came(self) -> None:
-        assert self._door is not None
-        with suppress(BlockingIOError):
-            line = Line(self._door.accept()[0])
-            self._close_door()
-            self._handing = asyncio.get_running_loop().create_task(self._hand_over(line))
+    def _somebody_came(self, line: Line) -> None:
+        self._begin(self._hand_over, line)
 
     async def _hand_over(self, line: Line) -> None:
         """All to the successor; if it fails before it listens, or goes, this server goes on."""
@@ -296,7 +300,7 @@ class RestartableServer:
             self.wanted.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._grace):
-                    await self._until_empty()
+                    await self._until_empty(line)
             async with self._turn:  # not amid a connection
                 self._line, self._over = None, True
                 await loop.run_in_executor(None, line.send, DONE)
@@ -314,32 +318,41 @@ class RestartableServer:
             line.send(LISTENER, b"" if left else b"last", listener.fileno())
         line.expect(READY)
 
-    async def _until_empty(self) -> None:
+    async def _until_empty(self, line: Line) -> None:
         while self._live or self.under_way:
             self._emptied.clear()
-            await self._emptied.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), STILL_THERE)
             if self._line is None:
                 raise RestartError("it does not answer")
+            if line.gone:
+                raise RestartError("it has closed its end")
 
     async def carry(self, package: Package) -> None:
-        """Bring it to the successor; where that does not take it, it goes on here."""
-        async with self._turn:
-            line, taken = self._line, False
-            if line is not None:
-                try:
-                    taken = await asyncio.get_running_loop().run_in_executor(None, line.deliver, package)
-                except OSError:
-                    self._line = None
-                    self._emptied.set()
+        """Bring it to the successor; where that does not take it, it goes on here, unless this server was closed."""
         try:
-            if taken:
+            async with self._turn:
+                taken = await self._delivered(package)
+            if taken or self._closed:
                 close_all([package.descriptor])
             else:
                 stays = self._over or self._line is not None
-                await self._adopt(package, self._restored(package), stays=stays)
+                await self._adopt(package, self._restored(package, stays=stays))
         finally:
             self.under_way -= 1
             self._emptied.set()
+
+    async def _delivered(self, package: Package) -> bool:
+        line = self._line
+        if line is None:
+            return False
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, line.deliver, package)
+        except OSError:
+            if self._line is line:
+                self._line = None
+            self._emptied.set()
+            return False
 
     def _go_on(self) -> None:
         self.wanted.clear()
@@ -347,6 +360,33 @@ class RestartableServer:
         if not self._listening:
             self._listen()
         self._open_door()
+
+
+def listener_at(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+async def _received(line: Line) -> tuple[bytes, bytes, int]:
+    """What the line has received; the descriptor of what nobody waits for any more is closed."""
+    receiving = asyncio.get_running_loop().run_in_executor(None, line.receive)
+    try:
+        return await asyncio.shield(receiving)
+    except asyncio.CancelledError:
+        receiving.add_done_callback(_drop)
+        raise
+
+
+def _drop(receiving: asyncio.Future[tuple[bytes, bytes, int]]) -> None:
+    if not receiving.cancelled() and receiving.exception() is None:
+        close_all([receiving.result()[2]])
+
+
+def _fail(future: asyncio.Future[None], why: str) -> None:
+    """Whether anybody waits for it is their affair."""
+    if not future.done():
+        future.set_exception(RestartError(why))
+        future.exception()
 
 
 class _Counted(MovableProtocol):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
-from sansticket import ClientConfig, ClientConnection, ServerConfig, ServerConnection, Session
+from sansticket import ClientConfig, ClientConnection, ConfigError, ServerConfig, ServerConnection, Session
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import NO_HOOKS, Hooks, Watch
 from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol
@@ -102,17 +102,23 @@ async def start_server(
     connection, for what it alone has.  ``options`` are those of the loop's ``create_server``, ``sock`` and so on.
     """
     check_times(answer_timeout=answer_timeout, timeout=timeout, linger=linger)
+    check_sizes(limit=limit, read_size=read_size)
     asked = asking(config, answers, ServerConfig)
 
     def accept() -> TLSProtocol:
-        connection = new_connection(asked)
         app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
         own = (NO_HOOKS if hooks is Hooks else hooks()).with_answers(answers, answer_timeout)
-        return TLSProtocol(
-            connection, app, own, timeout, linger, https_compatible, read_size, early_data, watch
-        )
+        tls = (timeout, linger, https_compatible, read_size, early_data, watch)
+        return TLSProtocol(new_connection(asked), app, own, *tls)
 
     return await asyncio.get_running_loop().create_server(_telling(accept), host, port, **options)
+
+
+def check_sizes(**sizes: Any) -> None:
+    """ConfigError for what no connection could be made with, before one comes."""
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ConfigError(name, f"{size!r}; expected a number of bytes, 1 or more")
 
 
 class _Nobody(asyncio.Protocol):
