@@ -438,6 +438,105 @@ def test_an_application_that_fails_at_what_was_kept_ends_its_connection() -> Non
     assert [str(complaint["exception"]) for complaint in complaints] == ["no room"]
 
 
+# --- the kinds of protocols ----------------------------------------------------------------------------------
+
+
+class Buffered(asyncio.BufferedProtocol):
+    """Has room for three bytes at a time, or for none."""
+
+    def __init__(self, room: int = 3) -> None:
+        self.room = bytearray(room)
+        self.received: list[bytes] = []
+        self.ended = False
+        self.lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        assert sizehint > 0
+        return self.room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received.append(bytes(self.room[:nbytes]))
+
+    def eof_received(self) -> None:
+        self.ended = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(exc)
+
+
+@LOOPS
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_protocol_that_has_its_own_buffer_takes_over(new_loop: Loop, paused: bool) -> None:
+    async def main() -> None:
+        app, other = App(), Buffered()
+        async with served(app, server_config()) as port:
+            _, writer = await connected(port)
+            await app.there()
+            if paused:
+                app.transport.pause_reading()
+            app.transport.set_protocol(other)
+            assert app.transport.get_protocol() is other
+            writer.write(b"12345678")
+            writer.write_eof()
+            if paused:
+                await asyncio.sleep(0.02)
+                app.transport.resume_reading()
+            assert await other.lost is None
+            assert (other.received, other.ended, app.received) == ([b"123", b"456", b"78"], True, b"")
+            app.lost.set_result(None)
+            await close(writer)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def test_a_protocol_without_room_ends_its_connection() -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        app, other = App(), Buffered(0)
+        async with served(app, server_config()) as port:
+            _, writer = await connected(port)
+            await app.there()
+            app.transport.set_protocol(other)
+            writer.write(b"12345678")
+            assert "no room" in str(await other.lost)
+            app.lost.set_result(None)
+            writer.transport.abort()
+
+    run(main())
+
+
+def test_a_connection_within_a_connection() -> None:
+    """As ``start_tls`` does it, which takes asyncio's own transports only."""
+
+    async def main() -> None:
+        outer, inner = App(), App()
+        async with served(outer, server_config()) as port:
+            client, app = App(), App()
+            tls = TLSProtocol(ClientConnection(client_config(), NAME), client, Hooks())
+            await tls.loop.create_connection(lambda: tls, "127.0.0.1", port)
+            await tls.ready
+            await outer.there()
+            ends = (
+                (outer, TLSProtocol(ServerConnection(server_config()), inner, Hooks())),
+                (client, TLSProtocol(ClientConnection(client_config(), NAME), app, Hooks())),
+            )
+            for end, within in ends:
+                end.transport.set_protocol(within)
+                within.connection_made(end.transport)
+            await ends[1][1].ready
+            app.transport.write(bytes(100_000))
+            app.transport.write_eof()
+            while "eof" not in inner.told:
+                await asyncio.sleep(0.01)
+            inner.transport.close()
+            app.transport.close()
+            assert (await inner.lost, await app.lost, len(inner.received)) == (None, None, 100_000)
+            outer.lost.set_result(None)
+
+    run(main())
+
+
 # --- tasks ---------------------------------------------------------------------------------------------------
 
 

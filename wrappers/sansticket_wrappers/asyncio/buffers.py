@@ -1,7 +1,8 @@
-"""What the loop reads into."""
+"""What the loop reads into, and what an application does."""
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from typing import Final
 
@@ -35,3 +36,22 @@ class Buffers:
 def buffers_of(size: int) -> Buffers:
     """The same for all connections whose reads have this size."""
     return Buffers(size)
+
+
+App = asyncio.Protocol | asyncio.BufferedProtocol
+"""An application: of either kind, as asyncio's own transports have them."""
+
+
+def deliver(data: bytes, app: App) -> None:
+    if not isinstance(app, asyncio.BufferedProtocol):
+        app.data_received(data)
+        return
+    left = memoryview(data)
+    while left:
+        buffer = memoryview(app.get_buffer(len(left))).cast("B")
+        if not buffer:
+            raise RuntimeError("get_buffer() has returned no room")
+        size = min(len(buffer), len(left))
+        buffer[:size] = left[:size]
+        left = left[size:]
+        app.buffer_updated(size)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 
 from sansticket import events
+from sansticket_wrappers.asyncio.buffers import App
 from sansticket_wrappers.asyncio.early_data import Waiting
 from sansticket_wrappers.asyncio.socket_end import SocketEnd
 from sansticket_wrappers.unread import MAX_ANSWERS
@@ -16,7 +16,7 @@ Kept = events.DataReceived | events.EarlyDataReceived | events.PeerClosed
 class Flow(SocketEnd):
     """What holds the socket back, and the application."""
 
-    app: asyncio.Protocol
+    app: App
     ending: bool
 
     # Not yet:

@@ -20,7 +20,7 @@ from sansticket import (
     Reason,
     events,
 )
-from sansticket_wrappers.asyncio.buffers import buffers_of
+from sansticket_wrappers.asyncio.buffers import App, buffers_of, deliver
 from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.flow import Flow, Kept
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, cancelled_within, was_cancelled
@@ -73,7 +73,7 @@ class TLSProtocol(Flow):
     def __init__(
         self,
         connection: Connection,
-        app: asyncio.Protocol,
+        app: App,
         hooks: Hooks,
         timeout: float = TIMEOUT,
         linger: float = LINGER,
@@ -292,7 +292,7 @@ class TLSProtocol(Flow):
         if self._kept or self.reading_paused:
             self._keep(event)
         elif not (self.closing or self.ending):
-            self.app.data_received(event.data)
+            deliver(event.data, self.app)
 
     def _keep(self, event: Kept) -> None:
         self._kept = self._kept or deque()
@@ -316,7 +316,7 @@ class TLSProtocol(Flow):
                 if type(event) is events.PeerClosed:
                     self._peer_closed()
                 elif not (self.closing or self.ending):
-                    self.app.data_received(event.data)
+                    deliver(event.data, self.app)
         except Exception as error:
             self._hook_failed(error, "data_received failed")
         self.update_flow()

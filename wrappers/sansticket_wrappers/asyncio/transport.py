@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sansticket import Close, Command, LocalProtocolError, SendData
 
 if TYPE_CHECKING:
+    from sansticket_wrappers.asyncio.buffers import App
     from sansticket_wrappers.asyncio.protocol import TLSProtocol
 
 
@@ -73,8 +74,7 @@ class TLSTransport(asyncio.Transport):
         self._socket().set_write_buffer_limits(high, low)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
-        self._tls.app = protocol
+        self._tls.app = cast("App", protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         return self._tls.app
