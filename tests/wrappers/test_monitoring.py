@@ -220,6 +220,18 @@ def test_how_full_a_cache_is() -> None:
     assert samples["sessions", "store"] == 0
 
 
+@pytest.mark.parametrize("make", [PrometheusSink, OpenTelemetrySink])
+def test_what_has_no_number_is_refused_when_it_is_given(make: Any) -> None:
+    """Whoever reads the counters would get none of them."""
+    registry = CollectorRegistry()
+    sink = make(registry) if make is PrometheusSink else make()
+    with pytest.raises(TypeError, match="no len"):
+        sink.watch_cache("elsewhere", object())
+    with pytest.raises(AttributeError, match="opens_until"):
+        sink.watch_keys("none", object())
+    assert b"terminations" in generate_latest(registry) or make is OpenTelemetrySink
+
+
 def test_there_are_few_time_series() -> None:
     """Whatever a peer says: each label has its values in the code."""
     for metric in METRICS:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from sansticket import ConfigError
-from sansticket_wrappers.asyncio import Hooks, RestartableServer, RestartError, listening
+from sansticket_wrappers.asyncio import Hooks, RestartableServer, RestartError, at_rest, listening
 from sansticket_wrappers.asyncio.passing import (
     GREETING,
     LISTENER,
@@ -306,6 +306,42 @@ def test_an_address_of_ipv6(tmp_path: Path) -> None:
 
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
+    run(main())
+
+
+@pytest.mark.parametrize("state", ["1", 1, None])
+def test_a_state_that_is_none_does_not_cost_the_connection(tmp_path: Path, state: Any) -> None:
+    """It would have left by the time that this is seen."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with pytest.raises(TypeError, match=f"a state of type {type(state).__name__}; expected bytes"):
+                await at_rest(reader, writer, reader.readline, state)
+            writer.write(await reader.readline())
+        finally:
+            writer.close()
+
+    async def main() -> None:
+        async with await start(tmp_path / "door", server_config(), handler) as server:
+            client = await Client.of(server)
+            assert await client.ask(b"hello\n") == b"hello\n"
+            await client.close()
+
+    run(main())
+
+
+def test_only_its_own_socket_goes_with_a_server(tmp_path: Path) -> None:
+    """One that took its successor for dead, which was only slow: the successor can be found further on."""
+
+    async def main() -> None:
+        config = server_config()
+        first = await start(tmp_path / "door", config)
+        os.unlink(tmp_path / "door")
+        async with await start(tmp_path / "door", config):
+            await first.close()
+            assert (tmp_path / "door").exists()
+        assert not (tmp_path / "door").exists()
+
     run(main())
 
 

@@ -102,12 +102,14 @@ class Door:
     def __init__(self, path: str, let_in: Callable[[Line], None]) -> None:
         self._path, self._let_in = path, let_in
         self._sock: socket.socket | None = None
+        self._file: os.stat_result | None = None
         self._retry: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """OSError where that cannot be."""
         remove_socket(self._path)
         self._sock = listen_at(self._path)
+        self._file = os.stat(self._path)
         self._watch()
 
     def open_in_time(self) -> None:
@@ -125,7 +127,8 @@ class Door:
             self._sock.close()
             self._sock = None
             with suppress(FileNotFoundError):
-                os.unlink(self._path)
+                if self._file is not None and os.path.samestat(os.stat(self._path), self._file):
+                    os.unlink(self._path)  # and not that of another server
 
     def _watch(self) -> None:
         assert self._sock is not None

@@ -135,15 +135,17 @@ async def at_rest(
     ``waiting`` would have read is lost, and the handler in the other process begins anew: with ``state``, in
     ``writer.get_extra_info("state")``, and with the same stream from here on.  ``waiting`` must be good to be cancelled
     and called again, as the methods of readers are.  Where the server is not one that can be replaced, it is just
-    awaited.
+    awaited.  TypeError for a state that is no bytes, before anything is waited for.
     """
+    if not isinstance(state, bytes | bytearray):
+        raise TypeError(f"at_rest() with a state of type {type(state).__name__}; expected bytes")
     tls = writer.get_extra_info("protocol_of_tls")
     if not isinstance(tls, MovableProtocol) or tls.stays:
         return await waiting()
     while True:
         with suppress(_Wanted):
             return await _unless(tls.carrier.wanted, waiting)
-        package = await tls.leave(reader, state)
+        package = await tls.leave(reader, bytes(state))
         if package is not None:
             # Whoever cancels this handler does not hold up what is under way.
             await asyncio.shield(asyncio.ensure_future(tls.carrier.carry(package)))

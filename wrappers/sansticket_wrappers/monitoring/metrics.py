@@ -186,7 +186,7 @@ def gauges_of_keys(name: str, keys: Any, clock: Callable[[], float]) -> Gauges:
             return 0.0 if made is None else max(0.0, now - made)
 
         found.append(("ticket_key_age_seconds", labels, age))
-    return found
+    return _tried(found)
 
 
 def _made_at(keys: Any, now: float) -> float | None:
@@ -199,7 +199,16 @@ def _made_at(keys: Any, now: float) -> float | None:
 def gauges_of_cache(name: str, cache: Any) -> Gauges:
     """Of anything with a length; ``size`` says how many it can have, 0 or nothing that there is no limit."""
     labels = {"cache": name}
-    return [
-        ("cache_sessions", labels, lambda: float(len(cache))),
-        ("cache_size", labels, lambda: float(getattr(cache, "size", 0) or "inf")),
-    ]
+    return _tried(
+        [
+            ("cache_sessions", labels, lambda: float(len(cache))),
+            ("cache_size", labels, lambda: float(getattr(cache, "size", 0) or "inf")),
+        ]
+    )
+
+
+def _tried(gauges: Gauges) -> Gauges:
+    """What cannot be read raises now: later it would cost whoever asks for numbers all the others, too."""
+    for _, _, number in gauges:
+        number()
+    return gauges

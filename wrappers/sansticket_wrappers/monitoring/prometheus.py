@@ -55,11 +55,14 @@ class PrometheusSink:
             self._ages["session_age_seconds"].labels(side=account["side"]).observe(age)
 
     def watch_keys(self, name: str, keys: Any, clock: Callable[[], float] = time.time) -> None:
-        """The age and number of ticket keys, under a ``name`` of yours."""
+        """The age and number of ticket keys, under a ``name`` of yours.  AttributeError for what has no such keys."""
         self._add(gauges_of_keys(name, keys, clock))
 
     def watch_cache(self, name: str, cache: Any) -> None:
-        """How full a ``SessionCache`` or ``ClientSessionStore`` is, under a ``name`` of yours."""
+        """How full a ``SessionCache`` or ``ClientSessionStore`` is, under a ``name`` of yours.
+
+        TypeError for what has no length, as stores that are elsewhere.
+        """
         self._add(gauges_of_cache(name, cache))
 
     def _add(self, gauges: Gauges) -> None:
