@@ -8,6 +8,7 @@ import gc
 import os
 import socket
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from sansticket_wrappers.asyncio.passing import (
     GREETING,
     LISTENER,
     READY,
+    REFUSED,
     Line,
     listen_at,
     listeners_of,
@@ -95,6 +97,62 @@ def test_a_predecessor_that_dies_leaves_no_socket_half_taken(tmp_path: Path) -> 
         run(main())
         gc.collect()
     assert [str(one.message) for one in caught if "socket" in str(one.message)] == []
+
+
+def test_what_one_successor_did_not_take_another_may(tmp_path: Path) -> None:
+    """The first had a config that was wrong, and goes."""
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config) as first:
+            client = await Client.of(first)
+            assert await client.ask(b"one\n") == b"0 one\n"
+            line = await successor_of(tmp_path / "door")
+            _, _, descriptor = await in_thread(line.receive)
+            os.close(descriptor)
+            line.say(REFUSED)
+            async with asyncio.timeout(SOON):
+                while first.under_way:
+                    await asyncio.sleep(0.01)
+                assert await client.ask(b"two\n") == b"1 two\n"
+                line.close()
+                while first.wanted.is_set():
+                    await asyncio.sleep(0.01)
+                async with await start(tmp_path / "door", config) as second:
+                    await second.arrived()
+                    await first.replaced()
+                    assert (first.connections, second.connections) == (0, 1)
+                    assert await client.ask(b"three\n") == b"2 three\n"
+                    await client.close()
+
+    run(main())
+
+
+def test_of_several_successors_one_comes_in(tmp_path: Path) -> None:
+    """The others hear why they did not."""
+
+    async def main() -> None:
+        path = str(tmp_path / "door")
+        async with await start(tmp_path / "door", server_config()):
+            starting = [in_thread(predecessor_at, path) for _ in range(5)]
+            waiting = asyncio.gather(*starting, return_exceptions=True)
+            await asyncio.sleep(0)
+            time.sleep(0.2)  # the server lets nobody in meanwhile
+            lines = await waiting
+            results = await asyncio.gather(
+                *(in_thread(listeners_of, line) for line in lines if isinstance(line, Line)),
+                return_exceptions=True,
+            )
+            for line in lines:
+                if isinstance(line, Line):
+                    line.close()
+            (listeners,) = [result for result in results if isinstance(result, list)]
+            for listener in listeners:
+                listener.close()
+            others = [one for one in (*lines, *results) if isinstance(one, Exception)]
+            assert {type(other) for other in others} == {RestartError}
+
+    run(main())
 
 
 # --- a server that is closed -----------------------------------------------------------------------------------

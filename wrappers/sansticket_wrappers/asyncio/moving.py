@@ -50,7 +50,9 @@ class Carrier(Protocol):
 
 
 class MovableProtocol(TLSProtocol):
-    """One that can leave, unless it ``stays``.  ``arriving`` is what was brought with it, from another process."""
+    """One that can leave; if it ``stays`` it has to be released first.  ``arriving`` is what was brought with it, from
+    another process.
+    """
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class MovableProtocol(TLSProtocol):
     ) -> None:
         super().__init__(*arguments, **options)
         self.carrier = carrier
-        self.stays = stays
+        self.released: asyncio.Event | None = asyncio.Event() if stays else None
         self.state: bytes = b"" if arriving is None else arriving.state
         self._arriving = arriving
         self._left = False
@@ -78,6 +80,13 @@ class MovableProtocol(TLSProtocol):
             self.app.connection_lost(None)
         else:
             super().connection_lost(error)
+
+    @property
+    def may_leave(self) -> asyncio.Event:
+        """When to look whether it is to leave."""
+        if self.released is None or self.released.is_set():
+            return self.carrier.wanted
+        return self.released
 
     @property
     def at_rest(self) -> bool:
@@ -140,11 +149,13 @@ async def at_rest(
     if not isinstance(state, bytes | bytearray):
         raise TypeError(f"at_rest() with a state of type {type(state).__name__}; expected bytes")
     tls = writer.get_extra_info("protocol_of_tls")
-    if not isinstance(tls, MovableProtocol) or tls.stays:
+    if not isinstance(tls, MovableProtocol):
         return await waiting()
     while True:
         with suppress(_Wanted):
-            return await _unless(tls.carrier.wanted, waiting)
+            return await _unless(tls.may_leave, waiting)
+        if not tls.carrier.wanted.is_set():
+            continue
         package = await tls.leave(reader, bytes(state))
         if package is not None:
             # Whoever cancels this handler does not hold up what is under way.

@@ -166,6 +166,9 @@ def predecessor_at(path: str) -> Line | None:
         line.close()
         remove_socket(path)
         return None
+    except BlockingIOError:
+        line.close()
+        raise RestartError("others are about to take the place of the server") from None
     except BaseException:
         line.close()
         raise
@@ -192,7 +195,9 @@ def listeners_of(line: Line) -> list[socket.socket]:
             if content == b"last":
                 return found
         raise RestartError("more listening sockets than anybody has")
-    except BaseException:
+    except BaseException as error:
         for listener in found:
             listener.close()
+        if isinstance(error, ConnectionResetError | BrokenPipeError):
+            raise RestartError("the other process has gone, or another has taken its place") from error
         raise

@@ -357,6 +357,9 @@ class RestartableServer:
     def _go_on(self) -> None:
         self.wanted.clear()
         self._line, self._handing, self._over = None, None, False
+        for tls in self._live:
+            if tls.released is not None:
+                tls.released.set()  # another successor may have it
         if not self._listening:
             self._listen()
         self._open_door()
