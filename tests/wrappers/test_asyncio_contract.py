@@ -17,6 +17,7 @@ from sansticket import (
     ClientSessionStore,
     Close,
     Command,
+    ConnectionTerminated,
     Event,
     FlushTickets,
     HandshakeCompleted,
@@ -538,6 +539,33 @@ def test_a_connection_within_a_connection() -> None:
 
 
 # --- tasks ---------------------------------------------------------------------------------------------------
+
+
+def test_an_observer_of_an_end_has_its_time() -> None:
+    """One that waits for a log that is not there: each peer that goes would leave a task."""
+    complaints: list[dict[str, Any]] = []
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if any(isinstance(event, ConnectionTerminated) for event in happened):
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        loop, app = asyncio.get_running_loop(), App()
+        loop.set_exception_handler(lambda loop, context: complaints.append(context))
+        async with served(app, server_config(), Hooks(observe=observe), timeout=0.5) as port:
+            _, writer = await connected(port)
+            await app.there()
+            app.transport.abort()
+            await app.lost
+            async with asyncio.timeout(PATIENCE / 2):
+                while not complaints:
+                    await asyncio.sleep(0.01)
+            writer.transport.abort()
+
+    run(main())
+    assert [(one["message"], type(one["exception"])) for one in complaints] == [
+        ("TLS hook failed", TimeoutError)
+    ]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 has eager tasks first")

@@ -231,7 +231,8 @@ class TLSProtocol(Flow):
         self, happened: list[Event], observe: Callable[[Sequence[Event]], Awaitable[None]]
     ) -> None:
         try:
-            await observe(happened)
+            async with asyncio.timeout(self._timeout):
+                await observe(happened)
         except Exception as error:
             self._report("TLS hook failed", error)
 
