@@ -597,6 +597,91 @@ def test_tls_in_tls() -> None:
     run(main)
 
 
+class Plain:
+    """A transport that has no more than that of ``ProcessEndpoint``: no half-close, no abort, no peer."""
+
+    def __init__(self, transport: Any) -> None:
+        self.write, self.loseConnection = transport.write, transport.loseConnection
+
+
+class PlainEndpoint:
+    def __init__(self, endpoint: Any) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, factory: Any) -> Any:
+        class Between(Protocol):
+            def connectionMade(self) -> None:
+                self.inner = factory.buildProtocol(None)
+                self.inner.makeConnection(Plain(self.transport))
+
+            def dataReceived(self, data: bytes) -> None:
+                self.inner.dataReceived(data)
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                self.inner.connectionLost(reason)
+
+        connected = self._endpoint.connect(Factory.forProtocol(Between))
+        return connected.addCallback(lambda between: between.inner)
+
+
+def connect_plainly(reactor: Any, port: int, config: Any = None) -> Any:
+    endpoint = PlainEndpoint(tcp_to(reactor, port))
+    tls = TLSClientEndpoint(reactor, endpoint, config or client_config(), NAME, linger=0.05)
+    return tls.connect(Factory.forProtocol(Stream))
+
+
+def test_a_transport_that_is_no_socket_carries_data_and_the_end() -> None:
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config()) as server:
+            stream = await connect_plainly(reactor, server.port)
+            stream.transport.write(b"hello")
+            stream.transport.pauseProducing()
+            stream.transport.resumeProducing()
+            assert await stream.read(5) == b"HELLO"
+            stream.transport.loseConnection()
+            assert type(await stream.end()) is ConnectionDone
+            accepted = await server.next()
+            assert type(await accepted.end()) is ConnectionDone
+            assert accepted.read_closed  # with close_notify
+
+    run(main)
+
+
+def test_a_transport_that_is_no_socket_is_closed_by_an_abort() -> None:
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config()) as server:
+            stream = await connect_plainly(reactor, server.port)
+            stream.transport.abortConnection()
+            await stream.end()
+            accepted = await server.next()
+            assert type(await accepted.end()) is TLSError  # there was no close_notify
+
+    run(main)
+
+
+def test_a_handshake_over_a_transport_that_is_no_socket_fails_or_is_cancelled() -> None:
+    async def main(reactor: Any) -> None:
+        log: list[Event] = []
+        async with serving(reactor, server_config(), hooks=observing(log)) as server:
+            stranger = client_config(trust_anchors=anchors_of(new_authority("stranger")))
+            with pytest.raises(TLSError, match="no path to a trust anchor"):
+                await connect_plainly(reactor, server.port, stranger)
+            await eventually(reactor, lambda: terminations(log))
+        assert terminations(log)[0].alert == AlertDescription.UNKNOWN_CA
+        silent = Accepting(reactor, Stream)
+        async with listening(reactor, silent) as port:
+            attempt = connect_plainly(reactor, port)
+            accepted = await silent.next()
+            await accepted.until(lambda: accepted.received)
+            attempt.cancel()
+            with pytest.raises(ConnectingCancelledError):
+                await attempt
+            await accepted.read()
+            await accepted.close()
+
+    run(main)
+
+
 # --- back-pressure -------------------------------------------------------------------------------------------
 
 

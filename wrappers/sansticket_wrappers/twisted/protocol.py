@@ -27,6 +27,7 @@ from sansticket import (
     events,
 )
 from sansticket_wrappers.times import check_times
+from sansticket_wrappers.twisted.below import abort, ask
 from sansticket_wrappers.twisted.hooks import Hooks, Kept, TLSError
 from sansticket_wrappers.twisted.transport import TLSTransport
 from sansticket_wrappers.unread import MAX_ANSWERS
@@ -113,7 +114,7 @@ class TLSProtocol(Protocol):
     # --- what the transport below calls
 
     def connectionMade(self) -> None:
-        self.transport.registerProducer(self, True)
+        ask(self.transport, "registerProducer", self, True)
         if self._hooks.application is not None:
             try:
                 self.connection.application = self._hooks.application(self.transport)
@@ -187,8 +188,7 @@ class TLSProtocol(Protocol):
         reading = self.ending or not waits
         if reading != self._reading and not self._end_of_stream:
             self._reading = reading
-            tell = self.transport.resumeProducing if reading else self.transport.pauseProducing
-            tell()
+            ask(self.transport, "resumeProducing" if reading else "pauseProducing")
         self.app_transport.let_produce(not (self.ending or self._busy or self._full))
 
     def read_on(self) -> None:
@@ -199,11 +199,11 @@ class TLSProtocol(Protocol):
 
     def cancel(self) -> None:
         """The caller wants no connection any more."""
-        self.give_up(Failure(ConnectingCancelledError(self.transport.getPeer())))
+        self.give_up(Failure(ConnectingCancelledError(ask(self.transport, "getPeer"))))
 
     def abort(self) -> None:
         self.ending = True
-        self.transport.abortConnection()
+        abort(self.transport)
 
     def give_up(self, reason: Failure) -> None:
         """It is us who cannot go on."""
@@ -412,8 +412,8 @@ class TLSProtocol(Protocol):
 
     def _shut_down(self) -> None:
         self._full = False
-        self.transport.unregisterProducer()
-        if self._end_of_stream or self._peer_closed:
+        ask(self.transport, "unregisterProducer")
+        if self._end_of_stream or self._peer_closed or not hasattr(self.transport, "loseWriteConnection"):
             self._close_transport()
         else:
             self.transport.loseWriteConnection()
@@ -422,7 +422,7 @@ class TLSProtocol(Protocol):
     def _close_transport(self) -> None:
         self._stop_timer()
         if self._reason is not None:
-            self._call_later(self._linger, self.transport.abortConnection)
+            self._call_later(self._linger, abort, self.transport)
         self.transport.loseConnection()
 
     def _judge(self, reason: Failure) -> Failure:
