@@ -19,6 +19,7 @@ from sansticket import (
     ClientConnection,
     ClientSessionStore,
     Command,
+    ConnectionTerminated,
     Event,
     IssueTicket,
     LookUpSession,
@@ -703,6 +704,67 @@ def test_an_observer_that_fails_ends_its_connection_only(caplog: pytest.LogCaptu
         "the store is on fire",
         "the store is on fire",
     ]
+
+
+@pytest.mark.parametrize("said_all", [False, True])
+def test_a_handler_of_connections_that_fails_does_not_say_that_the_data_end(said_all: bool) -> None:
+    """Unless it had said so before."""
+    log: list[Event] = []
+
+    async def observe(happened: Sequence[Event]) -> None:
+        log.extend(happened)
+
+    async def half(stream: TLSStream) -> None:
+        await stream.send_all(b"half")
+        if said_all:
+            await stream.send_eof()
+        raise RuntimeError("the disk is full")
+
+    async def main() -> None:
+        received = []
+        with pytest.RaisesGroup(pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="disk is full"))):
+            async with trio.open_nursery() as nursery:
+                serve = partial(
+                    serve_tls_over_tcp, half, 0, server_config(), host="127.0.0.1", observe=observe
+                )
+                (listener,) = await nursery.start(serve)
+                port = listener.socket.getsockname()[1]
+                with trio.CancelScope(shield=True):
+                    stream = await open_tls_over_tcp_stream(
+                        "127.0.0.1", port, client_config(), server_name=NAME
+                    )
+                    async with stream:
+                        received.append(await stream.receive_some())
+                        if said_all:
+                            received.append(await stream.receive_some())
+                        else:
+                            with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                                await stream.receive_some()
+        assert b"".join(received) == b"half"
+
+    run(main)
+    reasons = [event.reason for event in log if isinstance(event, ConnectionTerminated)]
+    assert reasons == ([] if said_all else [Reason.ABORTED_BY_APPLICATION])
+
+
+def test_a_stream_that_was_aborted() -> None:
+    async def main() -> None:
+        client, server = over(*trio.testing.memory_stream_pair())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        client.abort()
+        client.abort()
+        for forbidden in (partial(client.send_all, b"x"), client.receive_some, client.send_eof):
+            with pytest.raises(trio.BrokenResourceError):
+                await forbidden()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.aclose)
+            with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                await server.receive_some()
+            await server.aclose()
+
+    run(main)
 
 
 def test_an_observer_that_fails_at_the_end(caplog: pytest.LogCaptureFixture) -> None:

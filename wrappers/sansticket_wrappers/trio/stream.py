@@ -175,6 +175,14 @@ class TLSStream(trio.abc.HalfCloseableStream):
         await self.do_handshake()
         await self._step(lambda: self.connection.send(command))
 
+    def abort(self) -> None:
+        """Nothing more is sent, and ``aclose`` says so with an alert: close_notify would say that the data end here."""
+        with suppress(LocalProtocolError):  # it does
+            happened = self.connection.send(Abort())
+            for event in happened:
+                self._handle(event)
+            self._happened += happened
+
     # --- steps
 
     async def _receive(self) -> None:

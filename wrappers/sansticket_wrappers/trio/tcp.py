@@ -70,7 +70,8 @@ async def serve_tls_over_tcp(
     The config asks what ``answers`` answer; what ``application`` returns for the stream of a connection is what every
     question and event has of the application.  ``new_connection`` makes each, ``options`` are those of ``TLSStream``.
     Where ``application`` raises, or an answer or ``observe`` in a handshake, that is logged, and ends this connection
-    alone; what ``handler`` raises comes out of here.
+    alone; what ``handler`` raises comes out of here, after an alert for its client: nobody takes what was cut off there
+    for the whole.
     """
     check_times(timeout=timeout, **options)
     asked = asking(config, answers, ServerConfig)
@@ -84,7 +85,11 @@ async def serve_tls_over_tcp(
             return
         async with TLSStream(transport, connection, answers=answers, **options) as stream:
             if await _completes(stream, timeout):
-                await handler(stream)
+                try:
+                    await handler(stream)
+                except Exception:
+                    stream.abort()
+                    raise
 
     await trio.serve_tcp(serve, port, host=host, task_status=task_status)
 
