@@ -472,6 +472,24 @@ def test_a_half_close_is_told_when_all_has_been_written() -> None:
     run(main)
 
 
+def test_a_protocol_that_fails_where_it_hears_of_its_half_close_ends_its_connection() -> None:
+    class Failing(Stream):
+        def writeConnectionLost(self) -> None:
+            raise RuntimeError("half a protocol")
+
+    async def main(reactor: Any) -> None:
+        async with serving(reactor, server_config(), Stream) as server:
+            stream = await connect(reactor, server.port, Failing)
+            stream.transport.loseWriteConnection()
+            accepted = await server.next()
+            await accepted.until(lambda: accepted.read_closed)
+            with pytest.raises(RuntimeError, match="half a protocol"):
+                raise await stream.end()
+            accepted.transport.loseConnection()
+
+    run(main, complaints=["half a protocol"])
+
+
 @pytest.mark.parametrize("action", ["answer", "half-close", "stop"])
 def test_a_protocol_that_knows_no_half_close_is_closed_with_its_peer(action: str) -> None:
     class Plain(Protocol):

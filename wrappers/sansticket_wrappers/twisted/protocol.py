@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectingCancelledError, ConnectionDone, NoProtocol, TimeoutError
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -211,9 +212,7 @@ class TLSProtocol(Protocol):
             if self.connection.pending is not None:
                 self._tell(self.connection.send(AbortHandshake()))
             elif self.connection.version is None:
-                self._tell(
-                    self.connection.send(Close())
-                )  # user_canceled; later it would say that the data end here
+                self._tell(self.connection.send(Close()))  # user_canceled; later: the data end here
             self._flush()
             self._end(reason)
         self._awaited.cancel()
@@ -367,7 +366,8 @@ class TLSProtocol(Protocol):
             self._end(None)
         else:
             self._untold = True
-            self.reactor.callLater(0, self._tell_of_half_close)
+            told = deferLater(self.reactor, 0, self._tell_of_half_close)
+            told.addErrback(self._hook_failed, "writeConnectionLost failed")
 
     def _tell_of_half_close(self) -> None:
         """Not before it has been written."""
