@@ -615,6 +615,43 @@ def test_tls_in_tls() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("closes_first", ["client", "server"])
+def test_tls_in_twisteds_own(closes_first: str) -> None:
+    """Which has no half-close, and would do it to the socket: its own stream would be cut off."""
+    size = 300_000
+
+    class TheirEndpoint:
+        def __init__(self, reactor: Any, port: int = 0) -> None:
+            self.reactor, self.port = reactor, port
+
+        def listen(self, factory: Any) -> Any:
+            tcp = TCP4ServerEndpoint(self.reactor, 0, interface="127.0.0.1")
+            return tcp.listen(their_tls(self.reactor, factory))
+
+        def connect(self, factory: Any) -> Any:
+            root = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(authority().pem)])
+            options = ssl.optionsForClientTLS(NAME, trustRoot=root)
+            outer = TLSMemoryBIOFactory(options, True, factory, clock=self.reactor)
+            return tcp_to(self.reactor, self.port).connect(outer).addCallback(lambda tls: tls.wrappedProtocol)
+
+    async def main(reactor: Any) -> None:
+        factory = Accepting(reactor, Capitals)
+        inner = TLSServerEndpoint(reactor, TheirEndpoint(reactor), server_config())
+        async with listening(reactor, factory, inner) as port:
+            to_inner = TLSClientEndpoint(reactor, TheirEndpoint(reactor, port), client_config(), NAME)
+            stream = await to_inner.connect(Factory.forProtocol(Stream))
+            stream.transport.write(b"x" * size)
+            assert await stream.read(size) == b"X" * size
+            accepted = factory.accepted[0]
+            (stream if closes_first == "client" else accepted).transport.loseConnection()
+            if closes_first == "server":
+                await stream.until(lambda: stream.read_closed)
+                stream.transport.loseConnection()
+            assert [type(await end) for end in (stream.end(), accepted.end())] == [ConnectionDone] * 2
+
+    run(main)
+
+
 class Plain:
     """A transport that has no more than that of ``ProcessEndpoint``: no half-close, no abort, no peer."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import ISSLTransport
+
 
 def ask(transport: Any, method: str, *arguments: object) -> Any:
     """What it answers; None if it has no such method."""
@@ -17,3 +19,9 @@ def abort(transport: Any) -> None:
     else:
         ask(transport, "unregisterProducer")
         transport.loseConnection()
+
+
+def has_half_close(transport: Any) -> bool:
+    """Of its own: Twisted's TLS passes on what it has not, and the socket below it would be closed amid its stream."""
+    where = type(transport) if ISSLTransport.providedBy(transport) else transport
+    return hasattr(where, "loseWriteConnection")

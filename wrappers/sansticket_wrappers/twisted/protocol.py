@@ -28,7 +28,7 @@ from sansticket import (
     events,
 )
 from sansticket_wrappers.times import check_times
-from sansticket_wrappers.twisted.below import abort, ask
+from sansticket_wrappers.twisted.below import abort, ask, has_half_close
 from sansticket_wrappers.twisted.hooks import Hooks, Kept, TLSError
 from sansticket_wrappers.twisted.transport import TLSTransport
 from sansticket_wrappers.unread import MAX_ANSWERS
@@ -413,7 +413,7 @@ class TLSProtocol(Protocol):
     def _shut_down(self) -> None:
         self._full = False
         ask(self.transport, "unregisterProducer")
-        if self._end_of_stream or self._peer_closed or not hasattr(self.transport, "loseWriteConnection"):
+        if self._end_of_stream or self._peer_closed or not has_half_close(self.transport):
             self._close_transport()
         else:
             self.transport.loseWriteConnection()
