@@ -28,7 +28,7 @@ class ContextAdapter(HTTPAdapter):
     """
 
     # The base's name for what copies have.
-    __attrs__ = (*HTTPAdapter.__attrs__, "_context")  # type: ignore[assignment]  # a list there, in the stubs
+    __attrs__: list[str] = [*HTTPAdapter.__attrs__, "_context"]  # noqa: RUF012 - as the base has it
 
     def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
         self._context = context
