@@ -244,6 +244,7 @@ def test_a_dot_makes_no_other_name(issued: str) -> None:
         assert not [reason for reason in verdict.reasons if "the client asks for" in reason]
 
 
+@needs(SSL_SESSIONS)
 def test_a_ticket_with_a_session_that_nobody_here_knows() -> None:
     """A key opens it, and so it was not made under another one."""
     keys = openssl_keys()

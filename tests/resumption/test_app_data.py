@@ -37,6 +37,7 @@ from sansticket.events import (
     TicketWithheld,
 )
 from sansticket.handshake.server.tickets import NONE_SEALS
+from sansticket.library import SSL_SESSIONS
 from sansticket.tickets.decision import TicketReturn, TicketStatus
 from sansticket.tickets.encoding import MAX_FIELD
 from sansticket.tickets.keys.openssl import OpenSSLTicketKey, OpenSSLTicketKeys
@@ -44,6 +45,7 @@ from sansticket.tickets.keys.protection import NATIVE, OpenedTicket
 from sansticket.tickets.keys.ring import TicketKeyRing
 from sansticket.tickets.session import Session
 from tests.support.configs import client_config, server_config
+from tests.support.newer import each
 from tests.support.pair import ConnectionPair
 from tests.support.resumption import (
     World,
@@ -363,7 +365,7 @@ def test_keys_that_make_no_ticket_that_fits(world: World, size: int) -> None:
 @pytest.mark.parametrize("version", [0x0303, 0x0304])
 @pytest.mark.parametrize("data", [None, b"alice"])
 @pytest.mark.parametrize("asks", [False, True])
-@pytest.mark.parametrize("dated", [False, True])
+@pytest.mark.parametrize("dated", each([False, True], {True: SSL_SESSIONS}))
 def test_keys_that_make_none(world: World, version: int, data: bytes | None, asks: bool, dated: bool) -> None:
     """The time of no key has come, say.  Whoever gave data made no mistake, and has nothing else to give."""
     key = evolve(OpenSSLTicketKey.generate(os.urandom), not_before=int(world.clock()) + 60)

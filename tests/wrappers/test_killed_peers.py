@@ -71,6 +71,8 @@ for number in range(how_many):
     held.append(sock)
 for sock in [sock for sock in held if isinstance(sock, ssl.SSLSocket)][:floods]:
     sock.setblocking(False)
+    # With a small buffer each piece of a flood waits for the acknowledgement of the one before: half a minute in all.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 262144)
     sent = 0
     while sent < enough and select.select([], [sock], [], 0.2)[1]:
         try:
