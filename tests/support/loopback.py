@@ -309,6 +309,7 @@ class OurServer:
         self.config = config
         self._visits: list[Visit] = []
         self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.1)
         self._leaving = False
@@ -328,7 +329,9 @@ class OurServer:
 
     def visits(self) -> list[Visit]:
         """The connections that ended with, or after, a handshake.  Waits for those that are still open."""
-        for thread in list(self._threads):
+        with self._starting:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join(PATIENCE)
         return [visit for visit in self._visits if visit.completed is not None]
 
@@ -348,9 +351,10 @@ class OurServer:
                 continue
             visit = self.visit(sock, ServerConnection(self.config))
             thread = threading.Thread(target=self._serve, args=(visit,), daemon=True)
-            self._visits.append(visit)
-            self._threads.append(thread)
-            thread.start()
+            with self._starting:
+                self._visits.append(visit)
+                self._threads.append(thread)
+                thread.start()
 
     def _serve(self, visit: Visit) -> None:
         with visit, suppress(Refused):

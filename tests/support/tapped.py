@@ -39,7 +39,8 @@ class Tap:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in (self._acceptor, *self._threads):
+        self._acceptor.join(PATIENCE)  # which has started all the others by then
+        for thread in self._threads:
             thread.join(PATIENCE)
 
     def capture(self) -> bytes:

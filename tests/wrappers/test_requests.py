@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import select
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.support.command import PATIENCE
 from tests.support.configs import client_config
 from tests.support.credentials import anchors_of
 from tests.support.http_server import http_server, running
-from tests.support.sockets import accept, beside, for_server
+from tests.support.sockets import accept, for_server
 
 
 def get(context: SSLContext, port: int, **options: Any) -> str:
@@ -96,16 +97,18 @@ class Connect(BaseRequestHandler):
         with socket.create_connection((host, int(port)), PATIENCE) as beyond:
             self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             self.request.settimeout(PATIENCE)
-            with beside(pass_on, beyond, self.request):
-                pass_on(self.request, beyond)
+            with suppress(OSError):  # it is over
+                carry(self.request, beyond)
 
 
-def pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):  # the other direction is over
-        while data := source.recv(65_536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+def carry(tls: Any, beyond: socket.socket) -> None:
+    """Both ways in one thread: an SSL of OpenSSL is not for two at the same time."""
+    while True:
+        for source in [tls] if tls.pending() else select.select([tls, beyond], [], [], PATIENCE)[0]:
+            data = source.recv(65_536)
+            if not data:
+                return
+            (beyond if source is tls else tls).sendall(data)
 
 
 def test_a_proxy_that_speaks_tls_is_verified_by_the_context_too() -> None:
