@@ -187,29 +187,25 @@ def test_failure_and_unclean_close() -> None:
 
 
 @pytest.mark.parametrize("never", [False, True])
-def test_expired_sessions_go_by_themselves(never: bool) -> None:
-    hooks = Hooks()
-    cache = hooks.cache(0, CacheMode.SERVER | CacheMode.NO_AUTO_CLEAR if never else CacheMode.SERVER)
-    cache.keep(numbered(0, lifetime=1), NOW)
-    for number in range(1, 254):
-        cache.keep(numbered(number), NOW + 2)
-    assert numbered(0).session_id in cache
-    cache.keep(numbered(254), NOW + 2)
-    assert (numbered(0).session_id in cache) is never
-    assert hooks.calls.count(("remove", 0)) == (not never)
-
-
-@pytest.mark.parametrize("never", [False, True])
-@pytest.mark.parametrize("mode", [CacheMode.SERVER, CacheMode.OFF])
-def test_those_from_an_external_store_go_by_themselves_too(mode: CacheMode, never: bool) -> None:
-    """Where other servers make the sessions, nothing else comes to this cache."""
+@pytest.mark.parametrize(
+    ("mode", "comes"),
+    [
+        (CacheMode.SERVER, SessionCache.keep),
+        # From an external store: where other servers make the sessions, nothing else comes to this cache.
+        (CacheMode.SERVER, SessionCache.admit),
+        (CacheMode.OFF, SessionCache.admit),
+    ],
+)
+def test_expired_sessions_go_by_themselves(
+    mode: CacheMode, comes: Callable[[SessionCache, Session, float], bool], never: bool
+) -> None:
     hooks = Hooks()
     cache = hooks.cache(0, mode | CacheMode.NO_AUTO_CLEAR if never else mode)
-    cache.admit(numbered(0, lifetime=1), NOW)
+    comes(cache, numbered(0, lifetime=1), NOW)
     for number in range(1, 254):
-        cache.admit(numbered(number), NOW + 2)
+        comes(cache, numbered(number), NOW + 2)
     assert numbered(0).session_id in cache
-    cache.admit(numbered(254), NOW + 2)
+    comes(cache, numbered(254), NOW + 2)
     assert (numbered(0).session_id in cache) is never
     assert hooks.calls.count(("remove", 0)) == (not never)
 

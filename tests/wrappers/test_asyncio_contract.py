@@ -344,6 +344,18 @@ class Slow(App):
         self.transport.pause_reading()
 
 
+async def who_says_some(port: int) -> ByHand:
+    """A client that has said something, and that it is all."""
+    client = ByHand(None)
+    await client.connect(port)
+    client.flush()
+    await client.hear(HandshakeCompleted)
+    client.connection.send(SendData(b"some"))
+    client.connection.send(Close())
+    client.flush()
+    return client
+
+
 @LOOPS
 def test_nothing_is_passed_on_while_reading_is_paused(new_loop: Loop) -> None:
     """Not even what came together with the end of the handshake."""
@@ -351,13 +363,7 @@ def test_nothing_is_passed_on_while_reading_is_paused(new_loop: Loop) -> None:
     async def main() -> None:
         app = Slow()
         async with served(app, server_config()) as port:
-            client = ByHand(None)
-            await client.connect(port)
-            client.flush()
-            await client.hear(HandshakeCompleted)
-            client.connection.send(SendData(b"some"))
-            client.connection.send(Close())
-            client.flush()
+            client = await who_says_some(port)
             await app.there()
             await asyncio.sleep(0.02)
             assert app.told == []
@@ -385,13 +391,7 @@ def test_nothing_is_passed_on_while_the_application_is_waited_for(new_loop: Loop
         gate, app = Gate(), Slow()
         async with served(app, server_config(num_tickets=0), Hooks(observe=gate.observe)) as port:
             gate.open.set()
-            client = ByHand(None)
-            await client.connect(port)
-            client.flush()
-            await client.hear(HandshakeCompleted)
-            client.connection.send(SendData(b"some"))
-            client.connection.send(Close())
-            client.flush()
+            client = await who_says_some(port)
             await app.there()
             await asyncio.sleep(0.02)
             gate.open.clear()
