@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import struct
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Event
 from typing import Any
 
@@ -17,8 +18,9 @@ import pika.spec
 import pytest
 
 from tests.support.command import PATIENCE
+from tests.support.http_server import running
 from tests.support.resuming import resuming
-from tests.support.sockets import SIDES, for_server
+from tests.support.sockets import SIDES, accept, for_server
 from tests.support.talking import exactly, talking_tls
 
 
@@ -112,13 +114,21 @@ def broker(sock: ssl.SSLSocket) -> None:
 
 @pytest.mark.library("kafka-python", "client", "resumes")
 def test_kafka(server: ssl.SSLContext) -> None:
-    with talking_tls(server, broker, 2) as port, resuming() as context:
-        for _ in range(2):
-            consumer = kafka.KafkaConsumer(
-                bootstrap_servers=f"127.0.0.1:{port}",
-                security_protocol="SSL",
-                ssl_context=context,
-                api_version=(0, 9),
-            )
-            assert consumer.topics() == set()
-            consumer.close()
+    """A consumer asks on the connection on which it found the brokers, or, if that is closed by then, on another."""
+
+    class Broker(BaseRequestHandler):
+        def handle(self) -> None:
+            broker(self.request)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Broker) as brokers, resuming(2, 3, 4) as context:
+        brokers.socket = accept(server, brokers.socket)
+        with running(brokers):
+            for _ in range(2):
+                consumer = kafka.KafkaConsumer(
+                    bootstrap_servers=f"127.0.0.1:{brokers.server_address[1]}",
+                    security_protocol="SSL",
+                    ssl_context=context,
+                    api_version=(0, 9),
+                )
+                assert consumer.topics() == set()
+                consumer.close()

@@ -11,9 +11,10 @@ from tests.support.configs import client_config
 
 
 @contextmanager
-def resuming(times: int = 2) -> Iterator[SSLContext]:
-    """For a client that connects that many times to 127.0.0.1, and resumes but for the first time."""
+def resuming(*times: int) -> Iterator[SSLContext]:
+    """For a client that connects twice, or one of those ``times``, to 127.0.0.1, and resumes but for the first time."""
     context = SSLContext(client_config(session_store=ClientSessionStore()))
     yield context
     found = context.session_stats()
-    assert (found["connect_good"], found["hits"]) == (times, times - 1)
+    assert found["connect_good"] in (times or (2,))
+    assert found["hits"] == found["connect_good"] - 1

@@ -34,9 +34,17 @@ def for_server(kind: str, **changes: Any) -> ssl.SSLContext:
 
 
 @contextmanager
+def listening() -> Iterator[socket.socket]:
+    """On a free port of loopback; ``accept`` does not wait for ever for a client that has failed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE / 2)
+        yield listener
+
+
+@contextmanager
 def stream() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Both ends of a TCP connection on loopback, with a time-out that no healthy test meets, and little room."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         client = socket.create_connection(listener.getsockname(), PATIENCE)
         server, _ = listener.accept()

@@ -8,21 +8,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from tests.support.command import PATIENCE
-from tests.support.sockets import accept, beside
+from tests.support.sockets import accept, beside, listening
 
 
 @contextmanager
 def talking(act: Callable[[socket.socket], None], times: int) -> Iterator[int]:
-    """The port of a server that is done after that many connections."""
+    """The port of a server that is done after that many connections, one after the other; one more is refused."""
 
     def serve() -> None:
-        for _ in range(times):
+        for left in reversed(range(times)):
             sock, _ = listener.accept()
+            if not left:
+                listener.close()
             sock.settimeout(PATIENCE)
             act(sock)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener, beside(serve):
-        listener.settimeout(PATIENCE / 2)
+    with listening() as listener, beside(serve):
         yield listener.getsockname()[1]
 
 

@@ -45,7 +45,7 @@ from tests.wrappers.test_early_data import server as early_server
 async def hears(client: ByHand, data: bytes) -> None:
     """That, and nothing else, is what comes; then the client closes."""
     while len(client.data) < len(data):
-        client.events += client.connection.receive_data(await client.reader.read(10_000))
+        await client.take()
     assert client.data == data
     client.send(Close())
     client.writer.close()

@@ -173,7 +173,9 @@ def test_the_socket_is_closed_when_both_sides_have_said_their_last() -> None:
             before = loop.time()
             while not client.closed:
                 writer.write(client.data_to_send())
-                client.receive(await reader.read(65_536))
+                data = await reader.read(65_536)
+                assert data
+                client.receive(data)
                 if client.handshaken:
                     client.close()
             # The server's handler, for which its socket has to be gone, ends here.

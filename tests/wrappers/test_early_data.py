@@ -43,6 +43,7 @@ from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.loopback import Line
 from tests.support.pair import ConnectionPair
+from tests.support.sockets import listening
 from tests.wrappers import test_trio, test_twisted
 from tests.wrappers.test_asyncio import NAME, run, serving
 
@@ -92,8 +93,13 @@ class ByHand:
     async def hear(self, kind: type[Event]) -> None:
         """Until it has happened; nothing is sent."""
         while not any(isinstance(event, kind) for event in self.events):
-            data = await self.reader.read(10_000)
-            self.events += self.connection.receive_data(data)
+            await self.take()
+
+    async def take(self) -> None:
+        """What comes next, which is not the end."""
+        data = await self.reader.read(10_000)
+        assert data, f"the end came after {self.events}"
+        self.events += self.connection.receive_data(data)
 
     @property
     def data(self) -> bytes:
@@ -407,10 +413,12 @@ def visit_blocking(
         threaded = {kind: in_thread(function, timeout=answer_timeout) for kind, function in answers.items()}
         config = evolve(config, answers=threaded)
     context = SSLContext(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening() as listener:
 
         def serve() -> None:
-            with context.wrap_socket(listener.accept()[0], server_side=True) as sock:
+            below, _ = listener.accept()
+            below.settimeout(PATIENCE)
+            with context.wrap_socket(below, server_side=True) as sock:
                 while data := sock.recv(1000):
                     sock.sendall(data.upper())
 

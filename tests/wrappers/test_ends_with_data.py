@@ -57,7 +57,9 @@ def test_on_asyncio(end: Abort | Close) -> None:
         client = ClientConnection(client_config(), "server.example")
         writer.write(client.data_to_send())
         while client.version is None:
-            client.receive_data(await reader.read(65_536))
+            data = await reader.read(65_536)
+            assert data
+            client.receive_data(data)
         writer.write(last_flight(client, end))
         lost = await app.lost
         writer.close()

@@ -24,7 +24,7 @@ from sansticket_wrappers.requests import ContextAdapter
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config
 from tests.support.http_server import http_server
-from tests.support.sockets import SIDES, accept, for_server
+from tests.support.sockets import SIDES, accept, for_server, listening
 from tests.support.talking import converse, talking
 from tests.support.vsftpd import CONTENT, vsftpd
 
@@ -159,7 +159,7 @@ def test_ftp_with_data_connections_that_resume(server: ssl.SSLContext) -> None:
 
     def serve(sock: socket.socket) -> None:
         converse(sock, b"220 ready\r\n", {b"AUTH": b"234 go on\r\n"})
-        with accept(server, sock) as secure, socket.create_server(("127.0.0.1", 0)) as passive:
+        with accept(server, sock) as secure, listening() as passive:
             high, low = divmod(passive.getsockname()[1], 256)
             replies = {b"PBSZ": b"200\r\n", b"PROT": b"200\r\n", b"TYPE": b"200\r\n"}
             replies |= {b"PASV": f"227 (127,0,0,1,{high},{low})\r\n".encode(), b"RETR": b"150 here\r\n"}
@@ -200,7 +200,7 @@ def test_ftp_data_that_are_private_beside_commands_that_are_not(
             sock = secure.unwrap()
         else:
             converse(sock, b"220 ready\r\n", replies)
-        with sock, socket.create_server(("127.0.0.1", 0)) as passive:
+        with sock, listening() as passive:
             high, low = divmod(passive.getsockname()[1], 256)
             passively = f"227 (127,0,0,1,{high},{low})\r\n".encode()
             converse(sock, b"", {b"TYPE": b"200\r\n", b"PASV": passively, b"RETR": b"150 here\r\n"})
@@ -251,7 +251,7 @@ def test_ftp_in_the_clear_stays_that() -> None:
     """Data connections are TLS from ``prot_p`` on."""
 
     def serve(sock: socket.socket) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as passive:
+        with listening() as passive:
             high, low = divmod(passive.getsockname()[1], 256)
             replies = {
                 b"TYPE": b"200\r\n",

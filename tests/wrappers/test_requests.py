@@ -90,21 +90,23 @@ class Connect(BaseRequestHandler):
     """A proxy that speaks TLS: one tunnel to where CONNECT says, until either side has said all."""
 
     def handle(self) -> None:
+        self.request.settimeout(PATIENCE)
         asked = b""
         while b"\r\n\r\n" not in asked:
-            asked += self.request.recv(1)
+            more = self.request.recv(1)
+            assert more, f"the end came behind {asked!r}"
+            asked += more
         host, _, port = asked.split()[1].decode().partition(":")
         with socket.create_connection((host, int(port)), PATIENCE) as beyond:
             self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            self.request.settimeout(PATIENCE)
             with suppress(OSError):  # it is over
                 carry(self.request, beyond)
 
 
 def carry(tls: Any, beyond: socket.socket) -> None:
     """Both ways in one thread: an SSL of OpenSSL is not for two at the same time."""
-    while True:
-        for source in [tls] if tls.pending() else select.select([tls, beyond], [], [], PATIENCE)[0]:
+    while ready := [tls] if tls.pending() else select.select([tls, beyond], [], [], PATIENCE)[0]:
+        for source in ready:
             data = source.recv(65_536)
             if not data:
                 return

@@ -30,7 +30,9 @@ def reply(sock: socket.socket) -> bytes:
     """A line in the clear, and no byte behind it."""
     line = b""
     while not line.endswith(b"\r\n"):
-        line += sock.recv(1)
+        more = sock.recv(1)
+        assert more, f"the end came behind {line!r}"
+        line += more
     return line
 
 
