@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
+from sansticket.codes import CipherSuite, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme
 from sansticket.crypto import groups, signatures
+from sansticket.wire.messages.tables import LONGEST
 
 MAX_SESSION_ID_CONTEXT: Final = 32
 """SSL_MAX_SSL_SESSION_ID_LENGTH, see SSL_CTX_set_session_id_context(3)."""
@@ -16,8 +17,8 @@ MAX_NUM_TICKETS: Final = 65_535
 MAX_PROTOCOLS: Final = 32_767
 """Bytes of all application protocols, each with its length: half of what a ClientHello has room for."""
 
-LARGEST_CLIENT_HELLO: Final = 4 + 2 + 32 + (1 + 32) + (2 + 65_534) + (1 + 255) + (2 + 65_535)
-"""Bytes: a header, and every field as long as its vector allows (RFC 9846 section 4.2.2): 131,400."""
+LARGEST_CLIENT_HELLO: Final = 4 + LONGEST[HandshakeType.CLIENT_HELLO]
+"""Bytes, with the header (RFC 9846 section 4.2.2): 131,400."""
 
 ROTATE_AFTER: Final = 86_400
 """A day in seconds.  RFC 9325 section 3.4 has ticket keys replaced regularly, every week for example: whoever learns

@@ -12,7 +12,9 @@ from sansticket.events import ConnectionTerminated, DataReceived, PeerClosed
 from sansticket.handshake.machine.state import ChangeCipherSpec, EarlyDataRecord
 from sansticket.handshake.machine.transitions import accepted_by, expected_in, messages_accepted_by
 from sansticket.record.reader import RecordReader
+from sansticket.wire.cursor import malformed
 from sansticket.wire.messages.alert import Alert
+from sansticket.wire.messages.tables import LONGEST
 
 HANDSHAKE: Final = int(ContentType.HANDSHAKE)
 ALERT: Final = int(ContentType.ALERT)
@@ -97,9 +99,13 @@ def _take_held_message(engine: Engine) -> bool:
     kind, end = held[0], 4 + int.from_bytes(held[1:4])
     if kind not in messages_accepted_by(type(engine.state)):
         raise _unexpected(engine, _message_name(kind))
-    if end > engine.config.max_handshake_message and len(held) >= 4:
+    if len(held) < 4:
+        return False
+    if end - 4 > LONGEST.get(kind, end):
+        raise malformed(f"{_message_name(kind)} of {end} bytes; at most {4 + LONGEST[kind]}")
+    if end > engine.config.max_handshake_message:
         raise Fault(Reason.MESSAGE_TOO_LARGE, f"{_message_name(kind)} of {end} bytes")
-    if len(held) < max(end, 4):
+    if len(held) < end:
         return False
     raw = bytes(held[:end])
     del held[:end]

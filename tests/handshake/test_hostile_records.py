@@ -241,14 +241,44 @@ def test_in_the_middle_of_a_message(moment: Moment, content_type: int) -> Hostil
     return peer
 
 
+def waits_for_a_certificate() -> HostileServer:
+    return HostileServer().say_hello().say_extensions()
+
+
 @at(AT_THE_START)
 @pytest.mark.parametrize("length", [131_400 - 3, 0xFFFFFF])
-@refused(Reason.MESSAGE_TOO_LARGE)
+@refused(Reason.MALFORMED_MESSAGE)
 def test_message_that_announces_too_much(moment: Moment, length: int) -> HostilePeer:
     """Its header is enough: not a byte of it is waited for."""
     peer = moment()
     kind = 1 if isinstance(peer, HostileClient) else 2
     peer.send(HANDSHAKE, bytes((kind,)) + length.to_bytes(3))
+    return peer
+
+
+@at(CONNECTED)
+@pytest.mark.parametrize("length", [2, 0xFFFFFF])
+@refused(Reason.MALFORMED_MESSAGE)
+def test_key_update_that_announces_too_much(moment: Moment, length: int) -> HostilePeer:
+    """There is none of two bytes (RFC 9846 section 6), and none of them is waited for."""
+    peer = moment()
+    peer.send(HANDSHAKE, b"\x18" + length.to_bytes(3))
+    return peer
+
+
+@pytest.mark.parametrize("length", [131_400 - 3, 0xFFFFFF])
+@refused(Reason.MESSAGE_TOO_LARGE)
+def test_chain_that_announces_too_much(length: int) -> HostilePeer:
+    """A Certificate may be of any size; how much of it we take is for the config to say."""
+    peer = waits_for_a_certificate()
+    peer.send(HANDSHAKE, b"\x0b" + length.to_bytes(3))
+    return peer
+
+
+@refused(Reason.MESSAGE_TOO_LARGE)
+def test_hello_that_is_more_than_the_config_takes() -> HostilePeer:
+    peer = HostileClient(quick_server(max_handshake_message=16_384))
+    peer.send(HANDSHAKE, b"\x01" + (16_381).to_bytes(3))
     return peer
 
 
@@ -260,11 +290,10 @@ def test_unknown_message(moment: Moment) -> HostilePeer:
     return peer
 
 
-@at(AT_THE_START)
-def test_what_is_held_of_a_message_is_bounded(moment: Moment) -> None:
+@pytest.mark.parametrize(("moment", "kind"), [(HostileClient, 1), (waits_for_a_certificate, 11)])
+def test_what_is_held_of_a_message_is_bounded(moment: Moment, kind: int) -> None:
     """A message of the largest size in the smallest records, and then one byte too many."""
     peer = moment()
-    kind = 1 if isinstance(peer, HostileClient) else 2
     largest = peer.victim._engine.config.max_handshake_message
     raw = raw_message(kind, bytes(largest - 4))
     for start in range(0, largest - 1, 1000):

@@ -64,4 +64,4 @@ def test_one_byte_more_is_no_hello() -> None:
     server = ServerConnection(server_config())
     (end,) = server.receive_data(plain_record(22, b"\x01" + (LARGEST_CLIENT_HELLO - 3).to_bytes(3)))
     assert isinstance(end, ConnectionTerminated)
-    assert end.reason is Reason.MESSAGE_TOO_LARGE
+    assert end.reason is Reason.MALFORMED_MESSAGE

@@ -11,10 +11,19 @@ from typing import Final
 
 from attrs import evolve
 
-from tests.misbehaviours.ends import DECODE, Misbehaviour
+from sansticket.errors import Reason
+from tests.misbehaviours.ends import DECODE, End, Misbehaviour, illegal
 from tests.misbehaviours.forms import FORMS, NAMES
 from tests.misbehaviours.grammar import Bytes, Node, Path, Struct, Vector, has_form, nodes, parse, put
+from tests.misbehaviours.order import bare
 from tests.misbehaviours.playing import Said, Site
+
+BEYOND: Final = (131_397, 0xFFFFFF)
+"""Bytes of body.  No message has as many, but those with certificates, which may: a ClientHello has 131,396 at most."""
+
+ANY_SIZE: Final = frozenset({"Certificate", "CompressedCertificate", "CertificateStatus"})
+TOO_LARGE: Final = illegal(Reason.MESSAGE_TOO_LARGE)
+"""RFC 9846 section 6.2 has no alert for what is more than one wants to hear."""
 
 SKEWS: Final = {1: "one too much", -1: "one too little", 17: "17 too much"}
 
@@ -63,8 +72,17 @@ def cuts(tree: Node) -> Iterator[tuple[str, bytes]]:
         start += node.write()
 
 
+def headers(site: Site) -> Iterator[tuple[str, bytes, End]]:
+    """The message says that it goes on, and nothing of that is waited for (RFC 9846 section 6)."""
+    end = TOO_LARGE if bare(site.name) in ANY_SIZE else DECODE
+    for length in BEYOND:
+        yield f"its header says {length} bytes", site.raw[:1] + length.to_bytes(3) + site.raw[4:], end
+
+
 def misbehaviours(site: Site) -> Iterator[Misbehaviour]:
     form, raw = FORMS[site.name], site.raw
+    for what, said, end in headers(site):
+        yield Misbehaviour(site, "length", what, Said((said,), said), end)
     tree = parse(form, raw[4:])
     seen = {raw[4:]}
 

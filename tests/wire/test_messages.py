@@ -19,7 +19,7 @@ from sansticket.wire.messages import hello as m0
 from sansticket.wire.messages import tls12 as m12
 from sansticket.wire.messages import tls13 as m
 from sansticket.wire.messages.base import EmptyMessage, ExtensionsMessage, Message, frame
-from sansticket.wire.messages.tables import MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
+from sansticket.wire.messages.tables import LONGEST, MESSAGES_OF_TLS12, MESSAGES_OF_TLS13
 from tests.support.faults import fault, malformed
 from tests.support.messages import (
     EXTENSIONS,
@@ -66,6 +66,34 @@ def extensions_in(message: Message) -> tuple[Extension, ...]:
         return message.entries[0].extensions
     assert isinstance(message, ExtensionsMessage)
     return message.extensions
+
+
+# --- how long they can be ---------------------------------------------------------------------------
+
+FULL = (UnknownExtension(0x1234, bytes(0xFFFF - 4)),)
+"""As much as a block of extensions has room for."""
+
+LARGEST: tuple[Message, ...] = (
+    m0.HelloRequest(),
+    m0.ClientHello(bytes(32), bytes(32), (0,) * 32_767, FULL, bytes(255)),
+    m0.ServerHello(bytes(32), bytes(32), 0, FULL),
+    m.NewSessionTicket(0, 0, bytes(255), bytes(0xFFFF), FULL),
+    m.EndOfEarlyData(),
+    m.EncryptedExtensions(FULL),
+    m12.ServerKeyExchange(0, bytes(255), 0, bytes(0xFFFF)),
+    m12.CertificateRequest(bytes(255), (0,) * 32_767, (bytes(0xFFFF - 2),)),
+    m12.ServerHelloDone(),
+    m.CertificateVerify(0, bytes(0xFFFF)),
+    m12.ClientKeyExchange(bytes(255)),
+    m.Finished(bytes(48)),
+    m.KeyUpdate(0),
+)
+
+
+def test_the_longest_of_each() -> None:
+    assert {message.TYPE: len(body_of(message)) for message in LARGEST} == LONGEST
+    unbounded = {kind.TYPE for kind in MESSAGES} - set(LONGEST)
+    assert unbounded == {m.Certificate.TYPE, m.CompressedCertificate.TYPE, m12.CertificateStatus.TYPE}
 
 
 # --- every message ---------------------------------------------------------------------------------

@@ -38,3 +38,21 @@ MESSAGES_OF_TLS12: Final[dict[int, Callable[[bytes], Message]]] = {
     HandshakeType.CERTIFICATE_STATUS: tls12.CertificateStatus.decode,
 }
 """Those of TLS 1.2."""
+
+LONGEST: Final[dict[int, int]] = {
+    HandshakeType.HELLO_REQUEST: 0,
+    HandshakeType.CLIENT_HELLO: 2 + 32 + (1 + 32) + (2 + 65_534) + (1 + 255) + (2 + 65_535),
+    HandshakeType.SERVER_HELLO: 2 + 32 + (1 + 32) + 2 + 1 + (2 + 65_535),
+    HandshakeType.NEW_SESSION_TICKET: 4 + 4 + (1 + 255) + (2 + 65_535) + (2 + 65_535),
+    HandshakeType.END_OF_EARLY_DATA: 0,
+    HandshakeType.ENCRYPTED_EXTENSIONS: 2 + 65_535,
+    HandshakeType.SERVER_KEY_EXCHANGE: 1 + 2 + (1 + 255) + 2 + (2 + 65_535),
+    HandshakeType.CERTIFICATE_REQUEST: (1 + 255) + (2 + 65_534) + (2 + 65_535),
+    HandshakeType.SERVER_HELLO_DONE: 0,
+    HandshakeType.CERTIFICATE_VERIFY: 2 + (2 + 65_535),
+    HandshakeType.CLIENT_KEY_EXCHANGE: 1 + 255,
+    HandshakeType.FINISHED: 48,
+    HandshakeType.KEY_UPDATE: 1,
+}
+"""Bytes of body, where every field is as long as it can be, in the version that has more of them; the others hold
+certificates, and may be as long as their header can say.  What is longer is no message, whatever follows."""
