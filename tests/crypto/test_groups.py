@@ -151,6 +151,14 @@ def test_x25519_and_x448_are_the_library_s() -> None:
     assert other.exchange(x448.X448PublicKey.from_public_bytes(share)) == secret
 
 
+def test_the_highest_bit_of_an_x25519_share_is_no_part_of_it() -> None:
+    """RFC 7748 section 5: whoever sets it means the same point."""
+    exchange = generate(NamedGroup.X25519, os.urandom)
+    share, secret = respond(NamedGroup.X25519, exchange.public, os.urandom)
+    assert share[31] < 0x80
+    assert exchange.finish(share[:31] + bytes((share[31] | 0x80,))) == secret
+
+
 @pytest.mark.parametrize("group", CURVES)
 def test_the_curves_are_the_library_s(group: NamedGroup) -> None:
     curve, _ = CURVES[group]

@@ -1,6 +1,7 @@
 """Every scheme there and back, against the library, and with keys that it does not fit."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -135,6 +136,31 @@ def test_a_signature_is_the_one_that_the_scheme_s_name_says(name: str, scheme: S
     else:
         pss = padding.PSS(padding.MGF1(algorithm), salt_length=algorithm.digest_size)
         key.verify(signature, MESSAGE, pss, algorithm)
+
+
+def pss(salt: int, mgf: hashes.HashAlgorithm, algorithm: hashes.HashAlgorithm) -> bytes:
+    return PRIVATE["rsa"].sign(MESSAGE, padding.PSS(padding.MGF1(mgf), salt), algorithm)  # type: ignore[no-any-return]
+
+
+SHA_256, SHA_384 = hashes.SHA256(), hashes.SHA384()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        *(lambda salt=salt: pss(salt, SHA_256, SHA_256) for salt in (0, 31, 33, 222)),
+        lambda: pss(32, SHA_384, SHA_256),
+        lambda: pss(48, SHA_384, SHA_384),
+        lambda: PRIVATE["rsa"].sign(MESSAGE, padding.PKCS1v15(), SHA_256),
+    ],
+    ids=["no salt", "short salt", "long salt", "longest salt", "another MGF", "another hash", "PKCS#1"],
+)
+@pytest.mark.parametrize(("name", "scheme"), [("rsa", RSAE[0]), ("rsa-pss", PSS[0])])
+def test_a_pss_signature_has_the_hash_thrice(name: str, scheme: Scheme, made: Callable[[], bytes]) -> None:
+    """It hashes the message, it is in MGF1, and the salt is as long as it (RFC 9846 section 4.3.3)."""
+    verify(PUBLIC[name], scheme, MESSAGE, pss(32, SHA_256, SHA_256))
+    for tls13 in (True, False):
+        refused(Reason.BAD_SIGNATURE, PUBLIC[name], scheme, MESSAGE, made(), tls13)
 
 
 @pytest.mark.parametrize("tls13", [True, False])
