@@ -85,13 +85,20 @@ def check_whole(copies: SimpleQueue[Path], subsets: set[tuple[str, ...]], killer
     """Nothing fails while every check is there: otherwise that failure would kill every mutant."""
     copy = copies.get()
     every = sorted({name for tests in subsets for name in tests})
-    elsewhere = sorted(test for test in killers if not test.startswith(tuple(every)))
+    elsewhere = sorted(test for test in still_there(copy, killers) if not test.startswith(tuple(every)))
     for tests in ((*WIDER, "--collect-only"), every, elsewhere):
         if not tests:
             continue
         if (failed := first_failure(copy, tests)) is not None:
             sys.exit(f"it fails with every check in its place: {failed}")
     copies.put(copy)
+
+
+def still_there(copy: Path, killers: set[str]) -> set[str]:
+    """Those that have not been renamed or removed since they were written down."""
+    files = {test.partition("::")[0] for test in killers}
+    _, said = pytest(copy, ["--collect-only", *sorted(file for file in files if (copy / file).exists())])
+    return killers & set(said.splitlines())
 
 
 def copy_to(folder: Path) -> Path:
@@ -133,36 +140,31 @@ def write(path: Path, source: str) -> None:
 
 
 def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "--tb=no",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not matrix",
-    ]
-    environment = os.environ | {"PYTHONPATH": str(copy), "SANSTICKET_QUICK": "1"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling all tests again would take most of the time
     try:
-        done = subprocess.run(
-            [*command, *tests],
-            cwd=copy,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TIME,
-            check=False,
-        )
+        status, said = pytest(copy, tests)
     except subprocess.TimeoutExpired:
         return f"nothing comes to an end in {TIME} s"
-    if done.returncode == 0:
+    if status == 0:
         return None
-    failed = (line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR ")))
-    return next(failed, done.stdout[-200:]).split(" - ")[0]
+    failed = (line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR ")))
+    return next(failed, said[-200:]).split(" - ")[0]
+
+
+def pytest(copy: Path, arguments: Sequence[str]) -> tuple[int, str]:
+    """Its status, and what it says."""
+    options = ("-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-m", "not matrix")
+    environment = os.environ | {"PYTHONPATH": str(copy), "SANSTICKET_QUICK": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling all tests again would take most of the time
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *arguments],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIME,
+        check=False,
+    )
+    return done.returncode, done.stdout
 
 
 def key(mutant: Mutant) -> str:
