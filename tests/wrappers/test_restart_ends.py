@@ -16,12 +16,23 @@ from typing import Any, Final
 import pytest
 
 from sansticket import ConfigError
-from sansticket_wrappers.asyncio import Hooks, RestartableServer, RestartError, at_rest, listening
+from sansticket_wrappers.asyncio import (
+    Hooks,
+    RestartableServer,
+    RestartError,
+    at_rest,
+    listening,
+    passing,
+    restart,
+)
 from sansticket_wrappers.asyncio.passing import (
+    CONNECTION,
+    GO,
     GREETING,
     LISTENER,
     READY,
     REFUSED,
+    TAKEN,
     Line,
     listen_at,
     listeners_of,
@@ -97,6 +108,49 @@ def test_a_predecessor_that_dies_leaves_no_socket_half_taken(tmp_path: Path) -> 
         run(main())
         gc.collect()
     assert [str(one.message) for one in caught if "socket" in str(one.message)] == []
+
+
+@pytest.mark.parametrize("word", [READY, TAKEN, CONNECTION, GO])
+def test_who_is_slow_is_not_taken_for_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, word: bytes
+) -> None:
+    """A machine under load, or a process that loads much: both would go on, and each believe that it is alone."""
+
+    def say(line: Line, said_now: bytes) -> None:
+        if said_now == word:
+            time.sleep(0.6)
+        said(line, said_now)
+
+    def send(line: Line, kind: bytes, content: bytes = b"", descriptor: int | None = None) -> None:
+        if kind != word:
+            sent(line, kind, content, descriptor)
+            return
+        assert descriptor is not None
+        socket.send_fds(line._sock, [kind], [descriptor])
+        time.sleep(0.6)
+        line._sock.sendall(len(content).to_bytes(4) + content)
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, grace=0.5) as first:
+            clients = [await Client.of(first) for _ in range(2)]
+            for client in clients:
+                assert await client.ask(b"one\n") == b"0 one\n"
+            async with await start(tmp_path / "door", config) as second:
+                await second.arrived()
+                await first.replaced()
+                assert (first.connections, second.connections) == (0, 2)
+                for client in clients:
+                    assert await client.ask(b"two\n") == b"1 two\n"
+                    await client.close()
+
+    said, sent = Line.say, Line.send
+    monkeypatch.setattr(Line, "say", say)
+    monkeypatch.setattr(Line, "send", send)
+    monkeypatch.setattr(passing, "TIMEOUT", 0.3)
+    monkeypatch.setattr(restart, "PATIENCE", 0.3, raising=False)
+    run(main())
+    assert "the other process has not answered for 0.3 s; it is waited for as long as it lives" in caplog.text
 
 
 def test_what_one_successor_did_not_take_another_may(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ of four bytes and as many bytes; a file descriptor goes with its first byte (SCM
 The successor answers ``R`` (ready: it listens) after the sockets, and to each connection ``Y``, or ``N`` where it
 cannot take it: then the predecessor keeps it.  After ``Y`` the predecessor says ``G`` (go), and only then the
 successor touches the connection: so whoever goes and whatever is lost, never do both seal under its keys.
-Answers are waited for ``TIMEOUT`` seconds, and no longer.
+
+A process that ends closes its end, and nothing else says that it has: answers are waited for, however late they come.
+Whoever took a slow process for dead would go on beside it.  Only for the greeting ``TIMEOUT`` seconds are enough, since
+that may be anybody, and nothing has happened by then.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from sansticket_wrappers.asyncio.moving import Package
 
 GREETING: Final = b"sansticket restart 1\n"
 TIMEOUT: Final = 10.0
+"""Seconds for the greeting."""
 MAX_MESSAGE: Final = 1 << 28
 MOST_LISTENERS: Final = 64
 
@@ -61,6 +65,11 @@ class Line:
 
     def greet(self) -> None:
         self._sock.sendall(GREETING)
+        self._sock.settimeout(None)
+
+    def expect_greeting(self) -> None:
+        self.expect(GREETING)
+        self._sock.settimeout(None)
 
     def expect(self, *words: bytes) -> bytes:
         """One of them, all of which have the same length."""
@@ -78,13 +87,8 @@ class Line:
         self._sock.sendall(len(content).to_bytes(4) + content)
 
     def receive(self) -> tuple[bytes, bytes, int]:
-        """The kind, the content and the descriptor, which is -1 where there is none.
-
-        For the beginning of it there is no time-out: connections may take their time to come to rest.
-        """
-        self._sock.settimeout(None)
+        """The kind, the content and the descriptor, which is -1 where there is none."""
         kind, descriptors, _, _ = socket.recv_fds(self._sock, 1, 1)
-        self._sock.settimeout(TIMEOUT)
         descriptor = descriptors[0] if descriptors else -1
         try:
             if descriptor >= 0:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from sansticket import Handover, ServerConfig, ServerConnection
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
@@ -20,7 +20,6 @@ from sansticket_wrappers.asyncio.passing import (
     CONNECTION,
     DONE,
     GO,
-    GREETING,
     LISTENER,
     READY,
     REFUSED,
@@ -37,7 +36,13 @@ from sansticket_wrappers.asyncio.streams import ClientConnected, check_sizes
 from sansticket_wrappers.making import Make
 from sansticket_wrappers.times import check_times
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
+
+PATIENCE: Final = 10.0
+"""Seconds after which it is said that the other process does not answer."""
+SLOW: Final = "the other process has not answered for %s s; it is waited for as long as it lives"
 
 GRACE: Final = 30.0
 """Seconds that connections have to come to rest, unless said otherwise."""
@@ -251,7 +256,7 @@ class RestartableServer:
             return
         try:
             await loop.run_in_executor(None, line.say, TAKEN)
-            await loop.run_in_executor(None, line.expect, GO)
+            await _patiently(line.expect, GO)
         except BaseException:
             self._live.discard(protocol)
             close_all([descriptor])
@@ -294,7 +299,7 @@ class RestartableServer:
         """All to the successor; if it fails before it listens, or goes, this server goes on."""
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, self._give_listeners, line)
+            await _patiently(self._give_listeners, line)
             self._stop_listening(Listening.stop)
             self._line = line
             self.wanted.set()
@@ -313,7 +318,7 @@ class RestartableServer:
             line.close()
 
     def _give_listeners(self, line: Line) -> None:
-        line.expect(GREETING)
+        line.expect_greeting()
         for left, listener in zip(range(len(self._listeners) - 1, -1, -1), self._listeners, strict=True):
             line.send(LISTENER, b"" if left else b"last", listener.fileno())
         line.expect(READY)
@@ -347,7 +352,7 @@ class RestartableServer:
         if line is None:
             return False
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, line.deliver, package)
+            return await _patiently(line.deliver, package)
         except OSError:
             if self._line is line:
                 self._line = None
@@ -368,6 +373,16 @@ class RestartableServer:
 def listener_at(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family)
+
+
+async def _patiently(function: Callable[..., T], *arguments: Any) -> T:
+    """What a function of a line gives, which waits for the other process: that it is slow is said, and no more."""
+    loop = asyncio.get_running_loop()
+    slow = loop.call_later(PATIENCE, log.warning, SLOW, PATIENCE)
+    try:
+        return await loop.run_in_executor(None, function, *arguments)
+    finally:
+        slow.cancel()
 
 
 async def _received(line: Line) -> tuple[bytes, bytes, int]:
