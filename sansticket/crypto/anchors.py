@@ -20,6 +20,7 @@ from attrs import Factory, field
 from sansticket.crypto.inspection import check_ders, der_tuple, load, parse_errors
 from sansticket.errors import ConfigError, Fault
 from sansticket.inputs import CERTIFICATES, pem_blocks
+from sansticket.locks import over_forks
 from sansticket.values import Shared, frozen
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class AcceptedChains:
     __slots__ = ("_lock", "_paths")
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = over_forks(Lock())
         self._paths: dict[Hashable, tuple[datetime, datetime, tuple[x509.Certificate, ...]]] = {}
 
     def __len__(self) -> int:

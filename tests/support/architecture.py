@@ -32,7 +32,7 @@ from attrs import frozen
 PACKAGE: Final = "sansticket"
 
 ROOMS: Final[tuple[tuple[str, ...], ...]] = (
-    ("codes", "field_docs", "front_doors", "text", "values"),
+    ("codes", "field_docs", "front_doors", "locks", "text", "values"),
     ("errors",),
     ("inputs", "library"),
     ("wire",),

@@ -28,6 +28,7 @@ from sansticket.crypto.verification import TrustAnchors
 from sansticket.errors import ConfigError, Fault, Reason
 from sansticket.events import SelectConfig, Sign, VerifyPeer
 from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.locks import over_forks
 from sansticket.values import frozen
 
 VERIFY_MODES: Final = {
@@ -88,7 +89,7 @@ class Settings:
     def __init__(self, given: ClientConfig | ServerConfig | None, *, server: bool, options: int) -> None:
         self.server = server
         self.kind: type[ClientConfig] | type[ServerConfig] = ServerConfig if server else ClientConfig
-        self.lock: RLock = RLock()
+        self.lock: RLock = over_forks(RLock(), outer=True)
         self.fields: dict[str, Any] = {"answers": {}}
         self.check_hostname: bool = not server
         self.optional: bool = False

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sansticket.crypto.hkdf import hmac_digest
 from sansticket.errors import ConfigError
 from sansticket.inputs import Entropy, check_bytes, check_kind, check_seconds, random_bytes
+from sansticket.locks import over_forks
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.protection import KEY_NAME_LENGTH, NATIVE, OpenedTicket, SessionCodec, listed
 from sansticket.values import frozen
@@ -160,7 +161,7 @@ class TicketKeyRing:
             check_seconds("retire_after", retire_after, rotate_after or 0)
         self._rotate_after = rotate_after
         self._retire_after = retire_after
-        self._lock = Lock()
+        self._lock = over_forks(Lock())
         self._use(given[0], {key.name: key for key in given})
 
     @classmethod

@@ -42,6 +42,7 @@ from attrs import evolve
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
+from sansticket.locks import over_forks
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.claims import BATCH, Claims, expires_at_ms
 from sansticket.tickets.stores.expiry import Entry, Expiry
@@ -145,7 +146,7 @@ class SessionCache(Shared):
         self._came = 0  # how many sessions came, that is the order of the next
         self._process = getpid()
         self._here_since = 0  # the order of the first that came in this process
-        self._lock = Lock()
+        self._lock = over_forks(Lock())
 
     def __getstate__(self) -> dict[str, Any]:
         """All of it; but what can be claimed here cannot be claimed there, as if it were from an external store."""
@@ -162,7 +163,7 @@ class SessionCache(Shared):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._process = getpid()
-        self._lock = Lock()
+        self._lock = over_forks(Lock())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} of {self.size or 'any number'}, {self.mode})"

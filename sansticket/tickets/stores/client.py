@@ -41,6 +41,7 @@ from attrs import define, field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_kind
+from sansticket.locks import over_forks
 from sansticket.tickets.encoding import SessionFormatError, Source, utf8_length, varint, vector
 from sansticket.tickets.session import Session
 from sansticket.tickets.versions import RULES, client_lifetime
@@ -205,7 +206,7 @@ class ClientSessionStore(Shared):
         self._sessions: OrderedDict[StoreKey, _Kept] = OrderedDict()
         self._count = 0
         self._process = getpid()
-        self._lock: AbstractContextManager[object] = Lock()
+        self._lock: AbstractContextManager[object] = over_forks(Lock())
         """Each operation is one ``with`` of it: what reads and writes a store that others share stands in its place."""
 
     def __getstate__(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from typing import Any, Final, Self
 from sansticket.crypto.der import public_key_info_of
 from sansticket.errors import ConfigError, SansticketError
 from sansticket.inputs import BytesLike, check_bytes, check_kind, check_seconds
+from sansticket.locks import over_forks
 from sansticket.text import quoted
 from sansticket.tickets.stores.times import ENTRY, NAME, TIME, Times, entries_in, time_in
 from sansticket.tickets.versions import MAX_LIFETIME
@@ -115,7 +116,7 @@ class Revocations(Shared):
         self._subjects = subjects
         self._floor = 0
         self._times = Times()
-        self._lock = Lock()
+        self._lock = over_forks(Lock())
 
     @property
     def max_entries(self) -> int:

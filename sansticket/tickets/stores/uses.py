@@ -21,6 +21,7 @@ from attrs import field
 
 from sansticket.errors import ConfigError
 from sansticket.inputs import check_bytes, check_kind, check_seconds
+from sansticket.locks import over_forks
 from sansticket.text import quoted
 from sansticket.values import Shared, frozen
 
@@ -110,7 +111,7 @@ class TicketUses(Shared):
         self._uses: OrderedDict[bytes, tuple[float, TicketUse]] = OrderedDict()
         self._ended: OrderedDict[bytes, float] = OrderedDict()
         self._forgotten = 0
-        self._lock = Lock()
+        self._lock = over_forks(Lock())
 
     @property
     def capacity(self) -> int:
