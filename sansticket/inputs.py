@@ -12,10 +12,13 @@ from math import isfinite
 from typing import Any, Final, TypeVar
 
 from sansticket.errors import ConfigError
-from sansticket.text import printable
+from sansticket.text import printable, quoted
 
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes: ``os.urandom``, or something repeatable in a test."""
+
+END_OF_TIME: Final = (1 << 48) / 1000
+"""The first second that six bytes of milliseconds cannot hold: in the year 10889."""
 
 PEM_BLOCK: Final = re.compile(
     rb"(?ms)(?:^(?:\xef\xbb\xbf)?|(?<=\r)|(?<=-----))[ \t]*(-----BEGIN [^-\r\n]+-----.*?-----END [^-\r\n]+-----)"
@@ -87,6 +90,24 @@ def has_float(value: float) -> bool:
 def is_time(value: float) -> bool:
     """Whether it is a finite number, and not too large for a float."""
     return has_float(value) and isfinite(value)
+
+
+def check_now(now: Any) -> None:
+    """What a clock said.  ConfigError ``clock`` unless it is seconds since the epoch, as sessions have them.
+
+    Where it is asked for in each step, a float that is right costs no call.
+    """
+    right = isinstance(now, int | float) and not isinstance(now, bool)
+    if not right or not 0 <= now < END_OF_TIME:
+        what = quoted(now) if right else f"a value of type {type(now).__name__}"
+        raise ConfigError("clock", f"gave {what}; expected seconds since the epoch")
+
+
+def now_of(clock: Callable[[], float]) -> float:
+    """What it says, checked so."""
+    now = clock()
+    check_now(now)
+    return now
 
 
 def random_bytes(entropy: Entropy, length: int) -> bytes:

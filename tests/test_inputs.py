@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -50,9 +52,11 @@ from sansticket.errors import ConfigError
 from sansticket.inputs import as_bytes, random_bytes
 from sansticket.library import SSL_SESSIONS
 from sansticket.testing import PrivateAuthority
+from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, server_credential
 from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
-from tests.support.sessions import ORDINARY
+from tests.support.pair import ConnectionPair
+from tests.support.sessions import NOW, ORDINARY
 
 AUTHORITY: Final = anchors().certificates[0]
 HUGE: Final = (pytest.param(10**5000, id="huge"), pytest.param(-(10**5000), id="negative"))
@@ -290,6 +294,48 @@ def test_a_server_with_too_little_entropy_ends(entropy: Any) -> None:
     events = sansticket.ServerConnection(config).receive_data(client.data_to_send())
     assert isinstance(events[-1], sansticket.ConnectionTerminated)
     assert "entropy: gave" in str(events[-1].cause)
+
+
+# --- time ----------------------------------------------------------------------------------------------------
+
+BROKEN_CLOCKS: Final = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    -1.0,
+    1e300,
+    10**400,
+    True,
+    None,
+    "noon",
+    datetime.now(UTC),
+]
+"""What they give."""
+
+
+@pytest.mark.parametrize("now", BROKEN_CLOCKS, ids=lambda now: str(now)[:8])
+def test_a_clock_that_gives_no_time_is_named(now: Any) -> None:
+    """Whoever read the time named something else: the time of a session, or the verification of certificates."""
+    client = ClientConfig(verify_peer=False)
+    with pytest.raises(ConfigError, match=r"^clock: gave .*; expected seconds since the epoch$"):
+        ClientConnection(evolve(client, clock=lambda: now), "example.com")
+    with pytest.raises(ConfigError, match=r"^clock: gave"):
+        ServerConfig(credentials=[server_credential()], clock=lambda: now)
+    config = ServerConfig(credentials=[server_credential()], ticket_keys=None, clock=lambda: now)
+    hello = ClientConnection(client, "example.com").data_to_send()
+    events = sansticket.ServerConnection(config).receive_data(hello)
+    assert isinstance(events[-1], sansticket.ConnectionTerminated)
+    assert events[-1].reason is sansticket.Reason.INTERNAL_ERROR
+    assert "clock: gave" in str(events[-1].cause)
+
+
+def test_a_clock_that_breaks_in_the_middle_is_named() -> None:
+    said = iter([NOW, *[math.nan] * 100])
+    pair = ConnectionPair(client_config(clock=lambda: next(said)), server_config())
+    pair.pump()
+    event = pair.client_events[-1]
+    assert isinstance(event, sansticket.ConnectionTerminated)
+    assert "clock: gave nan" in str(event.cause)
 
 
 # --- integers of more digits than Python writes ----------------------------------------------------------------

@@ -183,7 +183,10 @@ class Config:
         default=time.time,
         repr=False,
         validator=is_function("without arguments to seconds since the epoch"),
-        metadata=says("Seconds since the epoch."),
+        metadata=says(
+            "Seconds since the epoch, 0 or more.  Anything else that it gives is a ConfigError, the ``cause`` with "
+            "which a connection ends."
+        ),
     )
     entropy: Callable[[int], bytes] = field(
         default=os.urandom,

@@ -22,6 +22,7 @@ from sansticket.config.questions import ServerTraits, lacking_in_a_server
 from sansticket.config.tickets import StoredTickets, Tickets, tickets_of
 from sansticket.errors import ConfigError
 from sansticket.events import ClaimEarlyData, ClaimSession, LookUpPsk, LookUpSession, OpenTicket, VerifyPeer
+from sansticket.inputs import now_of
 from sansticket.library import SSL_SESSIONS
 from sansticket.psk import PskRole
 from sansticket.tickets.keys.openssl import OpenSSLCodec
@@ -46,7 +47,7 @@ def _default_ticket_keys(config: ServerConfig) -> TicketKeyRing | None:
         return None
     # A key seals for a day, and opens until the last of its tickets has expired.
     return TicketKeyRing.generate(
-        config.clock(),
+        now_of(config.clock),
         config.entropy,
         rotate_after=ROTATE_AFTER,
         retire_after=ROTATE_AFTER + config.ticket_lifetime,

@@ -20,6 +20,7 @@ from sansticket.events import (
 )
 from sansticket.handshake.client.start import normal_server_name, start
 from sansticket.handshake.machine.flight import Flight
+from sansticket.inputs import END_OF_TIME, check_now
 from sansticket.tickets.early_data import NOT_WANTED
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.visit import StoreVisit
@@ -109,6 +110,8 @@ class ClientConnection(Connection):
         name = normal_server_name(server_name, config)
         sessions = _sessions(session)
         now, visit, asked_for = config.clock(), None, config.ticket_request
+        if now.__class__ is not float or not 0 <= now < END_OF_TIME:
+            check_now(now)
         if config.session_store is not None and name is not None:
             visit = StoreVisit(config.session_store, config.store_key(name, port))
             if session is None:

@@ -50,6 +50,7 @@ from sansticket.handshake.machine.flight import (
 )
 from sansticket.handshake.machine.state import Asking, State
 from sansticket.handshake.machine.transitions import Input, accepted_by, commands_expected_in, name_of
+from sansticket.inputs import END_OF_TIME, check_now
 from sansticket.keys.tls13 import Exporter
 from sansticket.record import tls12, tls13
 from sansticket.record.reader import Opener, RecordReader
@@ -216,10 +217,10 @@ class Engine:
         if handler is None:
             raise LocalProtocolError(self.not_accepted(item))
         logs = config.key_log is not None
-        out = self.outbound
-        flight = Flight(
-            config.clock(), config.entropy, raw, self.num_tickets, logs, not out.closed, out.answer_waits
-        )
+        out, now = self.outbound, config.clock()
+        if now.__class__ is not float or not 0 <= now < END_OF_TIME:
+            check_now(now)
+        flight = Flight(now, config.entropy, raw, self.num_tickets, logs, not out.closed, out.answer_waits)
         try:
             state = handler(before, item, flight)
             if flight.ends_record and self.held:

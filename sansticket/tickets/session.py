@@ -40,6 +40,7 @@ from typing import Any, Final, Self, cast
 from attrs import Factory, asdict, field
 
 from sansticket.codes import ProtocolVersion
+from sansticket.inputs import END_OF_TIME
 from sansticket.text import quoted
 from sansticket.tickets.encoding import MAX_FIELD, Source, utf8_length, varint, vector
 from sansticket.tickets.encoding import SessionFormatError as SessionFormatError
@@ -58,9 +59,6 @@ FAMILY_LENGTH: Final = 16
 
 MAX_GENERATION: Final = (1 << 32) - 1
 """The last one that is counted."""
-
-_END_OF_TIME: Final = (1 << 48) / 1000
-"""The first second that six bytes of milliseconds cannot hold: in the year 10889."""
 
 _TLS_1_2_CODE: Final = int(ProtocolVersion.TLS_1_2)
 _TLS_1_3_CODE: Final = int(ProtocolVersion.TLS_1_3)
@@ -218,8 +216,8 @@ class Session:
             # Nothing is left beyond the bits that there are, also of a negative number.
             and not (self.cipher_suite | self.group) >> 16
             and not (self.lifetime | self.age_add | self.max_early_data) >> 32
-            and 0 <= self.issued_at < _END_OF_TIME
-            and 0 <= self.authenticated_at < _END_OF_TIME
+            and 0 <= self.issued_at < END_OF_TIME
+            and 0 <= self.authenticated_at < END_OF_TIME
             and len(self.ticket) < 1 << 16
             and len(self.session_id) <= MAX_SESSION_ID
             and len(self.session_id_context) <= MAX_CONTEXT
@@ -267,9 +265,9 @@ class Session:
             return "age_add"
         if not 0 <= self.max_early_data < 1 << 32:
             return "max_early_data"
-        if not 0 <= self.issued_at < _END_OF_TIME:
+        if not 0 <= self.issued_at < END_OF_TIME:
             return "issued_at"
-        if not 0 <= self.authenticated_at < _END_OF_TIME:
+        if not 0 <= self.authenticated_at < END_OF_TIME:
             return "authenticated_at"
         return ""
 

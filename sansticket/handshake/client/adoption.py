@@ -22,6 +22,7 @@ from sansticket.events import VerifyPeer
 from sansticket.handshake.client.staples import check_stapled
 from sansticket.handshake.client.start import normal_server_name
 from sansticket.handshake.common.certificates import verify_chain_default
+from sansticket.inputs import now_of
 from sansticket.text import plain
 from sansticket.tickets.session import Session
 
@@ -83,7 +84,7 @@ def _verify(config: ClientConfig, chain: tuple[bytes, ...], name: str | None) ->
     if config.asks_for_staples:
         check_stapled(config, chain, None)
     if answer is None:
-        verify_chain_default(config, chain, name, config.clock())
+        verify_chain_default(config, chain, name, now_of(config.clock))
         return
     if answer is ASK:
         raise ConfigError("answers", "ASK for VerifyPeer; a session can be adopted with a function only")
