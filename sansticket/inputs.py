@@ -21,8 +21,9 @@ END_OF_TIME: Final = (1 << 48) / 1000
 """The first second that six bytes of milliseconds cannot hold: in the year 10889."""
 
 PEM_BLOCK: Final = re.compile(
-    rb"(?ms)(?:^(?:\xef\xbb\xbf)?|(?<=\r)|(?<=-----))[ \t]*(-----BEGIN [^-\r\n]+-----.*?-----END [^-\r\n]+-----)"
+    rb"(?ms)(?:^(?:\xef\xbb\xbf)?|(?<=\r)|(?<=-----))[ \t]*(-----BEGIN [^-\r\n]+-----.*?(-----END [^-\r\n]+-----|\Z))"
 )
+"""A block and its last line.  One without is all that is left, so that its end is looked for once."""
 
 PEM_LABEL: Final = re.compile(rb"-----BEGIN ([^-\r\n]+)-----")
 
@@ -54,7 +55,7 @@ def pem_blocks(field: str, value: Any, what: str, wanted: tuple[str, ...]) -> by
     ``wanted``, and so ``what`` is looked for in another file, or in one in DER.
     """
     check_kind(field, value, bytes, "bytes, the content of a PEM file")
-    blocks = b"\n".join(PEM_BLOCK.findall(value))
+    blocks = b"\n".join(block for block, end in PEM_BLOCK.findall(value) if end)
     labels = dict.fromkeys(each.decode("ascii", "replace") for each in PEM_LABEL.findall(blocks))
     if labels.keys().isdisjoint(wanted):
         found = f"there is {printable(', '.join(labels))}" if labels else "nothing in it is PEM"

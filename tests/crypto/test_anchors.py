@@ -127,6 +127,18 @@ def test_other_forms_of_a_bundle_are_whole(pem: bytes) -> None:
     assert len(TrustAnchors.from_pem(pem).certificates) == 2
 
 
+def test_blocks_without_an_end_are_read_once() -> None:
+    """What takes time with the square of its length would not come to an end here."""
+    beginnings = b"-----BEGIN CERTIFICATE-----\n" * 50_000
+    assert TrustAnchors.from_pem(authority().pem + beginnings).certificates == (authority().der,)
+    leaf = authority().issue("server.example")
+    assert Credential.from_pem(leaf.chain_pem + beginnings, leaf.key_pem + beginnings).names == (
+        "server.example",
+    )
+    with pytest.raises(ConfigError, match="trust_anchors: no certificates in PEM could be read"):
+        TrustAnchors.from_pem(beginnings)
+
+
 @pytest.mark.filterwarnings("error::cryptography.utils.CryptographyDeprecationWarning")
 def test_a_warning_that_is_an_exception_is_a_config_error() -> None:
     """The library warns of a serial number 0, which authorities have that most systems trust."""
