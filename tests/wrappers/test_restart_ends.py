@@ -153,6 +153,34 @@ def test_who_is_slow_is_not_taken_for_dead(
     assert "the other process has not answered for 0.3 s; it is waited for as long as it lives" in caplog.text
 
 
+def test_a_successor_that_hangs_can_be_ended(tmp_path: Path) -> None:
+    """Also after ``grace``: the old server has all that did not go over, and listens."""
+
+    async def main() -> None:
+        config = server_config()
+        async with await start(tmp_path / "door", config, grace=0.1) as first:
+            client = await Client.of(first)
+            assert await client.ask(b"one\n") == b"0 one\n"
+            line = await successor_of(tmp_path / "door")
+            _, _, descriptor = await in_thread(line.receive)
+            os.close(descriptor)
+            await asyncio.sleep(0.4)
+            assert first.under_way == 1
+            line.close()
+            async with asyncio.timeout(SOON):
+                assert await client.ask(b"two\n") == b"1 two\n"
+                other = await Client.of(first)
+                assert await other.ask(b"new\n") == b"0 new\n"
+            async with await start(tmp_path / "door", config) as second:
+                await second.arrived()
+                await first.replaced()
+                assert (first.connections, second.connections) == (0, 2)
+                await client.close()
+                await other.close()
+
+    run(main())
+
+
 def test_what_one_successor_did_not_take_another_may(tmp_path: Path) -> None:
     """The first had a config that was wrong, and goes."""
 

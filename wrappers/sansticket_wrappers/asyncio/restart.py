@@ -169,6 +169,7 @@ class RestartableServer:
     async def replaced(self) -> None:
         """Until a successor has all connections, or ``grace`` seconds have passed since it came.
 
+        What has come to rest by then is still brought there, for as long as the successor lives.
         Raises ``RestartError`` if the server is closed before.
         """
         await asyncio.shield(self._replaced)
