@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import BaseServer
-from threading import Thread
 
-from tests.support.command import PATIENCE
-from tests.support.sockets import accept
+from tests.support.sockets import accept, beside, bounded
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,14 +28,12 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running(server: BaseServer) -> Iterator[BaseServer]:
-    """In a thread of its own."""
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join(PATIENCE)
+    """In a thread of its own.  No client holds it up for ever."""
+    with bounded(), beside(server.serve_forever, 0.01):
+        try:
+            yield server
+        finally:
+            server.shutdown()
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any, Final
 
 from sansticket import ClientSessionStore
@@ -34,6 +35,17 @@ def for_server(kind: str, **changes: Any) -> ssl.SSLContext:
 
 
 @contextmanager
+def bounded() -> Iterator[None]:
+    """Sockets that are made meanwhile, or accepted, wait that long for their peer and not for ever, unless told to."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextmanager
 def listening() -> Iterator[socket.socket]:
     """On a free port of loopback; ``accept`` does not wait for ever for a client that has failed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -58,11 +70,26 @@ def stream() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @contextmanager
 def beside(act: Callable[..., Any], *arguments: Any) -> Iterator[Future[Any]]:
-    """Do it in a thread of its own meanwhile.  What it raises is raised at the end."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(act, *arguments)
+    """Do it in a thread of its own meanwhile, which is waited for.  What it raises is raised at the end."""
+    future: Future[Any] = Future()
+
+    def whole() -> None:
+        try:
+            future.set_result(act(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = Thread(target=whole, daemon=True)
+    thread.start()
+    try:
         yield future
-        future.result(PATIENCE)
+    except BaseException as error:
+        thread.join(PATIENCE)
+        if not future.done() or future.exception():
+            error.add_note(f"beside it: {future.exception()!r}" if future.done() else "beside it: no end")
+        raise
+    future.result(PATIENCE)
+    thread.join(PATIENCE)
 
 
 def connect(context: ssl.SSLContext, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
@@ -76,7 +103,10 @@ def accept(context: ssl.SSLContext, sock: socket.socket, **options: Any) -> ssl.
 @contextmanager
 def secured(client: ssl.SSLContext, server: ssl.SSLContext) -> Iterator[tuple[ssl.SSLSocket, ssl.SSLSocket]]:
     """The same two ends with TLS over them, after the handshake."""
-    with stream() as (one, other), ThreadPoolExecutor(1) as pool:
-        accepted = pool.submit(accept, server, other)
-        with connect(client, one) as ours, accepted.result(PATIENCE) as theirs:
-            yield ours, theirs
+    with (
+        stream() as (one, other),
+        beside(accept, server, other) as accepted,
+        connect(client, one) as ours,
+        accepted.result(PATIENCE) as theirs,
+    ):
+        yield ours, theirs

@@ -13,15 +13,20 @@ from tests.support.sockets import accept, beside, listening
 
 @contextmanager
 def talking(act: Callable[[socket.socket], None], times: int) -> Iterator[int]:
-    """The port of a server that is done after that many connections, one after the other; one more is refused."""
+    """The port of a server that is done after that many connections, one after the other, or when one has failed.
+
+    One more is refused.
+    """
 
     def serve() -> None:
-        for left in reversed(range(times)):
-            sock, _ = listener.accept()
-            if not left:
-                listener.close()
-            sock.settimeout(PATIENCE)
-            act(sock)
+        with listener:
+            for left in reversed(range(times)):
+                sock, _ = listener.accept()
+                if not left:
+                    listener.close()
+                sock.settimeout(PATIENCE)
+                with sock:
+                    act(sock)
 
     with listening() as listener, beside(serve):
         yield listener.getsockname()[1]
