@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.certificates import server_identity
 from tests.support.command import example
+from tests.support.loopback import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.server_fleet import NAMES, Fleet, StartFleet
 
@@ -29,7 +30,7 @@ def start_fleet(tmp_path: Path) -> Iterator[StartFleet]:
         shared = [text for name in files for text in (f"--{name}", str(tmp_path / name))]
         commands = {
             name: running.enter_context(
-                example("fleet_server", "0", "--name", name, *shared, *arguments, *own)
+                example("fleet_server", str(free_port()), "--name", name, *shared, *arguments, *own)
             )
             for name, own in zip(NAMES, each, strict=True)
         }

@@ -19,6 +19,7 @@ from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE, example
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors_of
+from tests.support.loopback import free_port
 from tests.support.stdlib_peer import server_context
 
 
@@ -115,11 +116,12 @@ def test_a_server_that_is_not_there_or_says_nothing() -> None:
             await reader.read()
             writer.close()
 
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        async with httpx.AsyncClient(transport=TLSTransport(config()), timeout=0.2) as client:
+        port = free_port()
+        server = await asyncio.start_server(silent, "127.0.0.1", port)
+        url = f"https://127.0.0.1:{port}/"
+        async with httpx.AsyncClient(transport=TLSTransport(config()), timeout=PATIENCE) as client:
             with pytest.raises(httpx.ConnectTimeout):
-                await client.get(url)
+                await client.get(url, timeout=0.2)
             server.close()
             await server.wait_closed()
             with pytest.raises(httpx.ConnectError):

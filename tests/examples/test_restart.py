@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE, Command, example
+from tests.support.loopback import free_port
 from tests.support.peers import require
 from tests.support.stdlib_peer import client_context
 
@@ -36,7 +37,7 @@ class Server:
         self._options = ["--path", self.door, *options]
         self._stack = stack
         self.processes: list[Command] = []
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     def start(self) -> int:
@@ -44,9 +45,7 @@ class Server:
         process = self._stack.enter_context(
             example("restartable_server", str(self.port), *self._options, "--grace", "10")
         )
-        port = int(process.wait_for("listening on port"))
-        assert self.port in (0, port)
-        self.port = port
+        assert int(process.wait_for("listening on port")) == self.port
         arrived = int(process.wait_for("arrived:"))
         if self.processes:
             assert self.processes[-1].wait_for_end() == 0

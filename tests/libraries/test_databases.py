@@ -23,6 +23,7 @@ from cassandra.io.asyncioreactor import AsyncioConnection
 
 from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE, Command
+from tests.support.loopback import free_port
 from tests.support.peers import require
 from tests.support.resuming import resuming
 from tests.support.sockets import SIDES, accept, for_server
@@ -114,8 +115,7 @@ def test_pymysql(server: ssl.SSLContext) -> None:
 def redis_server() -> Iterator[int]:
     """With TLS, and without a port in clear."""
     require("redis-server")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="redis") as name:
         folder = Path(name)
         (folder / "ca.pem").write_bytes(authority().pem)

@@ -7,8 +7,8 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -392,14 +392,40 @@ class ForgetfulServer(OurServer):
     visit = ForgetfulVisit
 
 
-PORTS: Final = iter(random.sample(range(10_000, 30_000), 20_000))
-"""In an order of this process, each once, and below those that the system gives to whoever asks for any."""
+BLOCK: Final = 100
+"""Ports that a process has for itself, the first of which shows it; another block when they are used up."""
+FIRST_PORTS: Final = range(10_000, 30_000, BLOCK)
+"""Below the ports that the system gives to whoever asks for any."""
+
+
+def _own_ports() -> Iterator[int]:
+    """Each once, and to no other process."""
+    with ExitStack() as held:
+        for first in random.sample(FIRST_PORTS, len(FIRST_PORTS)):
+            if (sock := _bound(first)) is not None:
+                held.enter_context(sock)
+                yield from range(first + 1, first + BLOCK)
+
+
+def _bound(port: int) -> socket.socket | None:
+    """To that port; None if somebody has it, or had it a moment ago."""
+    sock = socket.socket()
+    try:
+        sock.bind(("127.0.0.1", port))
+    except OSError:
+        sock.close()
+        return None
+    return sock
+
+
+PORTS: Final = _own_ports()
 
 
 def free_port() -> int:
     """A port of loopback that nobody has or will be given, for programs that cannot choose one themselves."""
     for port in PORTS:
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        if (sock := _bound(port)) is not None:
+            sock.close()
             return port
     raise AssertionError("no port is free")
 

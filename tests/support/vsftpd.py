@@ -13,6 +13,7 @@ from typing import Final
 
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE, Command
+from tests.support.loopback import free_port
 from tests.support.peers import require, tool
 
 CONTENT: Final = b"what is in the file\n" * 10_000
@@ -44,8 +45,7 @@ xferlog_enable=NO
 def vsftpd() -> Iterator[int]:
     """Its port on 127.0.0.1.  Whoever comes may read ``file``."""
     require("vsftpd")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     # Not pytest's folder: its user for guests has to get there.
     with tempfile.TemporaryDirectory(prefix="vsftpd") as name:
         folder = Path(name)

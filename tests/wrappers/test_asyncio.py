@@ -49,6 +49,7 @@ from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors_of, server_credential
+from tests.support.loopback import free_port
 from tests.support.stdlib_peer import client_context, server_context
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -78,14 +79,16 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 @asynccontextmanager
-async def serving(config: ServerConfig, handler: Handler | None = None, **options: Any) -> AsyncIterator[int]:
+async def serving(
+    config: ServerConfig, handler: Handler | None = None, at: int = 0, **options: Any
+) -> AsyncIterator[int]:
     """The port of a server.  What its handlers raise is raised at the end."""
     tasks: list[asyncio.Task[None]] = []
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.append(asyncio.create_task(served(handler or capitals, reader, writer)))
 
-    server = await start_server(connected, "127.0.0.1", 0, config, **options)
+    server = await start_server(connected, "127.0.0.1", at, config, **options)
     try:
         yield server.sockets[0].getsockname()[1]
         await asyncio.gather(*tasks)
@@ -431,7 +434,7 @@ def test_a_session_that_was_never_sent_is_kept() -> None:
     async def main() -> None:
         store = ClientSessionStore()
         config = client_config(session_store=store)
-        async with serving(server_config()) as port:
+        async with serving(server_config(), at=free_port()) as port:
             await ask(port, config=config)
             before = len(store)
         with pytest.raises(ConnectionRefusedError):

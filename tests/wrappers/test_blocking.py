@@ -34,6 +34,7 @@ from tests.support.certificates import authority, client_identity, server_identi
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config
 from tests.support.credentials import client_credential
+from tests.support.loopback import free_port
 from tests.support.sockets import (
     NAME,
     SIDES,
@@ -501,10 +502,8 @@ def test_connect_and_accept(client_kind: str, server_kind: str) -> None:
 
 
 def test_a_refused_connection(client_kind: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = listener.getsockname()
     with connect(for_client(client_kind), socket.socket()) as client, pytest.raises(ConnectionRefusedError):
-        client.connect(address)
+        client.connect(("127.0.0.1", free_port()))
 
 
 def test_arguments_that_do_not_fit(client_kind: str) -> None:

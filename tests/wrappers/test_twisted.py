@@ -93,6 +93,7 @@ from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors_of, server_credential
+from tests.support.loopback import free_port
 from tests.support.peers import require
 
 try:
@@ -262,7 +263,7 @@ async def serving(
     """A server.  ``clock`` is what TLS goes by."""
     clock = options.pop("clock", reactor)
     factory = Accepting(reactor, protocol)
-    tcp = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+    tcp = TCP4ServerEndpoint(reactor, options.pop("at", 0), interface="127.0.0.1")
     async with listening(reactor, factory, TLSServerEndpoint(clock, tcp, config, **options)) as factory.port:
         yield factory
         for stream in factory.accepted:
@@ -1269,7 +1270,7 @@ def test_a_session_that_was_never_sent_is_kept() -> None:
     async def main(reactor: Any) -> None:
         store = ClientSessionStore()
         config = client_config(session_store=store)
-        async with serving(reactor, server_config()) as server:
+        async with serving(reactor, server_config(), at=free_port()) as server:
             await ask(reactor, server.port, config=config)
             before = len(store)
         with pytest.raises(ConnectionRefusedError):
