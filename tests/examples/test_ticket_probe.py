@@ -21,6 +21,7 @@ from sansticket import (
     OpenSSLTicketKey,
     OpenSSLTicketKeys,
     ProtocolVersion,
+    SendData,
     ServerConfig,
     SessionCache,
     TicketFlush,
@@ -29,17 +30,22 @@ from tests.interop.test_haproxy import CONFIGURATION as HAPROXY
 from tests.interop.test_key_files import Node
 from tests.interop.test_nginx import CONFIGURATION as NGINX
 from tests.support.certificates import server_identity
-from tests.support.command import PATIENCE, ROOT, Command, s_server
+from tests.support.command import PATIENCE, ROOT, Command
 from tests.support.configs import server_config
-from tests.support.loopback import OurServer, free_port, wait_for_port
+from tests.support.loopback import OurServer, Visit, free_port, wait_for_port
 from tests.support.peers import require, tool
 
 TLS13, TLS12 = ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2
 KEYS = [OpenSSLTicketKey.generate(os.urandom) for _ in range(3)]
 
 
+GET = b"GET / HTTP/1.0\r\n\r\n"
+
+
 def target(port: int, **more: Any) -> Target:
-    return Target("127.0.0.1", port, "server.example", patience=0.3, **more)
+    """A server that closes when it is asked, or by itself: whoever is slow is waited for, and nobody for nothing."""
+    told = {"timeout": PATIENCE, "patience": PATIENCE, "request": GET, **more}
+    return Target("127.0.0.1", port, "server.example", **told)
 
 
 @pytest.fixture
@@ -69,7 +75,8 @@ def expected(report: Report, full: int, resumed: int) -> None:
 def test_openssl(folder: Path, version: int) -> None:
     require("openssl command")
     option = "-tls1_3" if version == TLS13 else "-tls1_2"
-    with s_server(folder / "chain.pem", folder / "key.pem", version=option) as server:
+    files = ("-cert", folder / "chain.pem", "-key", folder / "key.pem")
+    with Command("openssl", "s_server", "-accept", "127.0.0.1:0", option, *files, "-www") as server:
         port = int(server.wait_for("ACCEPT 127.0.0.1:"))
         report = probe(target(port), version)
         other = probe(target(port), TLS12 if version == TLS13 else TLS13)
@@ -82,7 +89,7 @@ def test_gnutls(folder: Path) -> None:
     require("GnuTLS")
     port = free_port()
     files = ("--x509certfile", folder / "chain.pem", "--x509keyfile", folder / "key.pem")
-    with Command("gnutls-serv", "--echo", "-a", "--port", str(port), *files) as server:
+    with Command("gnutls-serv", "--http", "-a", "--port", str(port), *files) as server:
         server.wait_for("IPv4 0.0.0.0 port")
         newer, older = both(port)
     expected(newer, 2, 2)
@@ -146,8 +153,32 @@ def ours(**more: Any) -> ServerConfig:
     return server_config(**{"versions": [TLS13, TLS12], **more})
 
 
+class Leaving(Visit):
+    """Closes after the handshake."""
+
+    def serve(self) -> None:
+        self.close()
+
+
+class Answering(Visit):
+    """Answers once, and closes."""
+
+    def serve(self) -> None:
+        self.pump(lambda: bool(self.data))
+        self.send(SendData(self.take(len(self.data))))
+        self.close()
+
+
+class Server(OurServer):
+    visit = Leaving
+
+
+class AnsweringServer(OurServer):
+    visit = Answering
+
+
 def test_our_server() -> None:
-    with OurServer(ours()) as server:
+    with Server(ours()) as server:
         newer, older = both(server.port)
     expected(newer, 2, 1)
     expected(older, 1, 0)
@@ -156,7 +187,7 @@ def test_our_server() -> None:
 
 def test_sessions_that_are_stored_and_used_once() -> None:
     stored = ours(ticket_keys=None, session_cache=SessionCache(), single_use_tickets=True)
-    with OurServer(stored) as server:
+    with Server(stored) as server:
         newer, older = both(server.port)
     assert (newer.kind, newer.resumed, newer.twice, newer.key_name) == ("ticket", True, False, None)
     assert (older.kind, older.tickets, older.resumed, older.twice) == ("id", 0, True, True)
@@ -164,7 +195,7 @@ def test_sessions_that_are_stored_and_used_once() -> None:
 
 
 def test_no_tickets() -> None:
-    with OurServer(ours(ticket_keys=None)) as server:
+    with Server(ours(ticket_keys=None)) as server:
         assert both(server.port) == (Report(), Report())
     assert list(lines("TLS 1.3", Report())) == ["TLS 1.3", "  no tickets, no session ids"]
 
@@ -177,7 +208,7 @@ def test_after_a_rotation(kept: bool) -> None:
         assert seconds == 5
         keys.replace([KEYS[1], KEYS[0]] if kept else [KEYS[1]])
 
-    with OurServer(ours(ticket_keys=keys)) as server:
+    with Server(ours(ticket_keys=keys)) as server:
         report = probe(target(server.port), TLS13, 5, rotate)
     assert report.key_name == KEYS[0].name.hex()
     assert (report.later, report.later_key_name) == (kept, KEYS[1].name.hex())
@@ -190,7 +221,7 @@ def test_a_server_that_does_not_share_with_itself() -> None:
         def open(self, ticket: bytes, now: float) -> OpenedTicket:
             return OpenedTicket.failed(ticket)
 
-    with OurServer(ours(ticket_keys=Forgetful([KEYS[0]]))) as server:
+    with Server(ours(ticket_keys=Forgetful([KEYS[0]]))) as server:
         report = probe(target(server.port), TLS13)
     assert (report.resumed, report.twice, report.other_name) == (False, None, None)
 
@@ -206,7 +237,7 @@ def test_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         stream = socket.AF_INET, socket.SOCK_STREAM, 6, ""
         return [(*stream, (address, port)) for address in ("127.0.0.1", "127.0.0.2", "127.0.0.1")]
 
-    with OurServer(ours()) as server:
+    with Server(ours()) as server:
         where = target(server.port)
         monkeypatch.setattr(socket, "getaddrinfo", two)
         report = probe(evolve(where, host="several.example"), TLS13)
@@ -215,8 +246,8 @@ def test_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_waits_for_the_client() -> None:
-    with OurServer(ours(ticket_flush=TicketFlush.WRITE)) as server:
-        silent = probe(target(server.port), TLS13)
+    with AnsweringServer(ours(ticket_flush=TicketFlush.WRITE)) as server:
+        silent = probe(target(server.port, patience=0.3, request=b""), TLS13)
         asked = probe(target(server.port, request=b"hello"), TLS13)
     assert silent == Report()
     expected(asked, 2, 1)
@@ -232,12 +263,13 @@ def test_nobody_is_there() -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "examples.ticket_probe", "127.0.0.1", *arguments, "--patience", "0.1"]
+    command = [sys.executable, "-m", "examples.ticket_probe", "127.0.0.1", *arguments]
+    command += ["--patience", str(PATIENCE)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE)
 
 
 def test_text_and_json() -> None:
-    with OurServer(ours(ticket_keys=OpenSSLTicketKeys([KEYS[0]]))) as server:
+    with Server(ours(ticket_keys=OpenSSLTicketKeys([KEYS[0]]))) as server:
         port = str(server.port)
         text = run(port, "--name", "server.example")
         found = json.loads(run(port, "--name", "server.example", "--json", "--send", r"x\r\n").stdout)
