@@ -44,6 +44,7 @@ from tests.support.command import PATIENCE, ROOT
 from tests.support.configs import client_config
 from tests.support.documents import Document
 from tests.support.early_data import World, early_data_of, said
+from tests.support.loops import run
 from tests.support.pair import ConnectionPair
 from tests.support.redis_server import RedisServer
 from tests.support.resumption import received, resumed
@@ -324,7 +325,7 @@ def test_redis_records_for_all() -> None:
             return answers + [await recorder.claim(bytes(32), time.time() + 20) for recorder in (one, other)]
 
     with RedisServer() as server:
-        assert asyncio.run(main(server)) == [False, True, False]
+        assert run(main(server)) == [False, True, False]
 
 
 def test_zones() -> None:

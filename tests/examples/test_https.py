@@ -26,6 +26,7 @@ from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE, Command, example
 from tests.support.configs import client_config
 from tests.support.loopback import dial
+from tests.support.loops import run
 from tests.support.peers import require
 from tests.support.stdlib_peer import server_context
 
@@ -308,7 +309,7 @@ def test_a_client_that_gets_425_for_a_request_that_was_not_early_does_not_repeat
             answer = await get(f"https://server.example:{port}/", client_config(), address="127.0.0.1")
             assert (answer.status, answer.early) == (425, False)
 
-    asyncio.run(main())
+    run(main())
     assert asked == 1
 
 
@@ -359,13 +360,13 @@ async def get_from(response: bytes, *, close_notify: bool) -> bytes:
 @pytest.mark.parametrize("kind", ["with its length", "in chunks"])
 def test_a_body_that_says_where_it_ends(kind: str, close_notify: bool) -> None:
     """Whether the server says goodbye does not matter then, and many do not."""
-    assert asyncio.run(get_from(BODIES[kind], close_notify=close_notify)) == b"hello"
+    assert run(get_from(BODIES[kind], close_notify=close_notify)) == b"hello"
 
 
 def test_a_body_that_ends_with_the_connection() -> None:
-    assert asyncio.run(get_from(BODIES["until the end"], close_notify=True)) == b"hello"
+    assert run(get_from(BODIES["until the end"], close_notify=True)) == b"hello"
     with pytest.raises(HTTPError, match="the end of the body is missing"):
-        asyncio.run(get_from(BODIES["until the end"], close_notify=False))
+        run(get_from(BODIES["until the end"], close_notify=False))
 
 
 @pytest.mark.parametrize(
@@ -384,9 +385,9 @@ def test_a_body_that_ends_with_the_connection() -> None:
 )
 def test_what_is_no_response_is_said_so(response: bytes) -> None:
     with pytest.raises(HTTPError):
-        asyncio.run(get_from(response, close_notify=True))
+        run(get_from(response, close_notify=True))
 
 
 def test_only_https_urls() -> None:
     with pytest.raises(HTTPError, match="no URL of HTTPS"):
-        asyncio.run(get("http://server.example/", client_config()))
+        run(get("http://server.example/", client_config()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.support.command import PATIENCE, example
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors_of
 from tests.support.loopback import free_port
+from tests.support.loops import run
 from tests.support.stdlib_peer import server_context
 
 
@@ -36,10 +37,6 @@ async def serving() -> AsyncIterator[str]:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
-
-
 def test_the_second_connection_to_a_host_resumes() -> None:
     async def main() -> None:
         transport = TLSTransport(config(), max_keepalive_connections=0)
@@ -51,7 +48,7 @@ def test_the_second_connection_to_a_host_resumes() -> None:
                 assert tls(response).resumed == resumed
                 assert tls(response).alpn_protocol == b"http/1.1"
 
-    run(main)
+    run(main())
 
 
 def test_a_connection_is_kept_and_used_again() -> None:
@@ -62,7 +59,7 @@ def test_a_connection_is_kept_and_used_again() -> None:
             assert tls(first) is tls(second)
             assert second.content == b"x" * 1_000_000
 
-    run(main)
+    run(main())
 
 
 def test_many_at_once() -> None:
@@ -73,7 +70,7 @@ def test_many_at_once() -> None:
             assert {response.status_code for response in responses} == {200}
             assert len({id(tls(response)) for response in responses}) <= 4
 
-    run(main)
+    run(main())
 
 
 def test_a_connection_that_the_server_has_closed_is_not_used_again() -> None:
@@ -97,7 +94,7 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again() -> None:
                     while not response.extensions["network_stream"].get_extra_info("is_readable"):
                         await asyncio.sleep(0.01)
 
-    run(main)
+    run(main())
 
 
 def test_a_server_that_is_not_trusted() -> None:
@@ -107,7 +104,7 @@ def test_a_server_that_is_not_trusted() -> None:
             with pytest.raises(httpx.ConnectError, match="no path to a trust anchor"):
                 await client.get(url)
 
-    run(main)
+    run(main())
 
 
 def test_a_server_that_is_not_there_or_says_nothing() -> None:
@@ -129,7 +126,7 @@ def test_a_server_that_is_not_there_or_says_nothing() -> None:
             with pytest.raises(httpx.UnsupportedProtocol):
                 await client.get("http://127.0.0.1/")
 
-    run(main)
+    run(main())
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -24,9 +24,8 @@ from sansticket import (
 from sansticket_wrappers.asyncio import TLSError as AsyncioTLSError
 from sansticket_wrappers.asyncio import open_connection
 from sansticket_wrappers.trio import TLSStream
-from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
-from tests.support.loops import LOOPS, Loop
+from tests.support.loops import LOOPS, Loop, run
 from tests.wrappers import test_asyncio as on_asyncio
 from tests.wrappers.test_trio import NAME
 
@@ -208,5 +207,4 @@ def test_an_attempt_is_cancelled_in_whichever_round_of_the_loop(new_loop: Loop) 
                     writer.close()
                 rounds += 1
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(asyncio.wait_for(main(), PATIENCE))
+    run(main(), new_loop)

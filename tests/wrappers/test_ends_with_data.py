@@ -16,8 +16,8 @@ from twisted.internet.testing import StringTransport
 from sansticket import Abort, AlertDescription, ClientConnection, Close, SendData, ServerConnection
 from sansticket_wrappers.asyncio import Hooks, TLSError, TLSProtocol
 from sansticket_wrappers.twisted import TLSFactory
-from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
+from tests.support.loops import run
 
 ENDS = pytest.mark.parametrize("end", [Abort(AlertDescription.INTERNAL_ERROR), Close()], ids=str)
 
@@ -68,7 +68,7 @@ def test_on_asyncio(end: Abort | Close) -> None:
         assert app.heard == [b"data"]
         assert complaints == []
 
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+    run(main())
 
 
 class Below(StringTransport):

@@ -12,23 +12,13 @@ import pytest
 
 from sansticket_wrappers.asyncio import listening
 from sansticket_wrappers.asyncio.listening import Listening
-from tests.support.command import PATIENCE
-from tests.support.loops import LOOPS, Loop
+from tests.support.loops import LOOPS, Loop, run
 
 
 class Greeting(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.write(b"hello")  # type: ignore[attr-defined]
         transport.close()
-
-
-def run(main: Any, new_loop: Loop = asyncio.new_event_loop) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await main
-
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(bounded())
 
 
 async def what_it_says(listener: socket.socket) -> bytes:

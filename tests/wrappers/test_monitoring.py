@@ -32,8 +32,9 @@ from sansticket_wrappers.asyncio import Hooks, open_connection, start_server
 from sansticket_wrappers.monitoring import METRICS, JsonLines, Kind, LogSink, Monitor
 from sansticket_wrappers.monitoring.opentelemetry import OpenTelemetrySink
 from sansticket_wrappers.monitoring.prometheus import PrometheusSink
-from tests.support.command import PATIENCE, ROOT
+from tests.support.command import ROOT
 from tests.support.configs import client_config, server_config
+from tests.support.loops import run
 from tests.support.ssl_objects import shaken
 
 NAME: Final = "server.example"
@@ -74,14 +75,6 @@ async def visits(number: int, *, watch: Any = None, hooks: Any = Hooks, config: 
         await writer.wait_closed()
     await asyncio.sleep(0.05)
     server.close()
-
-
-def run(main: Any) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await main
-
-    asyncio.run(bounded())
 
 
 def test_prometheus() -> None:

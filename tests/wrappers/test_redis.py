@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from sansticket import (
 from sansticket.testing import CLAIM_RULES, RULES, ClaimRule, Rule
 from sansticket_wrappers.redis import Answers, RedisRevocations, RedisStore
 from tests.support.command import PATIENCE
+from tests.support.loops import run
 from tests.support.redis_server import RedisServer
 from tests.support.sessions import numbered
 
@@ -45,17 +46,17 @@ def server() -> Iterator[RedisServer]:
 
 
 @asynccontextmanager
-async def connected(server: RedisServer, **options: Any) -> AsyncIterator[RedisStore]:
+async def connected(server: RedisServer) -> AsyncIterator[RedisStore]:
     async with Redis.from_url(server.url) as redis:
-        yield RedisStore(redis, WindowedTicketKeys(ROOT_SECRET), **options)
+        yield RedisStore(redis, WindowedTicketKeys(ROOT_SECRET), timeout=PATIENCE)
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await main
-
-    asyncio.run(bounded())
+@asynccontextmanager
+async def two(server: RedisServer) -> AsyncIterator[tuple[RedisStore, RedisStore]]:
+    """One waits, the other does not wait long, on the same connections."""
+    async with Redis.from_url(server.url) as redis:
+        keys = WindowedTicketKeys(ROOT_SECRET)
+        yield RedisStore(redis, keys, timeout=PATIENCE), RedisStore(redis, keys, timeout=0.1)
 
 
 @pytest.mark.parametrize("rule", [*RULES, *CLAIM_RULES], ids=str)
@@ -64,7 +65,7 @@ def test_it_keeps_the_rules(rule: Rule | ClaimRule, server: RedisServer) -> None
 
     async def main() -> None:
         async with AsyncExitStack() as stack:
-            stores = [await stack.enter_async_context(connected(server, timeout=5)) for _ in range(3)]
+            stores = [await stack.enter_async_context(connected(server)) for _ in range(3)]
             await rule.check(*stores, now=time.time, sleep=asyncio.sleep, gather=asyncio.gather)
 
     run(main())
@@ -216,13 +217,13 @@ def test_a_redis_that_persists_brings_back_what_was_taken() -> None:
 
     session = new_session(11)
     with RedisServer() as server:
-        asyncio.run(put(server, session))
+        run(put(server, session))
         with server.client() as client:
             client.save()  # as its timer does by default
-        assert asyncio.run(take(server, session)) == session
-        assert asyncio.run(take(server, session)) is None
+        assert run(take(server, session)) == session
+        assert run(take(server, session)) is None
         server.restart()
-        assert asyncio.run(take(server, session)) == session
+        assert run(take(server, session)) == session
 
 
 def test_a_failed_connection_removes_its_session(server: RedisServer) -> None:
@@ -273,8 +274,8 @@ def test_nothing_waits_long_or_raises(
 
     async def main() -> None:
         session = new_session(9)
-        async with connected(server, timeout=0.1) as store:
-            await store.put(session)
+        async with two(server) as (patient, store):
+            await patient.put(session)
             begin()
             started = time.monotonic()
             await store.observe([TicketIssued(new_session(5), 0)])
@@ -301,9 +302,9 @@ def test_answers_that_came_too_late_are_nobody_elses(server: RedisServer) -> Non
 
     async def main() -> None:
         first, second = new_session(6), new_session(7)
-        async with connected(server, timeout=0.1) as store:
-            await store.put(first)
-            await store.put(second)
+        async with two(server) as (patient, store):
+            await patient.put(first)
+            await patient.put(second)
             server.freeze()
             try:
                 answer = await Answers(store).look_up(LookUpSession(first.session_id, TLS12))
@@ -311,6 +312,6 @@ def test_answers_that_came_too_late_are_nobody_elses(server: RedisServer) -> Non
             finally:
                 server.thaw()
             for session in (second, first) * 5:
-                assert await store.get(session.session_id) == session
+                assert await patient.get(session.session_id) == session
 
     run(main())

@@ -26,7 +26,14 @@ __all__ = ["server", "troubled"]
 @asynccontextmanager
 async def connected(server: RedisServer, **options: Any) -> AsyncIterator[RedisRecorder]:
     async with Redis.from_url(server.url) as redis:
-        yield RedisRecorder(redis, **{"timeout": 5, **options})
+        yield RedisRecorder(redis, **{"timeout": PATIENCE, **options})
+
+
+@asynccontextmanager
+async def two(server: RedisServer) -> AsyncIterator[tuple[RedisRecorder, RedisRecorder]]:
+    """One waits, the other does not wait long, on the same connections."""
+    async with Redis.from_url(server.url) as redis:
+        yield RedisRecorder(redis, timeout=PATIENCE), RedisRecorder(redis, timeout=0.1)
 
 
 async def warm(recorder: RedisRecorder, server: RedisServer) -> None:
@@ -69,13 +76,13 @@ def test_it_begins_when_its_window_has_passed() -> None:
 
     async def main() -> None:
         with RedisServer() as server:
-            async with connected(server, window=1) as one:
+            async with connected(server, window=2) as one:
                 begun = time.monotonic()
-                while not await claim(one, seconds=0.5):
+                while not await claim(one, seconds=1.5):
                     await asyncio.sleep(0.05)
-                assert 0.9 < time.monotonic() - begun < PATIENCE
-            async with connected(server, window=1) as later:
-                assert await claim(later, seconds=0.5)
+                assert 1.9 < time.monotonic() - begun < PATIENCE
+            async with connected(server, window=2) as later:
+                assert await claim(later, seconds=1.5)
 
     run(main())
 
@@ -168,8 +175,8 @@ def test_without_redis_nothing_is_claimed_and_nobody_waits_long(
     server, begin = troubled
 
     async def main() -> None:
-        async with connected(server, timeout=0.1) as recorder:
-            await warm(recorder, server)
+        async with two(server) as (patient, recorder):
+            await warm(patient, server)
             begin()
             started = time.monotonic()
             assert not any(await asyncio.gather(*[claim(recorder) for _ in range(8)]))
@@ -186,18 +193,18 @@ def test_an_answer_that_was_lost_is_no_claim_for_anybody_else(server: RedisServe
 
     async def main() -> None:
         key = os.urandom(32)
-        async with connected(server, timeout=0.2) as recorder:
-            while not await claim(recorder):
-                await warm(recorder, server)
+        async with two(server) as (patient, recorder):
+            while not await claim(patient):
+                await warm(patient, server)
             server.freeze()
             try:
                 assert not await claim(recorder, key)
             finally:
                 server.thaw()
             await asyncio.sleep(0.1)
-            claims = [await claim(recorder, key) for _ in range(3)]
+            claims = [await claim(patient, key) for _ in range(3)]
             assert claims.count(True) <= 1
-            assert [await claim(recorder) for _ in range(5)] == [True] * 5
+            assert [await claim(patient) for _ in range(5)] == [True] * 5
 
     run(main())
 

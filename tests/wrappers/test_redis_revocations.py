@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from sansticket import Revocations
 from sansticket_wrappers.redis import RedisRevocations
-from tests.support.command import PATIENCE
+from tests.support.loops import run
 from tests.support.redis_server import RedisServer
 
 NOW = 1_700_000_000.0
@@ -24,14 +24,6 @@ DAY = 86_400
 def server() -> Iterator[RedisServer]:
     with RedisServer() as running:
         yield running
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await main
-
-    asyncio.run(bounded())
 
 
 async def until(condition: Callable[[], Any]) -> None:

@@ -23,7 +23,7 @@ from sansticket_wrappers.asyncio import (
 from sansticket_wrappers.asyncio.passing import CONNECTION, GO, GREETING, Line, listen_at, predecessor_at
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
-from tests.support.loops import LOOPS, Loop
+from tests.support.loops import LOOPS, Loop, run
 
 NAME: Final = "server.example"
 
@@ -37,15 +37,6 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             count += 1
     finally:
         writer.close()
-
-
-def run(main: Any, new_loop: Loop = asyncio.new_event_loop) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await main
-
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(bounded())
 
 
 async def start(path: Path, config: ServerConfig, handler: Any = echo, **options: Any) -> RestartableServer:

@@ -22,6 +22,7 @@ from sansticket_wrappers.twisted import Hooks as TwistedHooks
 from sansticket_wrappers.twisted import TLSClientEndpoint, TLSFactory, TLSServerEndpoint
 from sansticket_wrappers.twisted import TLSProtocol as TwistedProtocol
 from tests.support.configs import client_config, server_config
+from tests.support.loops import run
 
 
 def of_asyncio_client(**times: Any) -> None:
@@ -131,4 +132,4 @@ def test_a_server_that_can_make_no_connection_says_so(wrong: dict[str, Any]) -> 
                 await writer.wait_closed()
         assert told == [("no TLS connection could be made", TypeError)]
 
-    asyncio.run(main())
+    run(main())
