@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 import struct
@@ -24,6 +23,7 @@ from cassandra.io.asyncioreactor import AsyncioConnection
 from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE, Command
 from tests.support.loopback import free_port
+from tests.support.loops import run
 from tests.support.peers import require
 from tests.support.resuming import resuming
 from tests.support.sockets import SIDES, accept, for_server
@@ -65,7 +65,7 @@ def test_asyncpg(server: ssl.SSLContext) -> None:
 
     with talking_tls(server, postgres, 2, clear=b"S", asked=8) as port, resuming() as context:
         for _ in range(2):
-            asyncio.run(main(port, context))
+            run(main(port, context))
 
 
 # --- MySQL ---------------------------------------------------------------------------------------------------
@@ -102,7 +102,13 @@ def test_pymysql(server: ssl.SSLContext) -> None:
     with talking(serve, 2) as port, resuming() as context:
         for _ in range(2):
             connection = pymysql.connect(
-                host="127.0.0.1", port=port, user="somebody", password="x", ssl=context
+                host="127.0.0.1",
+                port=port,
+                user="somebody",
+                password="x",
+                ssl=context,
+                connect_timeout=PATIENCE,
+                read_timeout=PATIENCE,
             )
             connection.ping()
             connection.close()
@@ -160,7 +166,11 @@ def test_redis() -> None:
     with redis_server() as port, resuming() as context:
         for _ in range(2):
             pool = redis.ConnectionPool(
-                connection_class=WithContext, context=context, host="127.0.0.1", port=port
+                connection_class=WithContext,
+                context=context,
+                host="127.0.0.1",
+                port=port,
+                socket_timeout=PATIENCE,
             )
             with redis.Redis(connection_pool=pool) as client:
                 assert client.ping()
@@ -172,14 +182,18 @@ def test_redis_with_asyncio() -> None:
     async def main() -> None:
         for _ in range(2):
             pool = redis.asyncio.ConnectionPool(
-                connection_class=WithContextToo, context=context, host="127.0.0.1", port=port
+                connection_class=WithContextToo,
+                context=context,
+                host="127.0.0.1",
+                port=port,
+                socket_timeout=PATIENCE,
             )
             async with redis.asyncio.Redis(connection_pool=pool) as client:
                 assert await client.ping()
             await pool.disconnect()
 
     with redis_server() as port, resuming() as context:
-        asyncio.run(main())
+        run(main())
 
 
 # --- Cassandra and Scylla ------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ import pytest
 from tests.support.certificates import server_identity
 from tests.support.command import PATIENCE, ROOT, Command
 from tests.support.http_server import http_server, running
+from tests.support.loops import run
 from tests.support.resuming import resuming
 from tests.support.sockets import SIDES, accept, connect, for_client, for_server
 
@@ -69,7 +70,7 @@ def test_httpcore_without_waiting(server: ssl.SSLContext) -> None:
                 assert response.content == said
 
     with http_server(server) as port, resuming() as context:
-        asyncio.run(main())
+        run(main())
 
 
 @pytest.mark.library("logging.handlers.HTTPHandler", "client", "resumes")
@@ -168,7 +169,7 @@ def test_hypercorn() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     with resuming() as context:
-        asyncio.run(asyncio.wait_for(main(), PATIENCE))
+        run(main())
 
 
 GUNICORN = """

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
+from functools import partial
 from typing import Any
 
 import aiosmtplib
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
 from tests.support.command import PATIENCE
+from tests.support.loops import run
 from tests.support.resuming import resuming
 from tests.support.sockets import SIDES, for_client, for_server
 
@@ -31,35 +31,13 @@ class Mailbox:
         return "250 OK"
 
 
-class Here(Controller):
-    """On a free port; its own way to see whether it has started would connect to port 0."""
-
-    @property
-    def chosen(self) -> int:
-        port: int = self.server.sockets[0].getsockname()[1]
-        return port
-
-    def _trigger_server(self) -> None:
-        socket.create_connection(("127.0.0.1", self.chosen), PATIENCE).close()
-
-
-@contextmanager
-def started(controller: Here) -> Iterator[int]:
-    """Its port."""
-    controller.start()
-    try:
-        yield controller.chosen
-    finally:
-        controller.stop()
-
-
-class Upgraded(Here):
-    """In clear until STARTTLS."""
-
-    def factory(self) -> SMTP:
-        return SMTP(
-            self.handler, hostname="mail.example", tls_context=for_server("ours"), require_starttls=True
-        )
+@asynccontextmanager
+async def serving(mailbox: Mailbox, tls: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[int]:
+    """The port of a server, with TLS from the first byte or not."""
+    factory = partial(SMTP, mailbox, hostname="mail.example", **options)
+    server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 def letter(subject: str) -> EmailMessage:
@@ -78,25 +56,24 @@ async def send(context: ssl.SSLContext, port: int, subject: str, **options: Any)
 @pytest.mark.library("aiosmtplib", "client", "resumes")
 @pytest.mark.parametrize("kind", SIDES)
 def test_mail(kind: str) -> None:
+    async def main() -> None:
+        async with serving(mailbox, for_server(kind)) as port:
+            for subject in ("first", "second"):
+                await send(context, port, subject, use_tls=True)
+
     mailbox = Mailbox()
-    controller = Here(
-        mailbox,
-        hostname="127.0.0.1",
-        port=0,
-        ready_timeout=PATIENCE,
-        ssl_context=for_server(kind),
-        server_hostname="x",
-    )
-    with started(controller) as port, resuming() as context:
-        for subject in ("first", "second"):
-            asyncio.run(send(context, port, subject, use_tls=True))
+    with resuming() as context:
+        run(main())
     assert mailbox.subjects == ["first", "second"]
 
 
 @pytest.mark.library("aiosmtpd", "server")
 @pytest.mark.parametrize("kind", SIDES)
 def test_starttls(kind: str) -> None:
+    async def main() -> None:
+        async with serving(mailbox, tls_context=for_server("ours"), require_starttls=True) as port:
+            await send(for_client(kind), port, "first", start_tls=True)
+
     mailbox = Mailbox()
-    with started(Upgraded(mailbox, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE)) as port:
-        asyncio.run(send(for_client(kind), port, "first", start_tls=True))
+    run(main())
     assert mailbox.subjects == ["first"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import struct
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -19,6 +18,7 @@ import pytest
 
 from tests.support.command import PATIENCE
 from tests.support.http_server import running
+from tests.support.loops import run
 from tests.support.resuming import resuming
 from tests.support.sockets import SIDES, accept, for_server
 from tests.support.talking import exactly, talking_tls
@@ -46,6 +46,7 @@ def test_paho(server: ssl.SSLContext) -> None:
         for _ in range(2):
             connected = Event()
             client = paho.mqtt.client.Client(paho.mqtt.client.CallbackAPIVersion.VERSION2)
+            client.connect_timeout = PATIENCE
             client.on_connect = lambda *_, told=connected: told.set()
             client.tls_set_context(context)
             client.connect("127.0.0.1", port)
@@ -59,11 +60,11 @@ def test_paho(server: ssl.SSLContext) -> None:
 def test_aiomqtt(server: ssl.SSLContext) -> None:
     async def main() -> None:
         for _ in range(2):
-            async with aiomqtt.Client("127.0.0.1", port, tls_context=context):
+            async with aiomqtt.Client("127.0.0.1", port, tls_context=context, timeout=PATIENCE):
                 pass
 
     with talking_tls(server, mqtt, 2) as port, resuming() as context:
-        asyncio.run(asyncio.wait_for(main(), PATIENCE))
+        run(main())
 
 
 # --- AMQP ----------------------------------------------------------------------------------------------------
@@ -95,7 +96,9 @@ def test_pika(server: ssl.SSLContext) -> None:
     with talking_tls(server, amqp, 2) as port, resuming() as context:
         for _ in range(2):
             options = pika.SSLOptions(context, "127.0.0.1")
-            parameters = pika.ConnectionParameters("127.0.0.1", port, ssl_options=options)
+            parameters = pika.ConnectionParameters(
+                "127.0.0.1", port, ssl_options=options, socket_timeout=PATIENCE, stack_timeout=PATIENCE
+            )
             pika.BlockingConnection(parameters).close()
 
 

@@ -6,10 +6,11 @@ Every client asks twice, on two connections: with a session store in its context
 import asyncio
 import gc
 import ssl
-import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ from aiohttp import web
 from sansticket import ClientSessionStore, HandshakeCompleted
 from sansticket.adapters import SSLContext, SSLObject
 from tests.support.certificates import new_authority
+from tests.support.command import PATIENCE
 from tests.support.configs import client_config
+from tests.support.loops import run
+from tests.support.sockets import beside
 from tests.support.ssl_objects import OURS, STDLIB, House
 
 DOCS = Path(__file__).parents[3] / "docs/adapters.md"
@@ -40,30 +44,25 @@ Server = Callable[[House], Any]
 @contextmanager
 def in_a_thread(serve: Callable[[Callable[[int], None], asyncio.Event], Any]) -> Iterator[int]:
     """Run ``serve(tell_port, stop)`` with asyncio; the port that it tells."""
-    ports: list[int] = []
-    ready = threading.Event()
-    stopping: list[Callable[[], object]] = []
+    started: Future[tuple[int, Callable[[], object]]] = Future()
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        stopping.append(lambda: loop.call_soon_threadsafe(stop.set))
+        stopping = partial(loop.call_soon_threadsafe, stop.set)
+        try:
+            await serve(lambda port: started.set_result((port, stopping)), stop)
+        except BaseException as error:
+            if not started.done():
+                started.set_exception(error)
+            raise
 
-        def tell_port(port: int) -> None:
-            ports.append(port)
-            ready.set()
-
-        await serve(tell_port, stop)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    try:
-        assert ready.wait(60)
-        yield ports[0]
-    finally:
-        stopping[0]()
-        thread.join(60)
-    assert not thread.is_alive()
+    with beside(asyncio.run, main()):
+        port, stop = started.result(PATIENCE)
+        try:
+            yield port
+        finally:
+            stop()
 
 
 @contextmanager
@@ -112,6 +111,7 @@ def uvicorn_server(context: ssl.SSLContext) -> Iterator[int]:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
         while not server.started:
+            assert not serving.done()
             await asyncio.sleep(0.01)
         tell_port(server.servers[0].sockets[0].getsockname()[1])
         await stop.wait()
@@ -160,7 +160,7 @@ def ask_with_aiohttp(port: int, context: ssl.SSLContext) -> None:
     with warnings.catch_warnings():
         # Whosever context it is: aiohttp does not wait for its last connection to be closed.
         warnings.simplefilter("ignore", ResourceWarning)
-        asyncio.run(main())
+        run(main())
         gc.collect()
 
 
@@ -184,9 +184,9 @@ def test_aiohttp(port: int) -> None:
 def test_httpx(port: int, backend: str) -> None:
     client = Client()
     if backend == "trio":
-        trio.run(ask_with_httpx, port, client.context)
+        trio.run(ask_with_httpx, port, client.context)  # which has its time for each step
     else:
-        asyncio.run(ask_with_httpx(port, client.context))
+        run(ask_with_httpx(port, client.context))
     assert client.resumed == [False, True]
 
 
@@ -198,7 +198,7 @@ def test_uvicorn(house: House) -> None:
     with uvicorn_server(server) as port:
         client = house.client()
         ask_with_aiohttp(port, client)
-        asyncio.run(ask_with_httpx(port, client))
+        run(ask_with_httpx(port, client))
     assert server.session_stats()["accept_good"] == 4
 
 
@@ -210,7 +210,7 @@ def test_a_connection_that_is_kept(port: int) -> None:
             for _ in range(3):
                 assert (await session.get(url(port))).content == BODY
 
-    asyncio.run(main())
+    run(main())
     assert client.resumed == [False]
 
 
@@ -225,7 +225,7 @@ def test_what_the_client_does_not_trust(port: int) -> None:
             with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
                 await client.get(url(port))
 
-    asyncio.run(main())
+    run(main())
 
 
 # --- clients with sockets of their own ----------------------------------------------------------------------------

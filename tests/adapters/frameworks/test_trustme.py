@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tests.adapters.frameworks.test_http import (
     url,
     uvicorn_server,
 )
+from tests.support.loops import run
 
 NAMES = ("localhost", "127.0.0.1", "server.example")
 
@@ -71,7 +71,7 @@ def test_http(contexts: Contexts, serve: Any) -> None:
     """aiohttp and httpx, to an address."""
     with serve(contexts.server) as port:
         ask_with_aiohttp(port, contexts.client)
-        asyncio.run(ask_with_httpx(port, contexts.client))
+        run(ask_with_httpx(port, contexts.client))
     assert contexts.server.session_stats()["accept_good"] == 4
 
 
