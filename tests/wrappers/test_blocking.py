@@ -40,6 +40,7 @@ from tests.support.sockets import (
     SIDES,
     accept,
     beside,
+    bounded,
     connect,
     for_client,
     for_server,
@@ -388,7 +389,7 @@ def test_a_peer_that_dribbles_gains_no_time(client_kind: str) -> None:
 
     def dribble(other: socket.socket) -> None:
         other.recv(10_000)
-        for byte in b"\x16\x03\x03\x00\x7a" + bytes(100):
+        for byte in b"\x16\x03\x03\x03\xe8" + bytes(1000):
             try:
                 other.sendall(bytes([byte]))
             except OSError:
@@ -400,7 +401,7 @@ def test_a_peer_that_dribbles_gains_no_time(client_kind: str) -> None:
         started = time.monotonic()
         with pytest.raises(TimeoutError):
             connect(for_client(client_kind), one)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 10
 
 
 # --- without blocking ----------------------------------------------------------------------------------------
@@ -475,7 +476,7 @@ def test_a_repeated_write_must_not_be_shorter() -> None:
 
 def test_connect_and_accept(client_kind: str, server_kind: str) -> None:
     """A socket that is connected later, and one that listens, which gives TLS sockets."""
-    with socket.create_server(("127.0.0.1", 0)) as below:
+    with bounded(), socket.create_server(("127.0.0.1", 0)) as below:
         listener = accept(for_server(server_kind), below)
 
         def serve() -> None:
@@ -491,7 +492,6 @@ def test_connect_and_accept(client_kind: str, server_kind: str) -> None:
         with beside(serve):
             for call in ("connect", "connect_ex"):
                 with connect(for_client(client_kind), socket.socket()) as client:
-                    client.settimeout(PATIENCE)
                     with pytest.raises(OSError, match="not connected"):
                         client.getpeername()
                     assert not getattr(client, call)(address)

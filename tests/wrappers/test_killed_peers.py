@@ -35,6 +35,7 @@ from sansticket_wrappers.trio import TLSStream, serve_tls_over_tcp
 from sansticket_wrappers.twisted import TLSServerEndpoint
 from tests.support.command import PATIENCE, Command
 from tests.support.configs import client_config, server_config
+from tests.support.sockets import beside
 
 try:
     from twisted.internet.epollreactor import EPollReactor as UsualReactor
@@ -92,25 +93,12 @@ time.sleep(60)
 def thread(run: Callable[[Future[tuple[int, Callable[[], None]]]], None]) -> Iterator[int]:
     """``run`` says its port, and how it is stopped; what it raises is raised at the end."""
     started: Future[tuple[int, Callable[[], None]]] = Future()
-    ended: Future[None] = Future()
-
-    def whole() -> None:
+    with beside(run, started):
+        port, stop = started.result(PATIENCE)
         try:
-            run(started)
-        except BaseException as error:
-            ended.set_exception(error)
-        else:
-            ended.set_result(None)
-
-    worker = threading.Thread(target=whole)
-    worker.start()
-    port, stop = started.result(PATIENCE)
-    try:
-        yield port
-    finally:
-        stop()
-        ended.result(PATIENCE)
-        worker.join(PATIENCE)
+            yield port
+        finally:
+            stop()
 
 
 Listen = Callable[..., Awaitable[asyncio.Server]]
@@ -232,9 +220,11 @@ def with_threads(started: Future[Any]) -> None:
         started.set_result((listener.getsockname()[1], partial(listener.shutdown, socket.SHUT_RDWR)))
         with suppress(OSError):  # it is closed
             while True:
-                threads.append(threading.Thread(target=echo, args=(listener.accept()[0],)))
+                threads.append(threading.Thread(target=echo, args=(listener.accept()[0],), daemon=True))
                 threads[-1].start()
-    assert not any(thread.is_alive() for thread in threads)
+    for one in threads:
+        one.join(PATIENCE)
+    assert not any(one.is_alive() for one in threads)
 
 
 # --- what is left ----------------------------------------------------------------------------------------------

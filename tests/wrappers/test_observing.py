@@ -38,6 +38,8 @@ from sansticket_wrappers.twisted import Hooks as TwistedHooks
 from sansticket_wrappers.twisted import TLSClientEndpoint, TLSServerEndpoint
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
+from tests.support.loops import run
+from tests.support.sockets import beside
 
 NAME: Final = "server.example"
 Make = Callable[..., Any]
@@ -82,7 +84,7 @@ def on_asyncio(visit: Visit, until: Callable[[], bool], **options: Any) -> None:
                 await asyncio.sleep(0.01)
         server.close()
 
-    asyncio.run(main())
+    run(main())
 
 
 def with_asyncio(onlooker: Onlooker, visit: Visit, until: Callable[[], bool]) -> None:
@@ -300,7 +302,7 @@ def call_by_asyncio(port: int, make: Make) -> bytes:
         await writer.wait_closed()
         return data
 
-    return asyncio.run(main())
+    return run(main())
 
 
 def call_by_trio(port: int, make: Make) -> bytes:
@@ -370,14 +372,9 @@ def test_connections_of_a_client_can_be_drawn_and_recorded(call: Callable[[int, 
         recorded.append(record_client(*arguments, **options))
         return recorded[-1]
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    server = Thread(target=serve, args=(listener,))
-    server.start()
-    try:
+    with socket.create_server(("127.0.0.1", 0)) as listener, beside(serve, listener):
+        port = listener.getsockname()[1]
         assert [call(port, make) for make in (draw, record)] == [b"hello", b"hello"]
-    finally:
-        server.join()
     happened = [step.event for step in drawn[0].steps if isinstance(step, Happened)]
     assert any(isinstance(event, HandshakeCompleted) for event in happened)
     assert replayed(recorded[0]) == []
