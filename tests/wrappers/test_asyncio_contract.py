@@ -37,6 +37,7 @@ from sansticket_wrappers.asyncio import Hooks, TLSError, TLSProtocol, TLSTranspo
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.loops import LOOPS, Loop
+from tests.support.loops import run as run_on
 from tests.wrappers.test_asyncio import NAME, ask, close, run, serving
 from tests.wrappers.test_early_data import ByHand, session_of
 from tests.wrappers.test_early_data import server as early_server
@@ -153,8 +154,7 @@ def test_who_writes_when_it_may_again_is_behind_what_waited(new_loop: Loop) -> N
             await close(writer)
             app.transport.close()
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(asyncio.wait_for(main(), PATIENCE))
+    run_on(main(), new_loop)
 
 
 def test_what_was_written_early_is_before_what_was_written_while_the_application_was_busy() -> None:
@@ -379,8 +379,7 @@ def test_nothing_is_passed_on_while_reading_is_paused(new_loop: Loop) -> None:
             app.transport.close()
             client.writer.close()
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(asyncio.wait_for(main(), PATIENCE))
+    run_on(main(), new_loop)
 
 
 @LOOPS
@@ -409,8 +408,7 @@ def test_nothing_is_passed_on_while_the_application_is_waited_for(new_loop: Loop
             app.transport.close()
             client.writer.close()
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(asyncio.wait_for(main(), PATIENCE))
+    run_on(main(), new_loop)
 
 
 def test_an_application_that_fails_at_what_was_kept_ends_its_connection() -> None:
@@ -487,8 +485,7 @@ def test_a_protocol_that_has_its_own_buffer_takes_over(new_loop: Loop, paused: b
             app.lost.set_result(None)
             await close(writer)
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(asyncio.wait_for(main(), PATIENCE))
+    run_on(main(), new_loop)
 
 
 def test_a_protocol_without_room_ends_its_connection() -> None:
@@ -552,7 +549,7 @@ def test_an_observer_of_an_end_has_its_time() -> None:
     async def main() -> None:
         loop, app = asyncio.get_running_loop(), App()
         loop.set_exception_handler(lambda loop, context: complaints.append(context))
-        async with served(app, server_config(), Hooks(observe=observe), timeout=0.5) as port:
+        async with served(app, server_config(), Hooks(observe=observe), timeout=1) as port:
             _, writer = await connected(port)
             await app.there()
             app.transport.abort()
@@ -646,7 +643,7 @@ def test_who_drains_after_a_failure_waits_for_the_reason() -> None:
                 await write_for_ever(writer)
             failed.set()
 
-        async with serving(server_config(), write, linger=0.3) as port:
+        async with serving(server_config(), write, linger=1) as port:
             client = ByHand(None)
             await client.connect(port)
             client.flush()

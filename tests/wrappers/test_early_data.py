@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Callable
 from math import inf
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -43,7 +42,7 @@ from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.loopback import Line
 from tests.support.pair import ConnectionPair
-from tests.support.sockets import listening
+from tests.support.sockets import beside, listening
 from tests.wrappers import test_trio, test_twisted
 from tests.wrappers.test_asyncio import NAME, run, serving
 
@@ -238,7 +237,7 @@ def test_the_time_for_the_handshake_goes_on() -> None:
     config, handler = server(), Handler()
 
     async def main() -> None:
-        async with serving(config, handler, early_data=True, timeout=0.2) as port:
+        async with serving(config, handler, early_data=True, timeout=1) as port:
             client = ByHand(session_of(config))
             await client.connect(port)
             client.flush()
@@ -422,11 +421,8 @@ def visit_blocking(
                 while data := sock.recv(1000):
                     sock.sendall(data.upper())
 
-        thread = Thread(target=serve)
-        thread.start()
-        result = visit(listener.getsockname()[1], session)
-        thread.join(PATIENCE)
-    return result
+        with beside(serve):
+            return visit(listener.getsockname()[1], session)
 
 
 async def never(question: Question) -> Command:

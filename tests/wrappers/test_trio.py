@@ -46,6 +46,7 @@ from tests.support.certificates import authority, new_authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors_of
+from tests.support.loopback import free_port
 from tests.support.stdlib_peer import client_context, server_context
 
 NAME = "server.example"
@@ -66,10 +67,12 @@ def run_on_mock_clock(main: Callable[[], Awaitable[None]]) -> None:
 
 
 @asynccontextmanager
-async def serving(config: ServerConfig, handler: Handler | None = None, **options: Any) -> AsyncIterator[int]:
+async def serving(
+    config: ServerConfig, handler: Handler | None = None, at: int = 0, **options: Any
+) -> AsyncIterator[int]:
     """The port of a server.  What its handlers raise is raised here."""
     async with trio.open_nursery() as nursery:
-        serve = partial(serve_tls_over_tcp, handler or capitals, 0, config, host="127.0.0.1", **options)
+        serve = partial(serve_tls_over_tcp, handler or capitals, at, config, host="127.0.0.1", **options)
         (listener,) = await nursery.start(serve)
         yield listener.socket.getsockname()[1]
         nursery.cancel_scope.cancel()
@@ -433,7 +436,7 @@ def test_a_session_that_was_never_sent_is_kept() -> None:
     async def main() -> None:
         store = ClientSessionStore()
         config = client_config(session_store=store)
-        async with serving(server_config()) as port:
+        async with serving(server_config(), at=free_port()) as port:
             await ask(port, config=config)
         with pytest.raises(OSError, match="attempts to connect"):
             await ask(port, config=config)
@@ -817,7 +820,7 @@ def test_a_question_without_an_answer_ends_in_bounded_time() -> None:
     async def main() -> None:
         config = server_config(ticket_keys=None, answers={LookUpSession: ASK})
         client = client_config(session_store=ClientSessionStore())
-        async with serving(config, answers={LookUpSession: never}, timeout=0.2) as port:
+        async with serving(config, answers={LookUpSession: never}, timeout=1) as port:
             await ask(port, config=client)
             with pytest.raises(trio.BrokenResourceError):
                 await ask(port, config=client)
