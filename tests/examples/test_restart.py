@@ -144,10 +144,12 @@ def test_two_restarts_under_load(server: Server) -> None:
     for client in (*staying, *coming):
         client.start()
     arrived = []
-    for _ in range(2):
-        wait_until(lambda: all(client.answered > 20 * (len(arrived) + 1) for client in staying))
+    for processes in (1, 2):
+        wait_until(lambda number=processes: all(client.answered > 20 * number for client in staying))
+        wait_until(lambda number=processes: all(len(client.served_by) == number for client in coming))
         arrived.append(server.start())
-    wait_until(lambda: all(len(client.served_by) == 3 for client in staying))
+    wait_until(lambda: all(len(client.served_by) == 3 for client in (*staying, *coming)))
+    wait_until(lambda: all(client.connections > 3 for client in coming))
     for client in (*staying, *coming):
         client.stop()
     assert all(client.connections == 1 and client.answered > 40 for client in staying)

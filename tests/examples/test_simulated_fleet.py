@@ -91,9 +91,8 @@ def test_a_flight_that_is_sent_to_all(
 ) -> None:
     """Which of the servers hand its early data to the application, each of three times."""
     shared = recorders is Recorders.SHARED
-    real = start_fleet(
-        *("--early-data", "1000", "--window", "6"), *(("--recorder", redis.url) if shared else ())
-    )
+    how = ("--recorder", redis.url) if shared else ("--window", "6")
+    real = start_fleet("--early-data", "1000", *how)
     if shared:
         assert not Recorded(real.visit("one").sessions[0]).sent_to(real.ports["one"])
         with redis.client() as client:
