@@ -20,7 +20,10 @@ PATIENCE: Final = 60.0
 
 
 class Command:
-    """A running program; everything it prints is kept in ``output``.  Leaving the ``with`` block ends it."""
+    """A running program; everything it prints is kept in ``output``.
+
+    Leaving the ``with`` block ends it, with all processes that it has started.
+    """
 
     def __init__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> None:
         self.arguments = [str(argument) for argument in arguments]
@@ -35,6 +38,7 @@ class Command:
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             env=env,
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -45,7 +49,8 @@ class Command:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         assert self._process.stdin is not None
@@ -129,6 +134,13 @@ class Command:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+
+def said(*command: str | Path) -> str:
+    """What a program prints that ends by itself, and well."""
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True
+    ).stdout
 
 
 def example(name: str, *arguments: str | Path) -> Command:

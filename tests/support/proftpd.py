@@ -60,7 +60,7 @@ def proftpd() -> Iterator[int]:
     port = free_port()
     user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
-    with tempfile.TemporaryDirectory(prefix="proftpd") as name:
+    with tempfile.TemporaryDirectory(prefix="proftpd", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "root").mkdir()

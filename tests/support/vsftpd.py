@@ -47,7 +47,7 @@ def vsftpd() -> Iterator[int]:
     require("vsftpd")
     port = free_port()
     # Not pytest's folder: its user for guests has to get there.
-    with tempfile.TemporaryDirectory(prefix="vsftpd") as name:
+    with tempfile.TemporaryDirectory(prefix="vsftpd", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         for inside in ("root", "empty"):

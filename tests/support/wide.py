@@ -57,7 +57,7 @@ class Standing(ServerOnly):
 @contextmanager
 def temporary() -> Iterator[Path]:
     """A folder that everybody may read: some give up what root may do."""
-    with TemporaryDirectory(prefix="sansticket-") as name:
+    with TemporaryDirectory(prefix="sansticket-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder

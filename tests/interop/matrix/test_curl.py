@@ -6,16 +6,14 @@ makes two requests, and our server closes after the first.
 
 from __future__ import annotations
 
-import subprocess
-
 from tests.interop.matrix.conftest import Matrix
-from tests.support.command import PATIENCE, Command
+from tests.support.command import PATIENCE, Command, said
 from tests.support.matrix import NO_PSK, Cannot, Cell, ClientOnly, Role, Task, cells
 from tests.support.openssl_version import NO_HYBRID_BEFORE_3_5, openssl_in
 
 
 def version() -> str:
-    return subprocess.check_output(["curl", "--version"], text=True)
+    return said("curl", "--version")
 
 
 class Curl(ClientOnly):

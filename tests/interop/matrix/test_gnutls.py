@@ -6,13 +6,12 @@ back what it gets; the client gets the payload on its standard input, and with `
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sansticket.commands import SendData
 from tests.interop.matrix.conftest import Matrix
-from tests.support.command import Command
+from tests.support.command import Command, said
 from tests.support.loopback import Line, echo, free_port
 from tests.support.matrix import (
     HYBRID,
@@ -32,7 +31,7 @@ GROUPS = {RETRY_GROUP: "GROUP-SECP384R1", HYBRID: "GROUP-X25519-MLKEM768"}
 
 
 def has_hybrid() -> bool:
-    return GROUPS[HYBRID] in subprocess.check_output(["gnutls-cli", "--list"], text=True)
+    return GROUPS[HYBRID] in said("gnutls-cli", "--list")
 
 
 NO_HYBRID = Cannot("GnuTLS has X25519MLKEM768 from 3.8.9 on, where it is built with it.", has_hybrid)
@@ -47,7 +46,7 @@ class GnuTLS(Peer):
     }
 
     def version(self) -> str:
-        return subprocess.check_output(["gnutls-cli", "--version"], text=True).split()[1]
+        return said("gnutls-cli", "--version").split()[1]
 
     @contextmanager
     def serve(self, task: Task) -> Iterator[Served]:

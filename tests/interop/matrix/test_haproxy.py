@@ -7,14 +7,13 @@ plain bytes of the test on to our server.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.interop.matrix.conftest import Matrix
-from tests.support.command import Command
+from tests.support.command import Command, said
 from tests.support.loopback import PlainEcho, free_port, plain_exchange, wait_for_port
 from tests.support.matrix import (
     HYBRID,
@@ -49,7 +48,7 @@ listen test
 
 
 def version() -> str:
-    return subprocess.check_output([tool("haproxy"), "-vv"], text=True)
+    return said(tool("haproxy"), "-vv")
 
 
 NO_HYBRID = Cannot(NO_HYBRID_BEFORE_3_5, lambda: openssl_in(version()) >= (3, 5))

@@ -14,6 +14,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 from tests.interop.matrix.conftest import Matrix
+from tests.support.command import said
 from tests.support.matrix import HYBRID, NO_EARLY_DATA, NO_PSK, RETRY_GROUP, Cannot, Cell, Role, cells
 from tests.support.programs import Program
 
@@ -32,7 +33,7 @@ def classes() -> Path:
 
 @cache
 def version() -> str:
-    return subprocess.check_output(["java", "--version"], text=True).split()[1]
+    return said("java", "--version").split()[1]
 
 
 NO_HYBRID = Cannot("JSSE has X25519MLKEM768 from Java 27 on.", lambda: int(version().partition(".")[0]) >= 27)

@@ -57,7 +57,9 @@ http {{
 
 
 def version() -> str:
-    return subprocess.run([tool("nginx"), "-V"], capture_output=True, text=True, check=True).stderr
+    return subprocess.run(
+        [tool("nginx"), "-V"], capture_output=True, text=True, check=True, timeout=PATIENCE
+    ).stderr
 
 
 NO_HYBRID = Cannot(NO_HYBRID_BEFORE_3_5, lambda: openssl_in(version()) >= (3, 5))

@@ -5,19 +5,19 @@ Installed by Debian's ``nodejs``, or from nodejs.org; it brings its own OpenSSL,
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from tests.interop.matrix.conftest import Matrix
+from tests.support.command import said
 from tests.support.matrix import NO_EARLY_DATA, Cannot, Cell, Role, cells
 from tests.support.programs import Program
 
 
 @cache
 def node(expression: str) -> str:
-    return subprocess.check_output(["node", "-p", expression], text=True).strip()
+    return said("node", "-p", expression).strip()
 
 
 def has_hybrid() -> bool:

@@ -6,13 +6,12 @@ client gets the payload on its standard input, and keeps its session in a file f
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sansticket.commands import SendData
 from tests.interop.matrix.conftest import Matrix
-from tests.support.command import Command
+from tests.support.command import Command, said
 from tests.support.loopback import Line, echo
 from tests.support.matrix import (
     HYBRID,
@@ -35,7 +34,7 @@ GROUPS = {RETRY_GROUP: "P-384", HYBRID: "X25519MLKEM768"}
 
 
 def version() -> tuple[int, ...]:
-    return openssl_in(subprocess.check_output(["openssl", "version"], text=True))
+    return openssl_in(said("openssl", "version"))
 
 
 NO_HYBRID = Cannot(NO_HYBRID_BEFORE_3_5, lambda: version() >= (3, 5))

@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final
 
 from tests.interop.wide.web import fetch
+from tests.support.http_server import running
 from tests.support.loopback import free_port
 from tests.support.matrix import SMALL, Files, Served
 from tests.support.peers import tool
@@ -104,12 +104,11 @@ class Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def pages(folder: Path) -> Iterator[int]:
     """A web server without TLS; its port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server,
+        running(server),
+    ):
+        yield server.server_port
 
 
 PEERS: Final = (TrafficServer(),)
