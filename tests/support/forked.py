@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import pytest
+
+from tests.support.command import PATIENCE
 
 Result = TypeVar("Result")
 
@@ -17,11 +20,12 @@ MAY_HAVE_THREADS: Final = pytest.mark.filterwarnings("ignore:This process:Deprec
 
 
 def forked(function: Callable[[], Result]) -> Result:
-    """What the function gives in a process of its own, with a copy of all that is in memory."""
+    """What the function gives in a process of its own, with a copy of all that is in memory, and in bounded time."""
     reads, writes = os.pipe()
     child = os.fork()
     if not child:
         try:
+            signal.alarm(int(PATIENCE))
             os.write(writes, pickle.dumps(function()))
         finally:
             os._exit(0)

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sansticket import ConfigError, ReplayRecorder
 from sansticket.tickets.stores import replay
 from sansticket.tickets.stores.replay import FORGOTTEN_AT_ONCE, PERIODS
+from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
 
 NOW = 1_700_000_000.0
 WINDOW = 20.0
@@ -204,16 +205,13 @@ def test_another_process_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     assert recorder.claim(key(1), NOW)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # threads of other tests
+@CAN_FORK
+@MAY_HAVE_THREADS
 def test_a_forked_process_claims_nothing() -> None:
     """Nor does it wait for a lock that a thread held that it has not."""
     recorder = warm()
     with recorder._lock:
-        child = os.fork()
-        if not child:
-            os._exit(int(recorder.claim(key(1), NOW)))
-        assert os.waitpid(child, 0)[1] == 0
+        assert not forked(lambda: recorder.claim(key(1), NOW))
     assert recorder.claim(key(1), NOW)
 
 
