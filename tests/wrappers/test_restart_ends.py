@@ -38,6 +38,7 @@ from sansticket_wrappers.asyncio.passing import (
     listeners_of,
     predecessor_at,
 )
+from tests.support.command import PATIENCE
 from tests.support.configs import server_config
 from tests.wrappers.test_restart import Client, echo, run, start
 
@@ -94,7 +95,7 @@ def test_a_successor_that_dies_is_missed_although_nobody_rests(tmp_path: Path) -
 def test_a_predecessor_that_dies_leaves_no_socket_half_taken(tmp_path: Path) -> None:
     async def main() -> None:
         with listen_at(str(tmp_path / "door")) as sock, socket.create_server(("127.0.0.1", 0)) as listener:
-            sock.setblocking(True)
+            sock.settimeout(PATIENCE / 2)
             starting = asyncio.create_task(start(tmp_path / "door", server_config()))
             line = Line((await in_thread(sock.accept))[0])
             await in_thread(line.expect, GREETING)

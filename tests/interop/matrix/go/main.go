@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 var groups = map[string]tls.CurveID{"P-384": tls.CurveP384, "X25519MLKEM768": tls.X25519MLKEM768}
 
