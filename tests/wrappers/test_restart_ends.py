@@ -104,6 +104,7 @@ def test_a_predecessor_that_dies_leaves_no_socket_half_taken(tmp_path: Path) -> 
             with pytest.raises(RestartError, match="has gone"):
                 await starting
 
+    gc.collect()  # what other tests have left
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         run(main())
