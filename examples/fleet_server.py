@@ -46,7 +46,8 @@ async def serve(options: argparse.Namespace) -> None:
 
         from sansticket_wrappers.redis import RedisStore
 
-        store = RedisStore(Redis.from_url(options.redis), keys, clock=clock)
+        redis = Redis.from_url(options.redis)
+        store = RedisStore(redis, keys, clock=clock, timeout=options.redis_timeout)
         settings, hooks = store.settings(), store.hooks
     answers = take_early_data(options, settings, clock) if options.early_data else {}
     credential = Credential.from_pem(options.chain.read_bytes(), options.key.read_bytes())
@@ -98,21 +99,22 @@ def take_early_data(
 
     redis = Redis.from_url(options.recorder)
     recorder = RedisRecorder(
-        redis, window=3 * options.window, clock=clock
-    )  # clocks differ, see docs/fleet.md
+        redis,
+        window=3 * options.window,  # clocks differ, see docs/fleet.md
+        clock=clock,
+        timeout=options.redis_timeout,
+    )
     settings["answers"] = {**settings.get("answers", {}), ClaimEarlyData: ASK}
     return {ClaimEarlyData: recorder.answer}
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Serve as one of a fleet that shares its tickets.")
     parser.add_argument("port", type=int, help="0 for any that is free")
     parser.add_argument("--chain", type=Path, required=True, help="PEM file of the certificates, leaf first")
     parser.add_argument("--key", type=Path, required=True, help="PEM file of the private key")
     parser.add_argument("--root-secret", type=Path, required=True, help="file of at least 32 random bytes")
-    parser.add_argument(
-        "--redis", metavar="URL", help="where the sessions are; without it they are in the tickets"
-    )
+    parser.add_argument("--redis", metavar="URL", help="where the sessions are; without it in the tickets")
     parser.add_argument(
         "--early-data", type=int, default=0, help="bytes that may come with the first flight (default: none)"
     )
@@ -120,6 +122,12 @@ def main() -> None:
         "--recorder",
         metavar="URL",
         help="Redis that knows whose early data was taken; without it each server does",
+    )
+    parser.add_argument(
+        "--redis-timeout",
+        type=float,
+        default=0.25,
+        help="seconds that a handshake waits for either Redis (default: %(default)s)",
     )
     parser.add_argument(
         "--window", type=float, default=20, help="seconds within which it has to come (default: %(default)s)"
@@ -138,7 +146,11 @@ def main() -> None:
         help="seconds by which clocks may differ (default: %(default)s)",
     )
     parser.add_argument("--clock-offset", type=float, default=0, help="seconds by which this clock is ahead")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
     try:
         asyncio.run(serve(options))
     except KeyboardInterrupt:

@@ -130,6 +130,7 @@ def test_replacing_the_root_secret(names: dict[str, Any]) -> None:
         assert resumed(connect(before, received(connect(after))[0])), "and back"
 
 
+@pytest.mark.usefixtures("_patience_with_redis")
 def test_sharing_a_store(names: dict[str, Any]) -> None:
     PAGE.run("Sharing a store", names)
     sessions: list[Session] = []
@@ -171,6 +172,7 @@ def test_sharing_a_store(names: dict[str, Any]) -> None:
         assert asyncio.run(main(redis.url)) == [b"full", b"resumed", b"full"]
 
 
+@pytest.mark.usefixtures("_patience_with_redis")
 def test_a_stolen_ticket_at_another_server(names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Three servers, of which each is asked once: the client's, the thief's, and one that hears of it."""
     PAGE.run("Sharing a store", names)
@@ -312,6 +314,7 @@ def test_one_recorder_for_all_servers(rule: RecorderRule) -> None:
     test(rule, [MyRecorder(), MyRecorder()])
 
 
+@pytest.mark.usefixtures("_patience_with_redis")
 def test_redis_records_for_all() -> None:
     names: dict[str, Any] = {}
     PAGE.run("One recorder for all servers", names)

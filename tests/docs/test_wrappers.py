@@ -97,6 +97,7 @@ def test_links_lead_somewhere() -> None:
         assert (ROOT / "docs" / target).is_file()
 
 
+@pytest.mark.usefixtures("_patience_with_redis")
 def test_a_ban_ends_connections_on_another_server(folder: Path) -> None:
     """The code of "Revocations over Redis", on two servers."""
     one: dict[str, Any] = {}

@@ -28,6 +28,10 @@ def start_fleet(tmp_path: Path) -> Iterator[StartFleet]:
 
     def start(*arguments: str, each: Sequence[Sequence[str]] = ((), (), ())) -> Fleet:
         shared = [text for name in files for text in (f"--{name}", str(tmp_path / name))]
+        shared += [
+            "--redis-timeout",
+            "1",
+        ]  # a slow machine has it, and one that is frozen is not waited for long
         commands = {
             name: running.enter_context(
                 example("fleet_server", str(free_port()), "--name", name, *shared, *arguments, *own)
