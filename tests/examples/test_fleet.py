@@ -195,7 +195,7 @@ def test_redis_is_cut_off(version: int, trouble: str, redis: RedisServer, start_
 
 
 def test_a_server_is_killed_while_it_asks(redis: RedisServer, start_fleet: StartFleet) -> None:
-    fleet = start_fleet("--redis", redis.url)
+    fleet = start_fleet("--redis", redis.url, "--redis-timeout", str(PATIENCE))
     session = fleet.visit("one").sessions[0]
     redis.freeze()
     client = ClientConnection(client_config(), "server.example", session)
