@@ -16,6 +16,7 @@ from sansticket import (
     Command,
     Event,
     IssueTicket,
+    KeysUpdated,
     PrepareTicket,
     ProtocolVersion,
     ServerConnection,
@@ -142,6 +143,57 @@ def test_what_was_cancelled_is_observed_when_the_stream_is_closed() -> None:
             nursery.cancel_scope.cancel()
         await trio.aclose_forcefully(server)
         assert sum(type(event).__name__ == "HandshakeCompleted" for event in seen) == 1
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize("reads_on", [True, False])
+@pytest.mark.parametrize("gives_up", [True, False])
+def test_an_answer_does_not_stay_with_who_waited_for_room(gives_up: bool, reads_on: bool) -> None:
+    """Who reads had left it to him; if he gives up it is written by who reads now, or else with what comes next."""
+    answered: list[float] = []
+
+    async def note_answers(happened: Sequence[Event]) -> None:
+        if [event for event in happened if isinstance(event, KeysUpdated) and event.by_peer]:
+            answered.append(trio.current_time())
+
+    async def no_room() -> None:
+        await trio.sleep(60 if gives_up else 2.5)
+
+    async def wait_for_room(client: TLSStream) -> None:
+        with trio.move_on_after(3):
+            await client.wait_send_all_might_not_block()
+
+    async def read(client: TLSStream) -> None:
+        assert await client.receive_some() == b"hello"
+        if reads_on:
+            await client.receive_some()
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        one.send_stream.wait_send_all_might_not_block_hook = no_room
+        client = TLSStream(one, ClientConnection(client_config(), NAME), linger=0.05)
+        server = TLSStream(other, ServerConnection(server_config()), observe=note_answers, linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_for_room, client)
+            await trio.sleep(1)
+            nursery.start_soon(read, client)
+            nursery.start_soon(server.receive_some)
+            await server.command(UpdateKeys(request_peer=True))
+            await server.send_all(b"hello")
+            await trio.sleep(1)
+            assert not answered
+            await trio.sleep(5)
+            assert bool(answered) is (reads_on or not gives_up)
+            await client.send_all(b"x")
+            await trio.sleep(1)
+            assert len(answered) == 1
+            nursery.cancel_scope.cancel()
+        await trio.aclose_forcefully(client)
+        await trio.aclose_forcefully(server)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 

@@ -82,6 +82,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._turn = trio.Lock()
         self._outgoing = trio.StrictFIFOLock()
         self._busy: set[str] = set()
+        self._reading: trio.CancelScope | None = None
         self._incoming: bytes | bytearray | None = None
         self._happened: list[Event] = []
         self._received = bytearray()
@@ -116,8 +117,13 @@ class TLSStream(trio.abc.HalfCloseableStream):
     async def wait_send_all_might_not_block(self) -> None:
         with self._only_one("sending"):
             await self.do_handshake()
-            async with self._outgoing:
-                await self.transport.wait_send_all_might_not_block()
+            try:
+                async with self._outgoing:
+                    await self.transport.wait_send_all_might_not_block()
+                    if self._unwritten:
+                        await self._write()
+            finally:
+                self._leave_unwritten()
 
     async def send_eof(self) -> None:
         """Send close_notify: the peer can go on sending, and we receiving."""
@@ -190,7 +196,8 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._check()
         if not self._has_begun():
             try:
-                self._incoming = await self.transport.receive_some(READ_SIZE)
+                with trio.CancelScope() as self._reading:
+                    self._incoming = await self.transport.receive_some(READ_SIZE)
             except trio.BrokenResourceError:
                 await self._lose()
                 raise
@@ -201,6 +208,12 @@ class TLSStream(trio.abc.HalfCloseableStream):
         unwritten = self._unwritten and not self._outgoing.locked()
         asked = self.connection.pending is not None
         return self._incoming is not None or bool(self._happened) or asked or unwritten
+
+    def _leave_unwritten(self) -> None:
+        """To whoever waits for the peer's bytes, which may be what the peer waits for.  If that is nobody, to the next
+        who comes."""
+        if self._unwritten and self._reading is not None:
+            self._reading.cancel()
 
     def _take_incoming(self) -> list[Event]:
         data, self._incoming = self._incoming, None
@@ -301,17 +314,21 @@ class TLSStream(trio.abc.HalfCloseableStream):
 
     async def _flush(self) -> None:
         async with self._outgoing:
-            while data := self.connection.data_to_send():
-                if self._cut_off:
-                    raise trio.BrokenResourceError("nothing more can be sent")
-                try:
-                    await self.transport.send_all(data)
-                except BaseException as error:
-                    self._cut_off, self._unwritten = True, False
-                    if not (self._established or isinstance(error, Exception)):
-                        self._broken = trio.BrokenResourceError("cancelled while the handshake was written")
-                    raise
-            self._unwritten, self._established = False, self._ready
+            await self._write()
+
+    async def _write(self) -> None:
+        """All that there is.  To be called with ``_outgoing``."""
+        while data := self.connection.data_to_send():
+            if self._cut_off:
+                raise trio.BrokenResourceError("nothing more can be sent")
+            try:
+                await self.transport.send_all(data)
+            except BaseException as error:
+                self._cut_off, self._unwritten = True, False
+                if not (self._established or isinstance(error, Exception)):
+                    self._broken = trio.BrokenResourceError("cancelled while the handshake was written")
+                raise
+        self._unwritten, self._established = False, self._ready
 
     async def _say_goodbye(self) -> None:
         """close_notify if there was nothing worse, then let the peer read it.
