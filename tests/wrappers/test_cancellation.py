@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import trio
@@ -13,12 +14,14 @@ import trio.testing
 from sansticket import (
     ASK,
     ClientConnection,
+    ClientSessionStore,
     Command,
     Event,
     IssueTicket,
     KeysUpdated,
     PrepareTicket,
     ProtocolVersion,
+    SealTicket,
     ServerConnection,
     UpdateKeys,
 )
@@ -145,6 +148,57 @@ def test_what_was_cancelled_is_observed_when_the_stream_is_closed() -> None:
         assert sum(type(event).__name__ == "HandshakeCompleted" for event in seen) == 1
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("act", ["send_all", "command", "send_eof", "receive_some"])
+def test_a_question_whose_asker_was_cancelled_is_asked_by_who_comes_next(act: str, fails: bool) -> None:
+    """Whatever he wants to do."""
+    asked = 0
+
+    async def prepare(question: PrepareTicket) -> Command:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await trio.sleep_forever()
+        if fails:
+            raise RuntimeError("the store is on fire")
+        return SealTicket(b"prepared")
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        store = ClientSessionStore()
+        client = TLSStream(one, ClientConnection(client_config(session_store=store), NAME), linger=0.05)
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        server = TLSStream(other, ServerConnection(config), answers={PrepareTicket: prepare}, linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        await server.command(IssueTicket())
+        with trio.move_on_after(1):
+            await server.send_all(b"one, ")
+        acts: dict[str, Callable[[], Awaitable[object]]] = {
+            "send_all": partial(server.send_all, b"two"),
+            "command": partial(server.command, UpdateKeys()),
+            "send_eof": server.send_eof,
+            "receive_some": server.receive_some,
+        }
+        await client.send_all(b"hello")
+        if fails:
+            with pytest.raises(RuntimeError, match="the store is on fire"):
+                await acts[act]()
+            with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                await client.receive_some()
+        else:
+            await acts[act]()
+            received = await client.receive_some()
+            assert received == (b"one, two" if act == "send_all" else b"one, ")
+            assert len(store) == 1
+        await trio.aclose_forcefully(client)
+        await trio.aclose_forcefully(server)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert asked == 2
 
 
 @pytest.mark.parametrize("reads_on", [True, False])

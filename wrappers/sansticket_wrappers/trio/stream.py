@@ -258,7 +258,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
         wait = not (receiving and self._established)
         async with self._turn:
             self._check()
-            await self._attend(act())
+            await self._attend([])  # what was cancelled
+            if self._answer_failed is None:
+                self._check()
+                await self._attend(act())
         self._holds_back = self._holds_back and receiving and self._broken is None
         if not self._holds_back:
             self._unwritten = True
