@@ -20,6 +20,7 @@ from sansticket import (
     ClientSessionStore,
     Command,
     ConnectionTerminated,
+    DataReceived,
     Event,
     IssueTicket,
     LookUpSession,
@@ -768,6 +769,58 @@ def test_a_stream_that_was_aborted() -> None:
             await server.aclose()
 
     run(main)
+
+
+@pytest.mark.parametrize("by_observer", [True, False])
+def test_an_observer_hears_that_a_stream_was_aborted_amid_something_else(by_observer: bool) -> None:
+    """Amid what he is told, or amid an answer."""
+    asked = trio.Event()
+    log: list[type[Event]] = []
+
+    async def observe(happened: Sequence[Event]) -> None:
+        log.extend(map(type, happened))
+        if by_observer and DataReceived in log:
+            server.abort()
+
+    async def prepare(question: PrepareTicket) -> Command:
+        asked.set()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def serve() -> None:
+        if by_observer:
+            await client.send_all(b"hello")
+            assert await server.receive_some() == b"hello"
+            return
+        await server.command(IssueTicket())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await asked.wait()
+            server.abort()
+            await server.aclose()
+            nursery.cancel_scope.cancel()
+
+    async def send() -> None:
+        await server.send_all(b"hello")
+
+    async def main() -> None:
+        nonlocal client, server
+        one, other = trio.testing.memory_stream_pair()
+        client = TLSStream(one, ClientConnection(client_config(), NAME), linger=0.05)
+        connection = ServerConnection(server_config(num_tickets=0, answers={PrepareTicket: ASK}))
+        answers = {PrepareTicket: prepare}
+        server = TLSStream(other, connection, answers=answers, observe=observe, linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        await serve()
+        await server.aclose()
+        await trio.aclose_forcefully(client)
+
+    client: TLSStream
+    server: TLSStream
+    run_on_mock_clock(main)
+    assert log.count(ConnectionTerminated) == 1
 
 
 def test_an_observer_that_fails_at_the_end(caplog: pytest.LogCaptureFixture) -> None:

@@ -85,6 +85,8 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._reading: trio.CancelScope | None = None
         self._incoming: bytes | bytearray | None = None
         self._happened: list[Event] = []
+        self._telling = 0
+        """How many of these the observer is being told."""
         self._received = bytearray()
         self._ready = False
         self._established = False
@@ -159,8 +161,9 @@ class TLSStream(trio.abc.HalfCloseableStream):
             happened = self.connection.receive_data(b"")  # so that it knows, too
             try:
                 if self._cut_off:  # otherwise it matters to nobody what the peer has not said
+                    self._happened += happened
                     with trio.move_on_after(self._linger):
-                        await self._tell_at_last(happened)
+                        await self._tell_at_last()
             finally:
                 await self.transport.aclose()
 
@@ -228,24 +231,36 @@ class TLSStream(trio.abc.HalfCloseableStream):
                     self._broken = TLSError(event)
             self._happened += happened
             await self._tell()
-            self._happened = []
 
-    async def _tell(self) -> None:
-        """Where the observer fails the connection does: close_notify would say that the data end here."""
-        if self._observe is not None and self._happened:
+    async def _tell(self) -> tuple[Event, ...]:
+        """What has happened, now that the observer knows.  Where it fails the connection does: close_notify would say
+        that the data end here.
+
+        What ``abort`` and ``aclose`` add meanwhile is not among it.
+        """
+        told = tuple(self._happened)
+        if self._observe is not None and told:
+            self._telling = len(told)
             try:
-                await self._observe(tuple(self._happened))
+                await self._observe(told)
             except Exception as error:
-                self._happened, self._broken = [], error
+                self._happened.clear()
+                self._broken = error
                 with suppress(LocalProtocolError):  # nothing more can be said
                     self.connection.send(Abort())
                 raise
+            finally:
+                self._telling = 0
+        del self._happened[: len(told)]
+        return told
 
-    async def _tell_at_last(self, happened: Sequence[Event]) -> None:
-        """Where that fails there is nobody who could be told."""
-        if self._observe is not None and happened:
+    async def _tell_at_last(self) -> None:
+        """What nobody else tells.  Where that fails there is nobody who could be told."""
+        untold = tuple(self._happened[self._telling :])
+        del self._happened[self._telling :]
+        if self._observe is not None and untold:
             try:
-                await self._observe(tuple(happened))
+                await self._observe(untold)
             except Exception:
                 log.warning("observe failed", exc_info=True)
 
@@ -274,17 +289,17 @@ class TLSStream(trio.abc.HalfCloseableStream):
     async def _attend(self, happened: list[Event]) -> None:
         self._happened += happened
         while True:
-            await self._tell()
-            happened, self._happened = self._happened, []
-            for event in happened:
+            for event in await self._tell():
                 self._handle(event)
             question = self.connection.pending
-            if question is None:
+            if question is not None:
+                self._happened += await self._answer(question)
+            elif not self._happened:
                 break
-            self._happened += await self._answer(question)
 
     async def _answer(self, question: Question) -> list[Event]:
         """What a handler raises reaches the caller, after the alert that it causes; early data it only costs that."""
+        self._check()  # who closes it asks himself
         try:
             command = without_answer(question)
             with trio.move_on_after(self._answer_timeout):
@@ -340,14 +355,13 @@ class TLSStream(trio.abc.HalfCloseableStream):
         was to answer it has been left, or takes his time.
         """
         left = self.connection.pending is not None
-        untold = [] if self._turn.locked() else self._happened
-        happened = untold + self.connection.send(Close())
+        self._happened += self.connection.send(Close())
         with trio.move_on_after(self._linger / 2):  # the rest is for the peer
             while not left and (question := self.connection.pending) is not None:
-                happened += await self._last_answer(question)
+                self._happened += await self._last_answer(question)
         while (question := self.connection.pending) is not None:
-            happened += self.connection.send(without_answer(question))
-        await self._tell_at_last(happened)
+            self._happened += self.connection.send(without_answer(question))
+        await self._tell_at_last()
         await self._flush()
         if isinstance(self.transport, trio.abc.HalfCloseableStream) and not self._peer_closed:
             await self.transport.send_eof()
