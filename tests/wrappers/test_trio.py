@@ -596,6 +596,36 @@ def test_an_answer_that_fails_at_the_end(caplog: pytest.LogCaptureFixture) -> No
     assert "answer to PrepareTicket failed" in caplog.text
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_stream_that_is_aborted_while_it_is_closed(fails: bool) -> None:
+    """And a question is answered: closing it raises nothing for that."""
+
+    async def prepare(question: PrepareTicket) -> Command:
+        await trio.sleep(0.2)
+        if fails:
+            raise RuntimeError("the store is on fire")
+        return SealTicket()
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        client = TLSStream(one, ClientConnection(client_config(), NAME), linger=0.05)
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        server = TLSStream(other, ServerConnection(config), answers={PrepareTicket: prepare}, linger=1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            await server.do_handshake()
+        await server.command(IssueTicket())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.aclose)
+            await trio.sleep(0.1)
+            server.abort()
+            with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                await client.receive_some()
+            await client.aclose()
+
+    run_on_mock_clock(main)
+
+
 def test_data_behind_tickets_that_cannot_be_made() -> None:
     """Whoever sends them is told."""
 

@@ -374,10 +374,12 @@ class TLSStream(trio.abc.HalfCloseableStream):
         try:
             with trio.move_on_after(self._answer_timeout):
                 command = await self._answers[type(question)](question)
-            return self.connection.send(command)
+            return self.connection.send(command) if self.connection.pending is question else []
         except Exception:
             log.warning("answer to %s failed", type(question).__name__, exc_info=True)
-            return self.connection.send(without_answer(question))
+            return (
+                self.connection.send(without_answer(question)) if self.connection.pending is question else []
+            )
 
     # --- what may not be done
 
