@@ -853,6 +853,45 @@ def test_an_observer_hears_that_a_stream_was_aborted_amid_something_else(by_obse
     assert log.count(ConnectionTerminated) == 1
 
 
+def test_a_stream_whose_connection_was_interrupted_says_so() -> None:
+    """Half a step is none to go on from: nobody waits for a peer that waits for us."""
+    interrupted = False
+    log: list[Event] = []
+
+    def padding(length: int) -> int:
+        if interrupted:
+            raise KeyboardInterrupt
+        return 0
+
+    async def observe(happened: Sequence[Event]) -> None:
+        log.extend(happened)
+
+    async def main() -> None:
+        nonlocal interrupted
+        one, other = trio.testing.memory_stream_pair()
+        connection = ClientConnection(client_config(padding=padding), NAME)
+        client = TLSStream(one, connection, observe=observe, linger=0.05)
+        server = TLSStream(other, ServerConnection(server_config()), linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        interrupted = True
+        with pytest.raises(KeyboardInterrupt):
+            await client.send_all(b"hello")
+        interrupted = False
+        for call in (partial(client.send_all, b"x"), client.receive_some, client.send_eof):
+            with pytest.raises(trio.BrokenResourceError):
+                await call()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.aclose)
+            with pytest.raises(trio.BrokenResourceError):
+                await server.receive_some()
+            await server.aclose()
+
+    run_on_mock_clock(main)
+    assert sum(isinstance(event, ConnectionTerminated) for event in log) == 1
+
+
 def test_an_observer_that_fails_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     """There is nobody who could be told; the transport is closed all the same."""
     failing = False

@@ -24,6 +24,7 @@ from sansticket import (
     SendData,
     events,
 )
+from sansticket.adapters.failures import ENDED
 from sansticket_wrappers.answers import (
     ANSWER_TIMEOUT,
     NO_ANSWERS,
@@ -187,10 +188,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
     def abort(self) -> None:
         """Nothing more is sent, and ``aclose`` says so with an alert: close_notify would say that the data end here."""
         with suppress(LocalProtocolError):  # it does
-            happened = self.connection.send(Abort())
-            for event in happened:
-                self._handle(event)
-            self._happened += happened
+            self._end_by(self.connection.send(Abort()))
 
     # --- steps
 
@@ -276,7 +274,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await self._attend([])  # what was cancelled
             if self._answer_failed is None:
                 self._check()
-                await self._attend(act())
+                await self._attend(self._carry_out(act))
         self._holds_back = self._holds_back and receiving and self._broken is None
         if not self._holds_back:
             self._unwritten = True
@@ -285,6 +283,20 @@ class TLSStream(trio.abc.HalfCloseableStream):
         if self._answer_failed is not None:
             error, self._answer_failed = self._answer_failed, None
             raise error
+
+    def _carry_out(self, act: Callable[[], list[Event]]) -> list[Event]:
+        """Also where that raises what no code expects: the connection has ended then, and from here on says so."""
+        try:
+            return act()
+        except BaseException:
+            if self.connection.state == ENDED:
+                self._end_by(self.connection.receive_data(b""))
+            raise
+
+    def _end_by(self, happened: list[Event]) -> None:
+        for event in happened:
+            self._handle(event)
+        self._happened += happened
 
     async def _attend(self, happened: list[Event]) -> None:
         self._happened += happened
