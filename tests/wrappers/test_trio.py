@@ -370,6 +370,60 @@ def test_the_end_of_the_stream_without_close_notify(https_compatible: bool) -> N
     run(main)
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_what_has_come_is_read_also_where_nothing_can_be_written(cancelled: bool) -> None:
+    """The peer asks for new keys, and no longer hears the answer."""
+
+    async def lose() -> None:
+        if cancelled:
+            await trio.sleep_forever()
+        raise trio.BrokenResourceError("nobody reads that")
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        client, server = over(one, other)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        one.send_stream.send_all_hook = lose
+        if cancelled:
+            with trio.move_on_after(1):
+                await client.send_all(b"never sent")
+        for word in (b"one", b"two"):
+            await server.command(UpdateKeys(request_peer=True))
+            await server.send_all(word)
+            assert await client.receive_some() == word
+        await server.send_eof()
+        assert await client.receive_some() == b""
+        with pytest.raises(trio.BrokenResourceError):
+            await client.send_all(b"hello")
+        await trio.aclose_forcefully(client)
+        await trio.aclose_forcefully(server)
+
+    run_on_mock_clock(main)
+
+
+def test_an_answer_that_fails_is_told_also_where_its_alert_cannot_be_written() -> None:
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        config = server_config(ticket_keys=None, answers={SelectConfig: ASK})
+
+        async def choose(question: SelectConfig) -> Command:
+            await one.aclose()
+            raise RuntimeError("the store is on fire")
+
+        client = ClientConnection(client_config(), NAME)
+        server = TLSStream(other, ServerConnection(config), answers={SelectConfig: choose})
+        await one.send_all(client.data_to_send())
+        with pytest.raises(RuntimeError, match="the store is on fire"):
+            await server.do_handshake()
+        with pytest.raises(trio.BrokenResourceError, match="answer to SelectConfig"):
+            await server.do_handshake()
+        await server.aclose()
+
+    run_on_mock_clock(main)
+
+
 def test_the_alert_comes_before_the_end_even_if_bytes_were_left_unread() -> None:
     async def main() -> None:
         async with serving(server_config()) as port:

@@ -266,7 +266,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         """Do one thing, and all that follows from it; then write.
 
         ``receiving``: for others that are writing we do not wait, once the handshake is done: they take what there
-        is along.
+        is along.  And where it cannot be written, what the peer has sent is received all the same.
         """
         wait = not (receiving and self._established)
         async with self._turn:
@@ -279,7 +279,11 @@ class TLSStream(trio.abc.HalfCloseableStream):
         if not self._holds_back:
             self._unwritten = True
             if wait or not self._outgoing.locked():
-                await self._flush()
+                try:
+                    await self._flush()
+                except trio.BrokenResourceError:
+                    if wait and self._answer_failed is None:
+                        raise
         if self._answer_failed is not None:
             error, self._answer_failed = self._answer_failed, None
             raise error
