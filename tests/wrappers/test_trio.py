@@ -794,8 +794,11 @@ def test_an_observer_that_fails_ends_its_connection_only(caplog: pytest.LogCaptu
     ]
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("said_all", [False, True])
-def test_a_handler_of_connections_that_fails_does_not_say_that_the_data_end(said_all: bool) -> None:
+def test_a_handler_of_connections_that_fails_does_not_say_that_the_data_end(
+    said_all: bool, kind: type[BaseException]
+) -> None:
     """Unless it had said so before."""
     log: list[Event] = []
 
@@ -806,11 +809,11 @@ def test_a_handler_of_connections_that_fails_does_not_say_that_the_data_end(said
         await stream.send_all(b"half")
         if said_all:
             await stream.send_eof()
-        raise RuntimeError("the disk is full")
+        raise kind("the disk is full")
 
     async def main() -> None:
         received = []
-        with pytest.RaisesGroup(pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="disk is full"))):
+        with pytest.RaisesGroup(pytest.RaisesGroup(pytest.RaisesExc(kind, match="disk is full"))):
             async with trio.open_nursery() as nursery:
                 serve = partial(
                     serve_tls_over_tcp, half, 0, server_config(), host="127.0.0.1", observe=observe

@@ -87,7 +87,9 @@ async def serve_tls_over_tcp(
             if await _completes(stream, timeout):
                 try:
                     await handler(stream)
-                except Exception:
+                except trio.Cancelled:
+                    raise  # nothing is said then
+                except BaseException:
                     stream.abort()
                     raise
 
