@@ -686,6 +686,18 @@ def test_an_sni_callback_is_shown_the_socket(kind: str, client_kind: str) -> Non
 
 
 def test_client_certificates_after_the_handshake() -> None:
+    with secured(*authenticating()) as (client, server):
+        assert server.getpeercert() is None
+        server.verify_client_post_handshake()
+        server.sendall(b"who are you?")
+        assert client.recv(100) == b"who are you?"
+        client.sendall(b"me")
+        assert server.recv(100) == b"me"
+        assert server.getpeercert(True) == client_identity().chain_der[0]
+
+
+def authenticating() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A client that has a certificate, and a server that can ask for it later."""
     client_context = SSLContext(client_config(credentials=[client_credential()]))
     client_context.post_handshake_auth = True
     server_context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -694,13 +706,37 @@ def test_client_certificates_after_the_handshake() -> None:
     server_context.load_verify_locations(cadata=authority().pem.decode())
     server_context.verify_mode = ssl.CERT_REQUIRED
     server_context.post_handshake_auth = True
-    with secured(client_context, server_context) as (client, server):
-        assert server.getpeercert() is None
+    return client_context, server_context
+
+
+@pytest.mark.parametrize("timeout", [None, PATIENCE])
+def test_an_answer_leaves_as_soon_as_there_is_room_for_it(timeout: float | None) -> None:
+    """Its reader goes on waiting for a peer that waits for it."""
+    for_this_client, for_this_server = authenticating()
+    one, other = socket.socketpair()
+    other.settimeout(PATIENCE)
+    with (
+        beside(accept, for_this_server, other) as accepted,
+        connect(for_this_client, one) as client,
+        accepted.result(PATIENCE) as server,
+    ):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        sent = 0
+        while select.select([], [client], [], 0)[1]:
+            sent += client.send(bytes(100))
+        client.settimeout(timeout)
         server.verify_client_post_handshake()
         server.sendall(b"who are you?")
-        assert client.recv(100) == b"who are you?"
-        client.sendall(b"me")
-        assert server.recv(100) == b"me"
+        with beside(receive_all, client, 21) as received:
+            time.sleep(0.1)  # now it has read that, and could not answer
+            receive_all(server, sent)
+            server.settimeout(0.05)
+            deadline = time.monotonic() + PATIENCE / 10
+            while server.getpeercert(True) is None and time.monotonic() < deadline:
+                with pytest.raises(TimeoutError):
+                    server.recv(1)
+            server.sendall(b"thank you")
+        assert received.result() == b"who are you?thank you"
         assert server.getpeercert(True) == client_identity().chain_der[0]
 
 

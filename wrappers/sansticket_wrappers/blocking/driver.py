@@ -10,6 +10,7 @@ It stands where OpenSSL's object stands, and does what that does:
   socket is right, and after ``unwrap`` the socket is where the peer's close_notify ended (STARTTLS and back).
 - One thread may read while another writes.  A reader waits for nobody who writes: what it has to send itself (the
   answer to a KeyUpdate, an alert) it gives to whoever is writing, or to the socket as far as that takes it at once.
+  The rest leaves as soon as there is room, while it waits for what comes (without blocking: with the next call).
   Only where the peer goes on asking for answers, and reads none of them, it waits until they are sent.
 
 Three locks: ``_reading`` and ``_writing`` are held while the socket is waited for, in this order where both are;
@@ -203,13 +204,16 @@ class Driver(Facts):
         while self._next_unsent() and (sent := call.send_at_once(self._unsent)):
             self._unsent = self._unsent[sent:]
 
+    def _left(self) -> int:
+        """Bytes that are not sent."""
+        return len(self._unsent) + self._outgoing.pending
+
     def _offer(self, call: Call) -> None:
         """The same for who does not write.  Somebody who does looks here when he has done."""
-        while (self._outgoing.pending or self._unsent) and self._writing.acquire(blocking=False):
+        while (left := self._left()) and self._writing.acquire(blocking=False):
             try:
-                left = len(self._unsent) + self._outgoing.pending
                 self._send_at_once(call)
-                if len(self._unsent) + self._outgoing.pending >= left:
+                if self._left() >= left:
                     break
             finally:
                 self._writing.release()
@@ -232,12 +236,20 @@ class Driver(Facts):
 
     def _take_record(self, call: Call) -> None:
         """What comes next, up to the end of its record and no further."""
+        self._send_meanwhile(call)
         if not self._missing:
             self._take_header(call)
         while self._missing:
             data = call.receive(self._missing)
             self._missing = self._missing - len(data) if data else 0
             self._put(data)
+
+    def _send_meanwhile(self, call: Call) -> None:
+        """Until something comes: what was left of an answer may be what the peer waits for."""
+        while (left := self._left()) and not self._writing.locked() and not call.can_receive_or_send()[0]:
+            self._offer(call)
+            if self._left() >= left:
+                break
 
     def _take_header(self, call: Call) -> None:
         while len(self._header) < HEADER_LENGTH:

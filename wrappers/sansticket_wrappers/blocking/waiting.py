@@ -90,14 +90,23 @@ class Call:
     def send_at_once(self, data: memoryview) -> int:
         """The same without waiting; 0 when it takes none, or has failed, which others will notice."""
         try:
-            if ready(self._sock, for_write=True, seconds=0.0):
+            if any(ready(self._sock, for_write=True, seconds=0.0)):
                 return socket.socket.send(self._sock, data, AT_ONCE)
         except OSError:
             pass
         return 0
 
+    def can_receive_or_send(self) -> tuple[bool, bool]:
+        """Which of the two, once it is one of them."""
+        seconds = None if self._timeout is None else max(0.0, self._left())
+        able = ready(self._sock, for_read=True, for_write=True, seconds=seconds)
+        if self._timeout and not any(able):
+            raise self._too_long()
+        return able
+
     def _wait(self, *, for_write: bool) -> None:
-        if not ready(self._sock, for_write=for_write, seconds=max(0.0, self._left())):
+        able = ready(self._sock, for_read=not for_write, for_write=for_write, seconds=max(0.0, self._left()))
+        if not any(able):
             raise self._too_long()
 
     def _left(self) -> float:
@@ -107,8 +116,11 @@ class Call:
         return TimeoutError(f"The {self._what} operation timed out")
 
 
-def ready(sock: socket.socket, *, for_write: bool, seconds: float) -> bool:
-    """Whether the socket can be read from, or written to, before ``seconds`` have passed.
+def ready(
+    sock: socket.socket, *, for_read: bool = False, for_write: bool, seconds: float | None
+) -> tuple[bool, bool]:
+    """Whether the socket can be read from, and written to, as soon as one that is asked for can be done or ``seconds``
+    have passed.
 
     OSError for one that another thread has closed, as all that is done with it has: neither ``poll`` nor ``select``
     takes its number.
@@ -117,8 +129,10 @@ def ready(sock: socket.socket, *, for_write: bool, seconds: float) -> bool:
     if number < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if not hasattr(select, "poll"):  # Windows, whose select has no bound on the number
-        lists = ([], [number], [number]) if for_write else ([number], [], [])
-        return any(select.select(*lists, seconds))
+        to_write = [number] * for_write
+        readable, writable, failed = select.select([number] * for_read, to_write, to_write, seconds)
+        return bool(readable), bool(writable or failed)
     poll = select.poll()
-    poll.register(number, select.POLLOUT if for_write else select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+    poll.register(number, select.POLLIN * for_read | select.POLLOUT * for_write)
+    able = poll.poll(None if seconds is None else seconds * 1000)
+    return any(mask & ~select.POLLOUT for _, mask in able), any(mask & ~select.POLLIN for _, mask in able)
