@@ -79,13 +79,20 @@ class Call:
             return None
 
     def send(self, data: memoryview) -> int:
-        """How many bytes the socket has taken, at least one."""
+        """How many bytes the socket has taken, at least one.
+
+        A socket that blocks is waited for here as well: the system would give a signal that comes when a part is sent
+        the number of its bytes to say, and if its handler raises (Ctrl-C) nobody has that.
+        """
         if self._timeout:
             self._wait(for_write=True)
-        try:
-            return socket.socket.send(self._sock, data)
-        except BlockingIOError:
-            raise want_write() from None
+        while True:
+            try:
+                return socket.socket.send(self._sock, data, 0 if self._timeout else AT_ONCE)
+            except BlockingIOError:
+                if self._timeout is not None:
+                    raise want_write() from None
+            ready(self._sock, for_write=True, seconds=None)
 
     def send_at_once(self, data: memoryview) -> int:
         """The same without waiting; 0 when it takes none, or has failed, which others will notice."""
