@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -31,6 +33,7 @@ from sansticket import (
     SendData,
     SendEarlyData,
     ServerConfig,
+    ServerConnection,
     Session,
     TicketReceived,
     WindowedTicketKeys,
@@ -484,3 +487,32 @@ def test_without_an_answer_it_is_refused_and_the_connection_goes_on(
     answers = {kind: NEVER[where] if late else raises}
     got, status = VISITS[where](config, session_of(config), answers=answers, answer_timeout=0.05)
     assert (got, status) == ((EARLY + LATE).upper(), EarlyDataStatus.REJECTED)
+
+
+def test_trio_gives_early_data_to_nobody_before_the_handshake_is_done() -> None:
+    """Not to who comes again after he was cancelled, nor where the handshake has failed meanwhile."""
+    config = server()
+
+    async def main(fails: bool) -> None:
+        client = ClientConnection(CLIENT, NAME, session_of(config))
+        client.send(SendEarlyData(EARLY))
+        below, other = trio.testing.memory_stream_pair()
+        stream = TLSStream(other, ServerConnection(config), linger=0.05)
+        await below.send_all(client.data_to_send())
+        for _ in range(3):
+            with trio.move_on_after(1) as scope:
+                await stream.receive_some()
+            assert scope.cancelled_caught
+        client.receive_data(await below.receive_some())
+        if fails:
+            await below.send_all(bytes(100))
+            for _ in range(2):
+                with pytest.raises(trio.BrokenResourceError):
+                    await stream.receive_some()
+        else:
+            await below.send_all(client.data_to_send())
+            assert await stream.receive_some() == EARLY
+        await trio.aclose_forcefully(stream)
+
+    test_trio.run_on_mock_clock(partial(main, True))
+    test_trio.run_on_mock_clock(partial(main, False))

@@ -139,7 +139,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         if max_bytes is not None and index(max_bytes) < 1:
             raise ValueError("max_bytes must be 1 or more")
         with self._only_one("receiving"):
-            if not self._received or self._closed:
+            if not (self._received and self._established) or self._closed:
                 await self.do_handshake()
             while not self._received and not self._peer_closed:
                 await self._receive()
