@@ -7,17 +7,20 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from threading import Barrier, Thread
-from typing import Any, cast
+from math import inf
+from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
 
 from sansticket import Command, LookUpSession, ProvideSession
 from sansticket_wrappers.blocking import in_thread, questions
+from tests.support.command import PATIENCE
 from tests.support.forked import CAN_FORK, MAY_HAVE_THREADS, forked
+from tests.support.sockets import beside
 
-QUESTION = cast(LookUpSession, object())
-"""Nothing of it is looked at."""
+QUESTION = object.__new__(LookUpSession)
+"""Nothing of it is looked at but the kind."""
 
 
 async def nothing(question: LookUpSession) -> Command:
@@ -72,3 +75,33 @@ def test_threads_that_ask_at_once_have_one_loop() -> None:
     while loop.is_running():
         time.sleep(0.01)
     loop.close()
+
+
+def test_an_answer_that_blocks_holds_up_the_others_no_longer_than_they_wait() -> None:
+    begun, go_on = Event(), Event()
+
+    async def block(question: LookUpSession) -> Command:
+        begun.set()
+        go_on.wait(PATIENCE)
+        return ProvideSession(None)
+
+    blocking, waiting = in_thread(block, timeout=PATIENCE), in_thread(nothing, timeout=0.05)
+    with beside(blocking, QUESTION) as late:
+        try:
+            assert begun.wait(PATIENCE)
+            started = time.monotonic()
+            assert waiting(QUESTION) == ProvideSession(None)
+            assert 0.05 <= time.monotonic() - started < PATIENCE / 10
+        finally:
+            go_on.set()
+    assert late.result() == ProvideSession(None)
+    assert in_thread(nothing, timeout=inf)(QUESTION) == ProvideSession(None)
+
+
+def test_an_answer_that_ends_the_program_ends_no_other() -> None:
+    async def leave(question: LookUpSession) -> Command:
+        raise SystemExit("enough")
+
+    with pytest.raises(SystemExit, match="enough"):
+        in_thread(leave, timeout=PATIENCE / 10)(QUESTION)
+    assert in_thread(nothing, timeout=PATIENCE)(QUESTION) == ProvideSession(None)

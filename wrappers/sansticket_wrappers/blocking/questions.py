@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from os import getpid
-from threading import Thread
+from threading import TIMEOUT_MAX, Thread
 from typing import Final, TypeVar
 
 from sansticket import Command, Question
-from sansticket_wrappers.answers import ANSWER_TIMEOUT
+from sansticket_wrappers.answers import ANSWER_TIMEOUT, without_answer
 from sansticket_wrappers.asyncio.hooks import in_time
 
 Q = TypeVar("Q", bound=Question)
@@ -24,16 +25,22 @@ def in_thread(
     """A plain function for ``answers``, which lets ``function`` answer on an event loop in a thread of its own.
 
     All of these have one loop together, so what they share (a pool of connections to a store) may be asyncio's.  The
-    thread that asks waits for at most ``timeout`` seconds; what stands for an answer then is in docs/wrappers.md.
+    thread that asks waits for at most ``timeout`` seconds, also where the loop is held up by another of them; what
+    stands for an answer then is in docs/wrappers.md.
     """
 
-    bounded = in_time(function, timeout)
+    bounded, patience = in_time(function, timeout), min(timeout, TIMEOUT_MAX)
 
     async def ask(question: Q) -> Command:
         return await bounded(question)
 
     def answer(question: Q) -> Command:
-        return asyncio.run_coroutine_threadsafe(ask(question), answering_loop()).result()
+        asked = asyncio.run_coroutine_threadsafe(ask(question), answering_loop())
+        try:
+            return asked.result(patience)
+        except TimeoutError:
+            asked.cancel()
+            return without_answer(question)
 
     return answer
 
@@ -46,7 +53,15 @@ def answering_loop() -> asyncio.AbstractEventLoop:
         made = asyncio.new_event_loop()
         loop = LOOPS.setdefault(process, made)
         if loop is made:
-            Thread(target=loop.run_forever, name="sansticket answers", daemon=True).start()
+            Thread(target=run_on, args=(loop,), name="sansticket answers", daemon=True).start()
         else:  # another thread was quicker
             made.close()
     return loop
+
+
+def run_on(loop: asyncio.AbstractEventLoop) -> None:
+    """Until somebody stops it.  What ends a program (SystemExit) ends a loop too, and is for who asked."""
+    while True:
+        with suppress(SystemExit, KeyboardInterrupt):
+            loop.run_forever()
+            return
