@@ -14,6 +14,7 @@ import trio.testing
 
 from sansticket import (
     ASK,
+    Abort,
     AcceptPeer,
     AlertDescription,
     ClientConnection,
@@ -856,6 +857,45 @@ def test_a_stream_that_was_aborted() -> None:
             await server.aclose()
 
     run(main)
+
+
+@pytest.mark.parametrize("how", ["abort", "command", "an answer"])
+def test_whoever_reads_hears_at_once_that_the_connection_has_ended(how: str) -> None:
+    """By somebody who does not read; its peer may say nothing more, and keep it open."""
+
+    async def prepare(question: PrepareTicket) -> Command:
+        raise RuntimeError("the store is on fire")
+
+    async def end(server: TLSStream) -> None:
+        await trio.sleep(0.5)
+        if how == "abort":
+            server.abort()
+        elif how == "command":
+            await server.command(Abort())
+        else:
+            await server.command(IssueTicket())
+            with pytest.raises(RuntimeError, match="the store is on fire"):
+                await server.send_all(b"hello")
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        client = TLSStream(one, ClientConnection(client_config(), NAME), linger=0.05)
+        connection = ServerConnection(server_config(num_tickets=0, answers={PrepareTicket: ASK}))
+        server = TLSStream(other, connection, answers={PrepareTicket: prepare}, linger=0.05)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end, server)
+            with (
+                trio.fail_after(1),
+                pytest.raises(trio.BrokenResourceError, match="aborted by the application"),
+            ):
+                await server.receive_some()
+        await trio.aclose_forcefully(client)
+        await trio.aclose_forcefully(server)
+
+    run_on_mock_clock(main)
 
 
 @pytest.mark.parametrize("by_observer", [True, False])

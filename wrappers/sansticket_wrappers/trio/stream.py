@@ -126,7 +126,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
                     if self._unwritten:
                         await self._write()
             finally:
-                self._leave_unwritten()
+                if (
+                    self._unwritten
+                ):  # the peer may be waiting for it; without a reader it leaves with what comes next
+                    self._wake_reader()
 
     async def send_eof(self) -> None:
         """Send close_notify: the peer can go on sending, and we receiving."""
@@ -210,10 +213,9 @@ class TLSStream(trio.abc.HalfCloseableStream):
         asked = self.connection.pending is not None
         return self._incoming is not None or bool(self._happened) or asked or unwritten
 
-    def _leave_unwritten(self) -> None:
-        """To whoever waits for the peer's bytes, which may be what the peer waits for.  If that is nobody, to the next
-        who comes."""
-        if self._unwritten and self._reading is not None:
+    def _wake_reader(self) -> None:
+        """Whoever waits for the peer's bytes looks what else there is to do."""
+        if self._reading is not None:
             self._reading.cancel()
 
     def _take_incoming(self) -> list[Event]:
@@ -345,6 +347,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
                 self._peer_closed = self._cut_off = True
             case events.ConnectionTerminated():
                 self._broken = TLSError(event)
+                self._wake_reader()
 
     async def _flush(self) -> None:
         async with self._outgoing:
