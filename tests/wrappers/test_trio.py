@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -433,6 +434,38 @@ def test_the_alert_comes_before_the_end_even_if_bytes_were_left_unread() -> None
                 nursery.start_soon(stream.send_all, b"GET / HTTP/1.1\r\n" + bytes(1_000_000))
                 assert (await read(stream))[:5] == bytes.fromhex("1503030002")
                 nursery.cancel_scope.cancel()
+
+    run(main)
+
+
+def test_the_end_is_not_destroyed_where_another_task_reads() -> None:
+    """What the peer says after it is dropped, and answered with no RST, as where nobody reads."""
+    size = 16_000  # with more, Trio would have told the sender to wait
+
+    async def handler(stream: TLSStream) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hear_that_it_is_closed, stream)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            await stream.send_all(bytes(size))
+            with trio.fail_after(PATIENCE / 2):
+                await stream.aclose()
+
+    async def hear_that_it_is_closed(stream: TLSStream) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.receive_some()
+
+    async def main() -> None:
+        async with serving(server_config(), handler, linger=PATIENCE) as port:
+            below = trio.socket.socket()
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await below.connect(("127.0.0.1", port))
+            client = TLSStream(trio.SocketStream(below), ClientConnection(client_config(), NAME))
+            async with client:
+                await client.do_handshake()
+                await trio.sleep(0.2)
+                await client.send_all(b"is there more?")
+                await trio.sleep(0.1)
+                assert await read(client) == bytes(size)
 
     run(main)
 

@@ -156,6 +156,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             return
         self._closed = True
+        self._wake_reader()  # what still comes is read here
         try:
             with trio.move_on_after(self._linger):
                 await self._say_goodbye()
@@ -205,6 +206,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             except trio.BrokenResourceError:
                 await self._lose()
                 raise
+            self._check()
         await self._step(self._take_incoming, receiving=True)
 
     def _has_begun(self) -> bool:
