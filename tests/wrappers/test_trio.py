@@ -470,6 +470,41 @@ def test_the_end_is_not_destroyed_where_another_task_reads() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("aborted", [False, True])
+def test_who_waits_for_room_holds_up_nobody_who_closes(aborted: bool) -> None:
+    """The last word is a few bytes, and is not to be missed: a slow peer would take the whole for cut off."""
+
+    async def main() -> None:
+        one, other = trio.testing.memory_stream_pair()
+        other.send_stream.wait_send_all_might_not_block_hook = trio.sleep_forever
+        client, server = over(one, other)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        await server.send_all(b"that was all")
+
+        async def wait_for_room() -> None:
+            with pytest.raises(trio.BrokenResourceError if aborted else trio.ClosedResourceError):
+                await server.wait_send_all_might_not_block()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_for_room)
+            await trio.sleep(1)
+            if aborted:
+                server.abort()
+                await trio.sleep(1)
+            await server.aclose()
+        assert await client.receive_some() == b"that was all"
+        if aborted:
+            with pytest.raises(trio.BrokenResourceError, match="internal_error"):
+                await client.receive_some()
+        else:
+            assert await client.receive_some() == b""
+        await trio.aclose_forcefully(client)
+
+    run_on_mock_clock(main)
+
+
 def test_a_client_that_does_not_trust_the_server_says_so() -> None:
     async def main() -> None:
         log: list[Event] = []

@@ -84,6 +84,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._outgoing = trio.StrictFIFOLock()
         self._busy: set[str] = set()
         self._reading: trio.CancelScope | None = None
+        self._waiting: trio.CancelScope | None = None
         self._incoming: bytes | bytearray | None = None
         self._happened: list[Event] = []
         self._telling = 0
@@ -122,14 +123,16 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await self.do_handshake()
             try:
                 async with self._outgoing:
-                    await self.transport.wait_send_all_might_not_block()
+                    with trio.CancelScope() as self._waiting:
+                        await self.transport.wait_send_all_might_not_block()
+                    self._check()
                     if self._unwritten:
                         await self._write()
             finally:
                 if (
                     self._unwritten
                 ):  # the peer may be waiting for it; without a reader it leaves with what comes next
-                    self._wake_reader()
+                    self._wake()
 
     async def send_eof(self) -> None:
         """Send close_notify: the peer can go on sending, and we receiving."""
@@ -156,7 +159,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await trio.lowlevel.checkpoint()
             return
         self._closed = True
-        self._wake_reader()  # what still comes is read here
+        self._wake()  # what still comes is read here, and room for our last word is not waited for
         try:
             with trio.move_on_after(self._linger):
                 await self._say_goodbye()
@@ -215,10 +218,11 @@ class TLSStream(trio.abc.HalfCloseableStream):
         asked = self.connection.pending is not None
         return self._incoming is not None or bool(self._happened) or asked or unwritten
 
-    def _wake_reader(self) -> None:
-        """Whoever waits for the peer's bytes looks what else there is to do."""
-        if self._reading is not None:
-            self._reading.cancel()
+    def _wake(self) -> None:
+        """Whoever waits for the peer, its bytes or room for ours, looks what else there is to do."""
+        for scope in (self._reading, self._waiting):
+            if scope is not None:
+                scope.cancel()
 
     def _take_incoming(self) -> list[Event]:
         data, self._incoming = self._incoming, None
@@ -349,7 +353,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
                 self._peer_closed = self._cut_off = True
             case events.ConnectionTerminated():
                 self._broken = TLSError(event)
-                self._wake_reader()
+                self._wake()
 
     async def _flush(self) -> None:
         async with self._outgoing:
