@@ -22,8 +22,8 @@ write (the answer to a KeyUpdate) waits with them; an alert does not.
 
 Time-outs are Trio's: put a cancel scope around what may take too long.  A ``receive_some`` or ``do_handshake``
 that was cancelled can be called again, and goes on where it was; a question that was open is asked again.  Where
-it was a write that was cancelled nothing more can be written, because nobody knows which half of a record was sent:
-amid the handshake that is the end of the stream.
+it was a write that was cancelled nothing more can be written, because nobody knows which half of a record was sent;
+what comes can still be read.  Amid the handshake that is the end of the stream.
 """
 
 from sansticket_wrappers.trio.stream import StreamOptions, TLSError, TLSStream
