@@ -63,7 +63,7 @@ class Driver(Facts):
         """Bytes of the record that has begun."""
         self._unsent: memoryview = memoryview(b"")
         self._accepted = 0
-        """Bytes of the caller's that are encrypted, and of which he has not been told: they are unsent."""
+        """Bytes of the caller's that are encrypted, and of which he has not been told: the last of them are unsent."""
         self._answers = 0
         """Bytes that reading has brought about, since all was sent."""
         self._ready = False
@@ -166,17 +166,18 @@ class Driver(Facts):
         if not plain:
             return self._encrypt(plain, call)
         done = 0
-        try:
-            while True:
+        while True:
+            try:
                 self._flush(call)
-                done, self._accepted = done + self._accepted, 0
-                if done == len(plain):
+            except BaseException as error:  # a signal's, too, whatever its handler raises
+                if done and call.is_over and isinstance(error, ssl.SSLWantWriteError | TimeoutError):
                     return done
-                self._accepted = self._encrypt(plain[done : done + CHUNK], call)
-        except (ssl.SSLWantWriteError, TimeoutError):
-            if done:
+                self._accepted += done
+                raise
+            done, self._accepted = done + self._accepted, 0
+            if done == len(plain):
                 return done
-            raise
+            self._accepted = self._encrypt(plain[done : done + CHUNK], call)
 
     def _encrypt(self, plain: memoryview, call: Call) -> int:
         try:

@@ -116,6 +116,11 @@ class Call:
         if not any(able):
             raise self._too_long()
 
+    @property
+    def is_over(self) -> bool:
+        """It may wait no more."""
+        return self._timeout is not None and self._left() <= 0.0
+
     def _left(self) -> float:
         return self._deadline - monotonic()
 
