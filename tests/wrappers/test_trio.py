@@ -927,12 +927,18 @@ def test_a_stream_that_was_aborted() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("how", ["abort", "command", "an answer"])
+@pytest.mark.parametrize("how", ["abort", "command", "an answer", "an observer"])
 def test_whoever_reads_hears_at_once_that_the_connection_has_ended(how: str) -> None:
     """By somebody who does not read; its peer may say nothing more, and keep it open."""
 
     async def prepare(question: PrepareTicket) -> Command:
+        if how == "an observer":
+            return SealTicket()
         raise RuntimeError("the store is on fire")
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if any(isinstance(event, TicketIssued) for event in happened):
+            raise RuntimeError("the store is on fire")
 
     async def end(server: TLSStream) -> None:
         await trio.sleep(0.5)
@@ -949,16 +955,15 @@ def test_whoever_reads_hears_at_once_that_the_connection_has_ended(how: str) -> 
         one, other = trio.testing.memory_stream_pair()
         client = TLSStream(one, ClientConnection(client_config(), NAME), linger=0.05)
         connection = ServerConnection(server_config(num_tickets=0, answers={PrepareTicket: ASK}))
-        server = TLSStream(other, connection, answers={PrepareTicket: prepare}, linger=0.05)
+        answers = {PrepareTicket: prepare}
+        server = TLSStream(other, connection, answers=answers, observe=observe, linger=0.05)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.do_handshake)
             nursery.start_soon(server.do_handshake)
+        why = "on fire" if how == "an observer" else "aborted by the application"
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end, server)
-            with (
-                trio.fail_after(1),
-                pytest.raises(trio.BrokenResourceError, match="aborted by the application"),
-            ):
+            with trio.fail_after(1), pytest.raises(trio.BrokenResourceError, match=why):
                 await server.receive_some()
         await trio.aclose_forcefully(client)
         await trio.aclose_forcefully(server)

@@ -218,6 +218,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
         asked = self.connection.pending is not None
         return self._incoming is not None or bool(self._happened) or asked or unwritten
 
+    def _break(self, error: Exception) -> None:
+        self._broken = error
+        self._wake()
+
     def _wake(self) -> None:
         """Whoever waits for the peer, its bytes or room for ours, looks what else there is to do."""
         for scope in (self._reading, self._waiting):
@@ -234,7 +238,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             happened = self.connection.receive_data(b"")
             for event in happened:
                 if isinstance(event, events.ConnectionTerminated):
-                    self._broken = TLSError(event)
+                    self._break(TLSError(event))
             self._happened += happened
             await self._tell()
 
@@ -251,7 +255,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
                 await self._observe(told)
             except Exception as error:
                 self._happened.clear()
-                self._broken = error
+                self._break(error)
                 with suppress(LocalProtocolError):  # nothing more can be said
                     self.connection.send(Abort())
                 raise
@@ -352,8 +356,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             case events.ConnectionTerminated(Reason.TRUNCATED) if self._https_compatible and self._ready:
                 self._peer_closed = self._cut_off = True
             case events.ConnectionTerminated():
-                self._broken = TLSError(event)
-                self._wake()
+                self._break(TLSError(event))
 
     async def _flush(self) -> None:
         async with self._outgoing:
@@ -369,7 +372,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             except BaseException as error:
                 self._cut_off, self._unwritten = True, False
                 if not (self._established or isinstance(error, Exception)):
-                    self._broken = trio.BrokenResourceError("cancelled while the handshake was written")
+                    self._break(trio.BrokenResourceError("cancelled while the handshake was written"))
                 raise
         self._unwritten, self._established = False, self._ready
 
