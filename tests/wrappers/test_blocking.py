@@ -329,6 +329,20 @@ def test_a_socket_that_another_thread_closes_amid_a_write(monkeypatch: pytest.Mo
             client.sendall(b"x")
 
 
+def test_a_socket_that_another_thread_closes_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``_sslobj`` is None from one moment to the next."""
+    with secured(for_client("ours"), for_server("theirs")) as (client, server):
+        assert isinstance(client, SSLSocket)
+        driver = client._sslobj
+        for look in (lambda: client.ssl_object, lambda: client.command(UpdateKeys())):  # type: ignore[attr-defined]
+            now = iter([driver, None])
+            with monkeypatch.context() as patch:
+                patch.setattr(SSLSocket, "_sslobj", property(lambda _, now=now: next(now)), raising=False)
+                assert look() in (None, driver.tls)  # type: ignore[func-returns-value]
+        client.sendall(b"hello")
+        assert server.recv(10) == b"hello"
+
+
 def test_a_socket_that_is_dropped_is_closed() -> None:
     """Nothing keeps it alive but whoever uses it: no collector has to find it."""
     gc.disable()

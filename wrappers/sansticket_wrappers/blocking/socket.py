@@ -24,7 +24,8 @@ class SSLSocket(ssl.SSLSocket):
 
         To be looked at; None where there is none: not yet connected, unwrapped, shut down or closed.
         """
-        return self._sslobj.tls if isinstance(self._sslobj, Driver) else None
+        driver = self._sslobj  # once: another thread may close it
+        return driver.tls if isinstance(driver, Driver) else None
 
     def command(self, command: Command) -> None:
         """Give the connection a command, ``IssueTicket()`` or ``UpdateKeys()``, and write what it causes to be sent.
@@ -32,6 +33,7 @@ class SSLSocket(ssl.SSLSocket):
         LocalProtocolError when the state does not allow it, ValueError where there is no TLS; TimeoutError and
         SSLWantWriteError as for ``send``: then what was not written leaves with the next call that writes.
         """
-        if not isinstance(self._sslobj, Driver):
+        driver = self._sslobj
+        if not isinstance(driver, Driver):
             raise ValueError(f"No SSL wrapper around {self}")
-        self._sslobj.command(command)
+        driver.command(command)
