@@ -129,9 +129,8 @@ class TLSStream(trio.abc.HalfCloseableStream):
                     if self._unwritten:
                         await self._write()
             finally:
-                if (
-                    self._unwritten
-                ):  # the peer may be waiting for it; without a reader it leaves with what comes next
+                # The peer may be waiting for that.  Without a reader it leaves with what comes next.
+                if self._unwritten:
                     self._wake()
 
     async def send_eof(self) -> None:
