@@ -1023,7 +1023,8 @@ def test_an_observer_hears_that_a_stream_was_aborted_amid_something_else(by_obse
     assert log.count(ConnectionTerminated) == 1
 
 
-def test_a_stream_whose_connection_was_interrupted_says_so() -> None:
+@pytest.mark.parametrize("amid", ["data", "an answer"])
+def test_a_stream_whose_connection_was_interrupted_says_so(amid: str) -> None:
     """Half a step is none to go on from: nobody waits for a peer that waits for us."""
     interrupted = False
     log: list[Event] = []
@@ -1036,27 +1037,33 @@ def test_a_stream_whose_connection_was_interrupted_says_so() -> None:
     async def observe(happened: Sequence[Event]) -> None:
         log.extend(happened)
 
+    async def prepare(question: PrepareTicket) -> Command:
+        return SealTicket()
+
     async def main() -> None:
         nonlocal interrupted
         one, other = trio.testing.memory_stream_pair()
-        connection = ClientConnection(client_config(padding=padding), NAME)
-        client = TLSStream(one, connection, observe=observe, linger=0.05)
-        server = TLSStream(other, ServerConnection(server_config()), linger=0.05)
+        config = server_config(padding=padding, num_tickets=0, answers={PrepareTicket: ASK})
+        answers = {PrepareTicket: prepare}
+        server = TLSStream(other, ServerConnection(config), answers=answers, observe=observe, linger=0.05)
+        client = TLSStream(one, ClientConnection(client_config(), NAME), linger=0.05)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.do_handshake)
             nursery.start_soon(server.do_handshake)
+        if amid == "an answer":
+            await server.command(IssueTicket())
         interrupted = True
         with pytest.raises(KeyboardInterrupt):
-            await client.send_all(b"hello")
+            await server.send_all(b"hello")
         interrupted = False
-        for call in (partial(client.send_all, b"x"), client.receive_some, client.send_eof):
+        for call in (partial(server.send_all, b"x"), server.receive_some, server.send_eof):
             with pytest.raises(trio.BrokenResourceError):
                 await call()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.aclose)
+            nursery.start_soon(server.aclose)
             with pytest.raises(trio.BrokenResourceError):
-                await server.receive_some()
-            await server.aclose()
+                await client.receive_some()
+            await client.aclose()
 
     run_on_mock_clock(main)
     assert sum(isinstance(event, ConnectionTerminated) for event in log) == 1

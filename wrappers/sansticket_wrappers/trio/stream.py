@@ -332,7 +332,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             with trio.move_on_after(self._answer_timeout):
                 command = await self._answers[type(question)](question)
             self._check()  # what was closed meanwhile has been answered
-            return self.connection.send(command)
+            return self._carry_out(lambda: self.connection.send(command))
         except Exception as error:
             self._check()
             if isinstance(question, OF_EARLY_DATA):
