@@ -447,6 +447,7 @@ def test_the_end_is_not_destroyed_where_another_task_reads() -> None:
             nursery.start_soon(hear_that_it_is_closed, stream)
             await trio.testing.wait_all_tasks_blocked(0.05)
             await stream.send_all(bytes(size))
+            said.set()
             with trio.fail_after(PATIENCE / 2):
                 await stream.aclose()
 
@@ -455,6 +456,8 @@ def test_the_end_is_not_destroyed_where_another_task_reads() -> None:
             await stream.receive_some()
 
     async def main() -> None:
+        nonlocal said
+        said = trio.Event()
         async with serving(server_config(), handler, linger=PATIENCE) as port:
             below = trio.socket.socket()
             below.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -462,11 +465,13 @@ def test_the_end_is_not_destroyed_where_another_task_reads() -> None:
             client = TLSStream(trio.SocketStream(below), ClientConnection(client_config(), NAME))
             async with client:
                 await client.do_handshake()
-                await trio.sleep(0.2)
+                await said.wait()
+                await trio.sleep(0.1)
                 await client.send_all(b"is there more?")
                 await trio.sleep(0.1)
                 assert await read(client) == bytes(size)
 
+    said: trio.Event
     run(main)
 
 
