@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
+from sansticket.accounts.reasons import reason_of
 from sansticket.codes import AlertDescription, ProtocolVersion
 from sansticket.commands import (
     AbortHandshake,
@@ -28,12 +29,15 @@ from sansticket.events import (
     HandshakeCompleted,
     LookUpSession,
     PrepareTicket,
+    Question,
     TicketIssued,
 )
 from sansticket.tickets.decision import FoundBy
 from sansticket.tickets.records import Check
 from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
+from sansticket.tickets.stores.revocations import Revocations
+from sansticket.tickets.stores.uses import ReusePolicy, TicketUses
 from tests.support.credentials import anchors, client_credential
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
@@ -161,6 +165,56 @@ def test_a_question_that_waits(
         assert pair.server.state.endswith("AskAdmitSession")
         pair.send("server", answer)
         assert resumed(pair) == expected
+
+
+MEANWHILE: Final = ("expiry", "revocation", "family", "nothing")
+
+
+def answered_later(
+    world: World,
+    way: Callable[..., ServerConfig],
+    versions: dict[str, Any],
+    answer: Command,
+    meanwhile: str,
+    **changes: Any,
+) -> None:
+    """What was true when the question was asked may be so no more when the answer comes."""
+    revocations, uses = Revocations(), TicketUses(policy=ReusePolicy.END_FAMILY)
+    tables = {"revocations": revocations, "ticket_uses": uses, "ticket_lifetime": 100}
+    pair = twice(world, way(world, **tables, **changes, **versions), versions)
+    question = pair.server.pending
+    assert isinstance(question, AdmitSession | ClaimSession)
+    family = question.session.family
+    world.clock.forward(100 if meanwhile == "expiry" else 99)
+    if meanwhile == "revocation":
+        revocations.revoke_family(family, world.clock())
+    elif meanwhile == "family":
+        uses.end_family(family, world.clock(), world.clock() + 100)
+    pair.send("server", answer)
+    goes_on = meanwhile == "nothing"
+    assert resumed(pair) == goes_on
+    assert failed_checks(pair) == ([] if goes_on else [meanwhile])
+    assert reason_of(record(pair)) == ("" if goes_on else meanwhile)
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_a_session_that_ends_while_the_application_thinks(
+    world: World, way: Callable[..., ServerConfig], versions: dict[str, Any], meanwhile: str
+) -> None:
+    answered_later(world, way, versions, SessionAdmitted(), meanwhile, answers={AdmitSession: ASK})
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize("way", [by_cache, by_hook, by_store])
+@pytest.mark.parametrize("question", [AdmitSession, ClaimSession])
+def test_a_session_for_single_use_that_ends_while_somebody_is_asked(
+    world: World, way: Callable[..., ServerConfig], question: type[Question], meanwhile: str
+) -> None:
+    """That it is given to nobody any more is no sign that it was used before."""
+    answers: dict[type[Question], Any] = {ClaimSession: lambda _: SessionClaimed(), question: ASK}
+    answer = SessionAdmitted() if question is AdmitSession else SessionClaimed()
+    single = {"single_use_tickets": True, "answers": answers}
+    answered_later(world, way, {"versions": VERSIONS["1.3"]}, answer, meanwhile, **single)
 
 
 def test_the_end(world: World, way: Callable[..., ServerConfig], versions: dict[str, Any]) -> None:

@@ -49,6 +49,8 @@ class AskClaimSession(Asking, Generic[After]):
         return SessionClaimed()
 
     def on_session_claimed(self, command: SessionClaimed, flight: Flight) -> After:
+        if failed := search.no_more(self.candidate, flight.now):
+            return search.settle(self.candidate, failed, flight=flight)
         taken = ClaimSession in self.candidate.rules.config.answers
         return claimed(self.candidate, self.spent, flight, taken=taken)
 

@@ -22,13 +22,12 @@ def check_policy(
     config: ServerConfig, session: Session, context: bytes, server_name: str | None, now: float
 ) -> tuple[Check, ...]:
     """Each condition with the numbers behind it."""
-    age = session.age(now)
     needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
     chain = session.peer_certificates
     has_certificate = bool(chain) or not needs_certificate
     again = check_certificates_again(config, chain, None, now) if chain else ()
     return (
-        Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s"),
+        check_expiry(session, now),
         check_authentication_age(config, session, now),
         SAME_CONTEXT
         if hmac.compare_digest(session.session_id_context, context)
@@ -43,6 +42,12 @@ def check_policy(
         NO_CERTIFICATE_LACKS if has_certificate else LACKS_CERTIFICATE,
         *again,
     )
+
+
+def check_expiry(session: Session, now: float) -> Check:
+    """Its lifetime is not over."""
+    age = session.age(now)
+    return Check("expiry", age < session.lifetime, f"age {age:.3f} s, lifetime {session.lifetime} s")
 
 
 def check_revocations(revocations: Revocations, session: Session, key_name: bytes) -> Check:

@@ -7,9 +7,10 @@ What a client shows is looked at in its order, and the first session that is usa
     neither    in TLS 1.3 perhaps the name of an external PSK: ``psks``
 
 A session that was taken back (``revocations``) is judged no further: no binder is looked at.
-When a session has passed every check the application has the last word (AskAdmitSession).  Only then is it used up,
-where sessions are for single use (``claims``), and its use noted, where somebody remembers uses (``reuse``).  One that
-was used before is not usable, and the search goes on.  ``resolve`` says what all the decisions together mean.
+When a session has passed every check the application has the last word (AskAdmitSession); what has ended until its
+answer came does not go on (``no_more``).  Only then is it used up, where sessions are for single use (``claims``), and
+its use noted, where somebody remembers uses (``reuse``).  One that was used before is not usable, and the search goes
+on.  ``resolve`` says what all the decisions together mean.
 
 What is of one version is its ``Rules``: what is shown, how a session is judged, and how the hello is answered.
 The questions are the same in both, but a state says in which version it is and where it leads: so they
@@ -34,7 +35,7 @@ from sansticket.errors import Fault, LocalProtocolError
 from sansticket.events import AdmitSession, DecideTicket, LookUpSession, OpenTicket
 from sansticket.handshake.machine.flight import Flight
 from sansticket.handshake.machine.state import Asking
-from sansticket.handshake.server.policy import check_revocations
+from sansticket.handshake.server.policy import check_expiry, check_revocations
 from sansticket.handshake.server.reuse import ended_family, noted, remembered, used_up
 from sansticket.handshake.server.rules import (
     After,
@@ -347,10 +348,25 @@ class AskAdmitSession(Asking, Generic[After]):
         return SessionAdmitted()
 
     def on_session_admitted(self, command: SessionAdmitted, flight: Flight) -> After:
+        if failed := no_more(self.candidate, flight.now):
+            return settle(self.candidate, failed, flight=flight)
         return admitted(self.candidate, flight)
 
     def on_session_refused(self, command: SessionRefused, flight: Flight) -> After:
         return settle(self.candidate, Check("admission", False, command.why or "refused"), flight=flight)
+
+
+def no_more(candidate: Candidate[After], now: float) -> Check | None:
+    """Why a session that had passed every check cannot go on any more: an answer was waited for, and meanwhile it has
+    expired, or was taken back."""
+    config, session = candidate.rules.config, candidate.session
+    checks: tuple[Check, ...] = (check_expiry(session, now),)
+    if config.revocations is not None:
+        checks = (*checks, check_revocations(config.revocations, session, candidate.key_name))
+    failed = next((check for check in checks if not check.passed), None)
+    if failed is None and config.ticket_uses is not None:
+        failed = ended_family(config.ticket_uses, session)
+    return failed
 
 
 def admitted(candidate: Candidate[After], flight: Flight) -> After:
