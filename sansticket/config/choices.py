@@ -87,6 +87,6 @@ class ResumedCertificates(Enum):
     """Nothing: they were verified when the session was made.  ``max_session_age`` bounds how long ago that can be, and
     a client that verifies offers no session beyond the end of the server's certificate."""
     CHECK_VALIDITY = "check validity"
-    """None of the chain has expired since."""
+    """None of the chain has expired since.  What had expired before was of no use then, and does not count now."""
     VERIFY = "verify the chain again"
     """The whole chain, against the trust anchors of today."""

@@ -30,7 +30,7 @@ from sansticket.crypto.inspection import (
     require_strength,
     unreadable,
 )
-from sansticket.crypto.paths.diagnosis import all_valid, diagnose, when_valid
+from sansticket.crypto.paths.diagnosis import all_valid, diagnose, has_ended, when_valid
 from sansticket.crypto.paths.policies import check_policies
 from sansticket.crypto.paths.profile import Role, extension_policies
 from sansticket.crypto.signatures import MIN_RSA_BITS
@@ -84,12 +84,15 @@ def ders(path: "Sequence[x509.Certificate]") -> tuple[bytes, ...]:
     return tuple([certificate.public_bytes(Encoding.DER) for certificate in path])
 
 
-def check_validity(chain: Sequence[bytes], now: datetime) -> None:
-    """Check that every certificate of a chain (DER) is valid at ``now``, and nothing else.
+def check_validity(chain: Sequence[bytes], now: datetime, then: datetime) -> None:
+    """Check that of a chain (DER, not empty) that was verified ``then`` the first certificate is valid at ``now``, that
+    none of the others has ended since, and nothing else.
 
-    For chains that were verified before.  Fault CERTIFICATE_EXPIRED, CERTIFICATE_MALFORMED.
+    What had ended before was of no use: there are many chains with an authority's certificate by an older one, which
+    expired long ago.  Fault CERTIFICATE_EXPIRED, CERTIFICATE_MALFORMED.
     """
-    certificates = [load(der) for der in chain]
+    first, *others = [load(der) for der in chain]
+    certificates = [first, *[other for other in others if has_ended(other, then, now)]]
     if not all_valid(certificates, now):
         raise Fault(Reason.CERTIFICATE_EXPIRED, when_valid(certificates, now))
 

@@ -170,10 +170,10 @@ def test_the_bounds_of_the_validity_belong_to_it() -> None:
         (certificate.not_valid_after_utc, second),
     ):
         verify_server_chain(server_credential().chain, anchors(), NAME, bound)
-        check_validity(server_credential().chain, bound)
+        check_validity(server_credential().chain, bound, NOW)
         for check in (
             lambda when: verify_server_chain(server_credential().chain, anchors(), NAME, when),
-            lambda when: check_validity(server_credential().chain, when),
+            lambda when: check_validity(server_credential().chain, when, NOW),
         ):
             for when in (bound + outside, (bound + outside).replace(tzinfo=None)):
                 with pytest.raises(Fault) as caught:
@@ -273,7 +273,7 @@ def test_what_is_said_of_a_certificate_that_is_not_valid_now() -> None:
     assert said.endswith(f" is valid from {since} to {until}, and now it is {now} (UTC)")
     assert said.startswith(f"CN={NAME}")
     with pytest.raises(Fault) as caught:
-        check_validity(chain, NOW)
+        check_validity(chain, NOW, NOW)
     assert caught.value.detail == said
     middle = subordinate(authority(), end=-DAY)
     said = refused(Reason.CERTIFICATE_EXPIRED, with_chain(middle.issue(NAME), middle).chain_der)
@@ -285,7 +285,7 @@ def test_what_is_said_of_one_whose_subject_cannot_be_read() -> None:
     honest, name = authority().issue("unneeded", start=3 * DAY, end=-DAY).chain_der[0], b"\x08unneeded"
     stranger = changed(honest, honest.replace(name, b"\x08\xff" + name[2:], 1))
     with pytest.raises(Fault) as caught:
-        check_validity([*server_credential().chain, stranger], NOW)
+        check_validity([*server_credential().chain, stranger], NOW, NOW - 2 * DAY)
     assert caught.value.reason is Reason.CERTIFICATE_EXPIRED
     assert caught.value.detail.startswith("one whose subject cannot be read is valid from ")
 
@@ -511,7 +511,7 @@ def test_what_is_no_certificate(garbage: bytes) -> None:
         refused(Reason.CERTIFICATE_MALFORMED, chain)
         client_refused(Reason.CERTIFICATE_MALFORMED, chain)
         with pytest.raises(Fault) as caught:
-            check_validity(chain, NOW)
+            check_validity(chain, NOW, NOW)
         assert caught.value.reason is Reason.CERTIFICATE_MALFORMED
 
 

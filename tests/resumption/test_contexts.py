@@ -14,9 +14,11 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
+from sansticket.codes import ProtocolVersion
 from sansticket.commands import AcceptPeer, ResolveTicket, SealTicket, UseConfig
 from sansticket.config.choices import ASK, ClientAuthentication, ResumedCertificates
 from sansticket.config.server import ServerConfig
+from sansticket.crypto.certificates import Credential
 from sansticket.errors import ConfigError, Reason
 from sansticket.events import (
     DecideTicket,
@@ -34,13 +36,14 @@ from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.wire.extensions.negotiation import ServerNameAck
 from sansticket.wire.messages.tls13 import EncryptedExtensions
-from tests.support.certificates import authority, new_authority
+from tests.support.certificates import authority, client_identity, new_authority, server_identity
 from tests.support.credentials import (
     anchors,
     anchors_of,
     client_credential,
     credential_of,
     server_credential,
+    subordinate,
 )
 from tests.support.hostile_client import HostileClient
 from tests.support.pair import ConnectionPair
@@ -241,6 +244,32 @@ def test_a_client_certificate_that_has_expired_since(
     assert resumed(pair) == good
     assert failed_checks(pair) == ([] if good else ["certificates"])
     assert pair.server.peer_certificates == (SHORT_LIVED.chain if good else ())
+
+
+@pytest.mark.parametrize("how", list(ResumedCertificates))
+@pytest.mark.parametrize(("begins", "ends"), [(-2, -1), (-2, 1), (-2, 3), (1, 3), (2, 3)])
+@pytest.mark.parametrize("of_client", [True, False])
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2])
+def test_a_certificate_beside_the_path_that_is_not_valid(
+    world: World, version: int, of_client: bool, begins: int, ends: int, how: ResumedCertificates
+) -> None:
+    """In the full handshake nobody minded: then it ends no session either, if it has not expired since.  Many chains
+    have an authority's certificate by an older one, which nobody needs any more."""
+    start, end = (timedelta(seconds=hours * HOUR) for hours in (-begins, ends))
+    beside = subordinate(authority(), "an older one", start=start, end=end).der
+    identity = client_identity() if of_client else server_identity()
+    shown = {"credentials": [Credential((*identity.chain_der, beside), identity.key)]}
+    checks_again = {"resumed_certificates": how, "versions": [version], "ticket_lifetime": DAY}
+    config = world.server(versions=[version], **shown)
+    client = world.client(versions=[version], resumed_certificates=how)
+    if of_client:
+        config = world.server(client_authentication=OPTIONAL, trust_anchors=anchors(), **checks_again)
+        client = world.client(versions=[version], **shown)
+    session = world.session(config, client=client)
+    assert len(session.peer_certificates) == (1 if of_client else 2)
+    world.clock.forward(1.5 * HOUR)
+    expired_since = ends == 1 and how is ResumedCertificates.CHECK_VALIDITY
+    assert resumed(world.connect(config, session, client=client)) is not expired_since
 
 
 @pytest.mark.parametrize("how", list(ResumedCertificates))

@@ -106,6 +106,11 @@ def _is_valid(certificate: "x509.Certificate", now: datetime) -> bool:
     return certificate.not_valid_before_utc <= _in_utc(now) <= certificate.not_valid_after_utc
 
 
+def has_ended(certificate: "x509.Certificate", then: datetime, now: datetime) -> bool:
+    """Whether its time was over between the two."""
+    return _in_utc(then) <= certificate.not_valid_after_utc < _in_utc(now)
+
+
 def _in_utc(now: datetime) -> datetime:
     return now if now.tzinfo else now.replace(tzinfo=UTC)
 

@@ -130,7 +130,7 @@ def check_certificates(
     """What the config asks for; at least, where servers are verified, that the server's certificate has not ended."""
     chain = session.peer_certificates
     if config.resumed_certificates is not ResumedCertificates.REUSE:
-        return check_certificates_again(config, chain, server_name, now)
+        return check_certificates_again(config, session, server_name, now)
     if not chain or not config.somebody_verifies:
         return ()
     end = end_of_validity(chain[0])

@@ -164,16 +164,17 @@ def verified_path(config: ServerConfig, chain: Sequence[bytes], now: float) -> t
 
 
 def check_certificates_again(
-    config: Config, chain: Sequence[bytes], server_name: str | None, now: float
+    config: Config, session: Session, server_name: str | None, now: float
 ) -> tuple[Check, ...]:
     """What the config wants to know again of the certificates in a session, before it goes on."""
-    how = config.resumed_certificates
+    how, chain = config.resumed_certificates, session.peer_certificates
     if how is ResumedCertificates.REUSE or not chain:
         return ()
     try:
         signing_key_of(chain[0], config.min_rsa_bits)
         if how is ResumedCertificates.CHECK_VALIDITY:
-            check_validity(chain, datetime.fromtimestamp(now, UTC))
+            then = datetime.fromtimestamp(session.authenticated_at, UTC)
+            check_validity(chain, datetime.fromtimestamp(now, UTC), then)
         else:
             verify_chain_default(config, chain, server_name, now)
     except Fault as fault:

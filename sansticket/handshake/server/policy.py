@@ -25,7 +25,7 @@ def check_policy(
     needs_certificate = config.client_authentication is ClientAuthentication.REQUIRED
     chain = session.peer_certificates
     has_certificate = bool(chain) or not needs_certificate
-    again = check_certificates_again(config, chain, None, now) if chain else ()
+    again = check_certificates_again(config, session, None, now) if chain else ()
     return (
         check_expiry(session, now),
         check_authentication_age(config, session, now),
