@@ -15,6 +15,7 @@ from sansticket import (
     HandshakeCompleted,
     Reason,
     RejectPeer,
+    ResumedCertificates,
     Session,
     SessionNotAdopted,
     TicketReceived,
@@ -117,6 +118,11 @@ def test_a_certificate_that_has_expired() -> None:
 def test_a_session_without_a_certificate() -> None:
     session = evolve(imported(), peer_certificates=())
     assert refused(client_config(), session) is Reason.NO_SERVER_CERTIFICATE
+    for chain in (server_credential().chain, [authority().der]):  # it would not show whose the session is
+        with pytest.raises(SessionNotAdopted) as caught:
+            adopt_session(client_config(), session, NAME, chain)
+        assert caught.value.reason is Reason.NO_SERVER_CERTIFICATE
+        assert adopt_session(ClientConfig(verify_peer=False), session, NAME, chain).peer_certificates == ()
 
 
 def test_an_intermediate_comes_from_outside() -> None:
@@ -126,6 +132,24 @@ def test_an_intermediate_comes_from_outside() -> None:
     assert len(session.peer_certificates) == 1
     assert refused(client_config(), session) is Reason.CERTIFICATE_UNTRUSTED
     assert adopt_session(client_config(), session, NAME, [intermediate.der]).server_name == NAME
+
+
+@pytest.mark.parametrize("how", list(ResumedCertificates))
+def test_an_intermediate_is_there_when_the_chain_is_looked_at_again(how: ResumedCertificates) -> None:
+    """What was given is the chain of the session from then on, as if the server had shown it to us."""
+    middle = subordinate(authority())
+    identity = with_chain(middle.issue(NAME), middle)
+    server = server_config(credentials=[credential_of(identity)])
+    config = client_config(resumed_certificates=how)
+    session = imported(server, config)
+    assert session.peer_certificates == identity.chain_der[:1]
+    adopted = adopt_session(config, session, NAME, [middle.der])
+    assert adopted.peer_certificates == identity.chain_der
+    assert adopt_session(config, adopted, NAME, [middle.der]) == adopted
+    pair = ConnectionPair(config, server, server_name=NAME, session=adopted)
+    pair.pump()
+    assert pair.event("server", HandshakeCompleted).resumed
+    assert pair.client.peer_certificates == identity.chain_der
 
 
 def test_a_client_that_verifies_nobody() -> None:

@@ -46,8 +46,8 @@ def adopt_session(
     The certificates in the session are verified as in a handshake: against the trust anchors and the name, at the
     time of the config's clock; by the function that answers ``VerifyPeer``, where there is one; not at all with
     ``verify_peer=False``.  An SSL_SESSION holds the server's own certificate only: ``intermediates`` (DER) are
-    those between it and the trust anchors.  It holds no OCSP response: under ``require_stapling`` none is adopted, and
-    with ``request_stapling`` none whose certificate must be stapled.
+    those between it and the trust anchors, and are in what is adopted.  It holds no OCSP response: under
+    ``require_stapling`` none is adopted, and with ``request_stapling`` none whose certificate must be stapled.
 
     Who the client was in that session nobody can tell from it.  Adopt one that was made with a client certificate only
     for a config with the credential of that certificate: it goes on as that client.
@@ -64,11 +64,15 @@ def adopt_session(
             Reason.CERTIFICATE_NAME_MISMATCH,
             f"the session is for {plain(session.server_name)}, not for {name}",
         )
+    shown = session.peer_certificates
+    chain = (*shown, *[one for one in intermediates if one not in shown]) if shown else ()
     try:
-        _verify(config, (*session.peer_certificates, *intermediates), name)
+        _verify(config, chain, name)
     except Fault as fault:
         raise SessionNotAdopted(fault.reason, fault.detail) from None
-    return evolve(session, session_id_context=config.session_context, server_name=name)
+    return evolve(
+        session, session_id_context=config.session_context, server_name=name, peer_certificates=chain
+    )
 
 
 def _verify(config: ClientConfig, chain: tuple[bytes, ...], name: str | None) -> None:
