@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hmac
 import os
+from contextlib import nullcontext
 from hashlib import sha3_512
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import field, frozen
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from sansticket import (
     CipherSuite,
+    ClientAuthentication,
     ConfigError,
     GnuTLSTicketKeys,
     GoTicketKey,
@@ -31,6 +33,8 @@ from sansticket import (
     TicketKeyRing,
     TicketStatus,
 )
+from tests.support.configs import server_config
+from tests.support.credentials import anchors
 from tests.support.edits import flipped
 from tests.support.inputs import WRONG_BYTES
 from tests.support.records import DUPLICATES
@@ -79,7 +83,7 @@ class Encounter:
     server_name: str | None = "server.example"
     session_id_context: bytes = b"context"
     hello: Any = None
-    config: Any = None
+    config: Any = field(factory=server_config)
 
 
 @pytest.mark.parametrize("suite", PLAINTEXTS)
@@ -103,6 +107,19 @@ def test_a_session_of_gnutls(suite: CipherSuite) -> None:
         assert (found.server_name, found.session_id_context) == (
             ("server.example", b"context") if unbound else (None, b"")
         )
+
+
+@pytest.mark.parametrize("asks", list(ClientAuthentication))
+def test_a_certificate_is_not_seen_and_asked_for_again(asks: ClientAuthentication) -> None:
+    """Also where it is welcome only: a client that had one does not go on as nobody."""
+    keys = GnuTLSTicketKeys(SECRET, ring(), resume_unbound=True)
+    plaintext = bytes.fromhex(PLAINTEXTS[CipherSuite.AES_128_GCM_SHA256][0])
+    opened = keys.open(ticket_of(plaintext, int(NOW) // PERIOD), NOW).plaintext
+    encounter = Encounter(config=server_config(client_authentication=asks, trust_anchors=anchors()))
+    with nullcontext() if asks is ClientAuthentication.NONE else pytest.raises(SessionFormatError):
+        assert keys.codec.decode(opened or b"", NOW, encounter).server_name == "server.example"
+    sealed = keys.open(keys.seal(keys.codec.encode(ORDINARY), NOW, os.urandom), NOW).plaintext
+    assert keys.codec.decode(sealed or b"", NOW, encounter) == ORDINARY
 
 
 @pytest.mark.parametrize("expiration", [3600, 7200, 100])

@@ -16,19 +16,32 @@ from time import process_time
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sansticket import CaddyTicketKeys, ConfigError, GoTicketKey, GoTicketKeys, Session, SessionFormatError
+from sansticket import (
+    AcceptPeer,
+    CaddyTicketKeys,
+    ClientAuthentication,
+    ConfigError,
+    GoTicketKey,
+    GoTicketKeys,
+    Session,
+    SessionFormatError,
+    VerifyPeer,
+)
 from sansticket.codes import CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.go.codec import LIFETIME, GoCodec
+from tests.support.configs import server_config
+from tests.support.credentials import anchors, client_credential
 from tests.support.inputs import BROKEN_ENTROPY, WRONG_BYTES
 from tests.support.records import DUPLICATES
+from tests.support.resumption import World, received, resumed
 from tests.support.sessions import NOW, ORDINARY, ORDINARY_12, repeatable_entropy, sessions
 
 KEY = GoTicketKey(bytes(range(32)))
@@ -178,7 +191,7 @@ class Encounter:
     server_name: str | None = "server.example"
     session_id_context: bytes = b"context"
     hello: Any = None
-    config: Any = None
+    config: Any = field(factory=server_config)
 
 
 @pytest.mark.parametrize("name", GO)
@@ -281,6 +294,31 @@ def test_certificates_of_somebody_whom_nobody_verified() -> None:
     assert GoCodec().decode(GoCodec().encode(shown), NOW).peer_certificates == ()
     verified = evolve(shown, verified_chain=(b"leaf", b"issuer", b"root"))
     assert GoCodec().decode(GoCodec().encode(verified), NOW) == verified
+
+
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2])
+@pytest.mark.parametrize("asks", list(ClientAuthentication))
+@pytest.mark.parametrize("verifier", ["the application", "trust anchors"])
+def test_a_certificate_that_nobody_verified_is_asked_for_again(
+    version: int, asks: ClientAuthentication, verifier: str
+) -> None:
+    """Also where it is welcome only: a client does not go on as nobody."""
+    world = World()
+    anybody = {VerifyPeer: lambda _: AcceptPeer()} if verifier == "the application" else {}
+    can_ask = asks is not ClientAuthentication.NONE or version == ProtocolVersion.TLS_1_3
+    config = world.server(
+        versions=[version],
+        ticket_keys=GoTicketKeys((KEY,)),
+        client_authentication=asks,
+        trust_anchors=anchors(),
+        answers=anybody if can_ask else {},
+    )
+    client = world.client(versions=[version], credentials=[client_credential()])
+    first = world.connect(config, client=client)
+    pair = world.connect(config, received(first)[0], client=client)
+    assert pair.server.peer_certificates == first.server.peer_certificates
+    assert bool(pair.server.peer_certificates) is (asks is not ClientAuthentication.NONE)
+    assert resumed(pair) is (asks is ClientAuthentication.NONE or not anybody)
 
 
 def test_a_ticket_of_quic() -> None:

@@ -42,6 +42,7 @@ from sansticket.tickets.keys.protection import (
     OpenedTicket,
     SessionCodec,
     TicketKeys,
+    asks_for_certificate,
 )
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.values import frozen
@@ -89,6 +90,8 @@ class GnuTLSCodec:
         if not plaintext.startswith(MARK):
             return self.sealing.decode(plaintext, now, encounter)
         session = _session_in(Source(plaintext[len(MARK) :]))
+        if encounter is not None and asks_for_certificate(encounter):
+            raise SessionFormatError("whether its client showed a certificate is not seen")
         if encounter is None or not self.resume_unbound:
             return session
         name, context = encounter.server_name, encounter.session_id_context
@@ -117,7 +120,7 @@ class GnuTLSTicketKeys:
     """The ``ticket_keys`` of a server that takes the place of one in GnuTLS, or stands beside it.
 
     GnuTLS's TLS 1.3 tickets open, with SUCCESS_RENEW; ``sealing`` seals, and opens its own, which GnuTLS does not.
-    A client's certificate in one of GnuTLS's tickets is not seen: where one is required its session does not resume.
+    A client's certificate in one of GnuTLS's tickets is not seen: where one is asked for its session does not resume.
 
     Safe to be used by many threads if ``sealing`` is.
     """

@@ -75,6 +75,11 @@ class Encounter(Protocol):
         ...
 
 
+def asks_for_certificate(encounter: Encounter) -> bool:
+    """Whether a full handshake would ask the client for its certificate: who had one must not go on as nobody."""
+    return bool(encounter.config.client_authentication.value != "none")
+
+
 class SessionCodec(Protocol):
     """How a session is written in the plaintext of a ticket."""
 

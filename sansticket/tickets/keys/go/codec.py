@@ -22,7 +22,7 @@ from attrs import evolve
 
 from sansticket.codes import ProtocolVersion
 from sansticket.tickets.encoding import Source
-from sansticket.tickets.keys.protection import Encounter
+from sansticket.tickets.keys.protection import Encounter, asks_for_certificate
 from sansticket.tickets.session import Session, SessionFormatError
 from sansticket.values import frozen
 
@@ -49,8 +49,10 @@ class GoCodec:
     both are read.  ``resume_unbound``: a session without our entry is taken for one of the name that its client asks
     for now, and of the server's context.
 
-    A client's certificates count only if the ticket has the path by which somebody verified them.  Go's times end seven
-    days after ``created_at``: ours is set back, so that a session ends there when it does here.
+    A client's certificates count only if the ticket has the path by which somebody verified them.  Without it the
+    session is nobody's, and goes on where clients are not asked for certificates; where they are, they are asked again,
+    in a full handshake, as by Go.  Go's times end seven days after ``created_at``: ours is set back, so that a session
+    ends there when it does here.
     """
 
     resume_unbound: bool = False
@@ -88,6 +90,8 @@ class GoCodec:
         if kind != SERVER:
             raise SessionFormatError("a client's session in a ticket")
         path = (chain[0], *paths[0]) if chain and paths else ()
+        if chain and not path and encounter is not None and asks_for_certificate(encounter):
+            raise SessionFormatError("a client's certificate that nobody verified")
         session = Session(
             version=version,
             cipher_suite=suite,
