@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -231,6 +232,35 @@ def test_the_protocol_is_the_one_that_is_selected_now(world: World) -> None:
         pair = world.pair(session, server=server, client=client, early=b"early")
         pair.pump()
         assert said(pair) == expected
+
+
+def test_a_ticket_of_a_resumption_says_what_holds_now(world: World) -> None:
+    """Not what the session before it said: its limit, its protocol, its suite, its name."""
+    suites = (CipherSuite.AES_128_GCM_SHA256, CipherSuite.CHACHA20_POLY1305_SHA256)
+    client = world.client_config(alpn_protocols=(b"http/1.1", b"h2"), resume_with_other_name=True)
+    before = world.server_config(cipher_suites=suites[:1], alpn_protocols=(b"h2",))
+    server = partial(
+        world.server_config,
+        cipher_suites=suites[1:],
+        alpn_protocols=(b"http/1.1",),
+        resume_with_other_name=True,
+    )
+    for limit in (0, 5, 2 * LIMIT):
+        now = server(max_early_data=limit)
+        pair = world.pair(world.session(before, client), server=now, client=client, server_name="127.0.0.1")
+        pair.pump()
+        done = pair.event("server", HandshakeCompleted)
+        assert done.resumed
+        (ours,), (theirs,) = pair.events("server", TicketIssued), pair.events("client", TicketReceived)
+        for session in (ours.session, theirs.session):
+            assert (session.max_early_data, session.alpn, session.cipher_suite) == (
+                limit,
+                b"http/1.1",
+                suites[1],
+            )
+        assert (ours.session.server_name, theirs.session.server_name) == (None, "127.0.0.1")
+        assert done.session is not None
+        assert (done.session.max_early_data, done.session.server_name) == (LIMIT, "server.example")
 
 
 def test_no_protocol_equals_no_protocol(world: World) -> None:
