@@ -83,18 +83,14 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._turn = trio.Lock()
         self._outgoing = trio.StrictFIFOLock()
         self._busy: set[str] = set()
-        self._reading: trio.CancelScope | None = None
-        self._waiting: trio.CancelScope | None = None
+        self._waits: set[trio.CancelScope] = set()
         self._incoming: bytes | bytearray | None = None
         self._happened: list[Event] = []
-        self._telling = 0
-        """How many of these the observer is being told."""
+        self._telling = 0  # so many of these is the observer being told
         self._received = bytearray()
         self._ready = False
-        self._established = False
-        """The handshake is done, and what it said last is written."""
-        self._unwritten = True
-        """There may be bytes that nobody has in hand."""
+        self._established = False  # the handshake is done, and what it said last is written
+        self._unwritten = True  # there may be bytes that nobody has in hand
         self._holds_back = False
         """A server before its first write: there may be tickets to send."""
         self._peer_closed = False
@@ -123,7 +119,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await self.do_handshake()
             try:
                 async with self._outgoing:
-                    with trio.CancelScope() as self._waiting:
+                    with self._wait():
                         await self.transport.wait_send_all_might_not_block()
                     self._check()
                     if self._unwritten:
@@ -203,7 +199,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         self._check()
         if not self._has_begun():
             try:
-                with trio.CancelScope() as self._reading:
+                with self._wait():
                     self._incoming = await self.transport.receive_some(READ_SIZE)
             except trio.BrokenResourceError:
                 await self._lose()
@@ -223,9 +219,18 @@ class TLSStream(trio.abc.HalfCloseableStream):
 
     def _wake(self) -> None:
         """Whoever waits for the peer, its bytes or room for ours, looks what else there is to do."""
-        for scope in (self._reading, self._waiting):
-            if scope is not None:
-                scope.cancel()
+        for scope in self._waits:
+            scope.cancel()
+
+    @contextmanager
+    def _wait(self) -> Iterator[None]:
+        """For the peer's bytes or for room, until it is there or somebody ``wakes`` who waits."""
+        with trio.CancelScope() as scope:
+            self._waits.add(scope)
+            try:
+                yield
+            finally:
+                self._waits.discard(scope)
 
     def _take_incoming(self) -> list[Event]:
         data, self._incoming = self._incoming, None

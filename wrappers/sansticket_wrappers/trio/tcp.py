@@ -85,13 +85,7 @@ async def serve_tls_over_tcp(
             return
         async with TLSStream(transport, connection, answers=answers, **options) as stream:
             if await _completes(stream, timeout):
-                try:
-                    await handler(stream)
-                except trio.Cancelled:
-                    raise  # nothing is said then
-                except BaseException:
-                    stream.abort()
-                    raise
+                await _handle(stream, handler)
 
     await trio.serve_tcp(serve, port, host=host, task_status=task_status)
 
@@ -107,3 +101,14 @@ async def _completes(stream: TLSStream, timeout: float) -> bool:
         log.exception("a TLS handshake failed")
         return False
     return True
+
+
+async def _handle(stream: TLSStream, handler: Callable[[TLSStream], Awaitable[object]]) -> None:
+    """An alert for its client where it raises."""
+    try:
+        await handler(stream)
+    except trio.Cancelled:
+        raise  # nothing is said then
+    except BaseException:
+        stream.abort()
+        raise
