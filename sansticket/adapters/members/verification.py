@@ -13,6 +13,8 @@ POSSIBLE_VERIFY_FLAGS: Final = (
     ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_STRICT | ssl.VerifyFlags(0x80000)  # partial chain
 )
 
+CRL_FLAGS: Final = ssl.VERIFY_CRL_CHECK_LEAF | ssl.VERIFY_CRL_CHECK_CHAIN
+
 
 class VerificationMembers(Members):
     """``verify_mode`` and what hangs together with it."""
@@ -61,7 +63,10 @@ class VerificationMembers(Members):
 
     @property
     def verify_flags(self) -> ssl.VerifyFlags:
-        """The flags can be set that describe what is always done; there are no CRLs."""
+        """The flags can be set that describe what is always done.
+
+        CRLs are for an answer to ``VerifyPeer`` (``sansticket.verifiers.pyopenssl``): docs/certificates.md.
+        """
         return self._verify_flags
 
     @verify_flags.setter
@@ -69,7 +74,8 @@ class VerificationMembers(Members):
         if not isinstance(value, int):
             raise TypeError(f"argument must be int, not {type(value).__name__}")
         if unknown := value & ~int(POSSIBLE_VERIFY_FLAGS):
-            raise NotImplementedError(f"{ssl.VerifyFlags(unknown)!r}")
+            instead = "; expected an answer to VerifyPeer: docs/certificates.md" if unknown & CRL_FLAGS else ""
+            raise NotImplementedError(f"{ssl.VerifyFlags(unknown)!r}{instead}")
         self._verify_flags = ssl.VerifyFlags(value)
 
     @property
