@@ -36,6 +36,7 @@ PRINTED: Final = {
     "Blocking sockets": ["full handshake", "resumed"],
     "asyncio": ["full handshake", "resumed"],
     "Early data": ["not early", "early"],
+    "Early data from a client that blocks": ["False NOT_OFFERED", "b'HELLO'", "True ACCEPTED", "b'HELLO'"],
     "Somebody who looks on": ["b'hello'", "True True True"],
     "A session file": ["SessionFile(0 sessions of 0 servers)"],
 }
