@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ from tests.support.certificates import Identity, authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.credentials import anchors, client_credential
+from tests.support.documents import Document
 from tests.support.loopback import Line, OurServer, dial, echo
 from tests.support.newer import needs
 from tests.support.peers import require, tool
@@ -48,6 +50,7 @@ http {{
     access_log off;
     client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
     uwsgi_temp_path {folder}; scgi_temp_path {folder};
+    {before}
     server {{
         listen 127.0.0.1:{port} ssl;
         server_name server.example;
@@ -58,6 +61,14 @@ http {{
     }}
 }}
 """
+
+DEFAULT = """server {{
+        listen 127.0.0.1:{port} ssl;
+        server_name default.example;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        {settings}
+    }}"""
+"""A block before the other, which has no name in common with it."""
 
 REQUEST = b"GET / HTTP/1.0\r\nHost: server.example\r\n\r\n"
 
@@ -76,17 +87,26 @@ def nginx(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as running:
 
         def start(
-            keys: Sequence[bytes], *settings: str, identities: Sequence[Identity] = (server_identity(),)
+            keys: Sequence[bytes],
+            *settings: str,
+            identities: Sequence[Identity] = (server_identity(),),
+            default: Identity | None = None,
         ) -> int:
             # nginx takes over a socket that listens already: nobody else has its port, and there is no waiting.
             listener = running.enter_context(socket.create_server(("127.0.0.1", 0)))
             port: int = listener.getsockname()[1]
             folder = tmp_path / str(port)
             folder.mkdir()
-            lines = [*settings, *_files(folder, "ssl_session_ticket_key", keys)]
-            lines += _files(folder, "ssl_certificate", [identity.chain_pem for identity in identities])
-            lines += _files(folder, "ssl_certificate_key", [identity.key_pem for identity in identities])
-            values = {"folder": folder, "port": port, "settings": "\n        ".join(lines)}
+            values = {
+                "folder": folder,
+                "port": port,
+                "settings": _settings(folder, keys, settings, identities),
+                "before": "",
+            }
+            if default is not None:
+                (folder / "default").mkdir()
+                first = _settings(folder / "default", keys, settings, [default])
+                values["before"] = DEFAULT.format(port=port, settings=first)
             (folder / "nginx.conf").write_text(CONFIGURATION.format(**values))
             process = subprocess.Popen(
                 [tool("nginx"), "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "log"],
@@ -98,6 +118,15 @@ def nginx(tmp_path: Path) -> Iterator[Start]:
             return port
 
         yield start
+
+
+def _settings(
+    folder: Path, keys: Sequence[bytes], settings: Sequence[str], identities: Sequence[Identity]
+) -> str:
+    lines = [*settings, *_files(folder, "ssl_session_ticket_key", keys)]
+    lines += _files(folder, "ssl_certificate", [identity.chain_pem for identity in identities])
+    lines += _files(folder, "ssl_certificate_key", [identity.key_pem for identity in identities])
+    return "\n        ".join(lines)
 
 
 def _files(folder: Path, directive: str, contents: Sequence[bytes]) -> Iterator[str]:
@@ -185,6 +214,57 @@ def test_servers_that_prefer_other_suites(nginx: Start) -> None:
     for visited in (second, third):
         _, told = ask(port, client, visited.sessions[-1])
         assert told[0] == "r"
+
+
+@pytest.mark.parametrize("setting", ["", "ssl_prefer_server_ciphers on;"], ids=["the client's", "its own"])
+def test_the_order_of_openssl(nginx: Start, setting: str) -> None:
+    """docs/fleet.md: OpenSSL's client keeps to its order, whatever its session's hash, and so does nginx to whichever
+    it goes by.  So what is sealed here resumes there if our order is that one, and not with our own."""
+    content = os.urandom(80)
+    port = nginx([content], setting)
+    keys = OpenSSLTicketKeys.from_files("nginx", content)
+    names: dict[str, Any] = {}
+    Document("fleet.md").run("Sharing keys with other programs", names)
+    for config, resumed in ((our_server(keys), False), (names["with_their_hash"](our_server(keys)), True)):
+        context = ssl.create_default_context(cadata=authority().pem.decode())
+        with OurServer(config) as server:
+            session, reused = libssl_visits(context, server.port)
+        assert not reused
+        assert libssl_visits(context, port, session)[1] is resumed
+        session, reused = libssl_visits(context, port)
+        with OurServer(config) as server:
+            assert libssl_visits(context, server.port, session)[1]
+
+
+def libssl_visits(
+    context: ssl.SSLContext, port: int, session: ssl.SSLSession | None = None
+) -> tuple[ssl.SSLSession | None, bool]:
+    """The standard library's client, in TLS 1.3: its newest session, and whether the one given was resumed."""
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE) as below,
+        context.wrap_socket(below, server_hostname="server.example", session=session) as sock,
+    ):
+        sock.sendall(REQUEST)
+        assert sock.recv(4096)
+        return sock.session, bool(sock.session_reused)
+
+
+@every_version
+def test_the_context_is_that_of_the_default_server(nginx: Start, version: int) -> None:
+    """docs/fleet.md: whichever block the name chooses."""
+    content = os.urandom(80)
+    keys, client = OpenSSLTicketKeys.from_files("nginx", content), our_client(version)
+    port = nginx([content], default=server_identity("rsa"))
+    first, told = ask(port, client)
+    assert told[0] == "."
+    for context, resumed in (
+        (context_of(server_identity()), False),
+        (context_of(server_identity("rsa")), True),
+    ):
+        with OurServer(our_server(keys, context)) as server:
+            assert come(server, client, first.sessions[-1]).resumed is resumed
+            fresh = come(server, client)
+        assert (ask(port, client, fresh.sessions[-1])[1][0] == "r") is resumed
 
 
 @every_version
