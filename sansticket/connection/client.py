@@ -85,6 +85,7 @@ class ClientConnection(Connection):
     dropped, one that was taken for a connection that fails is dropped too, and the sessions that came with it;
     but if nothing was ever taken from ``data_to_send`` (``Close`` before the transport was there), what was
     taken goes back.  ``port`` tells servers of one name apart, in the store and nowhere else.
+    A connection without a ``server_name`` leaves the store alone.
 
     ``application`` is anything that answers and the handlers of events want to have: they find it in the
     ``connection`` of each question and event.
