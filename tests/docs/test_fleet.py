@@ -18,12 +18,14 @@ from attrs import evolve
 from redis.asyncio import Redis
 
 from sansticket import (
+    Abort,
     CaddyTicketKeys,
     Credential,
     EarlyDataReason,
     EarlyDataStatus,
     Event,
     HandshakeCompleted,
+    ProtocolVersion,
     ReplayRecorder,
     ServerConfig,
     ServerConnection,
@@ -286,6 +288,46 @@ def test_a_store_in_sql(rule: ClaimRule, tmp_path: Path) -> None:
             for _ in range(2)
         ]
         test(rule, [names["SqlStore"](database) for database in databases])
+
+
+class BlockingSqlStore:
+    """The page's store, awaited on the spot: nothing in it waits."""
+
+    def __init__(self, names: dict[str, Any], database: sqlite3.Connection) -> None:
+        self.store = names["SqlStore"](database)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: run(getattr(self.store, name)(*arguments))
+
+
+@pytest.mark.parametrize("version", [ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2], ids=str)
+def test_a_store_that_blocks(tmp_path: Path, version: int) -> None:
+    names: dict[str, Any] = {}
+    PAGE.run("Is my store fit for it?", names)
+    PAGE.run("A store that blocks", names)
+    client = client_config(versions=[version])
+
+    def visit(config: ServerConfig, session: Session | None = None) -> ConnectionPair:
+        pair = ConnectionPair(client, config, session=session)
+        pair.pump()
+        return pair
+
+    with ExitStack() as stack:
+        databases = [
+            stack.enter_context(closing(sqlite3.connect(tmp_path / "sessions", timeout=PATIENCE)))
+            for _ in range(2)
+        ]
+        one, other = (names["sharing"](BlockingSqlStore(names, database)) for database in databases)
+        session = received(visit(one))[0]
+        assert resumed(visit(other, session))
+        tls13 = version == ProtocolVersion.TLS_1_3
+        assert resumed(visit(one, session)) is not tls13  # in TLS 1.3 it is used up, in TLS 1.2 it keeps its id
+        failed = visit(one)
+        failed.server.send(Abort())
+        assert not resumed(visit(other, received(failed)[0]))
+        databases[0].execute("DROP TABLE sessions")
+        fresh = visit(other, session)  # the store is broken: full handshakes, and no connection ends
+        assert not resumed(fresh)
 
 
 def test_recording_client_hellos() -> None:
