@@ -372,9 +372,11 @@ def test_flags_that_say_what_is_always_done() -> None:
     context.verify_flags |= ssl.VERIFY_X509_TRUSTED_FIRST
     assert context.verify_flags & ssl.VERIFY_X509_STRICT
     for flag in (ssl.VERIFY_CRL_CHECK_LEAF, ssl.VERIFY_CRL_CHECK_CHAIN):
-        with pytest.raises(NotImplementedError, match=r"CRL_CHECK_.*expected .*VerifyPeer.*docs/certificates.md"):
+        with pytest.raises(
+            NotImplementedError, match=r"CRL_CHECK_.*expected .*VerifyPeer.*docs/certificates.md"
+        ):
             context.verify_flags |= flag
-    with pytest.raises(NotImplementedError, match="VERIFY_ALLOW_PROXY_CERTS[^;]*$"):
+    with pytest.raises(NotImplementedError, match=r"VERIFY_ALLOW_PROXY_CERTS[^;]*$"):
         context.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
     assert not context.hostname_checks_common_name
     context.hostname_checks_common_name = False

@@ -321,7 +321,9 @@ def test_a_store_that_blocks(tmp_path: Path, version: int) -> None:
         session = received(visit(one))[0]
         assert resumed(visit(other, session))
         tls13 = version == ProtocolVersion.TLS_1_3
-        assert resumed(visit(one, session)) is not tls13  # in TLS 1.3 it is used up, in TLS 1.2 it keeps its id
+        assert (
+            resumed(visit(one, session)) is not tls13
+        )  # in TLS 1.3 it is used up, in TLS 1.2 it keeps its id
         failed = visit(one)
         failed.server.send(Abort())
         assert not resumed(visit(other, received(failed)[0]))

@@ -84,7 +84,9 @@ def test_a_device_that_is_withdrawn() -> None:
     assert names["open_connections"] == {}
     for device, server in ((client, open_one), (late, under_way)):
         assert PeerClosed in map(type, carry(device, server))
-    (*_, end) = carry(ClientConnection(client_config, "hub.example"), ServerConnection(names["server_config"]))
+    (*_, end) = carry(
+        ClientConnection(client_config, "hub.example"), ServerConnection(names["server_config"])
+    )
     assert isinstance(end, ConnectionTerminated)
     assert end.alert == AlertDescription.UNKNOWN_PSK_IDENTITY
     assert names["open_connections"] == {}

@@ -74,7 +74,9 @@ class VerificationMembers(Members):
         if not isinstance(value, int):
             raise TypeError(f"argument must be int, not {type(value).__name__}")
         if unknown := value & ~int(POSSIBLE_VERIFY_FLAGS):
-            instead = "; expected an answer to VerifyPeer: docs/certificates.md" if unknown & CRL_FLAGS else ""
+            instead = (
+                "; expected an answer to VerifyPeer: docs/certificates.md" if unknown & CRL_FLAGS else ""
+            )
             raise NotImplementedError(f"{ssl.VerifyFlags(unknown)!r}{instead}")
         self._verify_flags = ssl.VerifyFlags(value)
 
