@@ -687,6 +687,25 @@ def test_a_config_chosen_by_a_coroutine() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("says_ask", [True, False])
+def test_a_chosen_config_asks_what_it_says(says_ask: bool) -> None:
+    """docs/wrappers.md: the answers of the wrapper make the config ask that was given to it, and no other."""
+    asked = []
+
+    async def prepare(question: PrepareTicket) -> Command:
+        asked.append(question)
+        return SealTicket()
+
+    async def main() -> None:
+        chosen = server_config(num_tickets=1, answers={PrepareTicket: ASK} if says_ask else {})
+        config = server_config(answers={SelectConfig: lambda question: UseConfig(chosen)})
+        async with serving(config, answers={PrepareTicket: prepare}) as port:
+            assert (await ask(port, b"hello"))[0] == b"HELLO"
+
+    run(main())
+    assert len(asked) == says_ask
+
+
 async def fails(question: LookUpSession) -> Command:
     raise RuntimeError("the store is on fire")
 

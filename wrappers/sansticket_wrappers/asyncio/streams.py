@@ -98,8 +98,9 @@ async def start_server(
     the handshake is done by now, says ``writer.get_extra_info("early_data")``.  What it writes goes out before that
     only with ``ServerConfig.half_rtt``.  Without this early data is read as any other, after the handshake.
 
-    ``answers``, for all connections, and what follows are those of ``open_connection``; ``hooks`` is called for each
-    connection, for what it alone has.  ``options`` are those of the loop's ``create_server``, ``sock`` and so on.
+    ``answers``, for all connections, and what follows are those of ``open_connection``; a config that ``SelectConfig``
+    chooses says ``ASK`` itself for those that it asks.  ``hooks`` is called for each connection, for what it alone has.
+    ``options`` are those of the loop's ``create_server``, ``sock`` and so on.
     """
     check_times(answer_timeout=answer_timeout, timeout=timeout, linger=linger)
     check_sizes(limit=limit, read_size=read_size)

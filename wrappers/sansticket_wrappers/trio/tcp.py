@@ -67,8 +67,9 @@ async def serve_tls_over_tcp(
 ) -> None:
     """Listen, for ever.  ``handler`` is called after each handshake that takes no longer than ``timeout`` seconds.
 
-    The config asks what ``answers`` answer; what ``application`` returns for the stream of a connection is what every
-    question and event has of the application.  ``new_connection`` makes each, ``options`` are those of ``TLSStream``.
+    The config asks what ``answers`` answer; one that ``SelectConfig`` chooses says ``ASK`` itself.
+    What ``application`` returns for the stream of a connection is what every question and event has of the application.
+    ``new_connection`` makes each, ``options`` are those of ``TLSStream``.
     Where ``application`` raises, or an answer or ``observe`` in a handshake, that is logged, and ends this connection
     alone; what ``handler`` raises comes out of here, after an alert for its client: nobody takes what was cut off there
     for the whole.

@@ -23,9 +23,9 @@ class TLSServerEndpoint:
     """Listens where ``endpoint`` does.
 
     ``answers``: for each class of questions that are to be asked a function that returns a Deferred or a coroutine,
-    which has ``answer_timeout`` seconds.  ``hooks`` is called for each connection, for what it alone has, and
-    ``new_connection`` makes it, for one that is recorded or drawn: see docs/wrappers.md.  ``options`` are those of
-    ``TLSProtocol``.
+    which has ``answer_timeout`` seconds; a config that ``SelectConfig`` chooses says ``ASK`` itself.
+    ``hooks`` is called for each connection, for what it alone has, and ``new_connection`` makes it, for one that is
+    recorded or drawn: see docs/wrappers.md.  ``options`` are those of ``TLSProtocol``.
     """
 
     def __init__(
