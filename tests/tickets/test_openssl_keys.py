@@ -5,6 +5,7 @@ import copy
 import hmac
 import os
 import pickle
+import re
 from hashlib import sha1
 from typing import Any
 
@@ -424,3 +425,21 @@ def test_the_context_of_nginx() -> None:
     assert nginx_session_id_context([one]) == sha1(b"HTTP" + digests[0]).digest()
     assert nginx_session_id_context([one, two], [name]) == sha1(b"HTTP" + b"".join(digests)).digest()
     assert nginx_session_id_context([one], module=b"STREAM") == sha1(b"STREAM" + digests[0]).digest()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((b"der",), "certificates: a value of type bytes; expected a sequence"),
+        ((ORDINARY,), "certificates: a value of type Session; expected a sequence"),
+        ((["a"],), "certificates: a value of type str; expected bytes"),
+        (([b"-----BEGIN CERTIFICATE-----"],), "certificates: PEM; expected DER"),
+        (([], b"der"), "client_authorities: a value of type bytes; expected a sequence"),
+        (([], [None]), "client_authorities: a value of type NoneType; expected bytes"),
+        (([], [b"\n-----BEGIN CERTIFICATE-----"]), "client_authorities: PEM; expected DER"),
+        (([], [], "HTTP"), "module: a value of type str; expected bytes"),
+    ],
+)
+def test_what_makes_no_context_of_nginx(arguments: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        nginx_session_id_context(*arguments)

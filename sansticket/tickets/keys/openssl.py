@@ -35,7 +35,8 @@ from typing import Any, Final, Self
 
 from attrs import evolve
 
-from sansticket.inputs import Entropy, check_kind
+from sansticket.errors import ConfigError
+from sansticket.inputs import Entropy, check_bytes, check_kind
 from sansticket.tickets.decision import TicketStatus
 from sansticket.tickets.keys.programs.key import KEY_SIZES as KEY_SIZES
 from sansticket.tickets.keys.programs.key import MAX_TIME
@@ -216,12 +217,29 @@ def nginx_session_id_context(
     nginx has no setting for it: it is the SHA-1 of the module's name, the SHA-1 of each certificate, and the SHA-1
     of the name of each authority whose client certificates it asks for.
 
-    ``certificates``: the leaf of each ``ssl_certificate`` in DER, the last directive first.
-    ``client_authorities``: the DER of the subjects in ``ssl_client_certificate``, in the order of that file.
+    ``certificates``: the leaf of each ``ssl_certificate`` in DER (``Credential.chain[0]``), the last directive first.
+    ``client_authorities``: the DER of the subjects in ``ssl_client_certificate``, in the order of that file
+    (``TrustAnchors.subjects``).
     ``module``: ``HTTP``, ``STREAM`` or ``MAIL``.
+    ConfigError names the argument that is something else.
     """
-    parts = (module, *(_sha1(part) for part in (*certificates, *client_authorities)))
-    return _sha1(b"".join(parts))
+    check_bytes("module", module)
+    named = _all_in_der("certificates", certificates) + _all_in_der("client_authorities", client_authorities)
+    return _sha1(b"".join((module, *map(_sha1, named))))
+
+
+def _all_in_der(field: str, values: Any) -> tuple[bytes, ...]:
+    """PEM would make another context, with which nothing resumes."""
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | bytearray | memoryview):
+        raise ConfigError(
+            field, f"a value of type {type(values).__name__}; expected a sequence, each bytes in DER"
+        )
+    found = tuple(values)
+    for value in found:
+        check_bytes(field, value)
+        if value.lstrip().startswith(b"-----BEGIN"):
+            raise ConfigError(field, "PEM; expected DER")
+    return found
 
 
 def _sha1(data: bytes) -> bytes:
