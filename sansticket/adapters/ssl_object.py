@@ -123,9 +123,7 @@ class SSLObject(Facts):
         LocalProtocolError when the state does not allow it.
         """
         if self._connection is None:
-            raise LocalProtocolError(
-                f"{type(command).__name__} before the handshake; expected do_handshake first"
-            )
+            raise LocalProtocolError(f"{type(command).__name__} before the handshake; expected do_handshake")
         self._closed |= type(command) is Close
         self._do(self._connection.send, command)
 
