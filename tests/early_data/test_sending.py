@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from sansticket.codes import AlertDescription, CipherSuite, NamedGroup, ProtocolVersion
+from sansticket.codes import AlertDescription, AlertLevel, CipherSuite, NamedGroup, ProtocolVersion
 from sansticket.commands import Close, SendData, SendEarlyData
 from sansticket.config.choices import ResumedCertificates
 from sansticket.connection.client import ClientConnection
@@ -368,6 +368,32 @@ def test_an_older_version() -> HostileServer:
     server = EarlyServer(world.client_config(**both), world.session())
     server.say(ServerHello(bytes(32), server.hello.session_id, 0xC02B, ()))
     return server
+
+
+@refused(Reason.OLDER_VERSION_AFTER_EARLY_DATA, AlertDescription.PROTOCOL_VERSION)
+def test_an_older_version_after_a_warning() -> HostileServer:
+    """RFC 6066 section 3: such servers may say before their hello that they do not know the name."""
+    world = World()
+    both = {"versions": (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)}
+    server = EarlyServer(world.client_config(**both), world.session())
+    server.send_alert(AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    server.assert_alive()
+    server.say(ServerHello(bytes(32), server.hello.session_id, 0xC02B, ()))
+    return server
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_warning_that_ends_the_connection(world: World, answered: bool) -> None:
+    """There are none in TLS 1.3, if that is all the client has or what the server has said."""
+    older = (ProtocolVersion.TLS_1_2,) if answered else ()
+    config = world.client_config(versions=(ProtocolVersion.TLS_1_3, *older))
+    server = EarlyServer(config, world.session())
+    if answered:
+        server.say_hello()
+    server.send_alert(AlertDescription.UNRECOGNIZED_NAME, AlertLevel.WARNING)
+    end = server.events[-1]
+    assert isinstance(end, ConnectionTerminated)
+    assert (end.reason, end.by_peer) == (Reason.PEER_ALERT, True)
 
 
 # --- the alert for a server that drops what is under the keys of early data -----------------------------------------

@@ -40,6 +40,7 @@ from sansticket.tickets.session import Session
 from sansticket.values import value
 from sansticket.wire.extensions.negotiation import SelectedVersion
 from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeySelection
+from sansticket.wire.messages.alert import Alert
 from sansticket.wire.messages.hello import HelloRetryRequest, ServerHello
 
 
@@ -111,6 +112,10 @@ class WaitServerHelloWithEarlyData(SendsEarlyData):
     """
 
     offer: ClientOffer
+
+    def tolerates(self, alert: Alert) -> bool:
+        """As without early data: who goes on with TLS 1.2 is refused for that, and not for a warning before."""
+        return WaitServerHello(self.offer).tolerates(alert)
 
     def on_server_hello(
         self, message: ServerHello, flight: Flight
