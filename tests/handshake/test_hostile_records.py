@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sansticket.codes import NamedGroup
 from sansticket.config.choices import ASK
 from sansticket.connection.limits import MAX_CHANGE_CIPHER_SPECS
 from sansticket.errors import Reason
@@ -21,7 +22,7 @@ from tests.support.hostile import (
     raw_message,
 )
 from tests.support.hostile_client import HostileClient, quick_server
-from tests.support.hostile_server import HostileServer
+from tests.support.hostile_server import HostileServer, quick_client
 from tests.support.moments import (
     AT_THE_START,
     CONNECTED,
@@ -32,7 +33,9 @@ from tests.support.moments import (
     at,
     table,
 )
+from tests.support.pair import ConnectionPair
 from tests.support.refusals import case, refused
+from tests.support.resumption import records_of
 
 # --- no TLS, or not as it should be ------------------------------------------------------------------------------
 
@@ -370,3 +373,18 @@ def test_change_cipher_spec_everywhere_it_may_be() -> None:
     client = HostileClient().say_hello().change_cipher_spec().listen().change_cipher_spec().say_finished()
     client.assert_alive()
     assert isinstance(client.events[0], HandshakeCompleted)
+
+
+@pytest.mark.parametrize("retried", [False, True])
+@pytest.mark.parametrize("compatible", [False, True])
+def test_each_side_sends_one_at_most(compatible: bool, retried: bool) -> None:
+    """RFC 9846 appendix E.4: the server behind its first message, the client before its second flight."""
+    groups = (NamedGroup.X25519, NamedGroup.SECP256R1)
+    client = quick_client(groups=groups, middlebox_compatibility=compatible)
+    pair = ConnectionPair(client, quick_server(groups=groups[1:] if retried else groups))
+    pair.pump()
+    hello, changed = [HANDSHAKE], [CHANGE_CIPHER_SPEC] if compatible else []
+    for side in ("client", "server"):
+        stream = b"".join(data for sender, data in pair.wire if sender == side)
+        unprotected = [one[0] for one in records_of(stream) if one[0] != APPLICATION_DATA]
+        assert unprotected == hello + changed + (hello if retried else [])

@@ -249,12 +249,16 @@ def test_nonsense_in_the_place_of_a_ticket(world: World12, ticket: bytes) -> Non
 
 
 def test_a_session_id_beside_a_ticket_is_no_session_id(world: World12) -> None:
-    """RFC 5077 section 3.4."""
-    config = world.server(session_cache=SessionCache(on_get=never))
+    """RFC 5077 section 3.4: not even if the ticket is worth nothing."""
+    looked_up: list[bytes] = []
+    config = world.server(session_cache=SessionCache(on_get=looked_up.append))
     session = world.session(config)
     assert resumed(world.connect(config, session))
     pair = world.connect(config, evolve(session, ticket=session.ticket[:-1]))
     assert outcome(pair) == FULL_1
+    assert hellos(pair)[0].session_id
+    assert looked_up == []
+    assert len(record(pair).identities) == 1
 
 
 # --- what is in the hellos ---------------------------------------------------------------------------------------
