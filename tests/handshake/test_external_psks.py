@@ -28,6 +28,7 @@ from sansticket.events import (
     ProtectTicket,
     TicketReceived,
 )
+from sansticket.handshake.client.offer import room_in
 from sansticket.keys.tls13 import EarlySecret
 from sansticket.psk import ExternalPsk, PskRole, import_psk
 from sansticket.tickets.decision import TicketReturn
@@ -251,6 +252,19 @@ def test_a_retry_with_a_cookie_that_leaves_no_room(alone: bool) -> None:
     assert "size FAILED (15055 bytes, room for" in str(completed.record)
 
 
+@pytest.mark.parametrize(("more", "left"), [(0, 2), (1, 1)])
+def test_a_retry_with_a_cookie_that_leaves_room_to_the_byte(more: int, left: int) -> None:
+    psks = [ours(bytes(7000), hash_name="sha384"), ours(bytes(7001), hash_name="sha384")]
+    client = ClientConnection(quick_client(psks=psks, cipher_suites=SHA384_FIRST), "server.example")
+    server = HostileServer(client, suite=CipherSuite.AES_256_GCM_SHA384)
+    server.retry(None, (Cookie(bytes(room_in(server.hello.extensions) - 6 + more)),))
+    offer = server.hello.find(PreSharedKeyOffer)
+    assert offer is not None
+    assert [len(one.identity) for one in offer.identities] == [7000, 7001][:left]
+    assert (room_in(server.hello.extensions) == 0) == (left == 2)
+    server.complete().assert_alive()
+
+
 # --- identities --------------------------------------------------------------------------------------------------
 
 
@@ -287,8 +301,9 @@ def test_none_is_offered_and_there_is_no_certificate() -> ConnectionTerminated:
 
 @ends(Reason.PSK_REQUIRED)
 def test_one_is_known_but_of_no_use_and_there_is_no_certificate() -> ConnectionTerminated:
+    """Nor does an unknown one beside it make it unknown."""
     server = {**NO_CREDENTIALS, "psks": [theirs(), theirs(b"b", bytes(32), hash_name="sha384")]}
-    pair = meet({"psks": [ours()]}, {**server, "cipher_suites": [0x1302]})
+    pair = meet({"psks": [ours(b"unknown", bytes(32)), ours()]}, {**server, "cipher_suites": [0x1302]})
     assert "none of those that are known can be used" in ended(pair).detail
     return ended(pair)
 

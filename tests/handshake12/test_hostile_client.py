@@ -514,6 +514,16 @@ def test_a_session_without_extended_master_secret_is_never_resumed(make: Callabl
     assert "extended master secret FAILED (then False, now False)" in account_of(client)
 
 
+@KINDS
+def test_what_is_never_resumed_may_have_any_suite(make: Callable[..., ServerConfig]) -> None:
+    """Nothing would have gone on, so a client that does not offer the suite of such a session has done no wrong."""
+    config = make()
+    edits = {ClientHello: changed(cipher_suites=(CipherSuite.ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,))}
+    client = HostileClient12(config, edits, shows=session_without_secret12(config)).say_hello()
+    client.assert_alive()
+    assert client.answer.cipher_suite == CipherSuite.ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+
+
 @pytest.mark.parametrize(
     "make", [server12, by_id, lambda: server12(session_cache=SessionCache())], ids=["ticket", "id", "both"]
 )

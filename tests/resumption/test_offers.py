@@ -32,6 +32,8 @@ from sansticket.tickets.session import Session
 from sansticket.tickets.stores.cache import SessionCache
 from sansticket.tickets.stores.client import ClientSessionStore
 from sansticket.wire.extensions.negotiation import Cookie
+from sansticket.wire.extensions.resumption import EarlyData, PreSharedKeyOffer
+from sansticket.wire.messages.hello import ClientHello
 from tests.support.certificates import authority
 from tests.support.credentials import anchors, client_credential, credential_of, server_credential
 from tests.support.hostile_server import HostileServer
@@ -313,6 +315,21 @@ def test_a_ticket_that_no_hello_can_carry_is_not_offered(
         assert failed == ["size"]
 
 
+@pytest.mark.parametrize("early", [0, 1000])
+def test_the_longest_ticket_that_has_room(world: World, early: int) -> None:
+    """To the byte, with the longest binder, and the extension for early data."""
+    client = world.client(cipher_suites=(CipherSuite.AES_256_GCM_SHA384,), early_data=bool(early))
+    session = evolve(world.session(world.server(), client=client), max_early_data=early)
+
+    def hello(size: int) -> ClientHello:
+        return HostileServer(ClientConnection(client, NAME, evolve(session, ticket=bytes(size)))).hello
+
+    size = 1000 + room_in(hello(1000).extensions)
+    assert (hello(size).find(EarlyData) is not None) == bool(early)
+    assert room_in(hello(size).extensions) == 0
+    assert hello(size + 1).find(PreSharedKeyOffer) is None
+
+
 @pytest.mark.parametrize("size", [100, 1000, 3500, 4096, 5000])
 @pytest.mark.parametrize("number", [1, 7, 20, 200])
 def test_many_tickets_beside_the_longest_list_of_protocols(world: World, size: int, number: int) -> None:
@@ -340,6 +357,23 @@ def test_a_retry_leaves_room_for_less(world: World) -> None:
     failed = [[check.name for check in one.checks if not check.passed] for one in completed.record.identities]
     assert failed == [[], [], ["size"], ["size"]]
     assert "in the second hello" in str(completed.record)
+
+
+@pytest.mark.parametrize(("more", "left"), [(0, 2), (1, 1)])
+def test_a_retry_leaves_room_to_the_byte(world: World, more: int, left: int) -> None:
+    """A second hello may be as long as extensions can be together, and no longer."""
+    client = world.client(cipher_suites=(CipherSuite.AES_256_GCM_SHA384,))
+    session = world.session(world.server(), client=client)
+    sessions = [session, evolve(session, ticket=bytes(1000))]
+    server = HostileServer(
+        ClientConnection(client, NAME, sessions), suite=CipherSuite.AES_256_GCM_SHA384, session=session
+    )
+    server.retry(None, (Cookie(bytes(room_in(server.hello.extensions) - 6 + more)),))
+    offer = server.hello.find(PreSharedKeyOffer)
+    assert offer is not None
+    assert len(offer.identities) == left
+    assert (room_in(server.hello.extensions) == 0) == (left == 2)
+    server.complete().assert_alive()
 
 
 @pytest.mark.parametrize(
