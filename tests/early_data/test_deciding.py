@@ -463,6 +463,25 @@ def test_a_recorder_that_raises_is_a_refusal(world: World) -> None:
     assert said(pair) == rejected(EarlyDataReason.NOT_CLAIMED)
 
 
+def test_it_is_claimed_as_of_when_it_came(world: World) -> None:
+    """However long the application takes to decide: the record is of ClientHellos."""
+    times: list[float] = []
+
+    class Noting(ReplayRecorder):
+        def claim(self, key: bytes, now: float) -> bool:
+            times.append(now)
+            return True
+
+    server = world.server_config(replay=Noting(), answers={AdmitEarlyData: ASK})
+    pair = world.pair(world.session(), server=server, early=b"early")
+    pair.carry("client")
+    came = world.now
+    world.now += 3
+    pair.send("server", AcceptEarlyData())
+    assert pair.server.early_data is EarlyDataStatus.ACCEPTED
+    assert times == [came]
+
+
 @pytest.mark.parametrize("claimed", [True, False])
 def test_answers_that_come_later(world: World, claimed: bool) -> None:
     """Early data waits meanwhile, within ``max_buffered``; nothing of the answer has left."""
@@ -471,11 +490,13 @@ def test_answers_that_come_later(world: World, claimed: bool) -> None:
     pair.carry("client")
     assert [type(event) for event in pair.server_events] == [AdmitEarlyData]
     assert pair.server.data_to_send() == b""
+    came = world.now
+    world.now += 3
     pair.send("server", AcceptEarlyData(), pump=False)
     question = pair.server.pending
     assert isinstance(question, ClaimEarlyData)
     assert len(question.key) == 32
-    assert question.until == pytest.approx(world.now + 20)
+    assert question.until == came + 20
     assert pair.server.data_to_send() == b""
     pair.send(
         "server", EarlyDataClaimed() if claimed else EarlyDataNotClaimed("no answer in time"), pump=False

@@ -275,6 +275,13 @@ def test_an_unknown_identity_goes_on_to_the_next() -> None:
     assert "psk FAILED (no PSK of this identity)" in str(record(pair))
 
 
+def test_a_binder_of_another_length_means_another_hash() -> None:
+    """Client and server disagree about the PSK's hash: nothing of it can be verified, and nobody is to blame."""
+    pair = meet({"psks": [ours()]}, {"psks": [theirs(hash_name="sha384")]})
+    assert done(pair).psk_identity is None
+    assert "hash FAILED (sha384, now sha256)" in str(record(pair))
+
+
 def test_none_is_known_and_there_is_a_certificate() -> None:
     pair = meet({"psks": [ours()]}, {"psks": [theirs(b"other")]})
     completed = done(pair)
