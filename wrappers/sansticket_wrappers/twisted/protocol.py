@@ -243,7 +243,8 @@ class TLSProtocol(Protocol):
         else:
             self._flush(received)
             self._handle(happened)
-            self._close_if_all_is_said()
+            if not self._busy:  # with what the application has said by the way
+                self._close_if_all_is_said()
 
     async def _attend(self, happened: list[Event]) -> None:
         """The same where the application has to be waited for, and then what was put off meanwhile."""

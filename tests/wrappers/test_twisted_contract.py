@@ -1,0 +1,139 @@
+"""What Twisted says of transports, where a connection is asked, told or left by somebody: in memory, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from sansticket import (
+    ASK,
+    ClientConnection,
+    Command,
+    Event,
+    IssueTicket,
+    PrepareTicket,
+    SealTicket,
+    SendData,
+    ServerConfig,
+    ServerConnection,
+)
+from sansticket_wrappers.twisted import Hooks, TLSFactory
+from tests.support.configs import client_config, server_config
+
+
+class Below(StringTransport):
+    """As those of TCP are: it can be closed by halves, and nothing is written behind that."""
+
+    half_closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.half_closed
+        super().write(data)
+
+    def loseWriteConnection(self) -> None:
+        self.half_closed = True
+
+
+class App(Protocol):
+    transport: Any
+    lost: Failure | None = None
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost = reason
+
+
+class Server:
+    """One connection of a server, with the client at its other end."""
+
+    def __init__(
+        self,
+        app: Callable[[], App | None] = App,
+        hooks: Hooks | None = None,
+        config: ServerConfig | None = None,
+        **options: Any,
+    ) -> None:
+        self.clock, self.below = Clock(), Below()
+        self.client = ClientConnection(client_config(), "server.example")
+        self.apps: list[Any] = []
+        self.heard: list[str] = []
+        """What the client has: the names of events."""
+
+        class Building(Factory):
+            def buildProtocol(_, addr: Any) -> Any:
+                self.apps.append(app())
+                return self.apps[-1]
+
+        factory = TLSFactory(
+            self.clock,
+            lambda: ServerConnection(config or server_config()),
+            Building(),
+            hooks=lambda: hooks or Hooks(),
+            **options,
+        )
+        self.tls = factory.buildProtocol(None)
+        self.tls.makeConnection(self.below)
+
+    def exchange(self) -> None:
+        """Until both have said what they have."""
+        while (to_server := self.client.data_to_send()) or self.below.value():
+            if to_server:
+                self.tls.dataReceived(to_server)
+            if to_client := self.below.value():
+                self.below.clear()
+                self.heard += names(self.client.receive_data(to_client))
+
+
+def names(happened: Sequence[Event]) -> list[str]:
+    return [type(event).__name__ for event in happened]
+
+
+class Asked:
+    """Answers about tickets when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Deferred[None]] = []
+
+    async def prepare(self, question: PrepareTicket) -> Command:
+        self.waiting.append(Deferred())
+        await self.waiting[-1]
+        return SealTicket()
+
+    @property
+    def hooks(self) -> Hooks:
+        return Hooks({PrepareTicket: self.prepare})
+
+    def answer(self, server: Server) -> None:
+        while self.waiting:
+            self.waiting.pop(0).callback(None)
+            server.exchange()
+
+
+WITHOUT_TICKETS = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+
+
+@pytest.mark.parametrize("end", ["loseConnection", "loseWriteConnection", "stopProducing"])
+def test_tickets_that_are_asked_about_leave_before_an_end_amid_data(end: str) -> None:
+    """Also where nothing else was being asked when the data came."""
+
+    class Leaving(App):
+        def dataReceived(self, data: bytes) -> None:
+            self.transport.command(IssueTicket())
+            getattr(self.transport, end)()
+
+    asked = Asked()
+    server = Server(Leaving, asked.hooks, WITHOUT_TICKETS)
+    server.exchange()
+    server.client.send(SendData(b"hello"))
+    server.exchange()
+    assert len(asked.waiting) == 1
+    assert not server.below.half_closed
+    asked.answer(server)
+    assert server.heard == ["HandshakeCompleted", "TicketReceived", "PeerClosed"]
+    assert server.below.half_closed == (end != "loseWriteConnection")
