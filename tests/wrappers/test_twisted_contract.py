@@ -137,3 +137,13 @@ def test_tickets_that_are_asked_about_leave_before_an_end_amid_data(end: str) ->
     asked.answer(server)
     assert server.heard == ["HandshakeCompleted", "TicketReceived", "PeerClosed"]
     assert server.below.half_closed == (end != "loseWriteConnection")
+
+
+def test_a_factory_that_wants_no_connection_is_asked_about_its_tickets() -> None:
+    """The peer sees no stream that was cut off."""
+    asked = Asked()
+    server = Server(lambda: None, asked.hooks, server_config(answers={PrepareTicket: ASK}))
+    server.exchange()
+    asked.answer(server)
+    assert server.heard == ["HandshakeCompleted", "TicketReceived", "TicketReceived", "PeerClosed"]
+    assert server.below.half_closed

@@ -338,9 +338,7 @@ class TLSProtocol(Protocol):
         self._stop_timer()
         self.app = self._build()
         if self.app is None:
-            self.connection.send(Close())
-            self._flush()
-            self._end(Failure(NoProtocol()))
+            self.app_transport.loseConnection()
             return
         self.app.makeConnection(self.app_transport)
         if IHandshakeListener.providedBy(self.app):
@@ -364,7 +362,7 @@ class TLSProtocol(Protocol):
             return
         self._said_close = False
         if self.app_transport.disconnecting:
-            self._end(None)
+            self._end(Failure(NoProtocol()) if self.app is None else None)
         else:
             self._untold = True
             told = deferLater(self.reactor, 0, self._tell_of_half_close)
