@@ -565,6 +565,37 @@ def test_an_observer_of_an_end_has_its_time() -> None:
     ]
 
 
+@LOOPS
+def test_an_abort_amid_a_question_is_observed_once(new_loop: Loop) -> None:
+    async def main() -> None:
+        asked = asyncio.Event()
+        observed: list[Event] = []
+
+        async def prepare(question: PrepareTicket) -> Command:
+            asked.set()
+            await asyncio.sleep(PATIENCE)
+            return SealTicket()
+
+        async def observe(happened: Sequence[Event]) -> None:
+            observed.extend(happened)
+
+        app = App()
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        async with served(app, config, Hooks({PrepareTicket: prepare}, observe)) as port:
+            _, writer = await connected(port)
+            await app.there()
+            app.transport.command(IssueTicket())
+            app.transport.command(FlushTickets())
+            await asked.wait()
+            app.transport.abort()
+            assert await app.lost is None
+            writer.transport.abort()
+        await asyncio.sleep(0.01)  # the observer is told by a task
+        assert [type(event) for event in observed].count(ConnectionTerminated) == 1
+
+    run_on(main(), new_loop)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 has eager tasks first")
 def test_answers_of_tasks_that_are_done_at_once() -> None:
     """With ``eager_task_factory`` a hook that need not wait has answered before its task is there to be noted."""

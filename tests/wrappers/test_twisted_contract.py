@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -17,6 +18,7 @@ from sansticket import (
     ClientConnection,
     Command,
     Event,
+    FlushTickets,
     IssueTicket,
     PrepareTicket,
     SealTicket,
@@ -147,3 +149,28 @@ def test_a_factory_that_wants_no_connection_is_asked_about_its_tickets() -> None
     asked.answer(server)
     assert server.heard == ["HandshakeCompleted", "TicketReceived", "TicketReceived", "PeerClosed"]
     assert server.below.half_closed
+
+
+@pytest.mark.parametrize("asking", [True, False], ids=["amid a question", "at rest"])
+@pytest.mark.parametrize("by_us", [True, False], ids=["aborted", "lost"])
+def test_an_end_without_close_notify_is_observed_once(by_us: bool, asking: bool) -> None:
+    async def observe(happened: Sequence[Event]) -> None:
+        observed.extend(names(happened))
+
+    observed: list[str] = []
+    asked = Asked()
+    hooks = Hooks({PrepareTicket: asked.prepare}, observe)
+    server = Server(App, hooks, WITHOUT_TICKETS)
+    server.exchange()
+    transport = server.apps[0].transport
+    if asking:
+        transport.command(IssueTicket())
+        transport.command(FlushTickets())
+    assert bool(asked.waiting) == asking
+    if by_us:
+        transport.abortConnection()
+    server.tls.connectionLost(Failure(ConnectionAborted() if by_us else ConnectionLost()))
+    assert observed[-1] == "ConnectionTerminated"
+    assert observed.count("ConnectionTerminated") == 1
+    assert isinstance(server.apps[0].lost.value, ConnectionAborted if by_us else ConnectionLost)
+    assert server.tls.connection.pending is None

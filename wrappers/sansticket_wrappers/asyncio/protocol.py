@@ -155,9 +155,11 @@ class TLSProtocol(Flow):
         in_good_order = self.ending and self._error is None
         self.ending = self._lost = True
         self._stop_timer()
-        if self._attending is not None and self.connection.pending is not None:
+        asked = self.connection.pending is not None
+        if self._attending is not None and asked:
             self._attending.cancel()
-        happened = self.connection.receive_data(b"")  # so that it knows, too
+        # So that it knows, too; what is asked is not answered any more.
+        happened = self.connection.send(Close(at_once=True)) if asked else self.connection.receive_data(b"")
         if not in_good_order:
             self._end_seen(happened)
         error = self._error or error

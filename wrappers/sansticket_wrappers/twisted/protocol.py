@@ -8,7 +8,13 @@ from contextlib import suppress
 from typing import Any, Final, TypedDict, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import ConnectingCancelledError, ConnectionDone, NoProtocol, TimeoutError
+from twisted.internet.error import (
+    ConnectingCancelledError,
+    ConnectionAborted,
+    ConnectionDone,
+    NoProtocol,
+    TimeoutError,
+)
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
@@ -143,10 +149,12 @@ class TLSProtocol(Protocol):
         in_good_order = self.ending and self._reason is None
         self._reason = self._reason or self._judge(reason)
         self.ending = self._end_of_stream = True
-        happened = self.connection.receive_data(b"")  # so that it knows, too
+        asked = self.connection.pending is not None
+        # So that it knows, too; what is asked is not answered any more.
+        happened = self.connection.send(Close(at_once=True)) if asked else self.connection.receive_data(b"")
         if not in_good_order:  # otherwise it matters to nobody what the peer has not said
             self._tell(happened)
-        if self.connection.pending is not None:
+        if asked:
             self._awaited.cancel()
         self.app_transport.end_producing()
         self._tell_waiter()
@@ -203,7 +211,8 @@ class TLSProtocol(Protocol):
         self.give_up(Failure(ConnectingCancelledError(ask(self.transport, "getPeer"))))
 
     def abort(self) -> None:
-        self.ending = True
+        if not self.ending:
+            self.ending, self._reason = True, Failure(ConnectionAborted())
         abort(self.transport)
 
     def give_up(self, reason: Failure) -> None:
