@@ -22,6 +22,7 @@ from sansticket import (
     FlushTickets,
     HandshakeCompleted,
     IssueTicket,
+    KeysUpdated,
     LookUpSession,
     PrepareTicket,
     ProvideSession,
@@ -563,6 +564,36 @@ def test_an_observer_of_an_end_has_its_time() -> None:
     assert [(one["message"], type(one["exception"])) for one in complaints] == [
         ("TLS hook failed", TimeoutError)
     ]
+
+
+@pytest.mark.parametrize("command", [FlushTickets(), UpdateKeys()], ids=["asked", "observed"])
+def test_a_hook_that_is_too_slow_is_named_and_told_with_an_alert(command: Command) -> None:
+    """Also after the handshake, where the peer would see its stream cut off."""
+
+    async def prepare(question: PrepareTicket) -> Command:
+        await asyncio.Event().wait()
+        return SealTicket()
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if any(isinstance(event, KeysUpdated) for event in happened):
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        app, hooks = App(), Hooks({PrepareTicket: prepare}, observe)
+        config = server_config(num_tickets=0, answers={PrepareTicket: ASK})
+        async with served(app, config, hooks, timeout=0.5) as port:
+            reader, writer = await connected(port)
+            await app.there()
+            app.transport.command(IssueTicket())
+            app.transport.command(command)
+            with pytest.raises(TLSError, match="internal_error"):
+                await reader.read()
+            writer.close()
+            lost = await app.lost
+            assert isinstance(lost, TimeoutError)
+            assert str(lost) == "an answer of the application took too long"
+
+    run(main())
 
 
 @LOOPS

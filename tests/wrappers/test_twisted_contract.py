@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionLost
+from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from sansticket import (
     ASK,
+    AlertDescription,
     ClientConnection,
     Command,
+    ConnectionTerminated,
     Event,
     FlushTickets,
     IssueTicket,
@@ -66,6 +70,7 @@ class Server:
         self.apps: list[Any] = []
         self.heard: list[str] = []
         """What the client has: the names of events."""
+        self.terminated: list[AlertDescription | None] = []
 
         class Building(Factory):
             def buildProtocol(_, addr: Any) -> Any:
@@ -89,7 +94,9 @@ class Server:
                 self.tls.dataReceived(to_server)
             if to_client := self.below.value():
                 self.below.clear()
-                self.heard += names(self.client.receive_data(to_client))
+                happened = self.client.receive_data(to_client)
+                self.heard += names(happened)
+                self.terminated += [one.alert for one in happened if isinstance(one, ConnectionTerminated)]
 
 
 def names(happened: Sequence[Event]) -> list[str]:
@@ -174,3 +181,30 @@ def test_an_end_without_close_notify_is_observed_once(by_us: bool, asking: bool)
     assert observed.count("ConnectionTerminated") == 1
     assert isinstance(server.apps[0].lost.value, ConnectionAborted if by_us else ConnectionLost)
     assert server.tls.connection.pending is None
+
+
+def test_an_observer_that_is_too_slow_is_told_with_an_alert() -> None:
+    """Also after the handshake, where the peer would see its stream cut off."""
+    hooks = Hooks(observe=lambda happened: Deferred())
+    server = Server(App, hooks, timeout=30)
+    server.exchange()
+    server.clock.advance(31)
+    server.exchange()
+    assert server.terminated == [AlertDescription.INTERNAL_ERROR]
+
+
+def test_a_pull_producer_that_fails_is_told_with_an_alert() -> None:
+    @implementer(IPullProducer)
+    class Failing:
+        def resumeProducing(self) -> None:
+            raise RuntimeError("nothing there")
+
+        def stopProducing(self) -> None:
+            """It has failed by itself."""
+
+    server = Server()
+    server.exchange()
+    server.apps[0].transport.registerProducer(Failing(), False)
+    server.clock.advance(0)
+    server.exchange()
+    assert server.terminated == [AlertDescription.INTERNAL_ERROR]

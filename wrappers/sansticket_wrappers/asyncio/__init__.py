@@ -9,7 +9,7 @@
     the socket's transport  <->  TLSProtocol and TLSTransport  <->  the application's asyncio.Protocol
 
 Time-outs and cancellation: a handshake that takes longer than ``timeout`` seconds, and an answer of the
-application that does, end the connection with an alert.  So does a cancelled ``open_connection``.
+application (or an observer) that does, end the connection with an alert.  So does a cancelled ``open_connection``.
 
 The end: what is said last (close_notify or an alert) is written, then the socket's sending half is closed, and
 what still comes is dropped until the peer closes, or stops taking bytes for ``linger`` seconds.  A socket closed

@@ -7,11 +7,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from sansticket import (
-    Abort,
-    AbortHandshake,
     Close,
     Command,
     Connection,
@@ -25,6 +23,7 @@ from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.flow import Flow, Kept
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, cancelled_within, was_cancelled
 from sansticket_wrappers.asyncio.transport import TLSTransport
+from sansticket_wrappers.farewells import farewell
 from sansticket_wrappers.times import check_times
 
 READ_SIZE: Final = 65_536
@@ -32,6 +31,8 @@ READ_SIZE: Final = 65_536
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
+
+T = TypeVar("T")
 
 
 class TLSProtocol(Flow):
@@ -233,8 +234,7 @@ class TLSProtocol(Flow):
         self, happened: list[Event], observe: Callable[[Sequence[Event]], Awaitable[None]]
     ) -> None:
         try:
-            async with asyncio.timeout(self._timeout):
-                await observe(happened)
+            await self._in_time(observe(happened))
         except Exception as error:
             self._report("TLS hook failed", error)
 
@@ -243,8 +243,7 @@ class TLSProtocol(Flow):
         try:
             while True:
                 if self._hooks.observe is not None:
-                    async with asyncio.timeout(self._timeout):
-                        await self._hooks.observe(happened)
+                    await self._in_time(self._hooks.observe(happened))
                 if self._lost:
                     break  # the application knows of the end, or never of the connection
                 self._flush(received=True)
@@ -252,8 +251,7 @@ class TLSProtocol(Flow):
                 question = self.connection.pending
                 if question is None:
                     break
-                async with asyncio.timeout(self._timeout):
-                    answer = await self._hooks.answer(question)
+                answer = await self._in_time(self._hooks.answer(question))
                 happened = self._seen(self.connection.send(answer))
         except TimeoutError as error:
             self._give_up(error)
@@ -269,6 +267,16 @@ class TLSProtocol(Flow):
         self._attending = None
         self._work_off()
         self._end_if_all_is_said()
+
+    async def _in_time(self, hook: Awaitable[T]) -> T:
+        limit = asyncio.timeout(self._timeout)
+        try:
+            async with limit:
+                return await hook
+        except TimeoutError as error:
+            if limit.expired() and not error.args:
+                raise TimeoutError("an answer of the application took too long") from error
+            raise
 
     def _begin_backlog(self) -> None:
         if not self._busy:
@@ -388,20 +396,14 @@ class TLSProtocol(Flow):
 
     def _hook_failed(self, error: Exception, message: str = "TLS hook failed") -> None:
         self._report(message, error)
-        if self.connection.pending is None and self.connection.version is not None and not self.ending:
-            with suppress(LocalProtocolError):  # close_notify was the last word
-                self._end_seen(self.connection.send(Abort()))
         self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         """It is us who cannot go on.  The peer is told, but not waited for."""
         if self._attending is not None and self._attending is not asyncio.current_task(self.loop):
             self._attending.cancel()
-        if self.connection.pending is not None:
-            self._end_seen(self.connection.send(AbortHandshake()))
-        elif self.connection.version is None:
-            # user_canceled; later it would say that the data end here
-            self._end_seen(self.connection.send(Close()))
+        with suppress(LocalProtocolError):  # close_notify was the last word
+            self._end_seen(self.connection.send(farewell(self.connection)))
         self._flush()
         self._error = self._error or error
         self.ending = True

@@ -16,7 +16,7 @@ that of TCP: producers of both kinds, half-closes for an ``IHalfCloseableProtoco
 that was written and produced, ``abortConnection`` at once.
 
 Time-outs and cancellation: a handshake that takes longer than ``timeout`` seconds, and an answer of the
-application that does, end the connection with an alert.  So does a cancelled ``connect``.
+application (or an observer) that does, end the connection with an alert.  So does a cancelled ``connect``.
 
 The end: what is said last (close_notify or an alert) is written, then the sending half of the transport below is
 closed, and what still comes is dropped until the peer closes too, or ``linger`` seconds have passed.  A socket

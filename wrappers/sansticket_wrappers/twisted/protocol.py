@@ -23,8 +23,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sansticket import (
-    Abort,
-    AbortHandshake,
     Close,
     Command,
     Connection,
@@ -33,6 +31,7 @@ from sansticket import (
     Reason,
     events,
 )
+from sansticket_wrappers.farewells import farewell
 from sansticket_wrappers.times import check_times
 from sansticket_wrappers.twisted.below import abort, ask, has_half_close
 from sansticket_wrappers.twisted.hooks import Hooks, Kept, TLSError
@@ -218,10 +217,8 @@ class TLSProtocol(Protocol):
     def give_up(self, reason: Failure) -> None:
         """It is us who cannot go on."""
         if not self.ending:
-            if self.connection.pending is not None:
-                self._tell(self.connection.send(AbortHandshake()))
-            elif self.connection.version is None:
-                self._tell(self.connection.send(Close()))  # user_canceled; later: the data end here
+            with suppress(LocalProtocolError):  # close_notify was the last word
+                self._tell(self.connection.send(farewell(self.connection)))
             self._flush()
             self._end(reason)
         self._awaited.cancel()
@@ -298,9 +295,6 @@ class TLSProtocol(Protocol):
     def _hook_failed(self, failure: Failure, message: str = "TLS hook failed") -> None:
         if not failure.check(CancelledError):
             log.failure(message, failure)
-        if self.connection.pending is None and self.connection.version is not None and not self.ending:
-            with suppress(LocalProtocolError):  # close_notify was the last word
-                self._tell(self.connection.send(Abort()))
         self.give_up(failure)
 
     def _handle(self, happened: list[Event]) -> None:
