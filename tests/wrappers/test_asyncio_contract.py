@@ -597,6 +597,36 @@ def test_a_hook_that_is_too_slow_is_named_and_told_with_an_alert(command: Comman
 
 
 @LOOPS
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_a_connection_whose_hook_was_interrupted_has_ended(interrupt: type[BaseException], new_loop: Loop) -> None:
+    """It stops the loop; whoever tidies up then, as ``asyncio.run`` has it, does not wait for ever."""
+    lost: list[Exception | None] = []
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if any(isinstance(event, KeysUpdated) for event in happened):
+            raise interrupt
+
+    async def main() -> None:
+        app = App()
+        async with served(app, server_config(), Hooks(observe=observe)) as port:
+            reader, writer = await connected(port)
+            await app.there()
+            app.transport.command(UpdateKeys())
+            try:
+                await asyncio.sleep(PATIENCE)
+            finally:
+                app.transport.close()
+                lost.append(await asyncio.wait_for(app.lost, PATIENCE / 4))
+                with pytest.raises(TLSError, match="internal_error"):
+                    await reader.read()
+                writer.close()
+
+    with pytest.raises(interrupt):
+        run_on(main(), new_loop)
+    assert [type(error) for error in lost] == [ConnectionAbortedError]
+
+
+@LOOPS
 def test_an_abort_amid_a_question_is_observed_once(new_loop: Loop) -> None:
     async def main() -> None:
         asked = asyncio.Event()

@@ -257,6 +257,10 @@ class TLSProtocol(Flow):
             self._give_up(error)
         except Exception as error:
             self._hook_failed(error)
+        except (KeyboardInterrupt, SystemExit):
+            # It stops the loop, but who tidies up afterwards may wait for the end of this connection.
+            self._give_up(ConnectionAbortedError("a hook was interrupted"))
+            raise
         except asyncio.CancelledError as error:
             if was_cancelled():
                 # It was whoever cancels all tasks: nobody would go on with this connection.
