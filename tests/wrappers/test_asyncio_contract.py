@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
@@ -34,11 +35,20 @@ from sansticket import (
     TicketIssued,
     UpdateKeys,
 )
-from sansticket_wrappers.asyncio import Hooks, TLSError, TLSProtocol, TLSTransport, open_connection
+from sansticket_wrappers.asyncio import (
+    Hooks,
+    TLSError,
+    TLSProtocol,
+    TLSTransport,
+    open_connection,
+    start_server,
+)
+from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
 from tests.support.loops import LOOPS, Loop
 from tests.support.loops import run as run_on
+from tests.support.stdlib_peer import client_context, server_context
 from tests.wrappers.test_asyncio import NAME, ask, close, run, serving
 from tests.wrappers.test_early_data import ByHand, session_of
 from tests.wrappers.test_early_data import server as early_server
@@ -534,6 +544,49 @@ def test_a_connection_within_a_connection() -> None:
             outer.lost.set_result(None)
 
     run(main())
+
+
+@LOOPS
+@pytest.mark.parametrize("first", ["client", "server", "neither trusts"])
+def test_a_connection_within_asyncios_own(
+    first: str, new_loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its transport cannot be closed by halves, so it is closed where a socket would linger."""
+
+    async def main() -> None:
+        complaints: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write((await reader.readline()).upper())
+            if first == "client":
+                assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
+        below, name = server_context(server_identity()), "neither.example" if "neither" in first else NAME
+        server = await start_server(answer, "127.0.0.1", 0, server_config(), ssl=below)
+        async with server:
+            port, below = server.sockets[0].getsockname()[1], client_context(authority())
+            attempt = open_connection(
+                "127.0.0.1", port, client_config(), server_name=name, ssl=below, server_hostname=NAME
+            )
+            if name != NAME:
+                with pytest.raises(TLSError, match=r"neither\.example"):
+                    await attempt
+            else:
+                reader, writer = await attempt
+                writer.write(b"hello\n")
+                assert await reader.readline() == b"HELLO\n"
+                if first == "server":
+                    assert await reader.read() == b""
+                writer.close()
+                with suppress(ssl.SSLError):  # asyncio's own takes what comes behind its close_notify for one
+                    await writer.wait_closed()
+        assert complaints == []
+
+    run_on(main(), new_loop)
+    assert caplog.messages == []
 
 
 # --- tasks ---------------------------------------------------------------------------------------------------

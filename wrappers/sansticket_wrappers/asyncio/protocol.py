@@ -149,7 +149,8 @@ class TLSProtocol(Flow):
             self._close_socket()
         else:
             self._step(self.connection.receive_data(b""))
-        return True  # the socket stays open, until we close it
+        assert self.socket_transport is not None
+        return self.socket_transport.can_write_eof()  # a socket stays open, until we close it
 
     def connection_lost(self, error: Exception | None) -> None:
         # Then it matters to nobody what the peer has not said.
@@ -429,11 +430,12 @@ class TLSProtocol(Flow):
         self._error = error
         self.ending = True
         self.update_flow()
-        if self._peer_has_closed or self._end_of_stream or self.socket_transport is None:
+        below = self.socket_transport
+        if self._peer_has_closed or self._end_of_stream or below is None or not below.can_write_eof():
             self._close_socket()
         else:
             with suppress(OSError):  # the peer may have gone already
-                self.socket_transport.write_eof()
+                below.write_eof()
             self._wait_for_peer(None)
 
 

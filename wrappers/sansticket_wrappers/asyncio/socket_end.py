@@ -26,7 +26,8 @@ class SocketEnd(asyncio.BufferedProtocol):
     def _close_socket(self) -> None:
         self._stop_timer()
         if self.socket_transport is not None:
-            self.socket_transport.close()
+            if not self.socket_transport.is_closing():  # for asyncio's own TLS the second time is too much
+                self.socket_transport.close()
             if self.socket_transport.get_write_buffer_size():
                 self._wait_for_peer(None)
 
