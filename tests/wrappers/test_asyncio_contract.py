@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -37,6 +38,7 @@ from sansticket import (
 )
 from sansticket_wrappers.asyncio import (
     Hooks,
+    RestartableServer,
     TLSError,
     TLSProtocol,
     TLSTransport,
@@ -589,6 +591,37 @@ def test_a_connection_within_asyncios_own(
     assert caplog.messages == []
 
 
+@LOOPS
+@pytest.mark.parametrize("restartable", [False, True], ids=["", "restartable"])
+def test_a_handler_that_raises_is_told_with_an_alert(
+    restartable: bool, new_loop: Loop, tmp_path: Path
+) -> None:
+    """Nobody takes what was cut off there for the whole, as behind close_notify."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"the first half")
+        raise RuntimeError("there is no second half")
+
+    async def main() -> None:
+        complaints: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        config = server_config()
+        server: Any
+        if restartable:
+            server = await RestartableServer.start(handler, "127.0.0.1", 0, config, tmp_path / "path")
+        else:
+            server = await start_server(handler, "127.0.0.1", 0, config)
+        async with server:
+            reader, writer = await connected(server.sockets[0].getsockname()[1])
+            assert await reader.readexactly(14) == b"the first half"
+            with pytest.raises(TLSError, match="internal_error"):
+                await reader.read()
+            writer.close()
+        assert ["there is no second half"] == [str(one["exception"]) for one in complaints]
+
+    run_on(main(), new_loop)
+
+
 # --- tasks ---------------------------------------------------------------------------------------------------
 
 
@@ -651,7 +684,9 @@ def test_a_hook_that_is_too_slow_is_named_and_told_with_an_alert(command: Comman
 
 @LOOPS
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
-def test_a_connection_whose_hook_was_interrupted_has_ended(interrupt: type[BaseException], new_loop: Loop) -> None:
+def test_a_connection_whose_hook_was_interrupted_has_ended(
+    interrupt: type[BaseException], new_loop: Loop
+) -> None:
     """It stops the loop; whoever tidies up then, as ``asyncio.run`` has it, does not wait for ever."""
     lost: list[Exception | None] = []
 

@@ -32,7 +32,7 @@ from sansticket_wrappers.asyncio.passing import (
     unpacked,
 )
 from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT
-from sansticket_wrappers.asyncio.streams import ClientConnected, check_sizes
+from sansticket_wrappers.asyncio.streams import ClientConnected, check_sizes, unless_failed
 from sansticket_wrappers.making import Make
 from sansticket_wrappers.times import check_times
 
@@ -91,7 +91,7 @@ class RestartableServer:
         """A successor is there."""
         self.under_way: int = 0
         """Connections that have left, and not arrived."""
-        self._handler = unless_moved(client_connected)
+        self._handler = unless_failed(unless_moved(client_connected))
         self._config = asking(config, answers, ServerConfig)
         self._choose = choose
         self._path, self._grace = os.fspath(path), grace

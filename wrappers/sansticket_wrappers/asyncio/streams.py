@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
-from sansticket import ClientConfig, ClientConnection, ConfigError, ServerConfig, ServerConnection, Session
+from sansticket import (
+    Abort,
+    ClientConfig,
+    ClientConnection,
+    ConfigError,
+    LocalProtocolError,
+    ServerConfig,
+    ServerConnection,
+    Session,
+)
 from sansticket_wrappers.answers import ANSWER_TIMEOUT, NO_ANSWERS, Answers, asking
 from sansticket_wrappers.asyncio.hooks import NO_HOOKS, Hooks, Watch
 from sansticket_wrappers.asyncio.protocol import LINGER, READ_SIZE, TIMEOUT, TLSProtocol
+from sansticket_wrappers.asyncio.transport import TLSTransport
 from sansticket_wrappers.making import Make
 from sansticket_wrappers.times import check_times
 
@@ -92,7 +103,8 @@ async def start_server(
     new_connection: Make = ServerConnection,
     **options: Any,
 ) -> asyncio.Server:
-    """Listen; ``client_connected`` is called after each handshake.
+    """Listen; ``client_connected`` is called after each handshake.  Where it raises its client gets an alert: nobody
+    takes what was cut off there for the whole.
 
     ``early_data``: it is called as soon as early data comes, which it reads first.  How much came early, and whether
     the handshake is done by now, says ``writer.get_extra_info("early_data")``.  What it writes goes out before that
@@ -105,14 +117,35 @@ async def start_server(
     check_times(answer_timeout=answer_timeout, timeout=timeout, linger=linger)
     check_sizes(limit=limit, read_size=read_size)
     asked = asking(config, answers, ServerConfig)
+    handler = unless_failed(client_connected)
 
     def accept() -> TLSProtocol:
-        app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), client_connected)
+        app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), handler)
         own = (NO_HOOKS if hooks is Hooks else hooks()).with_answers(answers, answer_timeout)
         tls = (timeout, linger, https_compatible, read_size, early_data, watch)
         return TLSProtocol(new_connection(asked), app, own, *tls)
 
     return await asyncio.get_running_loop().create_server(_telling(accept), host, port, **options)
+
+
+def unless_failed(client_connected: ClientConnected) -> ClientConnected:
+    """The same; asyncio closes the transport of one that raises, and close_notify would say that the data end here."""
+
+    async def handle(handling: Coroutine[Any, Any, None], transport: TLSTransport) -> None:
+        try:
+            await handling
+        except (Exception, KeyboardInterrupt, SystemExit):
+            with suppress(LocalProtocolError):  # it does
+                transport.command(Abort())
+            raise
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None] | None:
+        handling = client_connected(reader, writer)
+        if not asyncio.iscoroutine(handling):
+            return handling
+        return handle(handling, cast("TLSTransport", writer.transport))
+
+    return connected
 
 
 def check_sizes(**sizes: Any) -> None:
