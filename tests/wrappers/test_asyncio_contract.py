@@ -617,7 +617,7 @@ def test_a_handler_that_raises_is_told_with_an_alert(
             with pytest.raises(TLSError, match="internal_error"):
                 await reader.read()
             writer.close()
-        assert ["there is no second half"] == [str(one["exception"]) for one in complaints]
+        assert [str(one["exception"]) for one in complaints] == ["there is no second half"]
 
     run_on(main(), new_loop)
 
