@@ -548,6 +548,51 @@ def test_a_connection_within_a_connection() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("ended", [Close(), None], ids=["close_notify", "cut off"])
+def test_what_comes_while_the_application_is_waited_for_keeps_its_order(ended: Close | None) -> None:
+    """Some transports pass on in pieces what they have read, whoever pauses: ours, and asyncio's on Windows."""
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if any(isinstance(event, KeysUpdated) for event in happened):
+            await asyncio.sleep(0.1)
+
+    async def main() -> None:
+        outer, inner = App(), App()
+        async with served(outer, server_config()) as port:
+            reader, writer = await connected(port)
+            await outer.there()
+            tls = TLSProtocol(
+                ServerConnection(server_config()),
+                inner,
+                Hooks(observe=observe),
+                read_size=1024,
+                https_compatible=True,
+            )
+            outer.transport.set_protocol(tls)
+            tls.connection_made(outer.transport)
+            client = ClientConnection(client_config(), NAME)
+            while client.version is None:
+                writer.write(client.data_to_send())
+                client.receive_data(await reader.read(65_536))
+            writer.write(client.data_to_send())
+            await inner.there()
+            commands = [UpdateKeys(), SendData(b"first"), SendData(bytes(3_000)), SendData(b"last"), ended]
+            for command in commands:
+                if command is not None:
+                    client.send(command)
+            writer.write(client.data_to_send())
+            writer.close()
+            while "eof" not in inner.told:
+                await asyncio.sleep(0.01)
+            inner.transport.close()
+            assert await inner.lost is None
+            outer.lost.set_result(None)
+        assert inner.received == b"first" + bytes(3_000) + b"last"
+        assert inner.told.count("eof") == 1
+
+    run(main())
+
+
 @LOOPS
 @pytest.mark.parametrize("first", ["client", "server", "neither trusts"])
 def test_a_connection_within_asyncios_own(

@@ -32,6 +32,8 @@ class Flow(SocketEnd):
     """With hooks.  Whatever the application wants meanwhile waits in the backlog."""
     _kept: deque[Kept] | None = None
     """What came together with something upon which the application paused."""
+    _unread: deque[bytes] | None = None
+    """What came although we had paused: some pass on in pieces what they have read, asyncio's on Windows for one."""
     _error: Exception | None = None
 
     def pause_writing(self) -> None:
@@ -57,7 +59,7 @@ class Flow(SocketEnd):
         """
         busy = self._busy
         if self.socket_transport is not None and not self.socket_transport.is_closing():
-            waits = busy or self.reading_paused or self._kept or self._answers > MAX_ANSWERS
+            waits = busy or self.reading_paused or self._kept or self._unread or self._answers > MAX_ANSWERS
             if self.ending or not waits:
                 self.socket_transport.resume_reading()
             else:

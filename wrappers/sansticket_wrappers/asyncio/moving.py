@@ -97,6 +97,7 @@ class MovableProtocol(TLSProtocol):
             and not self.ending
             and not self._busy
             and not self._kept
+            and not self._unread
             and transport is not None
             and not transport.get_write_buffer_size()
         )

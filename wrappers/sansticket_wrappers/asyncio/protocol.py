@@ -132,7 +132,12 @@ class TLSProtocol(Flow):
     def buffer_updated(self, nbytes: int) -> None:
         buffer = self._buffer
         assert buffer is not None
-        happened = None if self.ending else self.connection.receive_data(buffer[:nbytes])
+        happened = None
+        if not self.ending:
+            if self._busy or self._unread:
+                self._put_off(bytes(buffer[:nbytes]))
+            else:
+                happened = self.connection.receive_data(buffer[:nbytes])
         self._give_back_buffer()
         if happened is not None:
             self._step(happened, received=True)
@@ -147,6 +152,8 @@ class TLSProtocol(Flow):
         self._end_of_stream = True
         if self.ending:
             self._close_socket()
+        elif self._busy or self._unread:
+            self._put_off(b"")
         else:
             self._step(self.connection.receive_data(b""))
         assert self.socket_transport is not None
@@ -319,23 +326,34 @@ class TLSProtocol(Flow):
         self.reading_paused = False
         self._read_on()
 
+    def _put_off(self, data: bytes) -> None:
+        self._unread = self._unread or deque()
+        self._unread.append(data)
+
     def _read_on(self) -> None:
         """First with what was kept, and not before the application has returned."""
-        if self._kept:
-            self.loop.call_soon(self._pass_on, self._kept)
+        if self._kept or self._unread:
+            self.loop.call_soon(self._pass_on)
         self.update_flow()
 
-    def _pass_on(self, kept: deque[Any]) -> None:
+    def _pass_on(self) -> None:
         try:
-            while kept and not (self._busy or self.reading_paused or self.ending):
-                event = kept.popleft()
-                if type(event) is events.PeerClosed:
-                    self._peer_closed()
-                elif not (self.closing or self.ending):
-                    deliver(event.data, self.app)
+            while not (self._busy or self.reading_paused or self.ending):
+                if self._kept:
+                    self._pass_one_on(self._kept.popleft())
+                elif self._unread:
+                    self._step(self.connection.receive_data(self._unread.popleft()), received=True)
+                else:
+                    break
         except Exception as error:
             self._hook_failed(error, "data_received failed")
         self.update_flow()
+
+    def _pass_one_on(self, event: Kept) -> None:
+        if isinstance(event, events.PeerClosed):
+            self._peer_closed()
+        elif not (self.closing or self.ending):
+            deliver(event.data, self.app)
 
     def _take_early_data(self, event: events.EarlyDataReceived) -> None:
         self.early_data.received += len(event.data)
