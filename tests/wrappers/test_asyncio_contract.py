@@ -667,6 +667,30 @@ def test_a_handler_that_raises_is_told_with_an_alert(
     run_on(main(), new_loop)
 
 
+@LOOPS
+def test_who_waits_for_a_handshake_hears_of_its_end_where_the_application_fails_at_it(new_loop: Loop) -> None:
+    class Failing(App):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            raise RuntimeError("and now?")
+
+    async def main() -> None:
+        complaints: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        app, config = Failing(), early_server()
+        async with served(app, config, early_data=True) as port:
+            client = ByHand(session_of(config))
+            await client.connect(port)
+            client.flush()
+            await app.there()
+            client.writer.close()
+            with pytest.raises(TLSError):
+                await asyncio.wait_for(app.transport.get_extra_info("early_data").wait(), PATIENCE / 4)
+        assert [str(one["exception"]) for one in complaints] == ["and now?"]
+
+    run_on(main(), new_loop)
+
+
 # --- tasks ---------------------------------------------------------------------------------------------------
 
 

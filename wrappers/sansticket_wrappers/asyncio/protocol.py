@@ -172,11 +172,11 @@ class TLSProtocol(Flow):
         if not in_good_order:
             self._end_seen(happened)
         error = self._error or error
-        if self._connected:
-            self.app.connection_lost(error)
         if not self.ready.done():
             self.ready.set_exception(error or ConnectionResetError("connection lost in the TLS handshake"))
             self.ready.exception()  # of a server nobody asks for it
+        if self._connected:
+            self.app.connection_lost(error)
 
     # --- what TLSTransport calls
 
