@@ -74,5 +74,13 @@ class Flow(SocketEnd):
             except Exception as error:  # as asyncio has it: a connection does not fail for that
                 self._report(f"{'pause' if paused else 'resume'}_writing failed", error)
 
+    def _keep(self, event: Kept) -> None:
+        self._kept = self._kept or deque()
+        self._kept.append(event)
+
+    def _put_off(self, data: bytes) -> None:
+        self._unread = self._unread or deque()
+        self._unread.append(data)
+
     def _report(self, message: str, error: Exception) -> None:
         self.loop.call_exception_handler({"message": message, "exception": error, "protocol": self})

@@ -13,6 +13,7 @@ from sansticket import AbortHandshake, Command, Event, Question, events
 from sansticket_wrappers.answers import HARMLESS, Answers, without_answer
 
 Q = TypeVar("Q", bound=Question)
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,18 @@ def in_time(function: Callable[[Q], Awaitable[Command]], timeout: float) -> Call
             return without_answer(question)
 
     return answer
+
+
+async def bounded(hook: Awaitable[T], timeout: float) -> T:
+    """What it gives.  TimeoutError if it takes longer than ``timeout`` seconds."""
+    limit = asyncio.timeout(timeout)
+    try:
+        async with limit:
+            return await hook
+    except TimeoutError as error:
+        if limit.expired() and not error.args:
+            raise TimeoutError("an answer of the application took too long") from error
+        raise
 
 
 def was_cancelled() -> bool:

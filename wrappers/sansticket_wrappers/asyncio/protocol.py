@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from sansticket import (
     Close,
@@ -21,7 +21,7 @@ from sansticket import (
 from sansticket_wrappers.asyncio.buffers import App, buffers_of, deliver
 from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.flow import Flow, Kept
-from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, cancelled_within, was_cancelled
+from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, bounded, cancelled_within, was_cancelled
 from sansticket_wrappers.asyncio.transport import TLSTransport
 from sansticket_wrappers.farewells import farewell
 from sansticket_wrappers.times import check_times
@@ -31,8 +31,6 @@ READ_SIZE: Final = 65_536
 
 TIMEOUT: Final = 30.0
 LINGER: Final = 3.0
-
-T = TypeVar("T")
 
 
 class TLSProtocol(Flow):
@@ -242,7 +240,7 @@ class TLSProtocol(Flow):
         self, happened: list[Event], observe: Callable[[Sequence[Event]], Awaitable[None]]
     ) -> None:
         try:
-            await self._in_time(observe(happened))
+            await bounded(observe(happened), self._timeout)
         except Exception as error:
             self._report("TLS hook failed", error)
 
@@ -251,7 +249,7 @@ class TLSProtocol(Flow):
         try:
             while True:
                 if self._hooks.observe is not None:
-                    await self._in_time(self._hooks.observe(happened))
+                    await bounded(self._hooks.observe(happened), self._timeout)
                 if self._lost:
                     break  # the application knows of the end, or never of the connection
                 self._flush(received=True)
@@ -259,7 +257,7 @@ class TLSProtocol(Flow):
                 question = self.connection.pending
                 if question is None:
                     break
-                answer = await self._in_time(self._hooks.answer(question))
+                answer = await bounded(self._hooks.answer(question), self._timeout)
                 happened = self._seen(self.connection.send(answer))
         except TimeoutError as error:
             self._give_up(error)
@@ -279,16 +277,6 @@ class TLSProtocol(Flow):
         self._attending = None
         self._work_off()
         self._end_if_all_is_said()
-
-    async def _in_time(self, hook: Awaitable[T]) -> T:
-        limit = asyncio.timeout(self._timeout)
-        try:
-            async with limit:
-                return await hook
-        except TimeoutError as error:
-            if limit.expired() and not error.args:
-                raise TimeoutError("an answer of the application took too long") from error
-            raise
 
     def _begin_backlog(self) -> None:
         if not self._busy:
@@ -317,18 +305,10 @@ class TLSProtocol(Flow):
         elif not (self.closing or self.ending):
             deliver(event.data, self.app)
 
-    def _keep(self, event: Kept) -> None:
-        self._kept = self._kept or deque()
-        self._kept.append(event)
-
     def resume(self) -> None:
         """The application may have data again."""
         self.reading_paused = False
         self._read_on()
-
-    def _put_off(self, data: bytes) -> None:
-        self._unread = self._unread or deque()
-        self._unread.append(data)
 
     def _read_on(self) -> None:
         """First with what was kept, and not before the application has returned."""

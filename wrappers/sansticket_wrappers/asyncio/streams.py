@@ -103,8 +103,7 @@ async def start_server(
     new_connection: Make = ServerConnection,
     **options: Any,
 ) -> asyncio.Server:
-    """Listen; ``client_connected`` is called after each handshake.  Where it raises its client gets an alert: nobody
-    takes what was cut off there for the whole.
+    """Listen; ``client_connected`` is called after each handshake; its client gets an alert where it raises.
 
     ``early_data``: it is called as soon as early data comes, which it reads first.  How much came early, and whether
     the handshake is done by now, says ``writer.get_extra_info("early_data")``.  What it writes goes out before that

@@ -7,14 +7,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypedDict, TypeVar
 
+from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import (
-    ConnectingCancelledError,
-    ConnectionAborted,
-    ConnectionDone,
-    NoProtocol,
-    TimeoutError,
-)
+from twisted.internet.error import ConnectingCancelledError, ConnectionDone, NoProtocol, TimeoutError
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
@@ -211,7 +206,7 @@ class TLSProtocol(Protocol):
 
     def abort(self) -> None:
         if not self.ending:
-            self.ending, self._reason = True, Failure(ConnectionAborted())
+            self.ending, self._reason = True, Failure(error.ConnectionAborted())
         abort(self.transport)
 
     def give_up(self, reason: Failure) -> None:
