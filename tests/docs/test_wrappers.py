@@ -75,7 +75,17 @@ def test_the_other_code_can_be_imported(title: str) -> None:
 def test_the_table_lists_what_there_is() -> None:
     rows = re.findall(r"^\| `(sansticket_wrappers\.\w+)` \| (.*?) \|", PAGE.text, re.MULTILINE)
     package = ROOT / "wrappers/sansticket_wrappers"
-    inside = {"__init__", "__pycache__", "py", "answers", "farewells", "making", "times", "undecoded", "unread"}
+    inside = {
+        "__init__",
+        "__pycache__",
+        "py",
+        "answers",
+        "farewells",
+        "making",
+        "times",
+        "undecoded",
+        "unread",
+    }
     modules = {path.stem for path in package.iterdir()} - inside
     assert {name.partition(".")[2] for name, _ in rows} == modules
     for name, what in rows:

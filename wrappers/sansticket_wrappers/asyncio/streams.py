@@ -115,8 +115,7 @@ async def start_server(
     """
     check_times(answer_timeout=answer_timeout, timeout=timeout, linger=linger)
     check_sizes(limit=limit, read_size=read_size)
-    asked = asking(config, answers, ServerConfig)
-    handler = unless_failed(client_connected)
+    asked, handler = asking(config, answers, ServerConfig), unless_failed(client_connected)
 
     def accept() -> TLSProtocol:
         app = asyncio.StreamReaderProtocol(asyncio.StreamReader(limit), handler)
