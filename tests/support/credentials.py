@@ -1,7 +1,7 @@
 """What ``certificates`` makes, as the package's own ``Credential`` and ``TrustAnchors``, and rarer kinds.
 
-Everything that is expensive is made once per process.  ``NOW`` is inside the validity of all that is not
-meant to be outside.
+Everything that is expensive is made once per process.  ``NOW``, when the certificates are made, is inside the
+validity of all that is not meant to be outside.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sansticket.crypto.certificates import Credential, TrustAnchors
 from tests.support.certificates import (
     END,
     KEYS,
+    MADE_AT,
     START,
     Authority,
     Identity,
@@ -31,7 +32,7 @@ from tests.support.certificates import (
     server_identity,
 )
 
-NOW: Final = datetime.datetime.now(datetime.UTC)
+NOW: Final = MADE_AT
 DAY: Final = datetime.timedelta(days=1)
 
 
