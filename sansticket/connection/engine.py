@@ -205,8 +205,7 @@ class Engine:
         expected = commands_expected_in(type(self.state))
         if type(command) is SendEarlyData and self.pending is None:
             expected = f"SendData after HandshakeCompleted ({self.early_data})"
-        given = f"the class {command.__name__}" if isinstance(command, type) else type(command).__name__
-        return f"{given} in {self.place}; expected {expected}"
+        return f"{type(command).__name__} in {self.place}; expected {expected}"
 
     def step(self, item: Input, raw: bytes = b"") -> bool:
         """One transition.  When the handler raises, nothing has happened, but for the keys of the alert.
