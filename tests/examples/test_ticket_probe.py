@@ -105,7 +105,7 @@ def test_nginx(folder: Path) -> None:
         f"ssl_session_ticket_key {folder}/ticket.key;"
     )
     port = free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, settings=settings))
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, settings=settings, before=""))
     command = (tool("nginx"), "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "log")
     with Command(*command) as server:
         wait_for_port(port, server)

@@ -35,6 +35,9 @@ class Socket(asyncio.Transport):
         self.calls.append("write")
         self.written += data
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def write_eof(self) -> None:
         self.calls.append("write_eof")
 
