@@ -42,7 +42,17 @@ def test_every_wrapper_has_a_page_with_entries() -> None:
     found = {name.rpartition(".")[0] for name in entries() if name.startswith("sansticket_wrappers.")}
     assert found == {f"sansticket_wrappers.{wrapper}" for wrapper in reference.WRAPPERS}
     folder = ROOT / "wrappers/sansticket_wrappers"
-    inside = {"__init__", "__pycache__", "py", "answers", "farewells", "making", "times", "undecoded", "unread"}
+    inside = {
+        "__init__",
+        "__pycache__",
+        "py",
+        "answers",
+        "farewells",
+        "making",
+        "times",
+        "undecoded",
+        "unread",
+    }
     there = {path.stem for path in folder.iterdir()} - inside
     assert set(reference.WRAPPERS) == there
 
