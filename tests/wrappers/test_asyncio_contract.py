@@ -45,6 +45,8 @@ from sansticket_wrappers.asyncio import (
     open_connection,
     start_server,
 )
+from sansticket_wrappers.asyncio.flow import MAX_UNREAD
+from sansticket_wrappers.asyncio.protocol import READ_SIZE
 from tests.support.certificates import authority, server_identity
 from tests.support.command import PATIENCE
 from tests.support.configs import client_config, server_config
@@ -589,6 +591,32 @@ def test_what_comes_while_the_application_is_waited_for_keeps_its_order(ended: C
             outer.lost.set_result(None)
         assert inner.received == b"first" + bytes(3_000) + b"last"
         assert inner.told.count("eof") == 1
+
+    run(main())
+
+
+def test_what_a_transport_passes_on_that_does_not_pause_is_bounded() -> None:
+    """While an observer is waited for; the connection ends, and the application hears why."""
+
+    async def observe(happened: Sequence[Event]) -> None:
+        if any(isinstance(event, KeysUpdated) for event in happened):
+            await asyncio.sleep(PATIENCE)
+
+    async def main() -> None:
+        app = App()
+        async with served(app, server_config(), Hooks(observe=observe)) as port:
+            reader, writer = await connected(port)
+            await app.there()
+            app.transport.command(UpdateKeys())
+            tls = app.transport._tls
+            for _ in range(MAX_UNREAD // READ_SIZE + 1):
+                assert not app.lost.done()
+                tls.get_buffer(-1)
+                tls.buffer_updated(READ_SIZE)
+            assert isinstance(await app.lost, BufferError)
+            with pytest.raises(TLSError, match="internal_error"):
+                await reader.read()
+            writer.close()
 
     run(main())
 

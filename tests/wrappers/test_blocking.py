@@ -11,7 +11,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
@@ -422,6 +422,12 @@ def test_a_peer_that_dribbles_gains_no_time(client_kind: str) -> None:
 # --- signals -------------------------------------------------------------------------------------------------
 
 
+def alarmed(seconds: float, call: Callable[..., object], argument: object) -> None:
+    """The alarm comes within the call, or before it on a machine that is busy."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    call(argument)
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals of POSIX")
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, TimeoutError])
 @pytest.mark.parametrize("timeout", [None, PATIENCE])
@@ -438,15 +444,13 @@ def test_what_interrupts_a_call_that_waits(timeout: float | None, kind: type[Bas
     try:
         with secured(for_client("ours"), for_server("theirs")) as (client, server):
             client.settimeout(timeout)
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
             with pytest.raises(kind, match="by a signal"):
-                client.recv(1)
+                alarmed(0.1, client.recv, 1)
             server.sendall(b"late")
             assert client.recv(10) == b"late"
             data = hashlib.sha256().digest() * 150_000
-            signal.setitimer(signal.ITIMER_REAL, 0.5)
             with pytest.raises(kind, match="by a signal"):
-                client.send(data)
+                alarmed(0.5, client.send, data)
             client.settimeout(PATIENCE / 2)
             with beside(client.sendall, data):
                 assert receive_all(server, len(data)) == data

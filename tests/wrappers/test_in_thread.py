@@ -91,7 +91,8 @@ def test_an_answer_that_blocks_holds_up_the_others_no_longer_than_they_wait() ->
             assert begun.wait(PATIENCE)
             started = time.monotonic()
             assert waiting(QUESTION) == ProvideSession(None)
-            assert 0.05 <= time.monotonic() - started < PATIENCE / 10
+            assert time.monotonic() - started >= 0.05
+            assert not late.done()
         finally:
             go_on.set()
     assert late.result() == ProvideSession(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from sansticket import events
 from sansticket_wrappers.asyncio.buffers import App
@@ -11,6 +12,9 @@ from sansticket_wrappers.asyncio.socket_end import SocketEnd
 from sansticket_wrappers.unread import MAX_ANSWERS
 
 Kept = events.DataReceived | events.EarlyDataReceived | events.PeerClosed
+
+MAX_UNREAD: Final = 1 << 20
+"""Bytes that are kept of what still comes from a transport that was paused; asyncio's own TLS has read a quarter."""
 
 
 class Flow(SocketEnd):
@@ -34,6 +38,7 @@ class Flow(SocketEnd):
     """What came together with something upon which the application paused."""
     _unread: deque[bytes] | None = None
     """What came although we had paused: some pass on in pieces what they have read, asyncio's on Windows for one."""
+    _unread_size = 0
     _error: Exception | None = None
 
     def pause_writing(self) -> None:
@@ -78,9 +83,21 @@ class Flow(SocketEnd):
         self._kept = self._kept or deque()
         self._kept.append(event)
 
-    def _put_off(self, data: bytes) -> None:
+    def _put_off(self, data: bytes) -> BufferError | None:
+        """An error for more than ``MAX_UNREAD`` bytes: whoever sends them is held back by nobody."""
+        self._unread_size += len(data)
+        if self._unread_size > MAX_UNREAD:
+            return BufferError(
+                f"{self._unread_size} bytes came though reading is paused; at most {MAX_UNREAD}"
+            )
         self._unread = self._unread or deque()
         self._unread.append(data)
+        return None
+
+    def _next_unread(self, unread: deque[bytes]) -> bytes:
+        data = unread.popleft()
+        self._unread_size -= len(data)
+        return data
 
     def _report(self, message: str, error: Exception) -> None:
         self.loop.call_exception_handler({"message": message, "exception": error, "protocol": self})

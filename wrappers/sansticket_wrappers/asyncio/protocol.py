@@ -133,7 +133,8 @@ class TLSProtocol(Flow):
         happened = None
         if not self.ending:
             if self._busy or self._unread:
-                self._put_off(bytes(buffer[:nbytes]))
+                if (excess := self._put_off(bytes(buffer[:nbytes]))) is not None:
+                    self._give_up(excess)
             else:
                 happened = self.connection.receive_data(buffer[:nbytes])
         self._give_back_buffer()
@@ -322,7 +323,7 @@ class TLSProtocol(Flow):
                 if self._kept:
                     self._pass_one_on(self._kept.popleft())
                 elif self._unread:
-                    self._step(self.connection.receive_data(self._unread.popleft()), received=True)
+                    self._step(self.connection.receive_data(self._next_unread(self._unread)), received=True)
                 else:
                     break
         except Exception as error:
