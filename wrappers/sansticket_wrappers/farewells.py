@@ -1,8 +1,8 @@
-"""What an end that nobody wanted is told with."""
+"""Ends that nobody wanted: what they are told with, and what is left of a connection whose transport has gone."""
 
 from __future__ import annotations
 
-from sansticket import Abort, AbortHandshake, Close, Command, Connection
+from sansticket import Abort, AbortHandshake, Close, Command, Connection, Event
 
 
 def farewell(connection: Connection) -> Command:
@@ -12,3 +12,9 @@ def farewell(connection: Connection) -> Command:
     if connection.pending is not None:
         return AbortHandshake()
     return Close() if connection.version is None else Abort()
+
+
+def cut_off(connection: Connection) -> list[Event]:
+    """So that it knows that nothing comes any more; what is asked is not answered then."""
+    asked = connection.pending is not None
+    return connection.send(Close(at_once=True)) if asked else connection.receive_data(b"")

@@ -23,7 +23,7 @@ from sansticket_wrappers.asyncio.early_data import EarlyData, Waiting
 from sansticket_wrappers.asyncio.flow import Flow, Kept
 from sansticket_wrappers.asyncio.hooks import Hooks, TLSError, Watch, bounded, cancelled_within, was_cancelled
 from sansticket_wrappers.asyncio.transport import TLSTransport
-from sansticket_wrappers.farewells import farewell
+from sansticket_wrappers.farewells import cut_off, farewell
 from sansticket_wrappers.times import check_times
 
 READ_SIZE: Final = 65_536
@@ -166,8 +166,7 @@ class TLSProtocol(Flow):
         asked = self.connection.pending is not None
         if self._attending is not None and asked:
             self._attending.cancel()
-        # So that it knows, too; what is asked is not answered any more.
-        happened = self.connection.send(Close(at_once=True)) if asked else self.connection.receive_data(b"")
+        happened = cut_off(self.connection)
         if not in_good_order:
             self._end_seen(happened)
         error = self._error or error

@@ -406,12 +406,14 @@ class TLSStream(trio.abc.HalfCloseableStream):
         try:
             with trio.move_on_after(self._answer_timeout):
                 command = await self._answers[type(question)](question)
-            return self.connection.send(command) if self.connection.pending is question else []
+            return self._say(command, question)
         except Exception:
             log.warning("answer to %s failed", type(question).__name__, exc_info=True)
-            return (
-                self.connection.send(without_answer(question)) if self.connection.pending is question else []
-            )
+            return self._say(without_answer(question), question)
+
+    def _say(self, command: Command, question: Question) -> list[Event]:
+        """Unless the stream was aborted meanwhile: then nobody asks any more."""
+        return self.connection.send(command) if self.connection.pending is question else []
 
     # --- what may not be done
 

@@ -26,7 +26,7 @@ from sansticket import (
     Reason,
     events,
 )
-from sansticket_wrappers.farewells import farewell
+from sansticket_wrappers.farewells import cut_off, farewell
 from sansticket_wrappers.times import check_times
 from sansticket_wrappers.twisted.below import abort, ask, has_half_close
 from sansticket_wrappers.twisted.hooks import Hooks, Kept, TLSError
@@ -144,8 +144,7 @@ class TLSProtocol(Protocol):
         self._reason = self._reason or self._judge(reason)
         self.ending = self._end_of_stream = True
         asked = self.connection.pending is not None
-        # So that it knows, too; what is asked is not answered any more.
-        happened = self.connection.send(Close(at_once=True)) if asked else self.connection.receive_data(b"")
+        happened = cut_off(self.connection)
         if not in_good_order:  # otherwise it matters to nobody what the peer has not said
             self._tell(happened)
         if asked:
